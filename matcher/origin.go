@@ -1,0 +1,236 @@
+package matcher
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// This file is the syntax of a serialized tuple origin as browsers send it, the rules are:
+//
+//   - scheme "://" host, then ":" port unless it is the scheme's default; nothing before, between or after;
+//   - scheme: [a-z][a-z0-9+.-]*, at most 64 bytes;
+//   - host: labels of 1 to 63 bytes of [a-z0-9_-] between dots, at most 253 bytes, no dot at the end. URL allows more
+//     bytes (such as '!' or '`'); no real host has them, and what is echoed should hold nothing odd;
+//   - a host whose last label is a number is an IPv4 address, written as four decimal numbers;
+//   - in brackets, an IPv6 address in the one form that URL's IPv6 serializer writes: RFC 5952, section 4, and
+//     never with a dotted IPv4 tail (so not what netip prints for an IPv4-mapped address);
+//   - port: decimal, 1 to 65535, no zero in front.
+
+// Bounds, in bytes.
+const (
+	maxScheme = 64
+	maxHost   = 253
+	maxLabel  = 63
+	maxOrigin = maxScheme + len("://") + maxHost + len(":65535")
+)
+
+// hostByte says which bytes a label may hold.
+var hostByte = [256]bool{
+	'-': true, '_': true,
+	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
+	'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true,
+	'k': true, 'l': true, 'm': true, 'n': true, 'o': true, 'p': true, 'q': true, 'r': true, 's': true, 't': true,
+	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
+}
+
+// ValidOrigin reports whether origin is a tuple origin as a browser serializes it. "null" is not. It neither keeps origin
+// nor allocates. See HTML, "serialization of an origin".
+func ValidOrigin(origin []byte) bool {
+	if len(origin) > maxOrigin {
+		return false
+	}
+	scheme, rest, ok := bytes.Cut(origin, []byte("://"))
+	if !ok || !validScheme(scheme) {
+		return false
+	}
+	host, _, ok := cutPort(rest, defaultPort(scheme))
+	return ok && validHost(host)
+}
+
+func validScheme(b []byte) bool {
+	if len(b) == 0 || len(b) > maxScheme || b[0] < 'a' || b[0] > 'z' {
+		return false
+	}
+	for _, c := range b {
+		if !schemeByte(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func schemeByte(c byte) bool {
+	return hostByte[c] && c != '_' || c == '+' || c == '.'
+}
+
+// defaultPort returns 0 for a scheme of which it knows no default. Pages are not served over ws, wss and ftp.
+func defaultPort(scheme []byte) uint32 {
+	switch string(scheme) {
+	case "https":
+		return 443
+	case "http":
+		return 80
+	}
+	return 0
+}
+
+// cutPort cuts the port from the end of b; 0 is none. It is not ok if the port is out of range, starts with a zero or is
+// the default. Whatever else is wrong with a port stays in host, and makes it one that no host is.
+func cutPort(b []byte, defaultPort uint32) (host []byte, port uint32, ok bool) {
+	i := len(b)
+	for i > 0 && b[i-1]-'0' <= 9 {
+		i--
+	}
+	if i == 0 || i == len(b) || b[i-1] != ':' {
+		return b, 0, true
+	}
+	port = decimal(b[i:], len("65535"))
+	return b[:i-1], port, port != 0 && port <= 65535 && port != defaultPort
+}
+
+// decimal returns the number that digits spell, or 0 if they are more than most or start with a zero. Precondition: digits are
+// digits, at least one.
+func decimal(digits []byte, most int) uint32 {
+	if len(digits) > most || digits[0] == '0' {
+		return 0
+	}
+	n := uint32(0)
+	for _, c := range digits {
+		n = n*10 + uint32(c-'0')
+	}
+	return n
+}
+
+func validHost(host []byte) bool {
+	if len(host) > 0 && host[0] == '[' {
+		return validIPv6(host)
+	}
+	if len(host) > maxHost || !validLabels(host) {
+		return false
+	}
+	return !endsInNumber(host) || validIPv4(host)
+}
+
+// validLabels reports whether b is one or more labels with dots between them. It does not bound their number.
+func validLabels(b []byte) bool {
+	start := 0
+	for i, c := range b {
+		if hostByte[c] {
+			continue
+		}
+		if c != '.' || i == start || i-start > maxLabel {
+			return false
+		}
+		start = i + 1
+	}
+	return len(b) > start && len(b)-start <= maxLabel
+}
+
+// endsInNumber reports whether URL parsers take host for an IPv4 address. See URL, "ends in a number checker".
+func endsInNumber(host []byte) bool {
+	last := host[bytes.LastIndexByte(host, '.')+1:]
+	hex, ok := bytes.CutPrefix(last, []byte("0x"))
+	if ok {
+		return len(bytes.TrimLeft(hex, "0123456789abcdef")) == 0
+	}
+	return len(last) > 0 && allDigits(last)
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// validIPv4 reports whether host is as URL's IPv4 serializer writes an address.
+func validIPv4(host []byte) bool {
+	for range 3 {
+		octet, rest, ok := bytes.Cut(host, []byte("."))
+		if !ok || !validOctet(octet) {
+			return false
+		}
+		host = rest
+	}
+	return validOctet(host)
+}
+
+func validOctet(b []byte) bool {
+	if len(b) == 0 || !allDigits(b) {
+		return false
+	}
+	n := decimal(b, len("255"))
+	return n != 0 && n <= 255 || string(b) == "0"
+}
+
+// validIPv6 reports whether host, brackets included, is as URL's IPv6 serializer writes an address. netip cannot
+// be asked: its errors keep the text, so that a []byte would be copied to the heap.
+func validIPv6(host []byte) bool {
+	inner, ok := bytes.CutSuffix(host, []byte("]"))
+	if !ok {
+		return false
+	}
+	groups, ok := parseIPv6(inner[1:])
+	var buf [48]byte
+	return ok && bytes.Equal(appendIPv6(buf[:0], groups), host)
+}
+
+// parseIPv6 reads every address that appendIPv6 writes, and some texts that it does not.
+func parseIPv6(b []byte) (groups [8]uint16, ok bool) {
+	n, gap := 0, -1 // groups read; groups before "::"
+	for more := true; more; {
+		var field []byte
+		field, b, more = bytes.Cut(b, []byte(":"))
+		switch {
+		case len(field) == 0 && (gap < 0 || gap == n):
+			gap = n
+		case len(field) == 0 || len(field) > 4 || n == len(groups):
+			return groups, false
+		default:
+			for _, c := range field {
+				d := bytes.IndexByte([]byte("0123456789abcdef"), c)
+				if d < 0 {
+					return groups, false
+				}
+				groups[n] = groups[n]<<4 | uint16(d)
+			}
+			n++
+		}
+	}
+	if gap < 0 {
+		return groups, n == len(groups)
+	}
+	tail := len(groups) - (n - gap)
+	copy(groups[tail:], groups[gap:n])
+	clear(groups[gap:tail])
+	return groups, true
+}
+
+// appendIPv6 appends the address in brackets. See URL, "IPv6 serializer".
+func appendIPv6(dst []byte, groups [8]uint16) []byte {
+	at, size := 0, 1 // the first of the longest runs of zeros; one zero is not worth a "::"
+	for i := range groups {
+		run := 0
+		for i+run < len(groups) && groups[i+run] == 0 {
+			run++
+		}
+		if run > size {
+			at, size = i, run
+		}
+	}
+	dst = append(dst, '[')
+	for i := 0; i < len(groups); i++ {
+		if size > 1 && i == at {
+			dst = append(dst, "::"...)
+			i += size - 1
+			continue
+		}
+		if i > 0 && dst[len(dst)-1] != ':' {
+			dst = append(dst, ':')
+		}
+		dst = strconv.AppendUint(dst, uint64(groups[i]), 16)
+	}
+	return append(dst, ']')
+}

@@ -1,0 +1,123 @@
+// Package matcher decides whether an origin belongs to a set of origin patterns.
+//
+// A pattern is an origin, as browsers serialize it, in which a star may stand for part of the host or for the port:
+//
+//	https://example.com                that origin
+//	https://example.com:8443           that origin
+//	https://example.com:*              any port, or none
+//	https://*.example.com              one or more labels before .example.com; not example.com
+//	https://pr-*.preview.example.com   a star inside a label is one or more of [a-z0-9_-], never '.'
+//	https://api.*.example.com          so is a label that is just a star, unless it is the leftmost
+//	tauri://localhost                  other schemes, without a star
+//	*                                  any origin, and null
+//	null                               the opaque origin
+//
+// There are no regular expressions. A star in a host always has literal labels to its right: one for a leading "*.",
+// two for any other star. Whether those labels are a public suffix, whether an A-label decodes, and
+// whether "null" or "*" may be used at all, is for the caller to judge.
+//
+// See HTML, "origin", "serialization of an origin", and URL, "host serializer".
+package matcher
+
+import "strings"
+
+// A Pattern is one parsed origin pattern. It is a small immutable value; two patterns are == exactly when they were
+// written alike. The zero Pattern is invalid and matches nothing. It shares memory with the string it was parsed from.
+type Pattern struct {
+	text    string
+	hostAt  uint16 // offset of the host in text; 0 for "*", "null" and the zero Pattern
+	hostEnd uint16
+	port    uint16 // 0: none, or anyPort
+	anyPort bool
+}
+
+const (
+	anyText  = "*"
+	nullText = "null"
+)
+
+// String returns the pattern as written; ParsePattern makes the same Pattern of it.
+func (p Pattern) String() string { return p.text }
+
+// Any reports whether p is "*".
+func (p Pattern) Any() bool { return p.text == anyText }
+
+// Null reports whether p is "null".
+func (p Pattern) Null() bool { return p.text == nullText }
+
+// Scheme returns the scheme, without "://". It is empty for "*" and "null".
+func (p Pattern) Scheme() string {
+	if p.hostAt == 0 {
+		return ""
+	}
+	return p.text[:int(p.hostAt)-len("://")]
+}
+
+// Host returns the host as written, with its stars and an IPv6 address's brackets. It is empty for "*" and "null".
+func (p Pattern) Host() string { return p.text[p.hostAt:p.hostEnd] }
+
+// Port returns the port, 0 where the pattern names none or is for any.
+func (p Pattern) Port() uint16 { return p.port }
+
+// AnyPort reports whether the port is a star.
+func (p Pattern) AnyPort() bool { return p.anyPort }
+
+// Wildcard reports whether the host holds a star.
+func (p Pattern) Wildcard() bool { return strings.Contains(p.Host(), "*") }
+
+// Base returns the whole labels to the right of the host's last star: every host that p matches ends in "." + Base.
+// Without a star it is the host. It is what a public-suffix rule has to judge.
+func (p Pattern) Base() string {
+	host := p.Host()
+	star := strings.LastIndexByte(host, '*')
+	if star < 0 {
+		return host
+	}
+	_, base, _ := strings.Cut(host[star:], ".")
+	return base
+}
+
+// Covers reports whether p matches every origin that q matches. It may say false when that takes more than a comparison
+// star by star; it never says true wrongly.
+func (p Pattern) Covers(q Pattern) bool {
+	switch {
+	case p.text == "" || q.text == "":
+		return false
+	case p.Any() || p == q:
+		return true
+	case p.hostAt == 0 || q.hostAt == 0 || p.Scheme() != q.Scheme():
+		return false
+	case !p.anyPort && (q.anyPort || p.port != q.port):
+		return false
+	}
+	return hostCovers(p.Host(), q.Host())
+}
+
+func hostCovers(p, q string) bool {
+	pLabels, qLabels := strings.Split(p, "."), strings.Split(q, ".")
+	skip := len(qLabels) - len(pLabels)
+	switch {
+	case skip < 0:
+		return false
+	case pLabels[0] == "*" && len(pLabels) > 1:
+		// Whatever q says there, it says one or more labels.
+		pLabels, skip = pLabels[1:], skip+1
+	case skip > 0 || qLabels[0] == "*" && len(qLabels) > 1:
+		return false
+	}
+	for i, label := range pLabels {
+		if !labelCovers(label, qLabels[skip+i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// labelCovers takes a star of q for one more byte, one that no literal of p equals. If then a star of p spans it,
+// it spans whatever q's star stands for.
+func labelCovers(p, q string) bool {
+	if !strings.Contains(p, "*") {
+		return p == q
+	}
+	return globMatch([]byte(p), []byte(q))
+}

@@ -1,0 +1,147 @@
+package cache_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/corsgate/corsgate/cache"
+)
+
+// twin is the obvious LRU: a slice, most recently used last. It has no shards, so it is compared
+// on what holds whatever the sharding: what is found, and with which value.
+type twin struct {
+	keys   []string
+	values map[string]string
+}
+
+func TestAgreesWithTwin(t *testing.T) {
+	// Within capacity nothing is ever forgotten, so every answer must be equal.
+	c := cache.New(64 * 1000)
+	w := twin{values: map[string]string{}}
+	r := rand.New(rand.NewPCG(1, 2))
+	hits := 0
+	for range 20_000 {
+		key := fmt.Sprintf("key-%d", r.IntN(500))
+		if r.IntN(2) == 0 {
+			value := fmt.Sprint(r.IntN(1000))
+			if _, ok := w.values[key]; !ok {
+				w.keys = append(w.keys, key)
+			}
+			w.values[key] = value
+			c.Add([]byte(key), []byte(value))
+		}
+		got, ok := c.Get([]byte(key))
+		want, known := w.values[key]
+		if ok != known || string(got) != want {
+			t.Fatalf("Get(%q) = %q, %t, want %q, %t", key, got, ok, want, known)
+		}
+		if ok {
+			hits++
+		}
+	}
+	if hits < 1000 {
+		t.Fatalf("only %d hits: the test compares too little", hits)
+	}
+	if c.Len() != len(w.keys) {
+		t.Errorf("Len() = %d, want %d", c.Len(), len(w.keys))
+	}
+}
+
+func TestForgetsLeastRecentlyUsed(t *testing.T) {
+	// One entry a shard: a key is found again exactly if no other of its shard came after it.
+	c := cache.New(1)
+	last := []byte("last")
+	for i := range 10_000 {
+		c.Add(binary.AppendUvarint(nil, uint64(i)), []byte("x"))
+	}
+	c.Add(last, []byte("y"))
+	if v, ok := c.Get(last); !ok || string(v) != "y" {
+		t.Errorf("Get(last added) = %q, %t, want y, true", v, ok)
+	}
+	if c.Len() > 64 {
+		t.Errorf("Len() = %d, want at most one a shard", c.Len())
+	}
+}
+
+func TestFloodDoesNotGrow(t *testing.T) {
+	const entries = 640
+	c := cache.New(entries)
+	for i := range 100_000 {
+		c.Add(fmt.Appendf(nil, "https://%d.example.com", i), []byte("x"))
+		if i%1000 == 0 && c.Len() > entries {
+			t.Fatalf("after %d keys Len() = %d, want at most %d", i, c.Len(), entries)
+		}
+	}
+}
+
+func TestAddCopiesKey(t *testing.T) {
+	c := cache.New(10)
+	key := []byte("aaaa")
+	c.Add(key, []byte("1"))
+	copy(key, "bbbb")
+	if _, ok := c.Get([]byte("aaaa")); !ok {
+		t.Error("the entry went with the caller's buffer")
+	}
+	if _, ok := c.Get([]byte("bbbb")); ok {
+		t.Error("the entry's key is the caller's buffer")
+	}
+}
+
+func TestGetAllocatesNothing(t *testing.T) {
+	c := cache.New(1000)
+	key, absent := []byte("https://example.com PUT"), []byte("https://example.org PUT")
+	c.Add(key, []byte("value"))
+	if n := testing.AllocsPerRun(100, func() { c.Get(key); c.Get(absent) }); n != 0 {
+		t.Errorf("Get allocates %v times, want 0", n)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	c := cache.New(1000)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 2000 {
+				key := binary.AppendUvarint(nil, uint64(i%300))
+				if v, ok := c.Get(key); ok && string(v) != string(key) {
+					t.Errorf("goroutine %d: Get(%x) = %x", g, key, v)
+				}
+				c.Add(key, key)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, entries := range []int{1, 1000, 65536} {
+		c := cache.New(65536 * 2)
+		keys := make([][]byte, entries)
+		for i := range keys {
+			keys[i] = fmt.Appendf(nil, "\x00\x00\x00\x01\x00\x18https://%d.example.com\x00\x03PUT\x00\x0dauthorization", i)
+			c.Add(keys[i], keys[i])
+		}
+		b.Run(fmt.Sprintf("entries=%d", entries), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, ok := c.Get(keys[i%entries]); !ok && entries == 1 {
+					b.Fatal("a miss")
+				}
+			}
+		})
+	}
+	b.Run("parallel", func(b *testing.B) {
+		c := cache.New(65536)
+		key := []byte("https://example.com PUT")
+		c.Add(key, key)
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				c.Get(key)
+			}
+		})
+	})
+}

@@ -1,0 +1,20 @@
+// Package wire reads HTTP/1.1 messages: one scan of a head that validates, classifies and
+// keeps the bytes where they are, and an incremental decoder of chunked content.
+//
+// It is the only parser of HTTP/1.1 in corsgate. Both sides of the gateway and both of its
+// engines use it, so that no two parts can disagree on where a message ends. Strict is the
+// only mode: what RFC 9112 lets a recipient repair is refused here, because every repair is
+// a difference to some other parser on the path. The rules are:
+//
+//   - lines end in CRLF; a bare CR or LF is malformed;
+//   - names are tokens, directly followed by the colon; values hold no control octet but HTAB;
+//   - no line folding;
+//   - at most one Content-Length, plain decimal; at most one Transfer-Encoding, exactly
+//     "chunked"; never both;
+//   - one valid Host; a target in absolute-form names the same authority;
+//   - everything is bounded.
+//
+// Nothing is decoded and nothing is copied: every slice aliases the caller's buffer and is
+// valid as long as the caller leaves that buffer alone. The package imports the standard
+// library only and does no I/O.
+package wire

@@ -1,0 +1,128 @@
+package wire
+
+// Classes of octets, one bit each, so that one table answers every question of the scan.
+const (
+	tchar     = 1 << iota // RFC 9110, section 5.6.2: token
+	fieldByte             // RFC 9110, section 5.5: field-vchar, SP, HTAB, obs-text
+	pathByte              // may stand in the path of a target
+	queryByte             // may stand in the query of a target
+	hostByte              // may stand in a registered name, lower or upper case
+	hexDigit
+)
+
+// octet maps every octet to its classes.
+//
+// The path and the query are wider than RFC 3986 by what browsers send unescaped (URL Standard,
+// path and query percent-encode sets): a gateway for browsers cannot refuse "?filter[a]=1|2".
+// Never admitted: controls, SP, '"', '<', '>', '#', '\', DEL and octets above 0x7e.
+var octet = func() (t [256]uint8) {
+	for c := range 256 {
+		b := byte(c)
+		alnum := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
+		if alnum || contains("!#$%&'*+-.^_`|~", b) {
+			t[c] |= tchar
+		}
+		if b == '\t' || b >= ' ' && b != 0x7f {
+			t[c] |= fieldByte
+		}
+		if b > ' ' && b < 0x7f && !contains("\"<>#\\", b) {
+			t[c] |= queryByte
+			if !contains("?`{}", b) {
+				t[c] |= pathByte
+			}
+		}
+		if alnum || contains("-._", b) {
+			t[c] |= hostByte
+		}
+		if b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F' {
+			t[c] |= hexDigit
+		}
+	}
+	return t
+}()
+
+func contains(set string, b byte) bool {
+	for i := range len(set) {
+		if set[i] == b {
+			return true
+		}
+	}
+	return false
+}
+
+// IsToken reports whether s is a token. See RFC 9110, section 5.6.2.
+func IsToken(s []byte) bool {
+	for _, b := range s {
+		if octet[b]&tchar == 0 {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// EqualFold reports whether s and t are equal but for the case of ASCII letters.
+func EqualFold(s []byte, t string) bool {
+	if len(s) != len(t) {
+		return false
+	}
+	for i := range s {
+		if lower(s[i]) != lower(t[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		return b | 0x20
+	}
+	return b
+}
+
+// trim removes optional white space from both ends of s. See RFC 9110, section 5.6.3.
+func trim(s []byte) []byte {
+	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// nextMember returns the first member of a comma-separated list, trimmed, and what follows it.
+// Empty members are returned as such.
+func nextMember(list []byte) (member, rest []byte) {
+	for i, b := range list {
+		if b == ',' {
+			return trim(list[:i]), list[i+1:]
+		}
+	}
+	return trim(list), nil
+}
+
+// decimal parses s as 1*DIGIT. It reports false for anything else and for what does not fit 62 bits.
+func decimal(s []byte) (int64, bool) {
+	if len(s) == 0 || len(s) > 18 {
+		return 0, false
+	}
+	var n int64
+	for _, b := range s {
+		if b < '0' || b > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(b-'0')
+	}
+	return n, true
+}
+
+// foldEqual is EqualFold for two slices of the same length.
+func foldEqual(s, t []byte) bool {
+	for i := range s {
+		if lower(s[i]) != lower(t[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,207 @@
+package wire
+
+// A Response is the head of a response, classified. Parse may be called again and again on the
+// same Response and then reuses its memory. All slices alias the buffer that was parsed.
+type Response struct {
+	Status int
+	Reason []byte // may be empty
+	Minor  uint8  // HTTP/1.Minor
+	Fields []Field
+
+	// Length is the number of octets of content the head announces, -1 without a Content-Length.
+	// Whether content follows at all depends on the request: see Body.
+	Length  int64
+	Chunked bool
+	Close   bool // the connection does not persist after this response
+
+	HasDate   bool
+	VaryLines int
+	// WebSocket is set for an upgrade to "websocket" alone; Accept is its Sec-WebSocket-Accept.
+	WebSocket bool
+	Accept    []byte
+
+	options    [maxOptions][]byte
+	numOptions int
+}
+
+// A Framing says how the end of content is known. See RFC 9112, section 6.3.
+type Framing uint8
+
+// The framings of content.
+const (
+	NoContent  Framing = iota // nothing follows the head
+	ByLength                  // as many octets as Content-Length says
+	ByChunks                  // the chunked transfer coding
+	UntilClose                // everything up to the end of the connection; responses only
+)
+
+// Parse reads one response head from the beginning of buf. It returns the number of octets the
+// head takes, 0 if buf ends before the head does, or the fault that makes it unusable.
+//
+// It is as strict as Request.Parse but for two repairs that RFC 9112 asks of a gateway: white
+// space before a colon is removed, and the SP before an absent reason may be absent too.
+func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
+	fields := r.Fields[:0]
+	*r = Response{Fields: fields, Length: -1}
+	i, fault := r.statusLine(buf)
+	if fault != nil {
+		return 0, fault
+	}
+	for i > 0 {
+		name, value, next, fault := fieldLine(buf, i, true)
+		if fault != nil {
+			return 0, fault
+		}
+		if i = next; next == 0 {
+			break
+		}
+		if i > lim.HeadBytes {
+			return 0, FaultHeadSize
+		}
+		if name == nil {
+			return i, r.classify()
+		}
+		if len(r.Fields) >= lim.Fields {
+			return 0, FaultFieldCount
+		}
+		r.Fields = append(r.Fields, Field{Name: name, Value: value, ID: Identify(name)})
+	}
+	if len(buf) >= lim.HeadBytes {
+		return 0, FaultHeadSize
+	}
+	return 0, nil
+}
+
+// statusLine reads "HTTP/1.x SP 3DIGIT [SP [reason]] CRLF" at the beginning of buf.
+func (r *Response) statusLine(buf []byte) (int, *Fault) {
+	const shape = "HTTP/1.x 000"
+	for i := range min(len(buf), len(shape)) {
+		b := buf[i]
+		ok := b == shape[i]
+		switch i {
+		case 7:
+			ok = b == '0' || b == '1'
+		case 9:
+			ok = b >= '1' && b <= '5'
+		case 10, 11:
+			ok = b >= '0' && b <= '9'
+		}
+		if !ok {
+			return 0, FaultStatusLine
+		}
+	}
+	i := len(shape)
+	if len(buf) <= i {
+		return 0, nil
+	}
+	r.Minor = buf[7] - '0'
+	r.Status = int(buf[9]-'0')*100 + int(buf[10]-'0')*10 + int(buf[11]-'0')
+	if buf[i] == ' ' {
+		i++
+	} else if buf[i] != '\r' {
+		return 0, FaultStatusLine
+	}
+	start := i
+	for i < len(buf) && octet[buf[i]]&fieldByte != 0 {
+		i++
+	}
+	if i+1 >= len(buf) {
+		return 0, nil
+	}
+	if buf[i] != '\r' || buf[i+1] != '\n' {
+		return 0, FaultStatusLine
+	}
+	r.Reason = buf[start:i:i]
+	return i + 2, nil
+}
+
+// classify walks the fields once and derives framing and persistence.
+func (r *Response) classify() *Fault {
+	var lengths, codings int
+	var upgrade, closes, keepAlive bool
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		switch f.ID {
+		case ContentLength:
+			lengths++
+			n, ok := decimal(f.Value)
+			if !ok {
+				return FaultLength
+			}
+			r.Length = n
+		case TransferEncoding:
+			codings++
+			if !EqualFold(f.Value, "chunked") {
+				return FaultCoding
+			}
+			r.Chunked = true
+		case Connection:
+			for rest := f.Value; rest != nil; {
+				var option []byte
+				option, rest = nextMember(rest)
+				switch {
+				case len(option) == 0:
+				case EqualFold(option, "close"):
+					closes = true
+				case EqualFold(option, "keep-alive"):
+					keepAlive = true
+				case EqualFold(option, "upgrade"):
+					upgrade = true
+				case r.numOptions == maxOptions:
+					return FaultConnection
+				default:
+					r.options[r.numOptions] = option
+					r.numOptions++
+				}
+			}
+		case Upgrade:
+			r.WebSocket = EqualFold(f.Value, "websocket")
+		case SecWebSocketAccept:
+			r.Accept = f.Value
+		case Date:
+			r.HasDate = true
+		case Vary:
+			r.VaryLines++
+		}
+	}
+	switch {
+	case lengths > 1:
+		return FaultLength
+	case codings > 1 || codings > 0 && r.Minor == 0:
+		return FaultCoding
+	case codings > 0 && lengths > 0:
+		return FaultBothFramings
+	}
+	r.Close = closes || r.Minor == 0 && !keepAlive
+	r.WebSocket = r.WebSocket && upgrade
+	return nil
+}
+
+// Framing returns how the content of the response to a request with this method ends.
+func (r *Response) Framing(head bool) Framing {
+	switch {
+	case head || r.Status < 200 || r.Status == 204 || r.Status == 304:
+		return NoContent
+	case r.Chunked:
+		return ByChunks
+	case r.Length > 0:
+		return ByLength
+	case r.Length == 0:
+		return NoContent
+	}
+	return UntilClose
+}
+
+// Forwardable reports whether f, one of the response's own fields, goes on to the client: it is
+// not hop-by-hop, not named by Connection, and not framing, which the gateway writes itself.
+func (r *Response) Forwardable(f *Field) bool {
+	if f.ID == ContentLength || f.ID.HopByHop() {
+		return false
+	}
+	for _, option := range r.options[:r.numOptions] {
+		if len(option) == len(f.Name) && foldEqual(option, f.Name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,275 @@
+// Package route chooses the route of a request by host, path and method.
+//
+// The most specific rule that matches wins: an exact host before "*.host" (the longer before the
+// shorter) before any host; then the longest path prefix; then a rule that names methods before
+// one that takes all. A prefix matches whole segments: "/api" is /api and /api/…, not /apis.
+//
+// A path is routed as it will be forwarded. Where parties could read it differently (escapes,
+// dot segments, parameters, doubled slashes) every reading must lead to the same rule, or the
+// path is Ambiguous: nobody can be led around a rule by a reading that only the upstream has.
+// Nothing is rewritten.
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Rule says which requests a route takes. Hosts are lower case, "name" or "*.name"; none: any
+// host. Path begins with '/'. Methods are case-sensitive; none: all.
+type Rule struct {
+	Hosts   []string
+	Path    string
+	Methods []string
+}
+
+// A Conflict is a pair of rules, by index, that take the same requests.
+type Conflict struct {
+	First, Second int
+	Reason        string
+}
+
+// A Table is an immutable set of rules, safe for concurrent use.
+type Table struct {
+	exact    map[string]*node // by host
+	suffixes map[string]*node // by ".name", for "*.name"
+	any      *node
+}
+
+// node is one path prefix, for one pattern of hosts.
+type node struct {
+	children map[string]*node // by segment
+	entries  []entry          // rules that name methods first
+}
+
+// entry is a rule at its prefix.
+type entry struct {
+	rule    int
+	methods []string // nil: all
+}
+
+// New returns the table of the rules, and which of them say the same.
+func New(rules []Rule) (*Table, []Conflict) {
+	t := &Table{exact: map[string]*node{}, suffixes: map[string]*node{}}
+	var conflicts []Conflict
+	for i, rule := range rules {
+		hosts := rule.Hosts
+		if len(hosts) == 0 {
+			hosts = []string{""}
+		}
+		for _, host := range hosts {
+			n := t.root(host).descend(rule.Path)
+			if c, ok := n.add(entry{i, rule.Methods}); !ok {
+				where := "any host"
+				if host != "" {
+					where = "host " + host
+				}
+				c.Reason = fmt.Sprintf("%s, path %q%s", where, rule.Path, c.Reason)
+				conflicts = append(conflicts, c)
+			}
+		}
+	}
+	return t, conflicts
+}
+
+// root returns the node of a pattern of hosts, "" being any.
+func (t *Table) root(host string) *node {
+	byName, name := t.exact, host
+	switch {
+	case host == "":
+		if t.any == nil {
+			t.any = &node{}
+		}
+		return t.any
+	case strings.HasPrefix(host, "*"):
+		byName, name = t.suffixes, host[1:]
+	}
+	n := byName[name]
+	if n == nil {
+		n = &node{}
+		byName[name] = n
+	}
+	return n
+}
+
+// descend returns the node of a path below n, making what is missing.
+func (n *node) descend(path string) *node {
+	for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		if segment == "" {
+			continue
+		}
+		child := n.children[segment]
+		if child == nil {
+			if n.children == nil {
+				n.children = map[string]*node{}
+			}
+			child = &node{}
+			n.children[segment] = child
+		}
+		n = child
+	}
+	return n
+}
+
+// add adds e unless an entry takes the same requests.
+func (n *node) add(e entry) (Conflict, bool) {
+	for _, other := range n.entries {
+		if (other.methods == nil) != (e.methods == nil) {
+			continue
+		}
+		if e.methods == nil {
+			return Conflict{First: other.rule, Second: e.rule}, other.rule == e.rule
+		}
+		for _, m := range e.methods {
+			if slices.Contains(other.methods, m) {
+				return Conflict{other.rule, e.rule, ", method " + m}, other.rule == e.rule
+			}
+		}
+	}
+	if e.methods != nil {
+		n.entries = slices.Insert(n.entries, 0, e)
+	} else {
+		n.entries = append(n.entries, e)
+	}
+	return Conflict{}, true
+}
+
+// A Miss says why no rule takes a request.
+type Miss uint8
+
+// The misses, from the farthest to the nearest.
+const (
+	Found     Miss = iota
+	NoHost         // no rule is for the host
+	NoPath         // the host's rules are for other paths
+	NoMethod       // the path's rules are for other methods
+	Ambiguous      // different readings of the path lead to different rules
+)
+
+// Find returns the rule for a request, by index, or -1 and why there is none. host may have a
+// port and a trailing dot; plain says that the path reads the same to everybody, see
+// wire.Request.PlainPath. Nothing is kept; nothing is allocated for a plain path.
+func (t *Table) Find(host, path, method []byte, plain bool) (int, Miss) {
+	if plain {
+		return t.find(host, path, method)
+	}
+	rule, miss := t.find(host, path, method)
+	for _, reading := range readings(path) {
+		if r, _ := t.find(host, reading, method); r != rule {
+			return -1, Ambiguous
+		}
+	}
+	return rule, miss
+}
+
+// find is Find for one reading of the path.
+func (t *Table) find(host, path, method []byte) (int, Miss) {
+	var buf [256]byte
+	name := canonicalHost(buf[:0], host)
+	miss := NoHost
+	try := func(n *node) int {
+		if n == nil {
+			return -1
+		}
+		rule, m := n.find(path, method)
+		miss = max(miss, m)
+		return rule
+	}
+	if rule := try(t.exact[string(name)]); rule >= 0 {
+		return rule, Found
+	}
+	if len(t.suffixes) > 0 {
+		for i, b := range name {
+			if b == '.' && i > 0 {
+				if rule := try(t.suffixes[string(name[i:])]); rule >= 0 {
+					return rule, Found
+				}
+			}
+		}
+	}
+	if rule := try(t.any); rule >= 0 {
+		return rule, Found
+	}
+	return -1, miss
+}
+
+// find walks down the segments of path and returns the deepest entry that takes method.
+func (n *node) find(path, method []byte) (int, Miss) {
+	rule, miss := n.entry(method)
+	for len(n.children) > 0 {
+		for len(path) > 0 && path[0] == '/' {
+			path = path[1:]
+		}
+		if len(path) == 0 {
+			break
+		}
+		end := 0
+		for end < len(path) && path[end] != '/' {
+			end++
+		}
+		child := n.children[string(path[:end])]
+		if child == nil {
+			break
+		}
+		n, path = child, path[end:]
+		if r, m := n.entry(method); r >= 0 {
+			rule, miss = r, m
+		} else if rule < 0 {
+			miss = max(miss, m)
+		}
+	}
+	return rule, miss
+}
+
+// entry returns the entry at n that takes method.
+func (n *node) entry(method []byte) (int, Miss) {
+	for i := range n.entries {
+		e := &n.entries[i]
+		if e.methods == nil {
+			return e.rule, Found
+		}
+		for _, m := range e.methods {
+			if m == string(method) {
+				return e.rule, Found
+			}
+		}
+	}
+	if len(n.entries) > 0 {
+		return -1, NoMethod
+	}
+	return -1, NoPath
+}
+
+// canonicalHost appends host in lower case, without its port and trailing dot. A host that does
+// not fit the 256 octets of dst cannot be one of a rule.
+func canonicalHost(dst, host []byte) []byte {
+	for i, b := range host {
+		if b == ':' && host[0] != '[' || b == ']' || i == cap(dst) {
+			if b == ']' && i < cap(dst) {
+				dst = append(dst, b)
+			}
+			break
+		}
+		if b >= 'A' && b <= 'Z' {
+			b |= 0x20
+		}
+		dst = append(dst, b)
+	}
+	if n := len(dst); n > 1 && dst[n-1] == '.' {
+		dst = dst[:n-1]
+	}
+	return dst
+}
+
+// Methods returns the methods that rules of the host and the path take, for Allow. It is not for
+// the hot path.
+func (t *Table) Methods(host, path []byte, candidates []string) []string {
+	var allowed []string
+	for _, m := range candidates {
+		if rule, _ := t.find(host, path, []byte(m)); rule >= 0 {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed
+}

@@ -1,0 +1,110 @@
+package cors
+
+import "github.com/corsgate/corsgate/matcher"
+
+// AllowedOrigin decides about the value of Origin alone, as a guard of WebSocket handshakes or against CSRF needs it. It
+// returns the index in Config.Origins of a pattern that matches, the most specific, or -1 and the reason. Unlike
+// [Policy.AppendActual] it never takes a malformed value for an origin, not even where Origins is ["*"].
+//
+// It keeps nothing and allocates nothing.
+func (p *Policy) AllowedOrigin(origin []byte) (pattern int, reason Reason) {
+	if reason = p.checkOrigin(origin, 1); reason != Allowed {
+		return -1, reason
+	}
+	return p.origins.Find(origin), Allowed
+}
+
+// checkOrigin decides about the value of Origin. A repeated one is no origin at all: browsers send one, and whoever
+// sends two hopes that two readers disagree.
+func (p *Policy) checkOrigin(origin []byte, lines int) Reason {
+	switch {
+	case lines > 1:
+		return OriginRepeated
+	case lines == 0 || len(origin) == 0:
+		return NoOrigin
+	case string(origin) == "null":
+		if p.null {
+			return Allowed
+		}
+		return OriginNullNotAllowed
+	case p.origins.Match(origin):
+		return Allowed
+	case !matcher.ValidOrigin(origin):
+		return OriginMalformed
+	}
+	return OriginNotAllowed
+}
+
+// AppendActual appends what any response but a preflight's carries, as complete field lines: Access-Control-Allow-Origin,
+// -Allow-Credentials and -Expose-Headers and Timing-Allow-Origin for an allowed origin, and Cross-Origin-Resource-Policy.
+// Not Vary: the caller merges that into the upstream's if [Policy.VaryOrigin], whatever the reason is.
+//
+// origin is the value of the Origin field, originLines the number of its field lines, 0 for a request without; an
+// empty value counts as none. Where Origins is ["*"] and there are no credentials the fields do not depend on origin:
+// all responses carry them, and the reason is Allowed for any request that has an Origin.
+//
+// origin is kept only as a copy in the returned slice. Nothing is allocated but what dst lacks.
+//
+// See Fetch, "CORS check" and "CORS protocol and HTTP caches".
+func (p *Policy) AppendActual(dst, origin []byte, originLines int) ([]byte, Reason) {
+	return p.AppendExposing(dst, origin, originLines, nil)
+}
+
+// AppendExposing is AppendActual for a response whose upstream exposes headers of its own: upstream holds the values of
+// its Access-Control-Expose-Headers field lines, whose names are added to the policy's, up to 64 members in all. What
+// is not a name is dropped, as is, with credentials, "*": browsers would take it for a name.
+func (p *Policy) AppendExposing(dst, origin []byte, originLines int, upstream [][]byte) ([]byte, Reason) {
+	reason := Allowed
+	switch {
+	case p.static && (originLines == 0 || originLines == 1 && len(origin) == 0):
+		reason = NoOrigin
+	case !p.static:
+		reason = p.checkOrigin(origin, originLines)
+	}
+	if p.static || reason == Allowed {
+		dst = p.appendAllowOrigin(dst, "Access-Control-Allow-Origin: ", origin)
+		dst = append(dst, p.credentialsLine...)
+		dst = p.appendExpose(dst, upstream)
+		if p.timing {
+			dst = p.appendAllowOrigin(dst, "Timing-Allow-Origin: ", origin)
+		}
+	}
+	return append(dst, p.resourceLine...), reason
+}
+
+// appendAllowOrigin appends a line whose value is the origin, byte for byte, or "*".
+func (p *Policy) appendAllowOrigin(dst []byte, name string, origin []byte) []byte {
+	dst = append(dst, name...)
+	if p.static {
+		return append(dst, "*\r\n"...)
+	}
+	dst = append(dst, origin...)
+	return append(dst, "\r\n"...)
+}
+
+func (p *Policy) appendExpose(dst []byte, upstream [][]byte) []byte {
+	if len(upstream) == 0 || p.expose == "*" {
+		return append(dst, p.exposeLine...)
+	}
+	begin := len(dst)
+	dst = append(dst, "Access-Control-Expose-Headers: "...)
+	start := len(dst)
+	dst = append(dst, p.expose...)
+	members := 0
+	for _, line := range upstream {
+		for more := true; more && members < maxDistinct; members++ {
+			var name []byte
+			name, line, more = cutMember(line)
+			switch {
+			case string(name) == "*" && !p.credentials:
+				return append(dst[:start], "*\r\n"...)
+			case string(name) != "*" && isToken(name):
+				dst = appendMembers(dst, start, name, everything)
+			}
+		}
+	}
+	if len(dst) == start {
+		return dst[:begin]
+	}
+	return append(dst, "\r\n"...)
+}

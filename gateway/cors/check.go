@@ -1,0 +1,200 @@
+package cors
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Problem is one thing that is wrong with a Config.
+type Problem struct {
+	Key     string // the key of the policy's table, such as "request_headers"
+	Index   int    // the element of the key's list, or -1: the key itself
+	Message string // what is wrong
+	Hint    string // what to write instead; may be empty
+	Warning bool   // the policy works, though perhaps not as meant
+}
+
+// String returns p in one line.
+func (p Problem) String() string {
+	s := p.Key
+	if p.Index >= 0 {
+		s = fmt.Sprintf("%s[%d]", s, p.Index)
+	}
+	s += ": " + p.Message
+	if p.Hint != "" {
+		s += " (" + p.Hint + ")"
+	}
+	return s
+}
+
+// A checker collects the problems of one Config. Its methods return what they checked, normalized and without what
+// is redundant; that is only meaningful if nothing failed.
+type checker struct {
+	cfg      *Config
+	problems []Problem
+	failed   bool // a problem is more than a warning
+}
+
+func (c *checker) fail(key string, index int, hint, format string, args ...any) {
+	c.failed = true
+	c.problems = append(c.problems, Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *checker) warn(key string, index int, hint, format string, args ...any) {
+	p := Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true}
+	c.problems = append(c.problems, p)
+}
+
+func (c *checker) methods() []string {
+	const key = "methods"
+	var methods []string
+	star := contains(c.cfg.Methods, "*")
+	seen := map[string]bool{}
+	for i, written := range c.cfg.Methods {
+		m := normalizeMethod(written)
+		switch {
+		case !isToken(m):
+			c.fail(key, i, `write a method such as "PUT"`, "%q is not a method name", written)
+			continue
+		case len(m) > maxMethod:
+			c.fail(key, i, "", "method of %d bytes: at most %d are supported", len(m), maxMethod)
+			continue
+		case isForbiddenMethod(m):
+			c.fail(key, i, "remove it", "%s is a forbidden method: no browser sends it", m)
+			continue
+		case seen[m]:
+			c.warn(key, i, "remove it", "%s is listed twice", m)
+			continue
+		}
+		seen[m] = true
+		methods = append(methods, m)
+		switch upper := strings.ToUpper(m); {
+		case star && m != "*":
+			c.warn(key, i, "remove it", `%s is redundant beside "*"`, m)
+		case isSafelistedMethod(m):
+			c.warn(key, i, "remove it, or leave it for readers", "%s is redundant: browsers may always send GET, HEAD and POST", m)
+		case upper != m:
+			c.warn(key, i, "write "+upper+" if that is meant", "%q only matches this very spelling: browsers do not normalize it", m)
+		}
+	}
+	return methods
+}
+
+func (c *checker) requestHeaders() []string {
+	const key = "request_headers"
+	var names []string
+	star := contains(c.cfg.RequestHeaders, "*")
+	seen := map[string]bool{}
+	for i, name := range c.cfg.RequestHeaders {
+		if !c.headerName(key, i, name, seen) {
+			continue
+		}
+		switch {
+		case isForbiddenRequestHeader(name):
+			c.fail(key, i, "remove it: browsers send it without being asked, or not at all",
+				"%s is a forbidden request-header: no page can set it", name)
+			continue
+		case OwnedField([]byte(name)):
+			c.fail(key, i, "remove it: the gateway sets the CORS fields of responses itself",
+				"%s is a response header; this list names the request headers that a page may set", name)
+			continue
+		case star && name != "*" && (c.cfg.Credentials || !equalFold(name, "Authorization")):
+			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func (c *checker) exposeHeaders() []string {
+	const key = "expose_headers"
+	var names []string
+	star := contains(c.cfg.ExposeHeaders, "*")
+	seen := map[string]bool{}
+	for i, name := range c.cfg.ExposeHeaders {
+		if !c.headerName(key, i, name, seen) {
+			continue
+		}
+		switch {
+		case name == "*" && c.cfg.Credentials:
+			c.fail(key, i, "list the names",
+				`"*" with credentials: browsers take it for the name of a header, and it exposes nothing`)
+			continue
+		case isForbiddenResponseHeader(name):
+			c.fail(key, i, "remove it", "%s is a forbidden response-header: no page can read it", name)
+			continue
+		case star && name != "*":
+			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
+		case isSafelistedResponseHeader(name):
+			c.warn(key, i, "remove it", "%s is redundant: pages may always read it", name)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// headerName checks what all header names have in common and records name in seen; false means leave it out.
+func (c *checker) headerName(key string, i int, name string, seen map[string]bool) bool {
+	folded := strings.ToLower(name)
+	switch {
+	case !isToken(name):
+		c.fail(key, i, `write a name such as "X-Request-Id"`, "%q is not a header name", name)
+		return false
+	case len(name) > maxHeaderName:
+		c.fail(key, i, "", "header name of %d bytes: at most %d are supported", len(name), maxHeaderName)
+		return false
+	case seen[folded]:
+		c.warn(key, i, "remove it", "%s is listed twice; names are case-insensitive", name)
+		return false
+	}
+	seen[folded] = true
+	return true
+}
+
+// Browsers cut Access-Control-Max-Age to their own limit: Firefox to a day, Chromium to two hours, WebKit to ten minutes.
+const (
+	maxMaxAge   = 24 * time.Hour
+	chromiumAge = 2 * time.Hour
+)
+
+func (c *checker) scalars() {
+	if age := c.cfg.MaxAge; age != nil {
+		switch {
+		case *age < 0:
+			c.fail("max_age", -1, `write "0s" for no caching`, "%v is negative", *age)
+		case *age > maxMaxAge:
+			c.fail("max_age", -1, `write "24h"`, "%v is more than 24h, which no browser honours", *age)
+		case *age%time.Second != 0:
+			c.fail("max_age", -1, "", "%v is not a whole number of seconds", *age)
+		case *age > chromiumAge:
+			c.warn("max_age", -1, "", "%v is cut to 2h by Chromium and to 10m by WebKit", *age)
+		}
+	}
+	switch s := c.cfg.PreflightStatus; {
+	case s == 0 || s == 200 || s == 204:
+	case s < 200 || s > 299:
+		c.fail("preflight_status", -1, "write 204, or 200 for old clients",
+			"%d is not an ok status, which are 200 to 299: browsers would refuse every preflight", s)
+	default:
+		c.warn("preflight_status", -1, "write 204 or 200", "%d is an unusual status for a preflight", s)
+	}
+	c.choice("upstream_cors", c.cfg.UpstreamCORS, "override", "merge_expose", "passthrough")
+	c.choice("resource_policy", c.cfg.ResourcePolicy, "same-origin", "same-site", "cross-origin")
+}
+
+// choice checks one of a closed set of values, or none.
+func (c *checker) choice(key, value string, values ...string) {
+	if value != "" && !contains(values, value) {
+		c.fail(key, -1, `write one of "`+strings.Join(values, `", "`)+`"`, "%q is unknown", value)
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,219 @@
+package cors
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/matcher"
+)
+
+// A Config is one policy as an operator writes it, the table [cors.NAME].
+type Config struct {
+	// Origins are the patterns of the origins that responses are shared with. Required; ["*"] is any origin.
+	Origins []string
+	// Methods are those allowed beyond GET, HEAD and POST; "*" is any. Optional.
+	Methods []string
+	// RequestHeaders are the header names that a page may set; "*" is any, of which only a policy with Credentials
+	// includes Authorization. Optional.
+	RequestHeaders []string
+	// ExposeHeaders are the response-header names that a page may read; "*", without Credentials only, is any. Optional.
+	ExposeHeaders []string
+	// Credentials shares responses with requests that carry cookies, client certificates or HTTP authentication.
+	Credentials bool
+	// MaxAge is how long browsers may cache a preflight, whole seconds up to 24 h. Nil: the field is not sent.
+	MaxAge *time.Duration
+	// PreflightStatus is the status of an allowed preflight, 200 to 299. Zero means 204.
+	PreflightStatus int
+	// DeniedBlock asks the gateway to refuse actual requests of denied origins instead of forwarding them.
+	DeniedBlock bool
+	// UpstreamCORS says what happens to the upstream's own CORS fields: "override", "merge_expose" or
+	// "passthrough". Empty means "override".
+	UpstreamCORS string
+	// PrivateNetwork answers the retired Access-Control-Request-Private-Network.
+	PrivateNetwork bool
+	// TimingAllowOrigin sets Timing-Allow-Origin for allowed origins.
+	TimingAllowOrigin bool
+	// ResourcePolicy is the value of Cross-Origin-Resource-Policy on every response: "same-origin", "same-site" or
+	// "cross-origin". Empty: the field is not set.
+	ResourcePolicy string
+	// WebSocketOriginCheck asks the gateway to let only allowed origins open WebSockets.
+	WebSocketOriginCheck bool
+
+	// AllowNullOrigin permits "null" among Origins, which any sandboxed document can be.
+	AllowNullOrigin bool
+	// AllowHTTPOrigins permits http:// patterns off loopback with Credentials: a network attacker can be those.
+	AllowHTTPOrigins bool
+	// AllowPublicSuffixes permits wildcards right under a public suffix with Credentials: anybody can be one of those.
+	AllowPublicSuffixes bool
+	// ReflectAnyOrigin permits "*" among Origins with Credentials; every Origin but null is then echoed.
+	ReflectAnyOrigin bool
+}
+
+// A Policy decides what is shared with whom. It is immutable and safe for concurrent use.
+type Policy struct {
+	origins *matcher.Set
+	static  bool // "*" without credentials: no answer depends on the value of Origin
+	null    bool // the opaque origin is allowed
+
+	credentials   bool
+	methods       []string            // normalized, without "*"; the safelisted ones are always in it
+	anyMethod     bool                // "*" is listed
+	headers       map[string]struct{} // lower case, at most maxHeaderName bytes each
+	anyHeader     bool                // "*" is listed
+	authorization bool                // Authorization may be requested
+
+	status          int
+	block           bool
+	passthrough     bool
+	mergeExpose     bool
+	privateNetwork  bool
+	timing          bool
+	webSocketOrigin bool
+
+	// Rendered by New: complete field lines, or empty.
+	credentialsLine string
+	methodsLine     string // empty with credentials and anyMethod: the requested method is echoed
+	headersLine     string // empty with credentials and anyHeader: the requested names are echoed
+	maxAgeLine      string
+	exposeLine      string
+	resourceLine    string
+	preflightVary   string
+
+	expose string // the value of exposeLine
+}
+
+// New compiles cfg. It reports everything that is wrong with it or worth a warning, in the order of Config's fields;
+// the policy is nil if any of that is more than a warning. It keeps no slice of cfg.
+func New(cfg Config) (*Policy, []Problem) {
+	c := &checker{cfg: &cfg}
+	patterns := c.origins()
+	methods := c.methods()
+	headers := c.requestHeaders()
+	expose := c.exposeHeaders()
+	c.scalars()
+	if c.failed {
+		return nil, c.problems
+	}
+	p := &Policy{
+		origins:         matcher.NewSet(patterns...),
+		credentials:     cfg.Credentials,
+		methods:         []string{"GET", "HEAD", "POST"},
+		headers:         make(map[string]struct{}, len(headers)),
+		status:          cfg.PreflightStatus,
+		block:           cfg.DeniedBlock,
+		passthrough:     cfg.UpstreamCORS == "passthrough",
+		mergeExpose:     cfg.UpstreamCORS == "merge_expose",
+		privateNetwork:  cfg.PrivateNetwork,
+		timing:          cfg.TimingAllowOrigin,
+		webSocketOrigin: cfg.WebSocketOriginCheck,
+	}
+	if p.status == 0 {
+		p.status = 204
+	}
+	p.static = p.origins.Any() && !p.credentials
+	p.null = p.static
+	for _, pattern := range patterns {
+		p.null = p.null || pattern.Null()
+	}
+	for _, m := range methods {
+		if m == "*" {
+			p.anyMethod = true
+		} else {
+			p.methods = append(p.methods, m)
+		}
+	}
+	for _, h := range headers {
+		p.headers[strings.ToLower(h)] = struct{}{}
+		p.anyHeader = p.anyHeader || h == "*"
+		p.authorization = p.authorization || equalFold(h, "Authorization")
+	}
+	p.render(&cfg, methods, headers, expose)
+	return p, c.problems
+}
+
+// render writes down all that no request changes. Lists are sent in full, not cut to what was asked for: browsers
+// then cache an entry for each member and ask less often.
+func (p *Policy) render(cfg *Config, methods, headers, expose []string) {
+	if p.credentials {
+		p.credentialsLine = "Access-Control-Allow-Credentials: true\r\n"
+	}
+	switch {
+	case p.anyMethod && !p.credentials:
+		p.methodsLine = line("Access-Control-Allow-Methods", "*")
+	case !p.anyMethod:
+		p.methodsLine = line("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+	}
+	switch {
+	case p.anyHeader && !p.credentials && p.authorization:
+		p.headersLine = line("Access-Control-Allow-Headers", "*, Authorization")
+	case p.anyHeader && !p.credentials:
+		p.headersLine = line("Access-Control-Allow-Headers", "*")
+	case !p.anyHeader:
+		p.headersLine = line("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+	}
+	if cfg.MaxAge != nil {
+		p.maxAgeLine = line("Access-Control-Max-Age", strconv.FormatInt(int64(*cfg.MaxAge/time.Second), 10))
+	}
+	p.expose = strings.Join(expose, ", ")
+	for _, name := range expose {
+		if name == "*" {
+			p.expose = "*"
+		}
+	}
+	p.exposeLine = line("Access-Control-Expose-Headers", p.expose)
+	p.resourceLine = line("Cross-Origin-Resource-Policy", cfg.ResourcePolicy)
+
+	vary := "Access-Control-Request-Method, Access-Control-Request-Headers"
+	if !p.static {
+		vary = "Origin, " + vary
+	}
+	if p.privateNetwork {
+		vary += ", Access-Control-Request-Private-Network"
+	}
+	p.preflightVary = line("Vary", vary)
+}
+
+// line returns a field line, or nothing for an empty value: an absent field and an empty one mean the same to a
+// browser, and the absent one needs no explanation.
+func line(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name + ": " + value + "\r\n"
+}
+
+// VaryOrigin reports whether every response of a route with this policy depends on Origin, also those to requests
+// without one. See Fetch, "CORS protocol and HTTP caches".
+func (p *Policy) VaryOrigin() bool { return !p.static }
+
+// PreflightStatus returns the status code of an allowed preflight.
+func (p *Policy) PreflightStatus() int { return p.status }
+
+// Passthrough reports whether the upstream owns CORS: it is sent the preflights, and its responses are left alone. What
+// the gateway itself answers on such a route is still shared by this policy.
+func (p *Policy) Passthrough() bool { return p.passthrough }
+
+// MergeExpose reports whether the names that an upstream exposes are added to the policy's: see [Policy.AppendExposing].
+func (p *Policy) MergeExpose() bool { return p.mergeExpose }
+
+// Block reports whether actual requests of denied origins are refused rather than forwarded.
+func (p *Policy) Block() bool { return p.block }
+
+// PrivateNetwork reports whether Access-Control-Request-Private-Network is answered, and thus part of what a preflight's
+// response depends on.
+func (p *Policy) PrivateNetwork() bool { return p.privateNetwork }
+
+// WebSocketOriginCheck reports whether a WebSocket handshake needs an allowed origin.
+func (p *Policy) WebSocketOriginCheck() bool { return p.webSocketOrigin }
+
+// Credentials reports whether responses are shared with credentialed requests.
+func (p *Policy) Credentials() bool { return p.credentials }
+
+// Owns reports whether name, in any case, is a response field that only this policy sets: an [OwnedField], or
+// Timing-Allow-Origin or Cross-Origin-Resource-Policy if the policy sets those.
+func (p *Policy) Owns(name []byte) bool {
+	return OwnedField(name) ||
+		p.timing && equalFold(name, "Timing-Allow-Origin") ||
+		p.resourceLine != "" && equalFold(name, "Cross-Origin-Resource-Policy")
+}

@@ -1,0 +1,142 @@
+// Package config turns the text of a corsgate.toml into a [Config]: plain data with every default filled in.
+//
+// It is strict. An unknown key, a wrong type, a value out of range, a name that nothing bears and a key that this
+// version does not honour are all refused, each with its file, line and full name, and all of them in one run.
+// What an origin pattern or a method of a CORS policy means is not judged here: the packages that compile a
+// [Config] do that, and locate what they find with [Config.Problem].
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// MaxFileSize bounds the configuration file. Larger files are refused before they are parsed.
+const MaxFileSize ByteSize = 16 << 20
+
+// Load reads and parses the file at path. When the text can be read, its results are those of [Parse];
+// when not, the Config is nil and the error names the file.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory: name the configuration file in it", path)
+	}
+	// The size that Stat reports is no use for pipes and /dev/stdin, which are welcome here.
+	text, err := io.ReadAll(io.LimitReader(f, int64(MaxFileSize)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > int(MaxFileSize) {
+		return nil, fmt.Errorf("%s is larger than %v: a configuration file is text of some kilobytes", path, MaxFileSize)
+	}
+	return Parse(path, text)
+}
+
+// Parse parses the text of a configuration file. The name of the file is only used in messages.
+//
+// The error, if any, is of type [Problems]. The Config is then still as complete as can be: what is wrong has its
+// default or is left out, so that later stages can look for further problems in the same run. The Config is nil
+// only when the text is not TOML, and there is nothing to look at. The text is not retained.
+func Parse(file string, text []byte) (*Config, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if line := invalidUTF8(text); line > 0 {
+		return nil, Problems{{File: file, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"}}
+	}
+	places := locate(text)
+	if places.tooDeep > 0 {
+		return nil, Problems{{File: file, Line: places.tooDeep, Message: fmt.Sprintf("values are nested more than %d deep", maxDepth)}}
+	}
+	values, err := decode(text)
+	if err != nil {
+		return nil, Problems{syntaxProblem(file, text, places, err)}
+	}
+	r := &reader{cfg: &Config{File: file, places: places}}
+	r.refuseUnbuilt(values)
+	r.read(values)
+	if len(r.problems) == 0 {
+		return r.cfg, nil
+	}
+	r.problems.sort()
+	return r.cfg, r.problems
+}
+
+// Problem returns a Problem located at key, the full dotted name of a key or table such as "cors.app.origins".
+// With index >= 0 it is located at that element of the array, which matters for arrays of several lines.
+// A key that is not in the file is located at its table, or else at line 1.
+func (c *Config) Problem(key string, index int, message, hint string) Problem {
+	return Problem{File: c.File, Line: c.places.line(key, index), Key: key, Message: message, Hint: hint}
+}
+
+// Line returns the line of key, as [Config.Problem] does without an index.
+func (c *Config) Line(key string) int { return c.places.line(key, -1) }
+
+// decode parses TOML into maps, slices and scalars. It does not decode into structs, because the library then
+// matches keys in any case and stops at the first value of a wrong type.
+func decode(text []byte) (values map[string]any, err error) {
+	defer func() {
+		// The library panics where its parser contradicts itself. A configuration file must not take down a
+		// gateway that reloads it.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the TOML parser gave up: %v", p)
+		}
+	}()
+	_, err = toml.Decode(string(text), &values)
+	return values, err
+}
+
+// syntaxProblem turns an error of the TOML library into a Problem in the style of ours.
+func syntaxProblem(file string, text []byte, places *places, err error) Problem {
+	p := Problem{File: file, Line: 1, Message: err.Error()}
+	if parse := (toml.ParseError{}); errors.As(err, &parse) {
+		// The library may point past a final newline.
+		last := bytes.Count(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) + 1
+		p.Line = min(max(parse.Position.Line, 1), last)
+		p.Message = parse.Message
+	}
+	if rest, ok := strings.CutPrefix(p.Message, "Key '"); ok {
+		key, _, _ := strings.Cut(rest, "'")
+		if first := places.line(key, -1); first < p.Line {
+			p.Hint = fmt.Sprintf("first at line %d", first)
+		}
+	}
+	p.Message = strings.TrimSuffix(strings.TrimSpace(p.Message), ".")
+	if r, n := utf8.DecodeRuneInString(p.Message); n > 0 && !strings.HasPrefix(p.Message, "TOML") {
+		p.Message = string(unicode.ToLower(r)) + p.Message[n:]
+	}
+	return p
+}
+
+// invalidUTF8 returns the line of the first byte that is not UTF-8, or 0.
+func invalidUTF8(text []byte) int {
+	if utf8.Valid(text) {
+		return 0
+	}
+	line := 1
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		i += n
+	}
+	return line
+}

@@ -1,0 +1,185 @@
+package config_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// fromComments are keys that the contract only has in comments.
+const fromComments = `
+[upstream.api2]
+endpoints = ["http://127.0.0.1:9001"]
+tls_cert = ""
+tls_key = ""
+tls_server_name = ""
+[route.to]
+path = "/to"
+redirect = { to = "https://example.com$path", status = 308 }
+[route.ok]
+path = "/ok"
+respond = { status = 200, body = "ok", content_type = "text/plain" }
+`
+
+// contract returns the text of the contract and all keys that are assigned in it.
+func contract(t *testing.T) (text string, keys []toml.Key) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/contract.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(b) + fromComments
+	var values map[string]any
+	meta, err := toml.Decode(text, &values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range meta.Keys() {
+		if meta.Type(key...) != "Hash" {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) < 100 {
+		t.Fatalf("the contract has only %d keys", len(keys))
+	}
+	return text, keys
+}
+
+// unbuilt reports whether key, or a table around it, is in the list of what is refused.
+func unbuilt(key toml.Key) bool {
+	return slices.ContainsFunc(config.UnbuiltKeys(), func(pattern string) bool {
+		parts := strings.Split(strings.TrimSuffix(pattern, "[]"), ".")
+		return len(parts) <= len(key) && slices.EqualFunc(parts, key[:len(parts)], func(p, k string) bool { return p == "*" || p == k })
+	})
+}
+
+// Every key of the contract is either honoured or refused as not built yet, and for no other reason.
+func TestContractIsKnown(t *testing.T) {
+	text, keys := contract(t)
+	refused := 0
+	for _, p := range problems(t, text) {
+		if !strings.Contains(p.Message, "not built yet") {
+			t.Errorf("the contract has a problem: %v", p)
+			continue
+		}
+		refused++
+		if !unbuilt(strings.Split(p.Key, ".")) {
+			t.Errorf("refused, but not in the list: %v", p)
+		}
+	}
+	t.Logf("%d keys, %d problems", len(keys), refused)
+}
+
+// Every key of the contract that is not refused is in the example.
+func TestExampleShowsEveryKey(t *testing.T) {
+	_, keys := contract(t)
+	example := "\n" + string(config.Example())
+	for _, key := range keys {
+		name := key[len(key)-1]
+		if !unbuilt(key) && !strings.Contains(example, "\n"+name+" ") && !strings.Contains(example, " "+name+" = ") {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}
+
+// A key that is misspelt is never ignored, and the right one is suggested.
+func TestMisspeltContract(t *testing.T) {
+	text, keys := contract(t)
+	for _, key := range keys {
+		parents := key[:len(key)-1]
+		if unbuilt(parents) || slices.Contains(parents, "redirect") || slices.Contains(parents, "respond") || unbuilt(key) && len(key) == 1 {
+			continue
+		}
+		name := key[len(key)-1]
+		misspelt := swap(name)
+		header := regexp.MustCompile(`(?m)^\[` + regexp.QuoteMeta(parents.String()) + `\].*$`)
+		broken := header.ReplaceAllString(text, "$0\n"+misspelt+" = 1")
+		if broken == text {
+			t.Fatalf("no [%s]", parents)
+		}
+		found := false
+		for _, p := range problems(t, broken) {
+			if p.Key == parents.String()+"."+misspelt {
+				found = p.Message == "unknown key" && p.Hint == "did you mean "+name+"?"
+			}
+		}
+		if !found {
+			t.Errorf("%s.%s has no problem that suggests %s", parents, misspelt, name)
+		}
+	}
+}
+
+// swap exchanges the last two letters, or doubles the last if they are the same.
+func swap(s string) string {
+	n := len(s)
+	if s[n-1] == s[n-2] {
+		return s + s[n-1:]
+	}
+	return s[:n-2] + s[n-1:] + s[n-2:n-1]
+}
+
+// The values that mean "off" are accepted, although the thing is not built.
+func TestOffIsAccepted(t *testing.T) {
+	mustParse(t, `
+[listener.http]
+tls = false
+proxy_protocol = false
+http3 = false
+[log]
+access = "off"
+[limits]
+in_flight = 0
+[cors.app]
+origins = ["https://myapp.com"]
+csrf = "off"
+shadow = ""
+origins_file = ""
+[upstream.api]
+endpoints = ["http://127.0.0.1:9001"]
+weights = []
+balance = "p2c"
+hash_key = ""
+retries = 0
+tls_ca = ""
+tls_cert = ""
+tls_key = ""
+tls_server_name = ""
+send_proxy_protocol = false
+[route.api]
+upstream = "api"
+limit = ""
+strip_prefix = ""
+add_prefix = ""
+priority = "normal"
+request_set_headers = {}
+request_remove_headers = []
+response_set_headers = {}
+response_remove_headers = []
+`)
+}
+
+// Each line of the list of what is not built refuses what it is there for.
+func TestUnbuiltIsRefused(t *testing.T) {
+	text, err := os.ReadFile("testdata/bad/unbuilt.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.NewReplacer("listener.http", "listener.*", "cors.app", "cors.*", "upstream.api", "upstream.*", "route.api", "route.*")
+	refused := map[string]bool{}
+	for _, p := range problems(t, string(text)) {
+		if !strings.Contains(p.Message, "not built yet") {
+			t.Errorf("another problem: %v", p)
+		}
+		refused[name.Replace(p.Key)] = true
+	}
+	for _, key := range config.UnbuiltKeys() {
+		if !refused[strings.TrimSuffix(key, "[]")] {
+			t.Errorf("%s is not refused", key)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// This file is the list of all keys, table by table, with their defaults.
+
+// read fills the Config from the values of a file.
+func (r *reader) read(values map[string]any) {
+	root := &table{r: r, values: values}
+	for _, t := range root.named("listener") {
+		r.cfg.Listeners = append(r.cfg.Listeners, readListener(t))
+	}
+	if len(r.cfg.Listeners) == 0 {
+		r.cfg.Listeners = []Listener{readListener(&table{r: r, path: "listener.http", name: "http"})}
+	}
+	r.cfg.Admin = readAdmin(root.sub("admin"))
+	r.cfg.Log = readLog(root.sub("log"))
+	r.cfg.Trust = readTrust(root.sub("trust"))
+	r.cfg.Limits = readLimits(root.sub("limits"))
+	r.cfg.Timeouts = readTimeouts(root.sub("timeouts"))
+	r.cfg.Cache = readCache(root.sub("cache"))
+	for _, t := range root.named("cors") {
+		r.cfg.CORS = append(r.cfg.CORS, readCORS(t))
+	}
+	for _, t := range root.named("upstream") {
+		r.cfg.Upstreams = append(r.cfg.Upstreams, readUpstream(t))
+	}
+	for _, t := range root.named("route") {
+		r.cfg.Routes = append(r.cfg.Routes, readRoute(t))
+	}
+	root.done()
+	if routes, ok := values["route"].(map[string]any); !root.has("route") || ok && len(routes) == 0 {
+		root.problem("route", fault{"there is no route, so every request would be answered 404",
+			`add [route.api] with upstream = "api", and [upstream.api] with endpoints = ["http://127.0.0.1:9001"]`})
+	}
+	r.checkAddresses()
+	r.checkNames(values)
+}
+
+func readListener(t *table) Listener {
+	defer t.done()
+	return Listener{
+		Name:          t.name,
+		Address:       scalar(t, "address", "127.0.0.1:8080", parseAddress),
+		TLS:           t.boolean("tls", false),
+		ProxyProtocol: t.boolean("proxy_protocol", false),
+		RedirectHTTPS: t.boolean("redirect_https", false),
+		HTTP3:         t.boolean("http3", false),
+		Engine:        t.oneOf("engine", "auto", "fasthttp"),
+	}
+}
+
+func readAdmin(t *table) Admin {
+	defer t.done()
+	return Admin{Address: scalar(t, "address", "127.0.0.1:9900", parseAdmin)}
+}
+
+func readLog(t *table) Log {
+	defer t.done()
+	return Log{
+		Level:  scalar(t, "level", slog.LevelInfo, parseLevel),
+		Format: t.oneOf("format", "auto", "text", "json"),
+		Access: scalar(t, "access", "off", parseAccess),
+	}
+}
+
+func readTrust(t *table) Trust {
+	defer t.done()
+	return Trust{Proxies: list[string, netip.Prefix](t, "proxies", "a string", parsePrefix)}
+}
+
+func readLimits(t *table) Limits {
+	defer t.done()
+	return Limits{
+		Connections:      t.integer("connections", 0, 0, 10_000_000),
+		ConnectionsPerIP: t.integer("connections_per_ip", 0, 0, 10_000_000),
+		HeaderBytes:      t.size("header_bytes", 16<<10, 1<<10, 1<<20),
+		HeaderFields:     t.integer("header_fields", 128, 8, 1024),
+		BodyBytes:        t.size("body_bytes", 10<<20, 0, maxSize),
+		InFlight:         t.integer("in_flight", 0, 0, 10_000_000),
+	}
+}
+
+func readTimeouts(t *table) Timeouts {
+	defer t.done()
+	return Timeouts{
+		Header:   t.positive("header", 5*time.Second),
+		Idle:     t.positive("idle", 75*time.Second),
+		BodyIdle: t.positive("body_idle", 30*time.Second),
+		Shutdown: t.duration("shutdown", 30*time.Second),
+		LameDuck: t.duration("lame_duck", 0),
+	}
+}
+
+func readCache(t *table) Cache {
+	defer t.done()
+	return Cache{Preflights: t.integer("preflights", 65536, 0, 1<<24)}
+}
+
+func readCORS(t *table) CORS {
+	defer t.done()
+	c := CORS{
+		Name:                 t.name,
+		Origins:              t.strs("origins"),
+		Methods:              t.strs("methods"),
+		RequestHeaders:       t.strs("request_headers"),
+		ExposeHeaders:        t.strs("expose_headers"),
+		Credentials:          t.boolean("credentials", false),
+		PreflightStatus:      t.integer("preflight_status", 204, -1<<31, 1<<31-1),
+		Denied:               t.oneOf("denied", "forward", "block"),
+		UpstreamCORS:         t.oneOf("upstream_cors", "override", "merge_expose", "passthrough"),
+		WebSocketOriginCheck: t.boolean("websocket_origin_check", true),
+		CSRF:                 t.oneOf("csrf", "off", "report", "enforce"),
+		TimingAllowOrigin:    t.boolean("timing_allow_origin", false),
+		ResourcePolicy:       t.oneOf("resource_policy", "", "same-origin", "same-site", "cross-origin"),
+		PrivateNetwork:       t.boolean("private_network", false),
+		Shadow:               t.str("shadow", ""),
+		OriginsFile:          t.str("origins_file", ""),
+
+		DangerouslyAllowNullOrigin:     t.boolean("dangerously_allow_null_origin", false),
+		DangerouslyAllowHTTPOrigins:    t.boolean("dangerously_allow_http_origins", false),
+		DangerouslyAllowPublicSuffixes: t.boolean("dangerously_allow_public_suffixes", false),
+		DangerouslyReflectAnyOrigin:    t.boolean("dangerously_reflect_any_origin", false),
+	}
+	if t.values["max_age"] == "" {
+		t.known = append(t.known, "max_age")
+	} else if age, ok := t.optionalDuration("max_age", 0); ok {
+		c.MaxAge = &age
+	}
+	array, ok := t.values["origins"].([]any)
+	if c.OriginsFile == "" && (!t.has("origins") || ok && len(array) == 0) {
+		t.problem("origins", fault{"a policy needs at least one origin", `write origins = ["https://myapp.com"]`})
+	}
+	return c
+}
+
+func readUpstream(t *table) Upstream {
+	defer t.done()
+	u := Upstream{
+		Name:              t.name,
+		Endpoints:         list[string, Endpoint](t, "endpoints", "a string", parseEndpoint),
+		Weights:           list[int64, int](t, "weights", "an integer", parseWeight),
+		Balance:           t.oneOf("balance", "p2c", "round_robin", "least_in_flight", "hash"),
+		HashKey:           scalar(t, "hash_key", "", parseHashKey),
+		MaxConnections:    t.integer("max_connections", 512, 1, 1_000_000),
+		MaxQueue:          t.integer("max_queue", 1024, 0, 1_000_000),
+		QueueTimeout:      t.duration("queue_timeout", time.Second),
+		ConnectTimeout:    t.positive("connect_timeout", 2*time.Second),
+		FirstByteTimeout:  t.duration("first_byte_timeout", 30*time.Second),
+		IdleTimeout:       t.duration("idle_timeout", 30*time.Second),
+		KeepAlive:         t.duration("keep_alive", time.Minute),
+		Retries:           t.integer("retries", 1, 0, 10),
+		RetryBudget:       scalar(t, "retry_budget", 0.2, parseRatio),
+		Host:              scalar(t, "host", "", parseHostField),
+		TLSCA:             t.str("tls_ca", ""),
+		TLSCert:           t.str("tls_cert", ""),
+		TLSKey:            t.str("tls_key", ""),
+		TLSServerName:     t.str("tls_server_name", ""),
+		SendProxyProtocol: t.boolean("send_proxy_protocol", false),
+	}
+	array, ok := t.values["endpoints"].([]any)
+	if !t.has("endpoints") || ok && len(array) == 0 {
+		t.problem("endpoints", fault{"an upstream needs at least one endpoint", `write endpoints = ["http://127.0.0.1:9001"]`})
+	}
+	seen := map[string]int{}
+	for i, e := range u.Endpoints {
+		id := fmt.Sprint(e.Discovery, e.TLS, e.Network, e.Address)
+		if first, twice := seen[id]; twice {
+			t.r.problem(t.key("endpoints"), i, faultf("%q is there twice, also at %s", e.URL, t.r.at(t.key("endpoints"), first)))
+			continue
+		}
+		seen[id] = i
+	}
+	return u
+}
+
+// parseWeight understands the weight of an endpoint.
+func parseWeight(n int64) (int, fault) {
+	if n < 0 || n > 1000 {
+		return 0, faultf("%d is out of range: 0 to 1000", n)
+	}
+	return int(n), fault{}
+}

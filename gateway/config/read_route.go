@@ -1,0 +1,178 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// This file goes on with the list of all keys, for routes, and checks what no table can tell alone.
+
+func readRoute(t *table) Route {
+	defer t.done()
+	route := Route{
+		Name:                  t.name,
+		Hosts:                 list[string, string](t, "hosts", "a string", parseRouteHost),
+		Path:                  cmp.Or(scalar(t, "path", "/", optional(parsePath)), "/"),
+		Methods:               list[string, string](t, "methods", "a string", parseMethod),
+		CORS:                  t.str("cors", ""),
+		Upstream:              t.str("upstream", ""),
+		Redirect:              readRedirect(t),
+		Respond:               readRespond(t),
+		Limit:                 t.str("limit", ""),
+		StripPrefix:           scalar(t, "strip_prefix", "", optional(parsePath)),
+		AddPrefix:             scalar(t, "add_prefix", "", optional(parsePath)),
+		Timeout:               t.duration("timeout", time.Minute),
+		Priority:              t.oneOf("priority", "normal", "low", "high"),
+		RequestSetHeaders:     t.fields("request_set_headers"),
+		RequestRemoveHeaders:  list[string, string](t, "request_remove_headers", "a string", parseFieldName),
+		ResponseSetHeaders:    t.fields("response_set_headers"),
+		ResponseRemoveHeaders: list[string, string](t, "response_remove_headers", "a string", parseFieldName),
+	}
+	if t.values["body_bytes"] == "" {
+		t.known = append(t.known, "body_bytes")
+	} else if size := t.size("body_bytes", -1, 0, maxSize); size >= 0 {
+		route.BodyBytes = &size
+	}
+	var actions []string
+	for _, key := range []string{"upstream", "redirect", "respond"} {
+		if t.has(key) && t.values[key] != "" {
+			actions = append(actions, key)
+		}
+	}
+	switch {
+	case len(actions) == 0:
+		t.r.problem(t.path, -1, fault{"a route needs exactly one of upstream, redirect and respond", `write upstream = "NAME"`})
+	case len(actions) > 1:
+		t.problem(actions[1], faultf("a route has exactly one of upstream, redirect and respond: %s is at %s", actions[0], t.r.at(t.key(actions[0]), -1)))
+	}
+	return route
+}
+
+// optional makes parse accept "".
+func optional(parse func(string) (string, fault)) func(string) (string, fault) {
+	return func(s string) (string, fault) {
+		if s == "" {
+			return "", fault{}
+		}
+		return parse(s)
+	}
+}
+
+// fields returns a table of header names and values, or nil.
+func (t *table) fields(key string) map[string]string {
+	sub := t.sub(key)
+	var fields map[string]string
+	for _, name := range t.r.byPosition(sub.path, sub.values) {
+		value, ok := lookup[string](sub, name, "a string")
+		_, f := parseFieldName(name)
+		if f.message == "" && ok && !isFieldValue(value) {
+			f = faultf("%q is not a field value", value)
+		}
+		if f.message != "" {
+			sub.problem(name, f)
+		} else if ok {
+			if fields == nil {
+				fields = map[string]string{}
+			}
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+func readRedirect(route *table) *Redirect {
+	t := route.sub("redirect")
+	if t.values == nil {
+		return nil
+	}
+	defer t.done()
+	redirect := &Redirect{
+		To:     scalar(t, "to", "", parseRedirectTo),
+		Status: t.integer("status", 308, 300, 399),
+	}
+	if !t.has("to") {
+		t.problem("to", fault{"a redirect needs a target", `write redirect = { to = "https://example.com$path" }`})
+	}
+	if !slices.Contains([]int{301, 302, 303, 307, 308}, redirect.Status) {
+		t.problem("status", faultf("%d is not one of 301, 302, 303, 307, 308", redirect.Status))
+	}
+	return redirect
+}
+
+func readRespond(route *table) *Respond {
+	t := route.sub("respond")
+	if t.values == nil {
+		return nil
+	}
+	defer t.done()
+	respond := &Respond{
+		Status:      t.integer("status", 200, 200, 599),
+		Body:        t.str("body", ""),
+		ContentType: t.str("content_type", "text/plain"),
+	}
+	if s := respond.Status; respond.Body != "" && (s == 204 || s == 205 || s == 304) {
+		t.problem("body", faultf("a response with status %d has no content: remove this key", s))
+		respond.Body = ""
+	}
+	if !isFieldValue(respond.ContentType) || !strings.Contains(respond.ContentType, "/") {
+		t.problem("content_type", faultf(`%q is not a media type such as "text/plain"`, respond.ContentType))
+	}
+	return respond
+}
+
+// checkAddresses finds listeners that would take each other's address. Port 0 is never the same twice.
+func (r *reader) checkAddresses() {
+	seen := map[Address]string{}
+	if !r.bad("admin.address") {
+		seen[r.cfg.Admin.Address] = "admin"
+	}
+	for _, l := range r.cfg.Listeners {
+		table := joinKey("listener", l.Name)
+		if r.bad(table + ".address") {
+			continue // What it has now is only a default.
+		}
+		other, twice := seen[l.Address]
+		if !twice || strings.HasSuffix(string(l.Address), ":0") {
+			seen[l.Address] = table
+			continue
+		}
+		where := "its default"
+		if r.cfg.places.has(other) {
+			where = "also at " + r.at(other+".address", -1)
+		}
+		r.problem(table+".address", -1, faultf("%q is taken by [%s], %s", l.Address, other, where))
+	}
+}
+
+// checkNames finds names in routes and policies that nothing bears. A table that is there but has problems of its
+// own still bears its name.
+func (r *reader) checkNames(values map[string]any) {
+	names := func(key string) []string {
+		tables, _ := values[key].(map[string]any)
+		return slices.Sorted(maps.Keys(tables))
+	}
+	policies, upstreams := names("cors"), names("upstream")
+	for _, route := range r.cfg.Routes {
+		table := joinKey("route", route.Name)
+		r.checkName(table+".cors", route.CORS, "cors", "policy", "policies", policies)
+		r.checkName(table+".upstream", route.Upstream, "upstream", "upstream", "upstreams", upstreams)
+	}
+}
+
+// checkName notes a problem at key if its value is a name that is not among names.
+func (r *reader) checkName(key, name, table, one, many string, names []string) {
+	switch {
+	case name == "" || slices.Contains(names, name):
+		return
+	case len(names) == 0:
+		r.problem(key, -1, fault{fmt.Sprintf("there is no %s %q, nor any other", one, name), fmt.Sprintf("add [%s.NAME]", table)})
+	default:
+		f := faultf("there is no %s %q: the %s are %s", one, name, many, quoted(names))
+		f.hint = didYouMean("%q", name, names)
+		r.problem(key, -1, f)
+	}
+}

@@ -1,0 +1,299 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// reader builds a Config and collects the problems on the way.
+type reader struct {
+	cfg      *Config
+	problems Problems
+}
+
+// problem notes a problem at key, or at one of its elements if index >= 0.
+func (r *reader) problem(key string, index int, f fault) {
+	r.problems = append(r.problems, r.cfg.Problem(key, index, f.message, f.hint))
+}
+
+// bad reports whether there was a problem at key.
+func (r *reader) bad(key string) bool {
+	return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Key == key })
+}
+
+// at returns "FILE:LINE" of key, or of one of its elements if index >= 0.
+func (r *reader) at(key string, index int) string {
+	return fmt.Sprintf("%s:%d", r.cfg.File, r.cfg.places.line(key, index))
+}
+
+// byPosition returns the keys of the table at path in the order of the file.
+func (r *reader) byPosition(path string, values map[string]any) []string {
+	order := func(key string) int { return r.cfg.places.order(joinKey(path, key)) }
+	return slices.SortedFunc(maps.Keys(values), func(a, b string) int {
+		if d := order(a) - order(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+// table reads the keys of one TOML table. Its methods return the default and note a problem when a value will not
+// do. They remember which keys were asked for, so that done can tell the others.
+type table struct {
+	r      *reader
+	path   string // "" for the root
+	name   string // the last part of path, for named tables
+	values map[string]any
+	known  []string
+}
+
+// key returns the full name of key.
+func (t *table) key(key string) string { return joinKey(t.path, key) }
+
+// problem notes a problem of the whole value of key.
+func (t *table) problem(key string, f fault) { t.r.problem(t.key(key), -1, f) }
+
+// done notes the keys that nobody asked for. Those of unbuilt.go have their own message.
+func (t *table) done() {
+	for _, key := range t.r.byPosition(t.path, t.values) {
+		if !slices.Contains(t.known, key) && !isUnbuilt(t.key(key)) {
+			t.problem(key, fault{"unknown key", didYouMean("%s", key, t.known)})
+		}
+	}
+}
+
+// has reports whether key is in the file.
+func (t *table) has(key string) bool { _, ok := t.values[key]; return ok }
+
+// lookup returns the value of key if there is one of type T. It notes a problem if there is one of another type.
+func lookup[T any](t *table, key, wants string) (v T, ok bool) {
+	t.known = append(t.known, key)
+	value, present := t.values[key]
+	if !present {
+		return v, false
+	}
+	if v, ok = value.(T); !ok {
+		t.problem(key, wrongType(wants, value))
+	}
+	return v, ok
+}
+
+// wrongType is the fault of a value that is not what was wanted.
+func wrongType(wants string, value any) fault {
+	return fault{message: fmt.Sprintf("wants %s, not %s", wants, kind(value))}
+}
+
+// kind names the TOML type of a decoded value.
+func kind(value any) string {
+	switch value.(type) {
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case int64:
+		return "an integer"
+	case float64:
+		return "a float"
+	case time.Time:
+		return "a date"
+	case map[string]any:
+		return "a table"
+	case []map[string]any:
+		return "an array of tables"
+	}
+	return "an array"
+}
+
+// sub returns the table at key, which is empty when it is not in the file.
+func (t *table) sub(key string) *table {
+	values, _ := lookup[map[string]any](t, key, "a table")
+	return &table{r: t.r, path: t.key(key), name: key, values: values}
+}
+
+// named returns the tables [key.NAME] in the order of the file.
+func (t *table) named(key string) []*table {
+	if _, ok := t.values[key].([]map[string]any); ok {
+		t.known = append(t.known, key)
+		t.problem(key, fault{"wants named tables, not an array of tables", fmt.Sprintf("write [%s.NAME]", key)})
+		return nil
+	}
+	var list []*table
+	all := t.sub(key)
+	complained := false
+	for _, name := range t.r.byPosition(all.path, all.values) {
+		values, ok := all.values[name].(map[string]any)
+		switch {
+		case !ok && complained:
+		case !ok:
+			all.problem(name, fault{"stands outside of a named table", fmt.Sprintf("give the table a name: [%s.NAME]", key)})
+			complained = true
+		case !isName(name) || len(name) > 64:
+			all.problem(name, fault{message: "a name wants up to 64 of a-z, A-Z, 0-9, _ and -"})
+		default:
+			list = append(list, &table{r: t.r, path: all.key(name), name: name, values: values})
+		}
+	}
+	return list
+}
+
+// str returns any string.
+func (t *table) str(key, def string) string {
+	if s, ok := lookup[string](t, key, "a string"); ok {
+		return s
+	}
+	return def
+}
+
+// boolean returns true or false.
+func (t *table) boolean(key string, def bool) bool {
+	if b, ok := lookup[bool](t, key, "true or false"); ok {
+		return b
+	}
+	return def
+}
+
+// integer returns an integer from low to high.
+func (t *table) integer(key string, def, low, high int) int {
+	n, ok := lookup[int64](t, key, "an integer")
+	if !ok {
+		return def
+	}
+	if n < int64(low) || n > int64(high) {
+		t.problem(key, fault{message: fmt.Sprintf("%d is out of range: %d to %d", n, low, high)})
+		return def
+	}
+	return int(n)
+}
+
+// oneOf returns one of choices, of which the first is the default.
+func (t *table) oneOf(key string, choices ...string) string {
+	return scalar(t, key, choices[0], func(s string) (string, fault) { return s, notOneOf(s, choices) })
+}
+
+// notOneOf is the fault of an s that is not among choices.
+func notOneOf(s string, choices []string) fault {
+	if slices.Contains(choices, s) {
+		return fault{}
+	}
+	return fault{fmt.Sprintf("%q is not one of %s", s, quoted(choices)), didYouMean("%q", s, choices)}
+}
+
+// quoted lists words in quotes.
+func quoted(words []string) string {
+	q := make([]string, len(words))
+	for i, w := range words {
+		q[i] = fmt.Sprintf("%q", w)
+	}
+	return strings.Join(q, ", ")
+}
+
+// duration returns a duration of zero or more.
+func (t *table) duration(key string, def time.Duration) time.Duration {
+	d, _ := t.optionalDuration(key, def)
+	return d
+}
+
+// positive returns a duration of more than zero.
+func (t *table) positive(key string, def time.Duration) time.Duration {
+	d, ok := t.optionalDuration(key, def)
+	if ok && d == 0 {
+		t.problem(key, fault{message: "wants more than 0s: this bound cannot be switched off"})
+		return def
+	}
+	return d
+}
+
+// optionalDuration returns the duration of key and true, or def and false if there is none.
+func (t *table) optionalDuration(key string, def time.Duration) (time.Duration, bool) {
+	s, ok := lookup[string](t, key, `a string such as "250ms"`)
+	if !ok {
+		return def, false
+	}
+	d, f := parseDuration(s)
+	if f.message != "" {
+		t.problem(key, f)
+		return def, false
+	}
+	return d, true
+}
+
+// size returns a size from low to high: a string such as "16KiB" or an integer of bytes.
+func (t *table) size(key string, def, low, high ByteSize) ByteSize {
+	value, ok := lookup[any](t, key, "a size")
+	if !ok {
+		return def
+	}
+	n, f := sizeOf(value)
+	if f.message == "" && (n < low || n > high) {
+		f = fault{message: fmt.Sprintf("%v is out of range: %v to %v", n, low, high)}
+	}
+	if f.message != "" {
+		t.problem(key, f)
+		return def
+	}
+	return n
+}
+
+// sizeOf understands both ways to write a size.
+func sizeOf(value any) (ByteSize, fault) {
+	switch v := value.(type) {
+	case int64:
+		return ByteSize(v), fault{}
+	case string:
+		return parseSize(v)
+	}
+	return 0, wrongType(`a size such as "16KiB"`, value)
+}
+
+// scalar returns the string of key as parse understands it.
+func scalar[T any](t *table, key string, def T, parse func(string) (T, fault)) T {
+	s, ok := lookup[string](t, key, "a string")
+	if !ok {
+		return def
+	}
+	v, f := parse(s)
+	if f.message != "" {
+		t.problem(key, f)
+		return def
+	}
+	return v
+}
+
+// list returns the array of key, each element a V that parse understands. Elements that will not do are left out,
+// and their lines with them, so that the indices of what remains still lead to the right lines.
+func list[V, T any](t *table, key, wants string, parse func(V) (T, fault)) []T {
+	value, present := lookup[any](t, key, "an array")
+	array, ok := value.([]any)
+	if present && !ok {
+		f := wrongType("an array", value)
+		if s, ok := value.(string); ok {
+			f.hint = fmt.Sprintf("write [%q]", s)
+		}
+		t.problem(key, f)
+	}
+	var values []T
+	var kept []int
+	for i, element := range array {
+		v, ok := element.(V)
+		if !ok {
+			t.r.problem(t.key(key), i, wrongType(wants, element))
+			continue
+		}
+		parsed, f := parse(v)
+		if f.message != "" {
+			t.r.problem(t.key(key), i, f)
+			continue
+		}
+		values, kept = append(values, parsed), append(kept, i)
+	}
+	t.r.cfg.places.keep(t.key(key), kept)
+	return values
+}
+
+// strs returns any array of strings.
+func (t *table) strs(key string) []string {
+	return list(t, key, "a string", func(s string) (string, fault) { return s, fault{} })
+}

@@ -1,0 +1,276 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is one configuration file with all defaults filled in. It is plain data: nothing in it refers to the text
+// it was read from, nobody changes it after [Parse] returned it, and so it is safe for concurrent use.
+// Named tables are slices in the order of the file.
+type Config struct {
+	// File is the name of the file, for messages.
+	File string
+	// Listeners are where clients connect. Without any in the file: one named "http".
+	Listeners []Listener
+	// Admin is the operators' listener.
+	Admin Admin
+	// Log is the process's log and the access log.
+	Log Log
+	// Trust says whose statements about clients are believed.
+	Trust Trust
+	// Limits bound the whole process.
+	Limits Limits
+	// Timeouts bound how slow a client may be.
+	Timeouts Timeouts
+	// Cache sizes the preflight cache.
+	Cache Cache
+	// CORS are the policies that routes name.
+	CORS []CORS
+	// Upstreams are the groups of endpoints that routes name.
+	Upstreams []Upstream
+	// Routes say what becomes of a request. At least one, unless there was a problem.
+	Routes []Route
+
+	places *places
+}
+
+// Listener is [listener.NAME].
+type Listener struct {
+	// Name is the table's name.
+	Name string
+	// Address is where to listen. Default "127.0.0.1:8080". Port 0 lets the kernel choose.
+	Address Address
+	// TLS: clients speak TLS. Default false.
+	TLS bool
+	// ProxyProtocol: each connection starts with a PROXY protocol header. Default false.
+	ProxyProtocol bool
+	// RedirectHTTPS: requests, other than preflights, are answered 308 to https. Default false.
+	RedirectHTTPS bool
+	// HTTP3: offer HTTP/3 on the same UDP port. Needs TLS. Default false.
+	HTTP3 bool
+	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
+	// (a goroutine per connection).
+	Engine string
+}
+
+// Admin is [admin].
+type Admin struct {
+	// Address is loopback or a unix socket, or Off for none. Default "127.0.0.1:9900". Port 0 lets the kernel choose.
+	Address Address
+}
+
+// Log is [log].
+type Log struct {
+	// Level is the least level that is logged. Default info.
+	Level slog.Level
+	// Format is "auto" (default: text on a terminal, else JSON), "text" or "json".
+	Format string
+	// Access is "off", "errors", "all" or a share of requests such as "1%". Default, for now: "off".
+	Access string
+}
+
+// Trust is [trust].
+type Trust struct {
+	// Proxies are the networks whose Forwarded and X-Forwarded-* fields are believed. They are masked.
+	Proxies []netip.Prefix
+}
+
+// Limits is [limits].
+type Limits struct {
+	// Connections of clients at once. Default 0: derived from the limit of file descriptors.
+	Connections int
+	// ConnectionsPerIP bounds those of one client address, IPv6 by /64. Default 0: no bound.
+	ConnectionsPerIP int
+	// HeaderBytes bounds request line and header section, 1KiB to 1MiB. Default 16KiB.
+	HeaderBytes ByteSize
+	// HeaderFields bounds the field lines of a request, 8 to 1024. Default 128.
+	HeaderFields int
+	// BodyBytes bounds a request body; 0 admits none. Default 10MiB.
+	BodyBytes ByteSize
+	// InFlight bounds requests at once. Default 0: derived.
+	InFlight int
+}
+
+// Timeouts is [timeouts].
+type Timeouts struct {
+	// Header bounds the time from the first byte of a request to the end of its header section; > 0. Default 5s.
+	Header time.Duration
+	// Idle bounds the time between two requests of a connection; > 0. Default 75s.
+	Idle time.Duration
+	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s.
+	BodyIdle time.Duration
+	// Shutdown bounds the drain on SIGTERM. Default 30s.
+	Shutdown time.Duration
+	// LameDuck is how long the readiness check fails before listeners close. Default 0.
+	LameDuck time.Duration
+}
+
+// Cache is [cache].
+type Cache struct {
+	// Preflights is the number of entries of the preflight cache; 0 switches it off. Default 65536.
+	Preflights int
+}
+
+// CORS is [cors.NAME], a policy as it was written. Its meaning is judged by the package that compiles it.
+type CORS struct {
+	// Name is the table's name.
+	Name string
+	// Origins are origin patterns. Required, unless OriginsFile is given.
+	Origins []string
+	// Methods beyond GET, HEAD and POST, or "*". Default none.
+	Methods []string
+	// RequestHeaders are names of request fields that a page may set, or "*". Default none.
+	RequestHeaders []string
+	// ExposeHeaders are names of response fields that a page may read, or "*". Default none.
+	ExposeHeaders []string
+	// Credentials: requests may carry cookies and the like. Default false.
+	Credentials bool
+	// MaxAge is how long browsers may cache a preflight; nil: the field is not sent. Default nil.
+	MaxAge *time.Duration
+	// PreflightStatus is the status of an allowed preflight. Default 204. Its range is not checked here.
+	PreflightStatus int
+	// Denied is what becomes of an actual request of a denied origin: "forward" (default) or "block".
+	Denied string
+	// UpstreamCORS is what becomes of the upstream's own CORS fields: "override" (default), "merge_expose" or "passthrough".
+	UpstreamCORS string
+	// WebSocketOriginCheck: a WebSocket upgrade needs an allowed origin, or none, or its own. Default true.
+	WebSocketOriginCheck bool
+	// CSRF is "off" (default), "report" or "enforce".
+	CSRF string
+	// TimingAllowOrigin: send Timing-Allow-Origin to allowed origins. Default false.
+	TimingAllowOrigin bool
+	// ResourcePolicy is the Cross-Origin-Resource-Policy: "same-origin", "same-site", "cross-origin" or "" (default: not sent).
+	ResourcePolicy string
+	// PrivateNetwork: answer the retired Access-Control-Request-Private-Network. Default false.
+	PrivateNetwork bool
+	// Shadow names another policy that is evaluated beside this one and only reported. Default "".
+	Shadow string
+	// OriginsFile is a file of further patterns. Default "".
+	OriginsFile string
+	// DangerouslyAllowNullOrigin admits the pattern "null". Default false.
+	DangerouslyAllowNullOrigin bool
+	// DangerouslyAllowHTTPOrigins admits http:// patterns with credentials. Default false.
+	DangerouslyAllowHTTPOrigins bool
+	// DangerouslyAllowPublicSuffixes admits patterns such as https://*.github.io with credentials. Default false.
+	DangerouslyAllowPublicSuffixes bool
+	// DangerouslyReflectAnyOrigin admits "*" with credentials. Default false.
+	DangerouslyReflectAnyOrigin bool
+}
+
+// Upstream is [upstream.NAME].
+type Upstream struct {
+	// Name is the table's name.
+	Name string
+	// Endpoints are its servers. At least one, unless there was a problem.
+	Endpoints []Endpoint
+	// Weights are one per endpoint; none: equal.
+	Weights []int
+	// Balance is "p2c" (default), "round_robin", "least_in_flight" or "hash".
+	Balance string
+	// HashKey is what "hash" hashes: "client_ip", "path", "header:NAME" or "cookie:NAME". Default "".
+	HashKey string
+	// MaxConnections to one endpoint; > 0. Default 512.
+	MaxConnections int
+	// MaxQueue is how many requests may wait for a connection. Default 1024.
+	MaxQueue int
+	// QueueTimeout bounds that wait; 0: none waits. Default 1s.
+	QueueTimeout time.Duration
+	// ConnectTimeout bounds the making of a connection; > 0. Default 2s.
+	ConnectTimeout time.Duration
+	// FirstByteTimeout bounds the time from the request's last byte to the status line; 0: no bound. Default 30s.
+	FirstByteTimeout time.Duration
+	// IdleTimeout bounds the time without progress on a response body; 0: no bound. Default 30s.
+	IdleTimeout time.Duration
+	// KeepAlive is how long an idle connection is kept; 0: not at all. Default 60s.
+	KeepAlive time.Duration
+	// Retries are further attempts where a replay is safe, 0 to 10. Default 1.
+	Retries int
+	// RetryBudget is the share of recent requests that may be retries, 0 to 1. Default 0.2.
+	RetryBudget float64
+	// Host replaces the client's Host field; "" passes that on. Default "".
+	Host string
+	// TLSCA is a PEM file of authorities that endpoints are verified against; "": the system's.
+	TLSCA string
+	// TLSCert is a PEM file with the client certificate; "": none.
+	TLSCert string
+	// TLSKey is the PEM file with TLSCert's key.
+	TLSKey string
+	// TLSServerName is the name to ask for and to verify; "": the endpoint's.
+	TLSServerName string
+	// SendProxyProtocol: connections start with a PROXY protocol header. Default false.
+	SendProxyProtocol bool
+}
+
+// Endpoint is one server of an upstream.
+type Endpoint struct {
+	// URL is the endpoint as it was written, for labels and messages.
+	URL string
+	// Discovery is "" for one fixed server, or "dns" or "srv" when Address is a name to look servers up by.
+	Discovery string
+	// TLS: the endpoint speaks TLS.
+	TLS bool
+	// Network is "tcp" or "unix", for net.Dial.
+	Network string
+	// Address is "host:port" with a port always, or the path of a unix socket; for "srv" a bare name.
+	Address string
+}
+
+// Route is [route.NAME]. Exactly one of Upstream, Redirect and Respond is set, unless there was a problem.
+type Route struct {
+	// Name is the table's name.
+	Name string
+	// Hosts are lower-case host names, IP addresses (IPv6 in brackets) and "*.example.com". None: any host.
+	Hosts []string
+	// Path is a prefix of whole segments. Default "/".
+	Path string
+	// Methods are case-sensitive. None: all.
+	Methods []string
+	// CORS names a policy; "": the upstream owns CORS. Default "".
+	CORS string
+	// Upstream names the upstream to forward to, or is "".
+	Upstream string
+	// Redirect is the redirect to answer with, or nil.
+	Redirect *Redirect
+	// Respond is the fixed response to answer with, or nil.
+	Respond *Respond
+	// Limit names a rate limit; "": none. Default "".
+	Limit string
+	// StripPrefix is taken off the path before forwarding. Default "".
+	StripPrefix string
+	// AddPrefix is put before the path before forwarding. Default "".
+	AddPrefix string
+	// Timeout bounds the whole exchange; 0: no bound. Default 60s.
+	Timeout time.Duration
+	// BodyBytes replaces Limits.BodyBytes; nil: it does not. Default nil.
+	BodyBytes *ByteSize
+	// Priority under overload is "low", "normal" (default) or "high".
+	Priority string
+	// RequestSetHeaders are fields to set on the request before it is forwarded.
+	RequestSetHeaders map[string]string
+	// RequestRemoveHeaders are fields to remove from it.
+	RequestRemoveHeaders []string
+	// ResponseSetHeaders are fields to set on the response.
+	ResponseSetHeaders map[string]string
+	// ResponseRemoveHeaders are fields to remove from it.
+	ResponseRemoveHeaders []string
+}
+
+// Redirect is redirect = { … } of a route.
+type Redirect struct {
+	// To is an http or https URL, or a path; "$path" in it stands for the request's path.
+	To string
+	// Status is 301, 302, 303, 307 or 308. Default 308.
+	Status int
+}
+
+// Respond is respond = { … } of a route.
+type Respond struct {
+	// Status is 200 to 599. Default 200.
+	Status int
+	// Body is the content. Default "". Always "" for 204, 205 and 304.
+	Body string
+	// ContentType is the Content-Type of a Body. Default "text/plain".
+	ContentType string
+}

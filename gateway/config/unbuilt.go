@@ -1,0 +1,152 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// This file lists what the configuration language has and this version does not honour. Such a key or value is
+// refused, because a gateway that silently ignored it would be worse than one that does not start. The rules are:
+//
+//   - to build a thing is to delete its line here; its reader is in read.go already, but for whole tables, whose
+//     keys become unknown until they have one;
+//   - values of a wrong type are left to the reader, so that they are not reported twice;
+//   - the value that means "off" is not refused.
+
+// unbuilt are the refused keys and values.
+var unbuilt = []struct {
+	key     string         // dotted; "*" is any name, a final "[]" each element
+	refused func(any) bool // of the value; nil: any, and the whole table
+	message string
+}{
+	{"listener.*.address", prefix("systemd:"), `sockets of systemd are not built yet: use "host:port" or "unix:/path"`},
+	{"listener.*.tls", on, "TLS listeners are not built yet: remove this key"},
+	{"listener.*.proxy_protocol", on, "the PROXY protocol is not built yet: remove this key"},
+	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
+	{"tls", nil, "TLS is not built yet: remove this table"},
+	{"log.access", either(word("errors", "all"), share), `the access log is not built yet: remove this key or say "off"`},
+	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},
+	{"cors.*.csrf", word("report", "enforce"), "the CSRF guard is not built yet: remove this key"},
+	{"cors.*.shadow", filled, "shadow policies are not built yet: remove this key"},
+	{"cors.*.origins_file", filled, "files of origins are not built yet: list them in origins"},
+	{"upstream.*.endpoints[]", prefix("https://", "dns+", "srv+"),
+		`TLS and discovery of endpoints are not built yet: use "http://host:port" or "unix:/path"`},
+	{"upstream.*.weights", filled, "weights are not built yet: remove this key"},
+	{"upstream.*.balance", word("round_robin", "least_in_flight", "hash"), `other balances than "p2c" are not built yet: remove this key`},
+	{"upstream.*.hash_key", filled, "balance by hash is not built yet: remove this key"},
+	{"upstream.*.retries", above(1), "more than 1 retry is not built yet: say 0 or 1"},
+	{"upstream.*.retry_budget", share, "retry budgets are not built yet: remove this key"},
+	{"upstream.*.tls_ca", filled, "TLS to endpoints is not built yet: remove this key"},
+	{"upstream.*.tls_cert", filled, "TLS to endpoints is not built yet: remove this key"},
+	{"upstream.*.tls_key", filled, "TLS to endpoints is not built yet: remove this key"},
+	{"upstream.*.tls_server_name", filled, "TLS to endpoints is not built yet: remove this key"},
+	{"upstream.*.send_proxy_protocol", on, "the PROXY protocol is not built yet: remove this key"},
+	{"upstream.*.health", nil, "health checks are not built yet: remove this table"},
+	{"upstream.*.ejection", nil, "ejection of endpoints is not built yet: remove this table"},
+	{"limit", nil, "rate limits are not built yet: remove the tables [limit.*]"},
+	{"route.*.limit", filled, "rate limits are not built yet: remove this key"},
+	{"route.*.strip_prefix", filled, "changes to the path are not built yet: remove this key"},
+	{"route.*.add_prefix", filled, "changes to the path are not built yet: remove this key"},
+	{"route.*.priority", word("low", "high"), "priorities are not built yet: remove this key"},
+	{"route.*.request_set_headers", filled, "changes to header fields are not built yet: remove this key"},
+	{"route.*.request_remove_headers", filled, "changes to header fields are not built yet: remove this key"},
+	{"route.*.response_set_headers", filled, "changes to header fields are not built yet: remove this key"},
+	{"route.*.response_remove_headers", filled, "changes to header fields are not built yet: remove this key"},
+	{"fleet", nil, "fleets are not built yet: remove this table"},
+	{"redis", nil, "redis is not built yet: remove this table"},
+}
+
+// on refuses true.
+func on(v any) bool { return v == true }
+
+// filled refuses what is not empty: strings, arrays and tables.
+func filled(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v != ""
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return false
+}
+
+// above refuses larger integers, within the range of the reader.
+func above(n int64) func(any) bool {
+	return func(v any) bool { i, ok := v.(int64); return ok && i > n }
+}
+
+// prefix refuses strings that begin with one of prefixes.
+func prefix(prefixes ...string) func(any) bool {
+	return func(v any) bool {
+		s, _ := v.(string)
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+	}
+}
+
+// word refuses the given strings.
+func word(words ...string) func(any) bool {
+	return func(v any) bool { s, ok := v.(string); return ok && slices.Contains(words, s) }
+}
+
+// share refuses shares such as "20%".
+func share(v any) bool {
+	s, _ := v.(string)
+	_, f := parseRatio(s)
+	return f.message == ""
+}
+
+// either refuses what a or b do.
+func either(a, b func(any) bool) func(any) bool {
+	return func(v any) bool { return a(v) || b(v) }
+}
+
+// refuseUnbuilt notes a problem for each key and value of unbuilt that is in the file.
+func (r *reader) refuseUnbuilt(values map[string]any) {
+	for _, u := range unbuilt {
+		key, each := strings.CutSuffix(u.key, "[]")
+		r.walk("", values, strings.Split(key, "."), func(path string, value any) {
+			elements, ok := value.([]any)
+			switch {
+			case u.refused == nil:
+				r.problem(path, -1, fault{message: u.message})
+			case !each && u.refused(value):
+				r.problem(path, -1, fault{message: u.message})
+			case each && ok:
+				for i, element := range elements {
+					if u.refused(element) {
+						r.problem(path, i, fault{message: u.message})
+					}
+				}
+			}
+		})
+	}
+}
+
+// walk calls visit for each value under values that pattern leads to.
+func (r *reader) walk(path string, values map[string]any, pattern []string, visit func(string, any)) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if pattern[0] != "*" && pattern[0] != key {
+			continue
+		}
+		if len(pattern) == 1 {
+			visit(joinKey(path, key), values[key])
+		} else if inner, ok := values[key].(map[string]any); ok {
+			r.walk(joinKey(path, key), inner, pattern[1:], visit)
+		}
+	}
+}
+
+// isUnbuilt reports whether key is in the list, with whatever value.
+func isUnbuilt(key string) bool {
+	parts := strings.Split(key, ".")
+	for _, u := range unbuilt {
+		pattern := strings.Split(strings.TrimSuffix(u.key, "[]"), ".")
+		if slices.EqualFunc(pattern, parts, func(p, part string) bool { return p == part || p == "*" }) {
+			return true
+		}
+	}
+	return false
+}

@@ -48,6 +48,10 @@ const (
 // Done reports whether the last chunk and the trailer section have been read.
 func (c *Chunked) Done() bool { return c.state == chunkDone }
 
+// Left returns how many octets the current chunk has yet to bring, which may be more than anybody
+// would want to wait for.
+func (c *Chunked) Left() uint64 { return c.size }
+
 // Next reads from src. It returns a run of content, which aliases src and may be empty, and how
 // many octets of src were used. It uses all of src unless it returns content or is done; call it
 // again with the rest.

@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// begin decides what becomes of a request. It reports true if x.out holds the whole response,
+// false if x.head holds the head of a request to the route's upstream.
+func (x *exchange) begin() (answered bool) {
+	preflight := cors.IsPreflight(x.req.Method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
+	miss := x.find(preflight)
+	r := x.route
+	switch {
+	case r == nil:
+		x.refuseMiss(miss, preflight)
+	case preflight && r.policy != nil && !r.policy.Passthrough():
+		x.preflight()
+	case x.redirectHTTPS && !x.https:
+		x.redirectToHTTPS()
+	case x.loops():
+		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
+	case x.blocked():
+		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
+	case x.req.Length > r.maxContent:
+		x.answer(413, "", "the content is larger than allowed here")
+	case r.redirect != nil:
+		x.redirect(r.redirect)
+	case r.respond != nil:
+		x.respond(r.respond)
+	default:
+		x.appendRequest()
+		return false
+	}
+	return true
+}
+
+// find chooses the route: a preflight's by the method it asks for.
+func (x *exchange) find(preflight bool) route.Miss {
+	method := x.req.Method
+	if preflight {
+		method = x.req.ACRM
+	}
+	i, miss := x.s.table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
+	if i >= 0 {
+		x.route = x.s.routes[i]
+	}
+	return miss
+}
+
+// standardMethods are those that Allow can name where the rules name none.
+var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// refuseMiss answers a request that no route takes.
+func (x *exchange) refuseMiss(miss route.Miss, preflight bool) {
+	switch {
+	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
+		// RFC 9110, section 9.3.7: a question to the server as a whole.
+		x.answer(200, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n", "")
+	case miss == route.Ambiguous:
+		x.g.metrics.malformed("path")
+		x.closing = true
+		x.answer(400, "", "this path can be read in two ways that lead to different routes: send it without escapes or dot segments")
+	case miss == route.NoHost:
+		x.answer(421, "", "no route is configured for this host")
+	case preflight:
+		// Nothing is known that could be shared; 403 says so to whoever asks by hand.
+		x.answer(403, preflightVary, "no route takes the method that this preflight asks for")
+	case miss == route.NoMethod:
+		allowed := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
+		x.answer(405, "Allow: "+strings.Join(allowed, ", ")+"\r\n", "the routes of this path do not take this method")
+	default:
+		x.answer(404, "", "no route is configured for this path")
+	}
+}
+
+const preflightVary = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
+
+// loops reports whether the request has passed through this process before. See RFC 9110,
+// section 7.6.3.
+func (x *exchange) loops() bool {
+	if !x.req.HasVia {
+		return false
+	}
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if f.ID == wire.Via && strings.Contains(string(f.Value), x.g.pseudonym) {
+			return true
+		}
+	}
+	return false
+}
+
+// blocked reports whether an actual request must not be forwarded: its origin is denied and the
+// policy blocks those. The target's own origin always passes: it needs no CORS.
+func (x *exchange) blocked() bool {
+	p := x.route.policy
+	if p == nil || !p.Block() || x.req.OriginLines == 0 || len(x.req.Origin) == 0 || x.sameOrigin() {
+		return false
+	}
+	_, x.reason = p.AllowedOrigin(x.req.Origin)
+	if x.req.OriginLines > 1 {
+		x.reason = cors.OriginRepeated
+	}
+	return x.reason != cors.Allowed
+}
+
+// sameOrigin reports whether the request's Origin is the origin of its target.
+func (x *exchange) sameOrigin() bool {
+	scheme, port := "http://", ":80"
+	if x.https {
+		scheme, port = "https://", ":443"
+	}
+	origin, ok := strings.CutPrefix(string(x.req.Origin), scheme)
+	return ok && x.req.OriginLines == 1 && strings.EqualFold(origin, strings.TrimSuffix(string(x.req.Host), port))
+}
+
+// redirectToHTTPS answers with the same URI under https.
+func (x *exchange) redirectToHTTPS() {
+	if len(x.req.Host) == 0 {
+		x.answer(400, "", "a request without Host cannot be redirected to https")
+		return
+	}
+	host := string(wire.HostName(x.req.Host))
+	x.answer(308, "Location: https://"+host+string(x.req.Path)+string(x.req.Query)+"\r\n", "use https")
+}
+
+// redirect answers with a configured redirect.
+func (x *exchange) redirect(r *redirect) {
+	to := strings.ReplaceAll(r.to, "$path", string(x.req.Path))
+	if !strings.Contains(r.to, "?") {
+		to += string(x.req.Query)
+	}
+	x.answer(r.status, "Location: "+to+"\r\n", "see "+to)
+}
+
+// respond answers with a configured response.
+func (x *exchange) respond(r *respond) {
+	x.status = r.status
+	x.out = append(x.out[:0], r.head...)
+	x.out = x.appendDate(x.out)
+	x.out = x.appendShare(x.out)
+	if r.status == 204 || r.status == 304 {
+		x.out = x.appendEnd(x.out)
+		return
+	}
+	x.out = x.appendContent(x.out, r.body)
+}

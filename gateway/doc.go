@@ -1,0 +1,46 @@
+// Package gateway is what happens to one request.
+//
+// # A request's life
+//
+//	bytes → edge: strict validation → handle: load the snapshot → begin
+//	  begin: route → preflight? answered from the cache or by the policy
+//	               → answered here? redirect, refusal, fixed response
+//	               → else an exchange with an upstream
+//	  the exchange → finish: the upstream's CORS fields dropped, ours set → bytes
+//
+// begin and finish are plain functions over bytes: they know no socket and no engine. Around
+// them an engine makes the exchange; see handle.
+//
+// # The house
+//
+//	cmd/corsgate        the command line
+//	benchmarks          comparisons with other gateways and libraries
+//	  │
+//	gateway             this package: begin, finish; snapshot; reload
+//	├─ gateway/config     TOML → Config: defaults, positions, every error at once
+//	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
+//	├─ gateway/route      (host, path, method) → route
+//	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
+//	├─ gateway/edge       listeners, connections, fasthttp's server          → wire
+//	├─ gateway/admin      metrics, health, reload, pprof for operators
+//	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
+//	matcher             does this origin belong to this set?                 (standard library only)
+//	cache               the preflight LRU
+//
+// Imports point down this list only, and between the children of gateway only along an arrow; a
+// test holds it. Only gateway/edge knows fasthttp.
+//
+// # Rules that stay true
+//
+//  1. A snapshot is never written to after compile. What changes in it (cache, pools, counters)
+//     is safe for concurrent use.
+//  2. A request loads the current snapshot once and lives in it to its end.
+//  3. What can fail in a reload fails before the swap.
+//  4. No slice that aliases a connection's buffer outlives the handler; whoever keeps bytes copies.
+//  5. The answer to a preflight depends only on the cache's key; see appendKey. A request field
+//     that comes to matter enters the key in the same commit.
+//  6. Access-Control-Allow-Origin is absent, or "*" without credentials, or the request's Origin.
+//  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless
+//     the policy says so.
+//  8. What is routed is what is forwarded: the path that chose the route is the path sent.
+package gateway

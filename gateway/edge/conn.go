@@ -1,0 +1,295 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// Sizes of a connection's buffer and of what is read from a client in vain.
+const (
+	firstBuffer  = 4 << 10   // the buffer that every connection starts with
+	chunkSpace   = 4 << 10   // least room for reading chunked content
+	maxDrain     = 256 << 10 // unread content that is drained to keep a connection
+	maxLinger    = 64 << 10  // what a client may still send after a refusal
+	lingerTime   = 500 * time.Millisecond
+	rearmDivisor = 16 // a deadline is moved when it is off by this part of the timeout
+)
+
+// A Conn is a client's connection. It is used by one goroutine at a time, the one that fasthttp
+// runs for it; only the server's drain looks at it from outside, and only at idle.
+type Conn struct {
+	net.Conn
+	server *Server
+	peer   netip.Addr
+	opts   *Options // of the current request
+	on     *Listener
+
+	// Request is the current request. It is valid while a handler runs and aliases the buffer.
+	Request wire.Request
+	// State belongs to the handlers; it lives as long as the connection.
+	State any
+
+	in   []byte // what was read; the head of the current request stands at in[:head]
+	r, w int    // in[r:w] has not been used
+	head int
+
+	// Content of the current request.
+	chunked   wire.Chunked
+	remaining int64 // by Content-Length
+	limit     int64 // octets of content that may still come in
+	ended     bool  // all content was read
+	waiting   bool  // the client waits for 100 (Continue)
+
+	stub        []byte // what fasthttp has yet to read of its constant request
+	closing     bool   // the connection ends after this response
+	aborted     bool   // it ends in a reset
+	refused     bool   // the client may still be sending
+	started     bool   // a request has been read
+	idle        atomic.Bool
+	interrupted atomic.Bool
+	readBy      time.Time // the read deadline in force
+	writeBy     time.Time // the write deadline in force
+}
+
+// constantRequest is all that fasthttp ever parses.
+var constantRequest = []byte("GET / HTTP/1.1\r\nHost: corsgate\r\n\r\n")
+
+// Read gives fasthttp one constant request for each request that was read and found valid. It
+// returns io.EOF, which fasthttp takes as a quiet end, when the connection is over.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(c.stub) == 0 {
+		if !c.next() {
+			return 0, io.EOF
+		}
+		c.stub = constantRequest
+	}
+	n := copy(p, c.stub)
+	c.stub = c.stub[n:]
+	return n, nil
+}
+
+// Write drops what fasthttp renders: the handler has answered by Send.
+func (c *Conn) Write(p []byte) (int, error) { return len(p), nil }
+
+// Peer returns the address of the other end, without a zone. Clients on a Unix socket are local:
+// their address is 127.0.0.1.
+func (c *Conn) Peer() netip.Addr { return c.peer }
+
+// Listener returns the listener that accepted the connection.
+func (c *Conn) Listener() *Listener { return c.on }
+
+// next makes the connection ready for its next request: it drains what is left of the last one,
+// waits, reads a head and parses it. It reports false when there is no next request.
+func (c *Conn) next() bool {
+	if c.started && (c.closing || !c.drain()) {
+		return false
+	}
+	c.opts = c.server.opts.Load()
+	c.compact()
+	timeout := c.opts.Idle
+	if !c.started {
+		timeout = c.opts.Header
+	}
+	if c.w == 0 && !c.await(timeout) {
+		return false
+	}
+	headBy := time.Time{}
+	for {
+		n, fault := c.Request.Parse(c.in[:c.w], c.opts.Limits)
+		if fault != nil {
+			c.Refuse(fault)
+			return false
+		}
+		if n > 0 {
+			c.accept(n)
+			return true
+		}
+		if headBy.IsZero() {
+			headBy = time.Now().Add(c.opts.Header)
+			c.setReadDeadline(headBy)
+		}
+		if err := c.fillLine(); err != nil {
+			c.lost(err)
+			return false
+		}
+	}
+}
+
+// accept begins the request whose head takes n octets.
+func (c *Conn) accept(n int) {
+	r := &c.Request
+	c.started = true
+	c.head, c.r = n, n
+	c.chunked = wire.Chunked{}
+	c.remaining = r.Length
+	c.ended = !r.HasContent()
+	c.waiting = r.Continue && c.r == c.w
+	c.limit = 1<<63 - 1
+	c.closing = r.Close || c.server.draining.Load()
+}
+
+// lost ends a connection on which a head did not come to its end.
+func (c *Conn) lost(err error) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.Refuse(FaultTimeout)
+	case errors.Is(err, io.EOF) && c.w > 2:
+		c.Refuse(wire.FaultTruncated)
+	}
+}
+
+// compact moves what has been read of the next request to the front of the buffer.
+func (c *Conn) compact() {
+	if c.in == nil {
+		c.in = make([]byte, firstBuffer)
+	}
+	c.w = copy(c.in, c.in[c.r:c.w])
+	c.r, c.head = 0, 0
+}
+
+// await waits for the first octet of a request. It reports false when the connection is over:
+// the time has passed, the client has gone, or the server drains.
+func (c *Conn) await(timeout time.Duration) bool {
+	c.armRead(timeout)
+	c.idle.Store(true)
+	if c.server.draining.Load() {
+		return false
+	}
+	n, _ := c.Conn.Read(c.in)
+	c.idle.Store(false)
+	c.w = n
+	return n > 0
+}
+
+// fillLine reads until the buffer holds one more line end, or a head's worth of octets: before
+// that, parsing again would find nothing new.
+func (c *Conn) fillLine() error {
+	for {
+		if c.w == len(c.in) {
+			in := make([]byte, min(2*len(c.in), c.opts.Limits.HeadBytes))
+			c.w = copy(in, c.in[:c.w])
+			c.in = in
+		}
+		n, err := c.Conn.Read(c.in[c.w:])
+		came := c.in[c.w : c.w+n]
+		c.w += n
+		for _, b := range came {
+			// A control octet or a line end: either way Parse has something to say.
+			if b < ' ' {
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if c.w >= c.opts.Limits.HeadBytes {
+			return nil
+		}
+	}
+}
+
+// armRead moves the read deadline to timeout from now, unless it stands close enough already:
+// moving it costs more than a short read.
+func (c *Conn) armRead(timeout time.Duration) {
+	if by := time.Now().Add(timeout); by.Sub(c.readBy) > timeout/rearmDivisor || c.readBy.After(by) {
+		c.setReadDeadline(by)
+	}
+}
+
+func (c *Conn) setReadDeadline(by time.Time) {
+	c.readBy = by
+	c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+}
+
+// Send writes b to the client, within the body_idle timeout for each 64 KiB.
+func (c *Conn) Send(b []byte) error {
+	const piece = 64 << 10
+	for {
+		timeout := c.opts.BodyIdle
+		if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
+			c.writeBy = by
+			c.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+		}
+		n, err := c.Conn.Write(b[:min(len(b), piece)])
+		if err != nil {
+			c.closing = true
+			return err
+		}
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+	}
+}
+
+// End makes this the last request of the connection.
+func (c *Conn) End() { c.closing = true }
+
+// Ends reports whether the connection ends after the current response, which then must say so:
+// the client or the server wishes it, or the content that a handler has left unread cannot be
+// drained within bounds.
+func (c *Conn) Ends() bool {
+	if !c.closing && !c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain) {
+		c.closing, c.refused = true, true
+	}
+	return c.closing
+}
+
+// Abort ends the connection at once and so that the client can tell: with a reset.
+func (c *Conn) Abort() {
+	c.closing, c.aborted = true, true
+}
+
+// Interrupt makes a read of content that is under way, and all later ones, fail. It may be
+// called from another goroutine than the one that reads. The connection ends.
+func (c *Conn) Interrupt() {
+	// In this order, while readSocket moves the deadline and then looks at the flag: whichever
+	// comes second sees the other.
+	c.interrupted.Store(true)
+	c.wake()
+}
+
+// wake makes a read that is under way fail.
+func (c *Conn) wake() {
+	c.Conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // as in setReadDeadline
+}
+
+// Close closes the connection. After a refusal it first lets the client finish, within bounds:
+// a close with unread input would send a reset, and the reset would overtake the answer.
+func (c *Conn) Close() error {
+	if !c.server.forget(c) {
+		return nil
+	}
+	if c.aborted {
+		if t, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+			t.SetLinger(0) //nolint:errcheck // best effort: the close below follows anyway
+		}
+		return c.Conn.Close()
+	}
+	if c.refused || !c.ended || c.r < c.w {
+		c.linger()
+	}
+	return c.Conn.Close()
+}
+
+// linger ends the sending side and reads until the client ends its own, or the bounds are met.
+func (c *Conn) linger() {
+	t, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || t.CloseWrite() != nil {
+		return
+	}
+	c.setReadDeadline(time.Now().Add(lingerTime))
+	for left := maxLinger; left > 0; {
+		n, err := c.Conn.Read(c.in)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}

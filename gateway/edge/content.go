@@ -1,0 +1,179 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// Faults that need a connection to happen.
+var (
+	FaultTimeout     = &wire.Fault{Status: 408, Class: "timeout", Reason: "the request did not come in time"}
+	FaultContentSize = &wire.Fault{Status: 413, Class: "content-size", Reason: "the content is larger than allowed here"}
+)
+
+var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// LimitContent bounds the content of the current request, in octets. Content-Length beyond it is
+// for the caller to refuse; content without a length then fails with FaultContentSize.
+func (c *Conn) LimitContent(octets int64) { c.limit = octets }
+
+// ContentRead reports whether all content of the current request has been read.
+func (c *Conn) ContentRead() bool { return c.ended }
+
+// Buffered returns the whole content, decoded, if all of it has come in with the head, and
+// whether that is so. The slice is valid until the end of the handler. It is used up.
+// The error is a *wire.Fault that can be seen already: nothing of such a request needs to go on.
+func (c *Conn) Buffered() (content []byte, whole bool, err error) {
+	size, used := int(min(c.remaining, int64(c.w-c.r))), int(c.remaining)
+	whole = int64(size) == c.remaining
+	if c.Request.Chunked {
+		d, fault := wire.Chunked{}, (*wire.Fault)(nil)
+		if size, used, fault = unchunk(&d, nil, c.in[c.r:c.w]); fault != nil {
+			return nil, false, c.fail(fault)
+		}
+		if int64(size) > c.limit || d.Left() > uint64(c.limit) {
+			return nil, false, c.fail(FaultContentSize)
+		}
+		whole = d.Done()
+	}
+	if !whole {
+		return nil, false, nil
+	}
+	content = c.in[c.r : c.r+size]
+	if c.Request.Chunked {
+		unchunk(&wire.Chunked{}, content, c.in[c.r:c.w])
+	}
+	c.r += used
+	c.remaining, c.ended, c.waiting = 0, true, false
+	return content, true, nil
+}
+
+// unchunk decodes what src holds of chunked content, to the front of dst unless that is nil; dst
+// may begin where src does. It returns the octets of content and how many of src it used.
+func unchunk(d *wire.Chunked, dst, src []byte) (size, used int, fault *wire.Fault) {
+	for used < len(src) && !d.Done() {
+		data, n, fault := d.Next(src[used:])
+		if fault != nil {
+			return 0, 0, fault
+		}
+		if dst != nil {
+			copy(dst[size:], data)
+		}
+		size += len(data)
+		used += n
+	}
+	return size, used, nil
+}
+
+// ReadContent reads decoded content of the current request into p. It returns io.EOF at its end,
+// and a *wire.Fault for content that is malformed, too large or too slow.
+func (c *Conn) ReadContent(p []byte) (int, error) {
+	for !c.ended {
+		n, err := c.readContent(p)
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.EOF
+}
+
+func (c *Conn) readContent(p []byte) (int, error) {
+	if c.waiting {
+		c.waiting = false
+		if c.r == c.w {
+			if err := c.Send(continueLine); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if c.Request.Chunked {
+		return c.readChunked(p)
+	}
+	if int64(len(p)) > c.remaining {
+		p = p[:c.remaining]
+	}
+	n := copy(p, c.in[c.r:c.w])
+	c.r += n
+	if n == 0 {
+		var err error
+		if n, err = c.readSocket(p); err != nil {
+			return 0, err
+		}
+	}
+	c.remaining -= int64(n)
+	c.ended = c.remaining == 0
+	return n, nil
+}
+
+func (c *Conn) readChunked(p []byte) (int, error) {
+	if c.r == c.w {
+		if len(c.in)-c.head < chunkSpace {
+			// The head has to stay where it is, for the handler; it keeps the old buffer.
+			c.in = make([]byte, 2*chunkSpace)
+			c.head = 0
+		}
+		c.r, c.w = c.head, c.head
+		n, err := c.readSocket(c.in[c.w:])
+		if err != nil {
+			return 0, err
+		}
+		c.w += n
+	}
+	data, used, fault := c.chunked.Next(c.in[c.r:min(c.w, c.r+len(p))])
+	c.r += used
+	if fault != nil {
+		return 0, c.fail(fault)
+	}
+	c.ended = c.chunked.Done()
+	if c.limit -= int64(len(data)); c.limit < 0 || c.chunked.Left() > uint64(c.limit) {
+		return 0, c.fail(FaultContentSize)
+	}
+	return copy(p, data), nil
+}
+
+// readSocket reads once, within the body_idle timeout.
+func (c *Conn) readSocket(p []byte) (int, error) {
+	c.armRead(c.opts.BodyIdle)
+	if c.interrupted.Load() {
+		c.closing = true
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	switch {
+	case c.interrupted.Load():
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, c.fail(FaultTimeout)
+	case errors.Is(err, io.EOF):
+		return 0, c.fail(wire.FaultTruncated)
+	}
+	c.closing = true
+	return 0, err
+}
+
+// fail ends the connection: after a fault in its content nobody knows where the next request is.
+func (c *Conn) fail(f *wire.Fault) *wire.Fault {
+	c.closing, c.refused = true, true
+	return f
+}
+
+// drain reads what a handler has left of the content. It reports false if that is too much.
+func (c *Conn) drain() bool {
+	if c.ended {
+		return true
+	}
+	if c.Ends() {
+		return false
+	}
+	var sink [4 << 10]byte
+	for {
+		if _, err := c.ReadContent(sink[:]); err != nil {
+			return err == io.EOF
+		}
+	}
+}

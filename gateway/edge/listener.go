@@ -1,0 +1,137 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Listener accepts connections for a Server. Shortage of descriptors or memory makes it wait
+// and go on, where a plain listener would end the server (fasthttp: any error that is no
+// timeout is final).
+type Listener struct {
+	net.Listener
+	// Name is what the configuration calls it.
+	Name string
+	// RedirectHTTPS is the configuration's redirect_https.
+	RedirectHTTPS bool
+
+	server *Server
+	open   atomic.Int64
+	done   chan struct{}
+	once   sync.Once
+}
+
+// Listen binds an address: "host:port", ":port" or "unix:/path".
+//
+// A Unix socket that a dead process has left is removed; one that is served is an error.
+func Listen(name, address string) (*Listener, error) {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+	}
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		return nil, explainBind(err)
+	}
+	return NewListener(name, ln), nil
+}
+
+// NewListener returns a Listener over ln.
+func NewListener(name string, ln net.Listener) *Listener {
+	return &Listener{Listener: ln, Name: name, done: make(chan struct{})}
+}
+
+func removeStale(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil //nolint:nilerr // nothing is there, or the bind will say why not
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s exists and is no socket: remove it or choose another path", path)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close() //nolint:errcheck // it has told what it had to
+		return fmt.Errorf("another process serves %s: stop it or choose another path", path)
+	}
+	return os.Remove(path)
+}
+
+// explainBind says what to do about the usual reasons for which an address cannot be bound.
+func explainBind(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("the address is in use by another process: %w", err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("not permitted (ports below 1024 need CAP_NET_BIND_SERVICE): %w", err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("this machine does not have the address: %w", err)
+	}
+	return err
+}
+
+// Accept returns the next connection that may be served. It errs only when the listener is
+// closed.
+func (l *Listener) Accept() (net.Conn, error) {
+	var delay time.Duration
+	for {
+		if l.server.full() {
+			l.pause(100 * time.Millisecond)
+			if l.closed() {
+				return nil, net.ErrClosed
+			}
+			continue
+		}
+		nc, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			delay = 0
+			c, ok := l.server.admit(nc, l)
+			if ok {
+				return c, nil
+			}
+			nc.Close() //nolint:errcheck // it was not admitted
+		case l.closed() || errors.Is(err, net.ErrClosed):
+			return nil, net.ErrClosed
+		default:
+			// EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED …: it passes, or waiting is all one can do.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			l.pause(delay)
+		}
+	}
+}
+
+// pause waits for a connection to become free, or the listener to close, or d to pass.
+func (l *Listener) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-l.server.freed:
+	case <-l.done:
+	case <-t.C:
+	}
+}
+
+func (l *Listener) closed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close stops accepting. Connections go on.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// Sizes of what an exchange keeps for the next one on its connection. Larger buffers are left to
+// the garbage collector.
+const (
+	maxKept      = 64 << 10
+	smallContent = 16 << 10 // content up to here is read before the upstream is bothered
+)
+
+// An exchange is one request on its way through the gateway. There is one for each connection,
+// used again and again: after a few requests nothing of it needs to be allocated.
+type exchange struct {
+	g   *Gateway
+	s   *snapshot
+	req *wire.Request
+
+	peer          netip.Addr
+	peerText      []byte // peer as it stands in X-Forwarded-For
+	redirectHTTPS bool   // the listener's
+	closing       bool   // the connection ends after this response
+	now           time.Time
+
+	route   *target // nil: none takes the request
+	trusted bool    // the peer is believed
+	https   bool    // the client used https, as far as we know
+	status  int     // of the response, for the counters
+	reason  cors.Reason
+	actual  bool // reason is about an actual request, not a preflight
+
+	out  []byte // bytes for the client
+	head []byte // the request head for the upstream
+	body []byte // small content of the request
+	vary [][]byte
+	up   upstream.Exchange
+
+	date    [len("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n")]byte
+	dateSec int64 // the second that date stands for
+}
+
+// exchangeOf returns the exchange of a connection, ready for its current request.
+func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
+	x, ok := c.State.(*exchange)
+	if !ok {
+		x = &exchange{g: g, peer: c.Peer(), redirectHTTPS: c.Listener().RedirectHTTPS, req: &c.Request}
+		x.peerText = x.peer.AppendTo(nil)
+		c.State = x
+	}
+	x.s = g.current.Load()
+	x.now = time.Now()
+	x.closing = c.Ends()
+	x.route, x.status, x.reason, x.actual = nil, 0, cors.NoOrigin, true
+	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
+	x.trusted = x.s.trusts(x.peer)
+	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
+	return x
+}
+
+// keep returns b emptied for use again, or nothing if it has grown too large to be kept.
+func keep(b []byte) []byte {
+	if cap(b) > maxKept {
+		return nil
+	}
+	return b[:0]
+}
+
+// appendDate appends a Date field line for the exchange's time.
+func (x *exchange) appendDate(dst []byte) []byte {
+	if sec := x.now.Unix(); sec != x.dateSec {
+		line := append(x.date[:0], "Date: "...)
+		line = x.now.UTC().AppendFormat(line, http.TimeFormat)
+		x.dateSec = sec
+		copy(x.date[:], append(line, '\r', '\n'))
+	}
+	return append(dst, x.date[:]...)
+}
+
+// appendEnd appends the Connection field, if one is needed, and the end of the head.
+func (x *exchange) appendEnd(dst []byte) []byte {
+	switch {
+	case x.closing:
+		dst = append(dst, "Connection: close\r\n"...)
+	case x.req.Minor == 0:
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, '\r', '\n')
+}
+
+// answer makes the whole response to a request that is answered here, with a line of text for a
+// person. It is shared by the route's policy, so that a page can read the status.
+func (x *exchange) answer(status int, extra, text string) {
+	x.status = status
+	out := edge.AppendStatusLine(x.out[:0], status)
+	out = x.appendDate(out)
+	out = append(out, extra...)
+	out = x.appendShare(out)
+	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
+	if text != "" {
+		text += "\n"
+	}
+	x.out = x.appendContent(out, text)
+}
+
+// appendContent appends the length of the content, the end of the head, and, unless the request
+// is a HEAD, the content.
+func (x *exchange) appendContent(dst []byte, content string) []byte {
+	dst = append(dst, "Content-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(content)), 10)
+	dst = append(dst, '\r', '\n')
+	dst = x.appendEnd(dst)
+	if string(x.req.Method) != "HEAD" {
+		dst = append(dst, content...)
+	}
+	return dst
+}
+
+// appendShare appends what the route's policy adds to a response that is made here.
+func (x *exchange) appendShare(dst []byte) []byte {
+	if x.route == nil || x.route.policy == nil {
+		return dst
+	}
+	p := x.route.policy
+	dst, x.reason = p.AppendActual(dst, x.req.Origin, x.req.OriginLines)
+	if p.VaryOrigin() {
+		dst = append(dst, "Vary: Origin\r\n"...)
+	}
+	return dst
+}

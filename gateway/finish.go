@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// finish makes x.out, the head of the response as the client gets it, from the upstream's: every
+// field that may go on, then the policy's. It returns how the content must be framed.
+func (x *exchange) finish(res *wire.Response) wire.Framing {
+	x.status = res.Status
+	dst := append(x.out[:0], "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(res.Status), 10)
+	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
+	p := x.route.policy
+	if p != nil && !p.Passthrough() {
+		dst = x.appendShared(dst, res, p)
+	} else {
+		for i := range res.Fields {
+			if f := &res.Fields[i]; res.Forwardable(f) {
+				dst = appendField(dst, f)
+			}
+		}
+	}
+	if !res.HasDate {
+		dst = x.appendDate(dst)
+	}
+	framing := res.Framing(string(x.req.Method) == "HEAD")
+	switch {
+	case framing == wire.NoContent && res.Length >= 0 && res.Status != 204:
+		// Of a HEAD or a 304 it is the length that a GET would have had.
+		dst = appendLength(dst, res.Length)
+	case framing == wire.NoContent:
+	case framing == wire.ByLength:
+		dst = appendLength(dst, res.Length)
+	case x.req.Minor == 1:
+		framing = wire.ByChunks
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	default:
+		framing = wire.UntilClose
+		x.closing = true
+	}
+	x.out = x.appendEnd(dst)
+	return framing
+}
+
+func appendLength(dst []byte, n int64) []byte {
+	dst = append(dst, "Content-Length: "...)
+	dst = strconv.AppendInt(dst, n, 10)
+	return append(dst, '\r', '\n')
+}
+
+// appendShared appends the upstream's fields but for those that the policy owns, which it then
+// sets itself. Vary is merged into one line if the answer depends on Origin.
+func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) []byte {
+	x.vary = x.vary[:0]
+	var exposed [][]byte
+	for i := range res.Fields {
+		f := &res.Fields[i]
+		switch {
+		case !res.Forwardable(f):
+			continue
+		case f.ID == wire.Vary && p.VaryOrigin():
+			x.vary = append(x.vary, f.Value)
+			continue
+		case f.ID == wire.Other && p.Owns(f.Name):
+			x.route.conflict(f.Name)
+			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
+				exposed = append(exposed, f.Value)
+			}
+			continue
+		}
+		dst = appendField(dst, f)
+	}
+	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
+	if p.VaryOrigin() {
+		dst = cors.AppendVary(dst, x.vary, "Origin")
+	}
+	return dst
+}

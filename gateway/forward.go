@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// appendRequest makes x.head, the request as the upstream gets it, up to its framing: every field
+// that may go on, as the client spelt it, then what the gateway has to say of the client.
+// Nothing is copied whole: what is written is what was understood.
+func (x *exchange) appendRequest() {
+	r := x.req
+	dst := append(x.head[:0], r.Method...)
+	dst = append(dst, ' ')
+	dst = append(dst, r.Path...)
+	dst = append(dst, r.Query...)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	dst = append(dst, x.route.upstream.pool.Host(r.Host)...)
+	dst = append(dst, '\r', '\n')
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || !r.Forwardable(f) {
+			continue
+		}
+		dst = appendField(dst, f)
+	}
+	x.head = x.appendForwarding(dst)
+}
+
+func appendField(dst []byte, f *wire.Field) []byte {
+	dst = append(dst, f.Name...)
+	dst = append(dst, ':', ' ')
+	dst = append(dst, f.Value...)
+	return append(dst, '\r', '\n')
+}
+
+// appendForwarding appends X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239) and Via. What
+// a trusted peer said of those before it stays in front.
+func (x *exchange) appendForwarding(dst []byte) []byte {
+	dst = append(dst, "X-Forwarded-For: "...)
+	dst = x.appendEarlier(dst, wire.XForwardedFor)
+	dst = append(dst, x.peerText...)
+	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	dst = append(dst, x.scheme()...)
+	if host := x.forwardedHost(); len(host) > 0 {
+		dst = append(dst, "\r\nX-Forwarded-Host: "...)
+		dst = append(dst, host...)
+	}
+	dst = append(dst, "\r\nForwarded: "...)
+	dst = x.appendEarlier(dst, wire.Forwarded)
+	dst = append(dst, "for="...)
+	if x.peer.Is6() {
+		dst = append(append(append(dst, `"[`...), x.peerText...), `]"`...)
+	} else {
+		dst = append(dst, x.peerText...)
+	}
+	if len(x.req.Host) > 0 {
+		dst = append(append(append(dst, `;host="`...), x.req.Host...), '"')
+	}
+	dst = append(append(dst, ";proto="...), x.scheme()...)
+	dst = append(append(dst, "\r\nVia: 1."...), '0'+x.req.Minor, ' ')
+	dst = append(dst, x.g.pseudonym...)
+	return append(dst, '\r', '\n')
+}
+
+// appendEarlier appends the values of a list field that a trusted peer sent, each with a comma.
+func (x *exchange) appendEarlier(dst []byte, id wire.FieldID) []byte {
+	if !x.trusted || !x.req.HasForwarding {
+		return dst
+	}
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; f.ID == id && len(f.Value) > 0 {
+			dst = append(append(dst, f.Value...), ',', ' ')
+		}
+	}
+	return dst
+}
+
+func (x *exchange) scheme() string {
+	if x.https {
+		return "https"
+	}
+	return "http"
+}
+
+// forwardedHTTPS reports whether the nearest proxy says that its client used https.
+// Precondition: the peer is trusted.
+func (x *exchange) forwardedHTTPS() bool {
+	v := x.lastForwarded(wire.XForwardedProto)
+	return wire.EqualFold(v, "https")
+}
+
+// forwardedHost returns the host that the client asked for, in the eyes of the upstream.
+func (x *exchange) forwardedHost() []byte {
+	if x.trusted && x.req.HasForwarding {
+		if v := x.lastForwarded(wire.XForwardedHost); wire.ValidHost(v) {
+			return v
+		}
+	}
+	return x.req.Host
+}
+
+// lastForwarded returns the last member of the last line of a field: what the nearest proxy said.
+func (x *exchange) lastForwarded(id wire.FieldID) []byte {
+	var v []byte
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; f.ID == id {
+			v = f.Value
+		}
+	}
+	if comma := bytes.LastIndexByte(v, ','); comma >= 0 {
+		v = v[comma+1:]
+	}
+	return bytes.TrimLeft(v, " \t")
+}
+
+// frameLength ends x.head for content of a known length. Methods that expect content get a
+// Content-Length even without (RFC 9110, section 8.6).
+func (x *exchange) frameLength(octets int64) {
+	if octets > 0 || expectsContent(x.req.Method) {
+		x.head = append(x.head, "Content-Length: "...)
+		x.head = strconv.AppendInt(x.head, octets, 10)
+		x.head = append(x.head, '\r', '\n')
+	}
+	x.head = append(x.head, '\r', '\n')
+}
+
+// frameChunks ends x.head for content of unknown length.
+func (x *exchange) frameChunks() {
+	x.head = append(x.head, "Transfer-Encoding: chunked\r\n\r\n"...)
+}
+
+func expectsContent(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,211 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A Gateway serves one configuration at a time. Its methods are safe for concurrent use.
+type Gateway struct {
+	current   atomic.Pointer[snapshot] // what is served now; never nil
+	mu        sync.Mutex               // serializes Reload, Listen and Shutdown; no request takes it
+	log       *slog.Logger
+	metrics   *metrics
+	server    *edge.Server
+	listeners []*edge.Listener
+	pseudonym string // in Via: unique to this process, says nothing about it
+	draining  atomic.Bool
+}
+
+// New returns a gateway that does not listen yet. An error is of type config.Problems.
+func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
+	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12]}
+	s, problems, warnings := compile(cfg, nil, g.metrics)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	g.warn(warnings)
+	g.server = edge.NewServer(s.edge, g.handle, func(f *wire.Fault) { g.metrics.malformed(f.Class) })
+	g.swap(s)
+	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
+		if c := g.current.Load().preflights; c != nil {
+			return float64(c.Len())
+		}
+		return 0
+	})
+	return g, nil
+}
+
+// Check reports what is wrong with a configuration beyond what its parser sees, and apart from
+// that what is worth a warning.
+func Check(cfg *config.Config) (problems, warnings config.Problems) {
+	_, problems, warnings = compile(cfg, nil, newMetrics())
+	return problems, warnings
+}
+
+func (g *Gateway) warn(warnings config.Problems) {
+	for _, w := range warnings {
+		g.log.Warn("configuration", "warning", w.Error())
+	}
+}
+
+// swap makes s current. Nothing here can fail.
+func (g *Gateway) swap(s *snapshot) {
+	prev := g.current.Load()
+	for name, u := range s.upstreams {
+		if prev == nil || prev.upstreams[name] != u {
+			u.pool.Start()
+		}
+	}
+	g.current.Store(s)
+	g.server.Configure(s.edge)
+	if prev != nil {
+		for name, u := range prev.upstreams {
+			if s.upstreams[name] != u {
+				u.pool.Stop()
+			}
+		}
+	}
+	g.metrics.generation.Set(float64(s.generation))
+	g.metrics.reloadedWell.Set(1)
+}
+
+// Listen binds every address of the configuration, or none.
+func (g *Gateway) Listen() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	cfg := g.current.Load().config
+	for i := range cfg.Listeners {
+		c := &cfg.Listeners[i]
+		l, err := edge.Listen(c.Name, string(c.Address))
+		if err != nil {
+			for _, open := range g.listeners {
+				open.Close() //nolint:errcheck // nothing was accepted
+			}
+			g.listeners = nil
+			return cfg.Problem("listener."+c.Name+".address", -1, fmt.Sprintf("cannot listen on %s: %v", c.Address, err), "")
+		}
+		g.Attach(l, c.RedirectHTTPS)
+	}
+	return nil
+}
+
+// Attach adds a listener that was made elsewhere. It must be called before Serve.
+func (g *Gateway) Attach(l *edge.Listener, redirectHTTPS bool) {
+	l.RedirectHTTPS = redirectHTTPS
+	g.listeners = append(g.listeners, l)
+	g.metrics.gaugeFunc("connections", "Open connections of clients.", prometheus.Labels{"listener": l.Name},
+		func() float64 { return float64(g.server.Connections(l)) })
+}
+
+// Addr returns where a listener listens, as "host:port" or a path, or "" if there is none of that name.
+func (g *Gateway) Addr(listener string) string {
+	for _, l := range g.listeners {
+		if l.Name == listener {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Serve serves until Shutdown, or until a listener fails, whose error it returns.
+func (g *Gateway) Serve() error {
+	failed := make(chan error, len(g.listeners))
+	for _, l := range g.listeners {
+		go func() { failed <- g.server.Serve(l) }()
+	}
+	var errs []error
+	for range g.listeners {
+		errs = append(errs, <-failed)
+	}
+	return errors.Join(errs...)
+}
+
+// Reload makes cfg the configuration in force, or returns why not and changes nothing.
+// Requests under way end as they began.
+func (g *Gateway) Reload(cfg *config.Config) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	prev := g.current.Load()
+	if p := restartOnly(prev.config, cfg); len(p) > 0 {
+		g.metrics.reloadedWell.Set(0)
+		return p
+	}
+	s, problems, warnings := compile(cfg, prev, g.metrics)
+	if len(problems) > 0 {
+		g.metrics.reloadedWell.Set(0)
+		return problems
+	}
+	g.warn(warnings)
+	g.swap(s)
+	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
+	return nil
+}
+
+// ReloadFailed records that a configuration could not even be read.
+func (g *Gateway) ReloadFailed() { g.metrics.reloadedWell.Set(0) }
+
+// restartOnly reports what differs between two configurations that a reload cannot change.
+func restartOnly(old, cfg *config.Config) (p config.Problems) {
+	const hint = "restart corsgate to change it"
+	if !slices.Equal(old.Listeners, cfg.Listeners) {
+		p = append(p, cfg.Problem("listener", -1, "listeners cannot be changed by a reload", hint))
+	}
+	if old.Admin != cfg.Admin {
+		p = append(p, cfg.Problem("admin.address", -1, "the admin listener cannot be changed by a reload", hint))
+	}
+	if old.Log != cfg.Log {
+		p = append(p, cfg.Problem("log", -1, "the log cannot be changed by a reload", hint))
+	}
+	return p
+}
+
+// Config returns the configuration in force and its generation.
+func (g *Gateway) Config() (*config.Config, uint64) {
+	s := g.current.Load()
+	return s.config, s.generation
+}
+
+// Registry returns the metrics.
+func (g *Gateway) Registry() *prometheus.Registry { return g.metrics.registry }
+
+// Ready reports whether new requests are welcome: it is false while the gateway drains.
+func (g *Gateway) Ready() bool { return !g.draining.Load() }
+
+// Shutdown stops accepting, lets requests under way end, and closes their connections; when ctx
+// is done it closes what is left and returns ctx's error. If the configuration has a lame_duck
+// time it first waits that long while Ready reports false.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.draining.Store(true)
+	s := g.current.Load()
+	if d := s.config.Timeouts.LameDuck; d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range g.listeners {
+		l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+	}
+	err := g.server.Drain(ctx)
+	for _, u := range g.current.Load().upstreams {
+		u.pool.Stop()
+	}
+	return err
+}

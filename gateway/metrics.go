@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics are the gateway's counters. Labels are configured names and closed sets only, so
+// clients cannot make new series; each counter is resolved when a configuration is compiled, so
+// a request looks up none.
+type metrics struct {
+	registry *prometheus.Registry
+
+	requests         *prometheus.CounterVec
+	duration         *prometheus.HistogramVec
+	preflights       *prometheus.CounterVec
+	actual           *prometheus.CounterVec
+	conflicts        *prometheus.CounterVec
+	upstreamRequests *prometheus.CounterVec
+	malformedTotal   map[string]prometheus.Counter
+	unrouted         classCounters
+
+	generation   prometheus.Gauge
+	reloadedWell prometheus.Gauge
+}
+
+// durations are the bounds of the histogram, in seconds: from what the gateway itself needs to
+// what a person would not wait for.
+var durations = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), malformedTotal: map[string]prometheus.Counter{}}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "corsgate_" + name, Help: help}, labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		v := prometheus.NewGauge(prometheus.GaugeOpts{Name: "corsgate_" + name, Help: help})
+		m.registry.MustRegister(v)
+		return v
+	}
+	m.requests = counter("requests_total", "Requests, by route (empty: none) and class of the status code.", "route", "code_class")
+	m.preflights = counter("preflights_total", "Preflights answered by a policy.", "policy", "verdict", "reason", "cache")
+	m.actual = counter("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
+	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
+	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
+	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "corsgate_request_duration_seconds", Help: "From the request's head to the end of the response, of forwarded requests.",
+		Buckets: durations,
+	}, []string{"route"})
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	malformed := counter("malformed_total", "Requests refused as malformed, by class.", "class")
+	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class) {
+		m.malformedTotal[class] = malformed.WithLabelValues(class)
+	}
+	m.unrouted = classes(m.requests, "")
+	m.generation = gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")
+	m.reloadedWell = gauge("config_last_reload_successful", "1 if the last attempt to load a configuration succeeded.")
+	return m
+}
+
+// malformed counts a refusal. Classes come from constants: an unknown one is a mistake in the code.
+func (m *metrics) malformed(class string) {
+	c, ok := m.malformedTotal[class]
+	if !ok {
+		panic("BUG: no counter for class " + class)
+	}
+	c.Inc()
+}
+
+// gaugeFunc registers a gauge that is read when it is asked for.
+func (m *metrics) gaugeFunc(name, help string, labels prometheus.Labels, f func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "corsgate_" + name, Help: help, ConstLabels: labels}, f))
+}
+
+// classCounters count by the first digit of a status code.
+type classCounters [5]prometheus.Counter
+
+func classes(v *prometheus.CounterVec, labels ...string) (c classCounters) {
+	for i, class := range []string{"1xx", "2xx", "3xx", "4xx", "5xx"} {
+		c[i] = v.WithLabelValues(append(labels[:len(labels):len(labels)], class)...)
+	}
+	return c
+}
+
+func (c *classCounters) count(status int) {
+	if status >= 100 && status < 600 {
+		c[status/100-1].Inc()
+	}
+}
+
+// routeMetrics are the counters of one route.
+type routeMetrics struct {
+	requests   classCounters
+	duration   prometheus.Observer
+	preflights struct {
+		hit      prometheus.Counter
+		computed [cors.NumReasons]prometheus.Counter
+	}
+	actual    [cors.NumReasons]prometheus.Counter
+	conflicts map[string]prometheus.Counter // by lower-case field name
+	other     prometheus.Counter            // a conflict in a field without a counter of its own
+}
+
+// ownedFields are the response fields that a policy owns; see cors.OwnedField.
+var ownedFields = []string{
+	"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
+	"Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
+}
+
+func (m *metrics) route(name, policy, upstream string) (r routeMetrics) {
+	r.requests = classes(m.requests, name)
+	r.duration = m.duration.WithLabelValues(name)
+	if policy == "" {
+		return r
+	}
+	r.preflights.hit = m.preflights.WithLabelValues(policy, "allowed", cors.Allowed.String(), "hit")
+	for i := range cors.NumReasons {
+		reason, verdict := cors.Reason(i), "denied"
+		if reason == cors.Allowed {
+			verdict = "allowed"
+		}
+		r.preflights.computed[i] = m.preflights.WithLabelValues(policy, verdict, reason.String(), "miss")
+		r.actual[i] = m.actual.WithLabelValues(policy, verdict)
+	}
+	r.conflicts = make(map[string]prometheus.Counter, len(ownedFields))
+	for _, field := range ownedFields {
+		r.conflicts[strings.ToLower(field)] = m.conflicts.WithLabelValues(upstream, field)
+	}
+	r.other = m.conflicts.WithLabelValues(upstream, "other")
+	return r
+}
+
+// conflict counts a field that the upstream sent and the policy replaces. It is off the usual
+// path: an upstream that leaves CORS to the gateway sends none.
+func (r *routeMetrics) conflict(name []byte) {
+	c, ok := r.conflicts[strings.ToLower(string(name))]
+	if !ok {
+		c = r.other
+	}
+	c.Inc()
+}
+
+// endpoint returns the counters of one endpoint.
+func (m *metrics) endpoint(upstream, endpoint string) classCounters {
+	return classes(m.upstreamRequests, upstream, endpoint)
+}

@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"encoding/binary"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// maxKey bounds a key of the preflight cache, in bytes. What browsers send is a fifth of it;
+// longer questions are worth no memory.
+const maxKey = 512
+
+// maxLists is how many Access-Control-Request-Headers lines are looked at.
+const maxLists = 16
+
+// preflight answers a preflight on behalf of the route's policy.
+//
+// The answer is a function of the key alone, so allowed answers are remembered. Denied ones are
+// not: anyone can invent origins, and a memory of refusals would be the inventor's to fill.
+func (x *exchange) preflight() {
+	r := x.route
+	x.actual = false
+	var buf [maxKey]byte
+	key, cacheable := x.appendKey(buf[:0])
+	if cacheable = cacheable && x.s.preflights != nil; cacheable {
+		if block, ok := x.s.preflights.Get(key); ok {
+			x.status = r.policy.PreflightStatus()
+			x.allow(block)
+			r.preflights.hit.Inc()
+			return
+		}
+	}
+	var lists [maxLists][]byte
+	req := cors.Preflight{
+		Origin: x.req.Origin, OriginLines: x.req.OriginLines,
+		Method: x.req.ACRM, MethodLines: x.req.ACRMLines,
+		Headers: x.lists(lists[:0]), PrivateNetwork: x.req.WantsPrivate,
+	}
+	x.status = r.policy.PreflightStatus()
+	out := edge.AppendStatusLine(x.out[:0], x.status)
+	start := len(out)
+	out, x.reason = r.policy.AppendPreflight(out, &req)
+	if x.req.ACRHLines > maxLists && x.reason == cors.Allowed {
+		x.reason = cors.HeadersTooLong
+	}
+	r.preflights.computed[x.reason].Inc()
+	if x.reason != cors.Allowed {
+		x.out = out
+		x.deny(string(out[start:]))
+		return
+	}
+	if x.status != 204 {
+		out = append(out, "Content-Length: 0\r\n"...)
+	}
+	if cacheable {
+		x.s.preflights.Add(key, append([]byte(nil), out...))
+	}
+	x.out = x.appendEnd(x.appendDate(out))
+}
+
+// allow makes the response from what the cache holds: the status line and the policy's lines.
+func (x *exchange) allow(block []byte) {
+	x.reason = cors.Allowed
+	x.out = append(x.out[:0], block...)
+	x.out = x.appendEnd(x.appendDate(x.out))
+}
+
+// deny answers 403 without any field of the CORS protocol.
+func (x *exchange) deny(vary string) {
+	x.status = 403
+	out := edge.AppendStatusLine(x.out[:0], x.status)
+	out = append(x.appendDate(out), vary...)
+	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
+	x.out = x.appendContent(out, denials[x.reason])
+}
+
+// denials are the texts of refused preflights, by reason.
+var denials = func() (t [cors.NumReasons]string) {
+	for i := range t {
+		t[i] = "CORS preflight refused: " + cors.Reason(i).String() + "\n"
+	}
+	return t
+}()
+
+// lists appends the values of Access-Control-Request-Headers, at most maxLists.
+func (x *exchange) lists(dst [][]byte) [][]byte {
+	if x.req.ACRHLines == 0 {
+		return dst
+	}
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if f.ID == wire.AccessControlRequestHeaders && len(dst) < cap(dst) {
+			dst = append(dst, f.Value)
+		}
+	}
+	return dst
+}
+
+// appendKey appends what the answer to a preflight depends on: the route, the private-network
+// bit, Origin, Access-Control-Request-Method and the lines of Access-Control-Request-Headers.
+// Each value stands behind its length, so no two questions have the same key. It reports false
+// for a question that is not to be remembered.
+func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
+	q := x.req
+	if q.OriginLines != 1 || q.ACRMLines != 1 {
+		return dst, false
+	}
+	dst = binary.BigEndian.AppendUint32(dst, x.route.id)
+	private := byte(0)
+	if q.WantsPrivate {
+		private = 1
+	}
+	dst = append(dst, private)
+	dst, ok := appendValue(dst, q.Origin)
+	if ok {
+		dst, ok = appendValue(dst, q.ACRM)
+	}
+	for i := 0; ok && q.ACRHLines > 0 && i < len(q.Fields); i++ {
+		if f := &q.Fields[i]; f.ID == wire.AccessControlRequestHeaders {
+			dst, ok = appendValue(dst, f.Value)
+		}
+	}
+	return dst, ok
+}
+
+// appendValue appends v behind its length if there is room in dst.
+func appendValue(dst, v []byte) ([]byte, bool) {
+	if len(dst)+2+len(v) > cap(dst) {
+		return dst, false
+	}
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(v))) // at most maxKey
+	return append(dst, v...), true
+}

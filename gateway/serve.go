@@ -1,0 +1,261 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// handle serves one request on its connection's goroutine: the blocking engine.
+func (g *Gateway) handle(c *edge.Conn) {
+	x := g.exchangeOf(c)
+	defer x.rescue(c)
+	if x.begin() {
+		x.send(c)
+	} else {
+		x.forward(c)
+	}
+	x.account()
+}
+
+// send sends what x.out holds, and ends the connection if the response says so.
+func (x *exchange) send(c *edge.Conn) {
+	if x.closing {
+		c.End()
+	}
+	if err := c.Send(x.out); err != nil {
+		x.closing = true
+	}
+}
+
+// rescue answers 500 to a request whose handling has panicked, and ends its connection. The
+// process and all other requests go on: a snapshot is immutable, and what changes has its own
+// locks, which are released on the way here.
+func (x *exchange) rescue(c *edge.Conn) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
+	x.up.End(x.now)
+	x.closing = true
+	if x.status == 0 {
+		x.route = nil // its policy may be what panicked
+		x.answer(500, "", "the gateway failed to handle this request")
+		x.send(c)
+	}
+	c.Abort()
+}
+
+// forward makes the exchange with the upstream that begin has prepared.
+func (x *exchange) forward(c *edge.Conn) {
+	if !x.prepare(c) {
+		return
+	}
+	err := x.route.upstream.pool.Do(&x.up)
+	x.head = x.up.Head // it may have grown
+	if err != nil {
+		x.refuseFailed(c, err)
+		return
+	}
+	x.closing = !x.up.ContentRead() || c.Ends()
+	framing := x.finish(x.up.Response)
+	x.route.upstream.count(x.up.Endpoint, x.status)
+	sent := x.relay(c, framing)
+	end := time.Now()
+	x.up.End(end)
+	x.route.duration.Observe(end.Sub(x.now).Seconds())
+	if !sent {
+		c.End()
+	}
+}
+
+// prepare frames the request's content: whole if it is small or here already, else as a stream.
+// It reports false if the content could not be read and that has been answered.
+func (x *exchange) prepare(c *edge.Conn) bool {
+	r := x.route
+	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now}
+	if r.timeout > 0 {
+		x.up.Deadline = x.now.Add(r.timeout)
+	}
+	if !x.req.HasContent() {
+		x.frameLength(0)
+		x.up.Head = x.head
+		return true
+	}
+	c.LimitContent(r.maxContent)
+	content, whole, err := c.Buffered()
+	if err == nil && !whole && !x.req.Chunked && x.req.Length <= smallContent {
+		content, err = x.readSmall(c)
+		whole = true
+	}
+	if err != nil {
+		x.refuseContent(c, err)
+		return false
+	}
+	switch {
+	case whole:
+		x.frameLength(int64(len(content)))
+		x.up.Content = content
+	case x.req.Chunked:
+		x.frameChunks()
+		x.up.Chunked = true
+	default:
+		x.frameLength(x.req.Length)
+	}
+	if !whole {
+		x.up.Stream, x.up.Cancel = contentReader{c}, c.Interrupt
+	}
+	x.up.Head = x.head
+	return true
+}
+
+// readSmall reads content of a known, small length before the upstream is bothered: a slow
+// client then holds none of its connections.
+func (x *exchange) readSmall(c *edge.Conn) ([]byte, error) {
+	n := int(x.req.Length)
+	if cap(x.body) < n {
+		x.body = make([]byte, n)
+	}
+	x.body = x.body[:n]
+	_, err := io.ReadFull(contentReader{c}, x.body)
+	return x.body, err
+}
+
+// contentReader reads the content of a connection's current request.
+type contentReader struct{ c *edge.Conn }
+
+func (r contentReader) Read(p []byte) (int, error) {
+	n, err := r.c.ReadContent(p)
+	if err == nil && r.c.ContentRead() {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// refuseContent answers a request whose content is malformed, too large or too slow. If the
+// client has gone there is nobody to answer.
+func (x *exchange) refuseContent(c *edge.Conn, err error) {
+	x.closing = true
+	c.End()
+	var fault *wire.Fault
+	if !errors.As(err, &fault) {
+		x.status = 499
+		return
+	}
+	x.g.metrics.malformed(fault.Class)
+	x.answer(fault.Status, "", fault.Reason)
+	x.send(c)
+}
+
+// refuseFailed answers a request whose exchange with the upstream failed before its response began.
+func (x *exchange) refuseFailed(c *edge.Conn, err error) {
+	var failed *upstream.Error
+	if !errors.As(err, &failed) {
+		x.refuseContent(c, err)
+		return
+	}
+	x.route.upstream.count(x.up.Endpoint, failed.Status)
+	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
+		"endpoint", x.up.Endpoint.Address.Label, "class", failed.Class, "error", failed.Err)
+	x.closing = c.Ends()
+	extra := ""
+	if failed.Status == 503 {
+		extra = "Retry-After: 1\r\n"
+	}
+	x.answer(failed.Status, extra, failureTexts[failed.Class])
+	x.send(c)
+}
+
+// failureTexts tell a client what failed, and nothing of what is behind the gateway.
+var failureTexts = map[string]string{
+	upstream.ClassConnect:   "the upstream cannot be reached",
+	upstream.ClassQueue:     "the upstream has more requests than it can take",
+	upstream.ClassBroken:    "the upstream broke off before its response began",
+	upstream.ClassMalformed: "the upstream's response is not valid HTTP",
+	upstream.ClassFirstByte: "the upstream did not respond in time",
+	upstream.ClassTimeout:   "the request took longer than it may",
+}
+
+// relay sends the head in x.out and the content of the response, as it comes. It reports false
+// if the client did not get all of it: the connection then ends, and so that the client notices.
+func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
+	if content, whole := x.up.Whole(); whole {
+		x.out = append(x.out, content...)
+		x.send(c)
+		return true
+	}
+	if x.closing {
+		c.End()
+	}
+	begun := false
+	for {
+		if !x.up.Pending() && len(x.out) > 0 {
+			// The upstream makes us wait: what is here goes out first.
+			if c.Send(x.out) != nil {
+				return false
+			}
+			begun, x.out = true, x.out[:0]
+		}
+		data, err := x.up.Next()
+		switch {
+		case err == io.EOF:
+			if framing == wire.ByChunks {
+				x.out = append(x.out, wire.LastChunk...)
+			}
+			return len(x.out) == 0 || c.Send(x.out) == nil
+		case err != nil:
+			return x.cut(c, framing, begun, err)
+		case framing == wire.ByChunks:
+			x.out = wire.AppendChunkSize(x.out, len(data))
+			x.out = append(append(x.out, data...), '\r', '\n')
+		default:
+			x.out = append(x.out, data...)
+		}
+		if len(x.out) >= maxKept/2 {
+			if c.Send(x.out) != nil {
+				return false
+			}
+			begun, x.out = true, x.out[:0]
+		}
+	}
+}
+
+// cut ends a response whose content broke off. Before anything was sent it becomes a 502; after,
+// the only honest answer is none: the connection ends without the end of the content, by a reset
+// where the client could take a plain end for that of the content.
+func (x *exchange) cut(c *edge.Conn, framing wire.Framing, begun bool, err error) bool {
+	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
+		"endpoint", x.up.Endpoint.Address.Label, "error", err)
+	if !begun {
+		x.answer(502, "", failureTexts[upstream.ClassMalformed])
+		x.closing = true
+		x.send(c)
+		return false
+	}
+	if len(x.out) > 0 {
+		c.Send(x.out) //nolint:errcheck // the connection ends either way
+	}
+	if framing == wire.UntilClose {
+		c.Abort()
+	}
+	return false
+}
+
+// account counts the request.
+func (x *exchange) account() {
+	if x.route == nil {
+		x.g.metrics.unrouted.count(x.status)
+		return
+	}
+	x.route.requests.count(x.status)
+	if x.route.policy != nil && x.actual && x.reason != cors.NoOrigin {
+		x.route.actual[x.reason].Inc()
+	}
+}

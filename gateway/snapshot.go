@@ -1,0 +1,244 @@
+package gateway
+
+import (
+	"net/netip"
+	"reflect"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/cache"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// A snapshot is everything compiled from one configuration. Once compiled it is never written to.
+type snapshot struct {
+	config     *config.Config
+	generation uint64 // 1, 2, 3 …
+	edge       edge.Options
+	table      *route.Table
+	routes     []*target
+	upstreams  map[string]*upstreamPool
+	preflights *cache.LRU // nil: switched off
+	proxies    []netip.Prefix
+}
+
+// trusts reports whether a peer's word about clients is believed.
+func (s *snapshot) trusts(peer netip.Addr) bool {
+	for _, p := range s.proxies {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// target is one compiled route.
+type target struct {
+	id         uint32 // first part of the preflight cache's keys
+	name       string
+	policy     *cors.Policy  // nil: transparent, the upstream owns CORS
+	upstream   *upstreamPool // nil: answered here, by redirect or respond
+	redirect   *redirect
+	respond    *respond
+	timeout    time.Duration // of the whole exchange; 0: none
+	maxContent int64         // octets
+
+	routeMetrics
+}
+
+type redirect struct {
+	to     string
+	status int
+}
+
+type respond struct {
+	status int
+	head   string // status line and Content-Type
+	body   string
+}
+
+// upstreamPool is an upstream with the counters of its endpoints.
+type upstreamPool struct {
+	name      string
+	config    config.Upstream
+	pool      *upstream.Upstream
+	responses []classCounters // by endpoint
+}
+
+func (u *upstreamPool) count(e *upstream.Endpoint, status int) { u.responses[e.Index].count(status) }
+
+// compile makes the snapshot of a configuration. It takes over from prev, which may be nil, the
+// upstreams that did not change, with their connections. It starts nothing: a snapshot that is
+// not used leaves no trace. The problems are those that only the parts can see; warnings are
+// reported apart.
+func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, problems, warnings config.Problems) {
+	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, upstreams: map[string]*upstreamPool{}}
+	if prev != nil {
+		s.generation = prev.generation + 1
+	}
+	if cfg.Cache.Preflights > 0 {
+		s.preflights = cache.New(cfg.Cache.Preflights)
+	}
+	s.edge = edgeOptions(cfg)
+	policies := map[string]*cors.Policy{}
+	for i := range cfg.CORS {
+		c := &cfg.CORS[i]
+		if len(c.Origins) == 0 {
+			continue // the parser has said so
+		}
+		policy, found := cors.New(policyConfig(c))
+		policies[c.Name] = policy
+		for _, p := range found {
+			problem := cfg.Problem("cors."+c.Name+"."+p.Key, p.Index, p.Message, p.Hint)
+			if p.Warning {
+				warnings = append(warnings, problem)
+			} else {
+				problems = append(problems, problem)
+			}
+		}
+	}
+	for i := range cfg.Upstreams {
+		u := &cfg.Upstreams[i]
+		s.upstreams[u.Name] = compileUpstream(u, prev, m)
+	}
+	s.compileRoutes(cfg, policies, m)
+	table, conflicts := route.New(rules(cfg))
+	s.table = table
+	for _, c := range conflicts {
+		first, second := cfg.Routes[c.First].Name, cfg.Routes[c.Second].Name
+		problems = append(problems, conflictProblem(cfg, first, second, c.Reason))
+	}
+	return s, problems, warnings
+}
+
+func conflictProblem(cfg *config.Config, first, second, reason string) config.Problem {
+	p := cfg.Problem("route."+second, -1, "takes the same requests as route."+first+": "+reason,
+		"give one of them another host, path or method, or remove it")
+	p.Message += ", at " + config.Problem{File: cfg.File, Line: cfg.Line("route." + first)}.Place()
+	return p
+}
+
+func rules(cfg *config.Config) []route.Rule {
+	list := make([]route.Rule, len(cfg.Routes))
+	for i := range cfg.Routes {
+		r := &cfg.Routes[i]
+		list[i] = route.Rule{Hosts: r.Hosts, Path: r.Path, Methods: r.Methods}
+	}
+	return list
+}
+
+func (s *snapshot) compileRoutes(cfg *config.Config, policies map[string]*cors.Policy, m *metrics) {
+	for i := range cfg.Routes {
+		c := &cfg.Routes[i]
+		r := &target{
+			id:         uint32(i),
+			name:       c.Name,
+			policy:     policies[c.CORS],
+			upstream:   s.upstreams[c.Upstream],
+			timeout:    c.Timeout,
+			maxContent: int64(cfg.Limits.BodyBytes),
+		}
+		if c.BodyBytes != nil {
+			r.maxContent = int64(*c.BodyBytes)
+		}
+		if c.Redirect != nil {
+			r.redirect = &redirect{to: c.Redirect.To, status: c.Redirect.Status}
+		}
+		if c.Respond != nil {
+			head := string(edge.AppendStatusLine(nil, c.Respond.Status))
+			if c.Respond.Body != "" {
+				head += "Content-Type: " + c.Respond.ContentType + "\r\n"
+			}
+			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
+		}
+		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
+		s.routes = append(s.routes, r)
+	}
+}
+
+func compileUpstream(c *config.Upstream, prev *snapshot, m *metrics) *upstreamPool {
+	if prev != nil {
+		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) {
+			return old
+		}
+	}
+	addresses := make([]upstream.Address, len(c.Endpoints))
+	u := &upstreamPool{name: c.Name, config: *c}
+	for i, e := range c.Endpoints {
+		addresses[i] = upstream.Address{Label: e.URL, Network: e.Network, Dial: e.Address}
+		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
+	}
+	u.pool = upstream.New(c.Name, addresses, upstream.Options{
+		MaxConnections:   c.MaxConnections,
+		MaxQueue:         c.MaxQueue,
+		QueueTimeout:     c.QueueTimeout,
+		ConnectTimeout:   c.ConnectTimeout,
+		FirstByteTimeout: orNoBound(c.FirstByteTimeout),
+		IdleTimeout:      orNoBound(c.IdleTimeout),
+		KeepAlive:        c.KeepAlive,
+		Retries:          c.Retries,
+		Host:             c.Host,
+	})
+	return u
+}
+
+// orNoBound returns d, or for 0 a time that nobody waits for.
+func orNoBound(d time.Duration) time.Duration {
+	if d == 0 {
+		return 10 * 365 * 24 * time.Hour
+	}
+	return d
+}
+
+func edgeOptions(cfg *config.Config) edge.Options {
+	return edge.Options{
+		Limits:           wire.Limits{HeadBytes: int(cfg.Limits.HeaderBytes), Fields: cfg.Limits.HeaderFields},
+		Header:           cfg.Timeouts.Header,
+		Idle:             cfg.Timeouts.Idle,
+		BodyIdle:         cfg.Timeouts.BodyIdle,
+		Connections:      connections(cfg.Limits.Connections),
+		ConnectionsPerIP: cfg.Limits.ConnectionsPerIP,
+	}
+}
+
+// connections returns n, or for 0 what the limit of file descriptors allows: a client's
+// connection may need one more for its upstream, and some are kept for logs and operators.
+func connections(n int) int {
+	const reserve = 64
+	if n > 0 {
+		return n
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 * runtime.GOMAXPROCS(0)
+	}
+	return int(max(16, (min(limit.Cur, 1<<21)-min(limit.Cur, reserve))/2))
+}
+
+func policyConfig(c *config.CORS) cors.Config {
+	return cors.Config{
+		Origins:              c.Origins,
+		Methods:              c.Methods,
+		RequestHeaders:       c.RequestHeaders,
+		ExposeHeaders:        c.ExposeHeaders,
+		Credentials:          c.Credentials,
+		MaxAge:               c.MaxAge,
+		PreflightStatus:      c.PreflightStatus,
+		DeniedBlock:          c.Denied == "block",
+		UpstreamCORS:         c.UpstreamCORS,
+		PrivateNetwork:       c.PrivateNetwork,
+		TimingAllowOrigin:    c.TimingAllowOrigin,
+		ResourcePolicy:       c.ResourcePolicy,
+		WebSocketOriginCheck: c.WebSocketOriginCheck,
+		AllowNullOrigin:      c.DangerouslyAllowNullOrigin,
+		AllowHTTPOrigins:     c.DangerouslyAllowHTTPOrigins,
+		AllowPublicSuffixes:  c.DangerouslyAllowPublicSuffixes,
+		ReflectAnyOrigin:     c.DangerouslyReflectAnyOrigin,
+	}
+}

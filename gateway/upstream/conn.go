@@ -1,0 +1,257 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// Limits of a response head: as large as any server sends, far from what an attacker would.
+var responseLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 128}
+
+const (
+	firstBuffer  = 4 << 10
+	streamBuffer = 32 << 10 // for content that does not come with the head
+	maxInterim   = 16       // interim responses before the final one
+	rearmDivisor = 16       // see edge: a deadline is moved when it is off by this part of the timeout
+)
+
+// A conn is a connection to an endpoint. One exchange uses it at a time.
+type conn struct {
+	net.Conn
+	raw    syscall.RawConn
+	peek   func(fd uintptr) bool // made once: a closure per exchange would be an allocation
+	state  peekState
+	reused bool
+	since  time.Time // idle since
+
+	in       []byte
+	r, w     int                 // in[r:w] has not been used
+	large    *[streamBuffer]byte // borrowed while content streams; in is all of it then
+	small    []byte              // what in was before
+	response wire.Response
+	readBy   time.Time
+	writeBy  time.Time
+}
+
+type peekState uint8
+
+const (
+	peekQuiet   peekState = iota // open, nothing to read
+	peekWaiting                  // there is something to read, which nobody asked for
+	peekClosed
+)
+
+func newConn(nc net.Conn) (*conn, error) {
+	c := &conn{Conn: nc, in: make([]byte, firstBuffer)}
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, nc.Close())
+	}
+	c.raw, c.peek = raw, c.peekOnce
+	return c, nil
+}
+
+// quiet reports whether the connection is open and has nothing to say. It makes one system call
+// and does not wait: the peer may close right after, which the caller must expect.
+func (c *conn) quiet(now time.Time) bool {
+	if c.r != c.w {
+		return false
+	}
+	c.state = peekClosed
+	c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
+	if err := c.raw.Read(c.peek); err != nil {
+		return false
+	}
+	return c.state == peekQuiet
+}
+
+func (c *conn) peekOnce(fd uintptr) bool {
+	c.state = peekSocket(fd)
+	return true
+}
+
+func (c *conn) setReadBy(by time.Time) {
+	c.readBy = by
+	c.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+}
+
+// armRead moves the read deadline to timeout from now, or to an earlier deadline, unless it
+// stands close enough already.
+func (c *conn) armRead(now time.Time, timeout time.Duration, deadline time.Time) {
+	by := now.Add(timeout)
+	if !deadline.IsZero() && deadline.Before(by) {
+		by = deadline
+	}
+	if by.Sub(c.readBy) > timeout/rearmDivisor || c.readBy.After(by) {
+		c.setReadBy(by)
+	}
+}
+
+// send writes b within timeout.
+func (c *conn) send(b []byte, timeout time.Duration) (int, error) {
+	if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
+		c.writeBy = by
+		c.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+	}
+	return c.Write(b)
+}
+
+var (
+	errTooManyInterim = errors.New("too many interim responses")
+	errUnaskedUpgrade = errors.New("it switches protocols, which nobody asked for")
+)
+
+// readHead reads the head of the final response into c.response. Interim responses before it are
+// skipped; received reports whether any octet came in.
+func (c *conn) readHead() (received bool, err error) {
+	c.r, c.w = 0, 0
+	for range maxInterim {
+		n, err := c.readOneHead()
+		if err != nil {
+			return c.w > 0, err
+		}
+		c.r += n
+		switch s := c.response.Status; {
+		case s == 101:
+			return true, errUnaskedUpgrade
+		case s >= 200:
+			return true, nil
+		}
+	}
+	return true, errTooManyInterim
+}
+
+// readOneHead parses the head at in[r:w], reading as much as it needs.
+func (c *conn) readOneHead() (int, error) {
+	for {
+		if c.r < c.w {
+			n, fault := c.response.Parse(c.in[c.r:c.w], responseLimits)
+			if fault != nil {
+				return 0, fault
+			}
+			if n > 0 {
+				return n, nil
+			}
+		}
+		if c.w == len(c.in) {
+			c.makeRoom()
+		}
+		n, err := c.Read(c.in[c.w:])
+		c.w += n
+		if n == 0 && err != nil {
+			return 0, err
+		}
+	}
+}
+
+// makeRoom makes the buffer larger, or moves what is unread to its front.
+func (c *conn) makeRoom() {
+	in := c.in
+	if c.r == 0 {
+		in = make([]byte, 2*len(c.in))
+	}
+	c.w = copy(in, c.in[c.r:c.w])
+	c.r, c.in = 0, in
+}
+
+// errCut says that a response ended before its content did.
+var errCut = errors.New("the response was cut off")
+
+// content reads the content of a response, decoded.
+type content struct {
+	framing wire.Framing
+	left    int64 // ByLength
+	chunked wire.Chunked
+	done    bool
+}
+
+func newContent(r *wire.Response, head bool) content {
+	c := content{framing: r.Framing(head), left: r.Length}
+	c.done = c.framing == wire.NoContent
+	return c
+}
+
+// next returns the next run of content, valid until the next call, reading from conn if its
+// buffer is empty. It returns io.EOF at the end.
+func (t *content) next(c *conn) ([]byte, error) {
+	for !t.done {
+		if c.r == c.w {
+			if err := t.fill(c); err != nil {
+				return nil, err
+			}
+			if t.done {
+				break
+			}
+		}
+		data, err := t.decode(c)
+		if len(data) > 0 || err != nil {
+			return data, err
+		}
+	}
+	return nil, io.EOF
+}
+
+// fill reads once into conn's empty buffer.
+func (t *content) fill(c *conn) error {
+	c.borrow()
+	n, err := c.Read(c.in)
+	c.r, c.w = 0, n
+	if n > 0 {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		if t.framing == wire.UntilClose {
+			t.done = true
+			return nil
+		}
+		return errCut
+	}
+	return err
+}
+
+// borrow gives conn a large buffer. The head is not needed any more: the response has begun.
+func (c *conn) borrow() {
+	if c.large == nil {
+		c.large, c.small = streamBuffers.Get().(*[streamBuffer]byte), c.in
+		c.in = c.large[:]
+	}
+}
+
+// giveBack returns the large buffer, so that an idle connection does not hold one.
+func (c *conn) giveBack() {
+	if c.large != nil {
+		streamBuffers.Put(c.large)
+		c.in, c.large, c.small = c.small, nil, nil
+	}
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new([streamBuffer]byte) }}
+
+// decode takes a run of content from conn's buffer.
+func (t *content) decode(c *conn) ([]byte, error) {
+	src := c.in[c.r:c.w]
+	switch t.framing {
+	case wire.ByChunks:
+		data, n, fault := t.chunked.Next(src)
+		c.r += n
+		if fault != nil {
+			return nil, fault
+		}
+		t.done = t.chunked.Done()
+		return data, nil
+	case wire.ByLength:
+		if int64(len(src)) > t.left {
+			src = src[:t.left]
+		}
+		t.left -= int64(len(src))
+		t.done = t.left == 0
+	}
+	c.r += len(src)
+	return src, nil
+}

@@ -1,0 +1,38 @@
+package upstream
+
+import (
+	"errors"
+	"os"
+)
+
+// An Error says why an exchange has failed before its response began. Class is one of a closed
+// set, for metrics; Status is what the client is answered with: 502, 503 or 504.
+type Error struct {
+	Status int
+	Class  string
+	Err    error
+}
+
+// The classes of an Error.
+const (
+	ClassConnect   = "connect"    // no endpoint accepted a connection
+	ClassQueue     = "queue"      // all connections are in use, and the queue is full or too slow
+	ClassBroken    = "broken"     // the connection broke before the response began
+	ClassMalformed = "malformed"  // the response is not valid HTTP/1.1
+	ClassFirstByte = "first-byte" // the response did not begin in time
+	ClassTimeout   = "timeout"    // the route's timeout passed
+)
+
+// Error returns the class with its cause.
+func (e *Error) Error() string { return "upstream " + e.Class + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// failure returns the Error for what ended a wait on an endpoint.
+func failure(err error) *Error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{504, ClassFirstByte, err}
+	}
+	return &Error{502, ClassBroken, err}
+}

@@ -1,0 +1,213 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// An Exchange is one request to an upstream and its response. The caller fills the exported
+// fields, calls Do, renders the response from Response, reads its content by Next until io.EOF,
+// and calls End in any case. An Exchange may be used again after End. One goroutine uses it.
+type Exchange struct {
+	// Head is the whole request head; Content is content that follows it at once.
+	Head, Content []byte
+	// Stream, if set, is read for content until io.EOF and written as it comes, while the
+	// response is already being read; Chunked says that it is to be framed in chunks.
+	Stream  io.Reader
+	Chunked bool
+	// Method of the request: HEAD has a response without content.
+	Method []byte
+	// Now is the time at which the exchange begins, Deadline when it must have ended; zero: never.
+	Now, Deadline time.Time
+	// Cancel makes a read of Stream that is under way fail. Needed with Stream.
+	Cancel func()
+
+	// Endpoint is the one that was used, after Do.
+	Endpoint *Endpoint
+	// Response is the head of the final response after a Do without an error. It is valid until
+	// the first Next.
+	Response *wire.Response
+
+	conn     *conn
+	content  content
+	timeout  time.Duration // for a wait on content
+	uploaded chan error    // has the outcome of the upload, once
+	upload   error
+	streamed *atomic.Bool // Stream was read to its end
+	failed   bool         // the connection must not be used again
+}
+
+// ErrContent marks a failure that the content of the request has caused, not the upstream.
+var ErrContent = errors.New("the content of the request could not be read")
+
+// Do sends the request and reads the head of the response. The error is an *Error, or wraps
+// ErrContent and the error of Stream.
+func (u *Upstream) Do(x *Exchange) error {
+	x.timeout, x.failed, x.uploaded, x.upload, x.streamed = u.opts.IdleTimeout, false, nil, nil, nil
+	var last *Error
+	var tried *Endpoint
+	for attempt := 0; attempt <= u.opts.Retries; attempt++ {
+		e := u.pick(tried)
+		tried, x.Endpoint = e, e
+		if err := e.enter(); err != nil {
+			return &Error{503, ClassQueue, err}
+		}
+		e.inFlight.Add(1)
+		again, err := x.at(e)
+		if err == nil {
+			return nil
+		}
+		e.inFlight.Add(-1)
+		e.leave()
+		if !again || !errors.As(err, &last) || x.expired() {
+			return err
+		}
+	}
+	return last
+}
+
+func (x *Exchange) expired() bool { return !x.Deadline.IsZero() && !time.Now().Before(x.Deadline) }
+
+// at makes the exchange at one endpoint. again reports whether it may be repeated elsewhere.
+func (x *Exchange) at(e *Endpoint) (again bool, err error) {
+	if c := e.take(x.Now); c != nil {
+		stale, err := x.on(c, e)
+		if err == nil || !stale {
+			return false, err
+		}
+		// The peer closed the idle connection as we took it: nothing was processed.
+	}
+	c, err := e.connect(x.Deadline)
+	if err != nil {
+		status := 502
+		if x.expired() {
+			status = 504
+		}
+		return true, &Error{status, ClassConnect, err}
+	}
+	_, err = x.on(c, e)
+	return false, err
+}
+
+// on makes the exchange on one connection. stale reports that it failed, that the connection had
+// been used before, and that repeating the request on another one is certain to be safe.
+func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
+	x.conn = c
+	head := x.Head
+	if len(x.Content) > 0 {
+		head = append(head, x.Content...)
+		x.Head = head[:len(x.Head)]
+	}
+	sent, err := c.send(head, x.timeout)
+	if err == nil && x.Stream != nil {
+		x.startUpload(c)
+	}
+	// A failed write may hide an early response: 413 and a reset, for example.
+	c.armRead(x.Now, e.opts.FirstByteTimeout, x.Deadline)
+	received, readErr := c.readHead()
+	if readErr == nil {
+		x.Response = &c.response
+		x.content = newContent(&c.response, string(x.Method) == "HEAD")
+		x.failed = err != nil
+		return false, nil
+	}
+	upload := x.stopUpload(true)
+	c.giveBack()
+	c.Close() //nolint:errcheck // it is broken
+	x.conn = nil
+	switch {
+	case errors.Is(upload, ErrContent):
+		return false, upload
+	case c.reused && !received && x.Stream == nil && (sent == 0 || x.safe()):
+		return true, readErr
+	}
+	return false, x.explain(readErr, received)
+}
+
+// explain returns the Error for what ended the wait for a response.
+func (x *Exchange) explain(err error, received bool) *Error {
+	var fault *wire.Fault
+	switch {
+	case x.expired():
+		return &Error{504, ClassTimeout, err}
+	case errors.As(err, &fault), errors.Is(err, errTooManyInterim), errors.Is(err, errUnaskedUpgrade):
+		return &Error{502, ClassMalformed, err}
+	case errors.Is(err, io.EOF) && received:
+		return &Error{502, ClassBroken, errCut}
+	case errors.Is(err, io.EOF):
+		return &Error{502, ClassBroken, errors.New("it closed the connection without an answer")}
+	}
+	return failure(err)
+}
+
+// safe reports whether the method is safe (RFC 9110, section 9.2.1), so that nobody minds if an
+// upstream has seen the request twice.
+func (x *Exchange) safe() bool {
+	switch string(x.Method) {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+// Next returns the next run of the response's content, valid until the next call, and io.EOF at
+// its end. Any other error means that the response is incomplete: the client must notice.
+func (x *Exchange) Next() ([]byte, error) {
+	if x.content.done {
+		return nil, io.EOF
+	}
+	if c := x.conn; c.r == c.w {
+		c.armRead(time.Now(), x.timeout, x.Deadline)
+	}
+	return x.content.next(x.conn)
+}
+
+// Whole returns all content of the response if it has come in with the head, and whether that is
+// so. The slice is valid until End.
+func (x *Exchange) Whole() ([]byte, bool) {
+	t, c := &x.content, x.conn
+	if t.done {
+		return nil, true
+	}
+	if t.framing != wire.ByLength || t.left > int64(c.w-c.r) {
+		return nil, false
+	}
+	content, err := t.decode(c)
+	return content, err == nil
+}
+
+// End ends the exchange: the connection is kept if it is clean, else closed.
+func (x *Exchange) End(now time.Time) {
+	c, e := x.conn, x.Endpoint
+	if c == nil {
+		return
+	}
+	complete := x.content.done && !x.failed
+	if x.uploaded != nil {
+		// What is still to be read from the client nobody waits for: the response is there. What was
+		// read is about to be sent, or has just been.
+		complete = complete && x.ContentRead()
+		complete = x.stopUpload(!complete) == nil && complete
+	}
+	clean := complete && c.r == c.w && x.content.framing != wire.UntilClose && !c.response.Close
+	c.giveBack()
+	if clean {
+		e.give(c, now)
+	} else {
+		c.Close() //nolint:errcheck // it is not to be used again
+	}
+	x.conn, x.Response, x.Stream, x.Cancel, x.Content = nil, nil, nil, nil, nil
+	e.inFlight.Add(-1)
+	e.leave()
+}
+
+// ContentRead reports whether nothing of the request's content is left to be read from Stream.
+// After that the reader of Stream may be used by the caller again.
+func (x *Exchange) ContentRead() bool { return x.streamed == nil || x.streamed.Load() }
+
+// Pending reports whether Next has something to return without waiting, as far as is known.
+func (x *Exchange) Pending() bool { return x.content.done || x.conn.r != x.conn.w }

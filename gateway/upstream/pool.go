@@ -1,0 +1,141 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An Endpoint is one server of an upstream, with its idle connections.
+type Endpoint struct {
+	Address Address
+	// Index is its place among the upstream's endpoints.
+	Index int
+	// authority is sent as Host where the client gave none.
+	authority string
+
+	opts     *Options
+	inFlight atomic.Int64 // exchanges now
+	slots    chan struct{}
+	waiting  atomic.Int64 // exchanges that wait for a slot
+
+	mu     sync.Mutex
+	idle   []*conn // most recently used last
+	closed bool
+}
+
+// An Address says where an endpoint is.
+type Address struct {
+	Label         string // as the configuration writes it
+	Network, Dial string // as net.Dial takes them
+}
+
+func newEndpoint(a Address, opts *Options) *Endpoint {
+	e := &Endpoint{Address: a, opts: opts, slots: make(chan struct{}, opts.MaxConnections), authority: a.Dial}
+	if a.Network == "unix" {
+		e.authority = "localhost"
+	}
+	return e
+}
+
+var (
+	errQueueFull = errors.New("all connections are in use and the queue is full")
+	errQueueSlow = errors.New("no connection became free within queue_timeout")
+)
+
+// enter takes one of the endpoint's connections' places, waiting in the bounded queue if need be.
+func (e *Endpoint) enter() error {
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	defer e.waiting.Add(-1)
+	if e.waiting.Add(1) > int64(e.opts.MaxQueue) {
+		return errQueueFull
+	}
+	t := time.NewTimer(e.opts.QueueTimeout)
+	defer t.Stop()
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	case <-t.C:
+		return errQueueSlow
+	}
+}
+
+func (e *Endpoint) leave() { <-e.slots }
+
+// take returns an idle connection that its peer has not closed, or nil.
+func (e *Endpoint) take(now time.Time) *conn {
+	for {
+		e.mu.Lock()
+		n := len(e.idle)
+		if n == 0 {
+			e.mu.Unlock()
+			return nil
+		}
+		c := e.idle[n-1]
+		e.idle[n-1] = nil
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		if now.Sub(c.since) < e.opts.KeepAlive && c.quiet(now) {
+			c.reused = true
+			return c
+		}
+		c.Close() //nolint:errcheck // it is dead or too old
+	}
+}
+
+// give makes a connection idle.
+func (e *Endpoint) give(c *conn, now time.Time) {
+	c.since = now
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		c.Close() //nolint:errcheck // nobody will use it
+		return
+	}
+	e.idle = append(e.idle, c)
+	e.mu.Unlock()
+}
+
+// connect makes a new connection.
+func (e *Endpoint) connect(deadline time.Time) (*conn, error) {
+	by := time.Now().Add(e.opts.ConnectTimeout)
+	if !deadline.IsZero() && deadline.Before(by) {
+		by = deadline
+	}
+	d := net.Dialer{Deadline: by, KeepAlive: 30 * time.Second}
+	nc, err := d.DialContext(context.Background(), e.Address.Network, e.Address.Dial)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(nc)
+}
+
+// expire closes connections that have been idle for keep_alive.
+func (e *Endpoint) expire(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := 0
+	for old < len(e.idle) && now.Sub(e.idle[old].since) >= e.opts.KeepAlive {
+		e.idle[old].Close() //nolint:errcheck // it was idle
+		old++
+	}
+	e.idle = append(e.idle[:0], e.idle[old:]...)
+}
+
+// close closes what is idle now and what will become idle.
+func (e *Endpoint) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	for _, c := range e.idle {
+		c.Close() //nolint:errcheck // it was idle
+	}
+	e.idle = nil
+}

@@ -1,0 +1,103 @@
+package upstream
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Options are what a configuration says of an upstream. Durations are positive
+// but where 0 has a meaning; "no bound" is a very long one.
+type Options struct {
+	MaxConnections   int           // per endpoint
+	MaxQueue         int           // exchanges that wait for a connection, per endpoint
+	QueueTimeout     time.Duration // for a connection
+	ConnectTimeout   time.Duration
+	FirstByteTimeout time.Duration // from the request to the response's head
+	IdleTimeout      time.Duration // no progress on content, either way
+	KeepAlive        time.Duration // for which an idle connection is kept; 0: not at all
+	Retries          int           // further attempts, where one is safe
+	Host             string        // sent as Host; "": the client's
+}
+
+// An Upstream is a named group of endpoints. It is safe for concurrent use.
+type Upstream struct {
+	Name      string
+	Endpoints []*Endpoint
+	opts      Options
+	stop      chan struct{}
+
+	host      []byte // opts.Host
+	authority []byte // of the first endpoint
+}
+
+// New returns an upstream that is not started: Do works, but idle connections are not expired.
+func New(name string, addresses []Address, opts Options) *Upstream {
+	u := &Upstream{Name: name, opts: opts, stop: make(chan struct{}), host: []byte(opts.Host)}
+	for i, a := range addresses {
+		u.Endpoints = append(u.Endpoints, newEndpoint(a, &u.opts))
+		u.Endpoints[i].Index = i
+	}
+	u.authority = []byte(u.Endpoints[0].authority)
+	return u
+}
+
+// Host returns what is sent as Host for a request that carries host, which is empty if it carries
+// none.
+func (u *Upstream) Host(host []byte) []byte {
+	switch {
+	case u.opts.Host != "":
+		return u.host
+	case len(host) > 0:
+		return host
+	}
+	return u.authority
+}
+
+// Start begins to close connections that have been idle for too long. Stop ends it.
+func (u *Upstream) Start() { go u.expire() }
+
+func (u *Upstream) expire() {
+	tick := time.NewTicker(max(u.opts.KeepAlive/4, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-u.stop:
+			return
+		case now := <-tick.C:
+			for _, e := range u.Endpoints {
+				e.expire(now)
+			}
+		}
+	}
+}
+
+// Stop closes idle connections. Exchanges under way go on, and their connections are closed
+// after them.
+func (u *Upstream) Stop() {
+	close(u.stop)
+	for _, e := range u.Endpoints {
+		e.close()
+	}
+}
+
+// pick chooses the endpoint with fewer exchanges in flight of two chosen at random, which is
+// nearly as even as asking all and does not herd. not is the one that has just failed.
+func (u *Upstream) pick(not *Endpoint) *Endpoint {
+	n := len(u.Endpoints)
+	if n == 1 {
+		return u.Endpoints[0]
+	}
+	i := rand.IntN(n)
+	j := rand.IntN(n - 1)
+	if j >= i {
+		j++
+	}
+	a, b := u.Endpoints[i], u.Endpoints[j]
+	switch {
+	case a == not:
+		return b
+	case b == not || a.inFlight.Load() <= b.inFlight.Load():
+		return a
+	}
+	return b
+}

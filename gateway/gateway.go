@@ -107,7 +107,7 @@ func (g *Gateway) Attach(l *edge.Listener, redirectHTTPS bool) {
 	l.RedirectHTTPS = redirectHTTPS
 	g.listeners = append(g.listeners, l)
 	g.metrics.gaugeFunc("connections", "Open connections of clients.", prometheus.Labels{"listener": l.Name},
-		func() float64 { return float64(g.server.Connections(l)) })
+		func() float64 { return float64(l.Open()) })
 }
 
 // Addr returns where a listener listens, as "host:port" or a path, or "" if there is none of that name.

@@ -47,6 +47,9 @@ type Conn struct {
 	ended     bool  // all content was read
 	waiting   bool  // the client waits for 100 (Continue)
 
+	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
+	moved bool                // home has it
+
 	stub        []byte // what fasthttp has yet to read of its constant request
 	closing     bool   // the connection ends after this response
 	aborted     bool   // it ends in a reset
@@ -97,6 +100,9 @@ func (c *Conn) next() bool {
 	if !c.started {
 		timeout = c.opts.Header
 	}
+	if c.w == 0 && c.goHome() {
+		return false
+	}
 	if c.w == 0 && !c.await(timeout) {
 		return false
 	}
@@ -120,6 +126,12 @@ func (c *Conn) next() bool {
 			return false
 		}
 	}
+}
+
+// goHome gives an idle connection back to where it came from, if it came from anywhere.
+func (c *Conn) goHome() bool {
+	c.moved = c.home != nil && c.started && !c.server.draining.Load() && c.home(c.Conn)
+	return c.moved
 }
 
 // accept begins the request whose head takes n octets.
@@ -264,6 +276,9 @@ func (c *Conn) wake() {
 // a close with unread input would send a reset, and the reset would overtake the answer.
 func (c *Conn) Close() error {
 	if !c.server.forget(c) {
+		return nil
+	}
+	if c.moved {
 		return nil
 	}
 	if c.aborted {

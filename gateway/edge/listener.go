@@ -84,7 +84,7 @@ func explainBind(err error) error {
 func (l *Listener) Accept() (net.Conn, error) {
 	var delay time.Duration
 	for {
-		if l.server.full() {
+		if l.server.Full() {
 			l.pause(100 * time.Millisecond)
 			if l.closed() {
 				return nil, net.ErrClosed
@@ -95,9 +95,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 		switch {
 		case err == nil:
 			delay = 0
-			c, ok := l.server.admit(nc, l)
-			if ok {
-				return c, nil
+			if peer := peerAddr(nc); l.server.Admit(peer, l) {
+				return l.server.register(nc, peer, l), nil
 			}
 			nc.Close() //nolint:errcheck // it was not admitted
 		case l.closed() || errors.Is(err, net.ErrClosed):
@@ -115,11 +114,14 @@ func (l *Listener) pause(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-l.server.freed:
+	case <-l.server.gate.freed:
 	case <-l.done:
 	case <-t.C:
 	}
 }
+
+// Open returns how many connections of the listener there are, whichever engine serves them.
+func (l *Listener) Open() int { return int(l.open.Load()) }
 
 func (l *Listener) closed() bool {
 	select {

@@ -37,8 +37,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
-	perIP map[netip.Prefix]int
-	freed chan struct{} // has an element when a connection may have become free
+	gate  gate
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
@@ -49,8 +48,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault)) *Ser
 		handle:  handle,
 		onFault: onFault,
 		conns:   make(map[*Conn]struct{}),
-		perIP:   make(map[netip.Prefix]int),
-		freed:   make(chan struct{}, 1),
+		gate:    newGate(),
 	}
 	s.opts.Store(&opts)
 	s.engine = fasthttp.Server{
@@ -86,8 +84,11 @@ func (s *Server) Serve(l *Listener) error {
 	return s.engine.Serve(l)
 }
 
-// Connections returns how many connections there are on l.
-func (s *Server) Connections(l *Listener) int { return int(l.open.Load()) }
+// Options returns the options in force.
+func (s *Server) Options() *Options { return s.opts.Load() }
+
+// Fault reports a refusal to onFault.
+func (s *Server) Fault(f *wire.Fault) { s.onFault(f) }
 
 // Drain ends idle connections now and others after their current response, which says so. It
 // returns when all have ended, or with the context's error when the context is done, after it
@@ -125,68 +126,40 @@ func (s *Server) closeAll() {
 	}
 }
 
-// admit registers a connection that was accepted. It reports false if its address has too many.
-func (s *Server) admit(nc net.Conn, l *Listener) (*Conn, bool) {
-	peer := peerAddr(nc)
-	opts := s.opts.Load()
-	c := &Conn{Conn: nc, server: s, peer: peer, on: l, opts: opts, ended: true}
+// register makes a Conn of a connection that was admitted.
+func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
+	c := &Conn{Conn: nc, server: s, peer: peer, on: l, opts: s.opts.Load(), ended: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opts.ConnectionsPerIP > 0 {
-		site := siteOf(peer)
-		if s.perIP[site] >= opts.ConnectionsPerIP {
-			return nil, false
-		}
-	}
-	s.perIP[siteOf(peer)]++
 	s.conns[c] = struct{}{}
-	l.open.Add(1)
-	return c, true
+	return c
 }
 
 // forget removes a connection. It reports false if that was done before.
 func (s *Server) forget(c *Conn) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.conns[c]; !ok {
-		return false
-	}
+	_, known := s.conns[c]
 	delete(s.conns, c)
-	site := siteOf(c.peer)
-	if s.perIP[site]--; s.perIP[site] == 0 {
-		delete(s.perIP, site)
+	s.mu.Unlock()
+	if known && !c.moved {
+		s.Leave(c.peer, c.on)
 	}
-	c.on.open.Add(-1)
-	select {
-	case s.freed <- struct{}{}:
-	default:
-	}
-	return true
+	return known
 }
 
-// full reports whether there are as many connections as there may be.
-func (s *Server) full() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns) >= s.opts.Load().Connections
-}
-
-// siteOf returns what connections are counted by: an IPv4 address or an IPv6 /64.
-func siteOf(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
+// Adopt serves a connection that was admitted and served elsewhere until now, on a goroutine of
+// its own. read is what has been read of its next request; it is kept. When the connection has
+// become idle it is offered to home, which may be nil; if home takes it, it has to close it, and
+// nothing more is done with it here.
+func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, home func(net.Conn) bool) {
+	c := s.register(nc, peer, l)
+	c.in, c.w, c.home = read, len(read), home
+	if cap(read) < firstBuffer {
+		c.in = append(make([]byte, 0, firstBuffer), read...)
 	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return p
-}
-
-func peerAddr(nc net.Conn) netip.Addr {
-	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	c.in = c.in[:cap(c.in)]
+	go func() {
+		defer c.Close()
+		s.engine.ServeConn(c) //nolint:errcheck // what went wrong, the client did
+	}()
 }

@@ -56,13 +56,11 @@ func (u *Upstream) Do(x *Exchange) error {
 		if err := e.enter(); err != nil {
 			return &Error{503, ClassQueue, err}
 		}
-		e.inFlight.Add(1)
 		again, err := x.at(e)
 		if err == nil {
 			return nil
 		}
-		e.inFlight.Add(-1)
-		e.leave()
+		e.Leave()
 		if !again || !errors.As(err, &last) || x.expired() {
 			return err
 		}
@@ -201,8 +199,7 @@ func (x *Exchange) End(now time.Time) {
 		c.Close() //nolint:errcheck // it is not to be used again
 	}
 	x.conn, x.Response, x.Stream, x.Cancel, x.Content = nil, nil, nil, nil, nil
-	e.inFlight.Add(-1)
-	e.leave()
+	e.Leave()
 }
 
 // ContentRead reports whether nothing of the request's content is left to be read from Stream.

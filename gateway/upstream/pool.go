@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -18,9 +17,9 @@ type Endpoint struct {
 	authority string
 
 	opts     *Options
-	inFlight atomic.Int64 // exchanges now
-	slots    chan struct{}
-	waiting  atomic.Int64 // exchanges that wait for a slot
+	inFlight atomic.Int64  // exchanges now, of both engines
+	waiting  atomic.Int64  // exchanges in the queue
+	freed    chan struct{} // has an element when an exchange has ended while others waited
 
 	mu     sync.Mutex
 	idle   []*conn // most recently used last
@@ -34,40 +33,12 @@ type Address struct {
 }
 
 func newEndpoint(a Address, opts *Options) *Endpoint {
-	e := &Endpoint{Address: a, opts: opts, slots: make(chan struct{}, opts.MaxConnections), authority: a.Dial}
+	e := &Endpoint{Address: a, opts: opts, freed: make(chan struct{}, 1), authority: a.Dial}
 	if a.Network == "unix" {
 		e.authority = "localhost"
 	}
 	return e
 }
-
-var (
-	errQueueFull = errors.New("all connections are in use and the queue is full")
-	errQueueSlow = errors.New("no connection became free within queue_timeout")
-)
-
-// enter takes one of the endpoint's connections' places, waiting in the bounded queue if need be.
-func (e *Endpoint) enter() error {
-	select {
-	case e.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	defer e.waiting.Add(-1)
-	if e.waiting.Add(1) > int64(e.opts.MaxQueue) {
-		return errQueueFull
-	}
-	t := time.NewTimer(e.opts.QueueTimeout)
-	defer t.Stop()
-	select {
-	case e.slots <- struct{}{}:
-		return nil
-	case <-t.C:
-		return errQueueSlow
-	}
-}
-
-func (e *Endpoint) leave() { <-e.slots }
 
 // take returns an idle connection that its peer has not closed, or nil.
 func (e *Endpoint) take(now time.Time) *conn {

@@ -1,0 +1,82 @@
+package edge
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// A gate counts connections and decides whether there may be one more. Both engines pass it, once
+// for each connection, whoever serves it later.
+type gate struct {
+	mu    sync.Mutex
+	open  int
+	perIP map[netip.Prefix]int
+	freed chan struct{} // has an element when a connection may have become free
+}
+
+func newGate() gate {
+	return gate{perIP: make(map[netip.Prefix]int), freed: make(chan struct{}, 1)}
+}
+
+// Full reports whether there are as many connections as there may be, so that accepting one more
+// should wait.
+func (s *Server) Full() bool {
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	return s.gate.open >= s.opts.Load().Connections
+}
+
+// Admit counts a connection that l has accepted. It reports false if its address has too many;
+// otherwise Leave must follow when the connection has ended.
+func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
+	most := s.opts.Load().ConnectionsPerIP
+	site := siteOf(peer)
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if most > 0 && g.perIP[site] >= most {
+		return false
+	}
+	g.perIP[site]++
+	g.open++
+	l.open.Add(1)
+	return true
+}
+
+// Leave takes back one Admit.
+func (s *Server) Leave(peer netip.Addr, l *Listener) {
+	site := siteOf(peer)
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open--
+	if g.perIP[site]--; g.perIP[site] == 0 {
+		delete(g.perIP, site)
+	}
+	l.open.Add(-1)
+	select {
+	case g.freed <- struct{}{}:
+	default:
+	}
+}
+
+// siteOf returns what connections are counted by: an IPv4 address or an IPv6 /64.
+func siteOf(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return p
+}
+
+func peerAddr(nc net.Conn) netip.Addr {
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}

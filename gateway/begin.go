@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -25,7 +26,7 @@ func (x *exchange) begin() (answered bool) {
 		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
 	case x.blocked():
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
-	case x.req.Length > r.maxContent:
+	case x.content > r.maxContent:
 		x.answer(413, "", "the content is larger than allowed here")
 	case r.redirect != nil:
 		x.redirect(r.redirect)
@@ -87,7 +88,7 @@ func (x *exchange) loops() bool {
 	}
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		if f.ID == wire.Via && strings.Contains(string(f.Value), x.g.pseudonym) {
+		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(x.g.pseudonym)) {
 			return true
 		}
 	}

@@ -30,6 +30,7 @@ type exchange struct {
 	peerText      []byte // peer as it stands in X-Forwarded-For
 	redirectHTTPS bool   // the listener's
 	closing       bool   // the connection ends after this response
+	content       int64  // octets of content that the request is known to have
 	now           time.Time
 
 	route   *target // nil: none takes the request
@@ -38,33 +39,30 @@ type exchange struct {
 	status  int     // of the response, for the counters
 	reason  cors.Reason
 	actual  bool // reason is about an actual request, not a preflight
+	begun   bool // something of the response was sent
 
-	out  []byte // bytes for the client
-	head []byte // the request head for the upstream
-	body []byte // small content of the request
-	vary [][]byte
-	up   upstream.Exchange
+	out     []byte // bytes for the client
+	head    []byte // the request head for the upstream
+	body    []byte // small content of the request
+	request int    // of the loop: x.head[:request] is what the upstream is sent
+	vary    [][]byte
+	up      upstream.Exchange
 
 	date    [len("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n")]byte
 	dateSec int64 // the second that date stands for
 }
 
-// exchangeOf returns the exchange of a connection, ready for its current request.
-func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
-	x, ok := c.State.(*exchange)
-	if !ok {
-		x = &exchange{g: g, peer: c.Peer(), redirectHTTPS: c.Listener().RedirectHTTPS, req: &c.Request}
-		x.peerText = x.peer.AppendTo(nil)
-		c.State = x
+// start makes x ready for the request that x.req holds. The connection ends after it if ends is
+// set; content is how long the content is known to be.
+func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content int64, now time.Time) {
+	if peer != x.peer {
+		x.peer, x.peerText = peer, peer.AppendTo(x.peerText[:0])
 	}
-	x.s = g.current.Load()
-	x.now = time.Now()
-	x.closing = c.Ends()
-	x.route, x.status, x.reason, x.actual = nil, 0, cors.NoOrigin, true
-	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
+	x.s = x.g.current.Load()
+	x.redirectHTTPS, x.closing, x.content, x.now = on.RedirectHTTPS, ends, content, now
+	x.route, x.status, x.reason, x.actual, x.begun = nil, 0, cors.NoOrigin, true, false
 	x.trusted = x.s.trusts(x.peer)
 	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
-	return x
 }
 
 // keep returns b emptied for use again, or nothing if it has grown too large to be kept.

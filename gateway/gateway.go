@@ -25,7 +25,9 @@ type Gateway struct {
 	metrics   *metrics
 	server    *edge.Server
 	listeners []*edge.Listener
-	pseudonym string // in Via: unique to this process, says nothing about it
+	blocking  []*edge.Listener // those of listeners that fasthttp's server serves
+	loops     []engine         // those that serve the others
+	pseudonym string           // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
 }
 
@@ -89,21 +91,34 @@ func (g *Gateway) Listen() error {
 	cfg := g.current.Load().config
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
-		l, err := edge.Listen(c.Name, string(c.Address))
-		if err != nil {
+		if err := g.listen(c); err != nil {
 			for _, open := range g.listeners {
 				open.Close() //nolint:errcheck // nothing was accepted
 			}
 			g.listeners = nil
 			return cfg.Problem("listener."+c.Name+".address", -1, fmt.Sprintf("cannot listen on %s: %v", c.Address, err), "")
 		}
-		g.Attach(l, c.RedirectHTTPS)
 	}
+	return nil
+}
+
+// listenBlocking binds a listener whose connections have a goroutine each.
+func (g *Gateway) listenBlocking(c *config.Listener) error {
+	l, err := edge.Listen(c.Name, string(c.Address))
+	if err != nil {
+		return err
+	}
+	g.Attach(l, c.RedirectHTTPS)
 	return nil
 }
 
 // Attach adds a listener that was made elsewhere. It must be called before Serve.
 func (g *Gateway) Attach(l *edge.Listener, redirectHTTPS bool) {
+	g.blocking = append(g.blocking, l)
+	g.attach(l, redirectHTTPS)
+}
+
+func (g *Gateway) attach(l *edge.Listener, redirectHTTPS bool) {
 	l.RedirectHTTPS = redirectHTTPS
 	g.listeners = append(g.listeners, l)
 	g.metrics.gaugeFunc("connections", "Open connections of clients.", prometheus.Labels{"listener": l.Name},
@@ -120,14 +135,25 @@ func (g *Gateway) Addr(listener string) string {
 	return ""
 }
 
+// engine is an event loop, where there is one; see package loop.
+type engine interface {
+	Run()
+	Drain()
+	Abandon()
+	Done() <-chan struct{}
+}
+
 // Serve serves until Shutdown, or until a listener fails, whose error it returns.
 func (g *Gateway) Serve() error {
-	failed := make(chan error, len(g.listeners))
-	for _, l := range g.listeners {
+	failed := make(chan error, len(g.blocking)+len(g.loops))
+	for _, l := range g.blocking {
 		go func() { failed <- g.server.Serve(l) }()
 	}
+	for _, l := range g.loops {
+		go func() { l.Run(); failed <- nil }()
+	}
 	var errs []error
-	for range g.listeners {
+	for range cap(failed) {
 		errs = append(errs, <-failed)
 	}
 	return errors.Join(errs...)
@@ -203,7 +229,19 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, l := range g.listeners {
 		l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
 	}
+	for _, l := range g.loops {
+		l.Drain()
+	}
 	err := g.server.Drain(ctx)
+	for _, l := range g.loops {
+		select {
+		case <-l.Done():
+		case <-ctx.Done():
+			err = ctx.Err()
+			l.Abandon()
+			<-l.Done()
+		}
+	}
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()
 	}

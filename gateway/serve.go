@@ -18,14 +18,28 @@ func (g *Gateway) handle(c *edge.Conn) {
 	defer x.rescue(c)
 	if x.begin() {
 		x.send(c)
-	} else {
-		x.forward(c)
+		x.account(nil, x.now)
+		return
 	}
-	x.account()
+	e := x.forward(c)
+	x.account(e, time.Now())
+}
+
+// exchangeOf returns the exchange of a connection, ready for its current request.
+func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
+	x, ok := c.State.(*exchange)
+	if !ok {
+		x = &exchange{g: g, req: &c.Request}
+		c.State = x
+	}
+	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
+	x.start(c.Peer(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
+	return x
 }
 
 // send sends what x.out holds, and ends the connection if the response says so.
 func (x *exchange) send(c *edge.Conn) {
+	x.begun = true
 	if x.closing {
 		c.End()
 	}
@@ -45,35 +59,34 @@ func (x *exchange) rescue(c *edge.Conn) {
 	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
 	x.up.End(x.now)
 	x.closing = true
-	if x.status == 0 {
-		x.route = nil // its policy may be what panicked
-		x.answer(500, "", "the gateway failed to handle this request")
-		x.send(c)
+	if x.begun {
+		c.Abort()
+		return
 	}
-	c.Abort()
+	x.route = nil // its policy may be what panicked
+	x.answer(500, "", "the gateway failed to handle this request")
+	x.send(c)
+	x.account(nil, x.now)
 }
 
-// forward makes the exchange with the upstream that begin has prepared.
-func (x *exchange) forward(c *edge.Conn) {
+// forward makes the exchange with the upstream that begin has prepared. It returns the endpoint,
+// or nil if it came to none.
+func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 	if !x.prepare(c) {
-		return
+		return nil
 	}
 	err := x.route.upstream.pool.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
 		x.refuseFailed(c, err)
-		return
+		return x.up.Endpoint
 	}
 	x.closing = !x.up.ContentRead() || c.Ends()
-	framing := x.finish(x.up.Response)
-	x.route.upstream.count(x.up.Endpoint, x.status)
-	sent := x.relay(c, framing)
-	end := time.Now()
-	x.up.End(end)
-	x.route.duration.Observe(end.Sub(x.now).Seconds())
-	if !sent {
+	if framing := x.finish(x.up.Response); !x.relay(c, framing) {
 		c.End()
 	}
+	x.up.End(time.Now())
+	return x.up.Endpoint
 }
 
 // prepare frames the request's content: whole if it is small or here already, else as a stream.
@@ -91,9 +104,13 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	}
 	c.LimitContent(r.maxContent)
 	content, whole, err := c.Buffered()
-	if err == nil && !whole && !x.req.Chunked && x.req.Length <= smallContent {
+	switch {
+	case err != nil || whole:
+	case !x.req.Chunked && x.req.Length <= smallContent:
 		content, err = x.readSmall(c)
 		whole = true
+	default:
+		err = c.Continue()
 	}
 	if err != nil {
 		x.refuseContent(c, err)
@@ -161,16 +178,20 @@ func (x *exchange) refuseFailed(c *edge.Conn, err error) {
 		x.refuseContent(c, err)
 		return
 	}
-	x.route.upstream.count(x.up.Endpoint, failed.Status)
-	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", x.up.Endpoint.Address.Label, "class", failed.Class, "error", failed.Err)
 	x.closing = c.Ends()
+	x.fail(x.up.Endpoint, failed)
+	x.send(c)
+}
+
+// fail makes the response to a request whose exchange failed before a response began.
+func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
+	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
+		"endpoint", e.Address.Label, "class", failed.Class, "error", failed.Err)
 	extra := ""
 	if failed.Status == 503 {
 		extra = "Retry-After: 1\r\n"
 	}
 	x.answer(failed.Status, extra, failureTexts[failed.Class])
-	x.send(c)
 }
 
 // failureTexts tell a client what failed, and nothing of what is behind the gateway.
@@ -194,14 +215,14 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	if x.closing {
 		c.End()
 	}
-	begun := false
 	for {
-		if !x.up.Pending() && len(x.out) > 0 {
+		if len(x.out) >= maxKept/2 || len(x.out) > 0 && !x.up.Pending() {
 			// The upstream makes us wait: what is here goes out first.
+			x.begun = true
 			if c.Send(x.out) != nil {
 				return false
 			}
-			begun, x.out = true, x.out[:0]
+			x.out = x.out[:0]
 		}
 		data, err := x.up.Next()
 		switch {
@@ -211,18 +232,12 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 			}
 			return len(x.out) == 0 || c.Send(x.out) == nil
 		case err != nil:
-			return x.cut(c, framing, begun, err)
+			return x.cut(c, framing, err)
 		case framing == wire.ByChunks:
 			x.out = wire.AppendChunkSize(x.out, len(data))
 			x.out = append(append(x.out, data...), '\r', '\n')
 		default:
 			x.out = append(x.out, data...)
-		}
-		if len(x.out) >= maxKept/2 {
-			if c.Send(x.out) != nil {
-				return false
-			}
-			begun, x.out = true, x.out[:0]
 		}
 	}
 }
@@ -230,12 +245,12 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 // cut ends a response whose content broke off. Before anything was sent it becomes a 502; after,
 // the only honest answer is none: the connection ends without the end of the content, by a reset
 // where the client could take a plain end for that of the content.
-func (x *exchange) cut(c *edge.Conn, framing wire.Framing, begun bool, err error) bool {
+func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
 		"endpoint", x.up.Endpoint.Address.Label, "error", err)
-	if !begun {
-		x.answer(502, "", failureTexts[upstream.ClassMalformed])
+	if !x.begun {
 		x.closing = true
+		x.answer(502, "", failureTexts[upstream.ClassMalformed])
 		x.send(c)
 		return false
 	}
@@ -248,8 +263,8 @@ func (x *exchange) cut(c *edge.Conn, framing wire.Framing, begun bool, err error
 	return false
 }
 
-// account counts the request.
-func (x *exchange) account() {
+// account counts the request, and its exchange with an endpoint unless e is nil.
+func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	if x.route == nil {
 		x.g.metrics.unrouted.count(x.status)
 		return
@@ -257,5 +272,9 @@ func (x *exchange) account() {
 	x.route.requests.count(x.status)
 	if x.route.policy != nil && x.actual && x.reason != cors.NoOrigin {
 		x.route.actual[x.reason].Inc()
+	}
+	if e != nil {
+		x.route.upstream.count(e, x.status)
+		x.route.duration.Observe(now.Sub(x.now).Seconds())
 	}
 }

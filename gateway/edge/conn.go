@@ -23,7 +23,9 @@ const (
 )
 
 // A Conn is a client's connection. It is used by one goroutine at a time, the one that fasthttp
-// runs for it; only the server's drain looks at it from outside, and only at idle.
+// runs for it, with two exceptions: a handler may let another goroutine read the content while it
+// sends and ends the response itself, after Continue and until it returns; and the server's drain
+// looks at it from outside, at idle only.
 type Conn struct {
 	net.Conn
 	server *Server
@@ -45,6 +47,7 @@ type Conn struct {
 	remaining int64 // by Content-Length
 	limit     int64 // octets of content that may still come in
 	ended     bool  // all content was read
+	broken    bool  // content failed: nobody knows where the next request begins
 	waiting   bool  // the client waits for 100 (Continue)
 
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
@@ -55,6 +58,7 @@ type Conn struct {
 	aborted     bool   // it ends in a reset
 	refused     bool   // the client may still be sending
 	started     bool   // a request has been read
+	shut        atomic.Bool
 	idle        atomic.Bool
 	interrupted atomic.Bool
 	readBy      time.Time // the read deadline in force
@@ -91,7 +95,7 @@ func (c *Conn) Listener() *Listener { return c.on }
 // next makes the connection ready for its next request: it drains what is left of the last one,
 // waits, reads a head and parses it. It reports false when there is no next request.
 func (c *Conn) next() bool {
-	if c.started && (c.closing || !c.drain()) {
+	if c.started && (c.Ends() || !c.drain()) {
 		return false
 	}
 	c.opts = c.server.opts.Load()
@@ -175,7 +179,13 @@ func (c *Conn) await(timeout time.Duration) bool {
 		return false
 	}
 	n, _ := c.Conn.Read(c.in)
-	c.idle.Store(false)
+	if !c.idle.CompareAndSwap(true, false) {
+		// The drain is at waking us while a request has come in. It does so under the lock: once it
+		// is through, its deadline cannot hit the request any more.
+		c.server.mu.Lock()
+		c.readBy = time.Time{}
+		c.server.mu.Unlock()
+	}
 	c.w = n
 	return n > 0
 }
@@ -245,12 +255,10 @@ func (c *Conn) End() { c.closing = true }
 
 // Ends reports whether the connection ends after the current response, which then must say so:
 // the client or the server wishes it, or the content that a handler has left unread cannot be
-// drained within bounds.
+// drained within bounds. A handler that reads the content asks when it has.
 func (c *Conn) Ends() bool {
-	if !c.closing && !c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain) {
-		c.closing, c.refused = true, true
-	}
-	return c.closing
+	return c.closing || c.broken || c.interrupted.Load() ||
+		!c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain)
 }
 
 // Abort ends the connection at once and so that the client can tell: with a reset.
@@ -275,9 +283,10 @@ func (c *Conn) wake() {
 // Close closes the connection. After a refusal it first lets the client finish, within bounds:
 // a close with unread input would send a reset, and the reset would overtake the answer.
 func (c *Conn) Close() error {
-	if !c.server.forget(c) {
+	if !c.shut.CompareAndSwap(false, true) {
 		return nil
 	}
+	defer c.server.forget(c) // it counts, and the drain waits for it, until it is gone
 	if c.moved {
 		return nil
 	}

@@ -30,8 +30,9 @@ func (c *Conn) Buffered() (content []byte, whole bool, err error) {
 	size, used := int(min(c.remaining, int64(c.w-c.r))), int(c.remaining)
 	whole = int64(size) == c.remaining
 	if c.Request.Chunked {
-		d, fault := wire.Chunked{}, (*wire.Fault)(nil)
-		if size, used, fault = unchunk(&d, nil, c.in[c.r:c.w]); fault != nil {
+		var d wire.Chunked
+		var fault *wire.Fault
+		if size, used, d, fault = wire.Unchunk(nil, c.in[c.r:c.w]); fault != nil {
 			return nil, false, c.fail(fault)
 		}
 		if int64(size) > c.limit || d.Left() > uint64(c.limit) {
@@ -44,28 +45,11 @@ func (c *Conn) Buffered() (content []byte, whole bool, err error) {
 	}
 	content = c.in[c.r : c.r+size]
 	if c.Request.Chunked {
-		unchunk(&wire.Chunked{}, content, c.in[c.r:c.w])
+		wire.Unchunk(content, c.in[c.r:c.w])
 	}
 	c.r += used
 	c.remaining, c.ended, c.waiting = 0, true, false
 	return content, true, nil
-}
-
-// unchunk decodes what src holds of chunked content, to the front of dst unless that is nil; dst
-// may begin where src does. It returns the octets of content and how many of src it used.
-func unchunk(d *wire.Chunked, dst, src []byte) (size, used int, fault *wire.Fault) {
-	for used < len(src) && !d.Done() {
-		data, n, fault := d.Next(src[used:])
-		if fault != nil {
-			return 0, 0, fault
-		}
-		if dst != nil {
-			copy(dst[size:], data)
-		}
-		size += len(data)
-		used += n
-	}
-	return size, used, nil
 }
 
 // ReadContent reads decoded content of the current request into p. It returns io.EOF at its end,
@@ -80,14 +64,19 @@ func (c *Conn) ReadContent(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// Continue sends 100 (Continue) if the client waits for it. ReadContent does so itself, but then
+// it must not run beside a Send of the response.
+func (c *Conn) Continue() error {
+	if !c.waiting {
+		return nil
+	}
+	c.waiting = false
+	return c.Send(continueLine)
+}
+
 func (c *Conn) readContent(p []byte) (int, error) {
-	if c.waiting {
-		c.waiting = false
-		if c.r == c.w {
-			if err := c.Send(continueLine); err != nil {
-				return 0, err
-			}
-		}
+	if err := c.Continue(); err != nil {
+		return 0, err
 	}
 	if c.Request.Chunked {
 		return c.readChunked(p)
@@ -138,7 +127,6 @@ func (c *Conn) readChunked(p []byte) (int, error) {
 func (c *Conn) readSocket(p []byte) (int, error) {
 	c.armRead(c.opts.BodyIdle)
 	if c.interrupted.Load() {
-		c.closing = true
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := c.Conn.Read(p)
@@ -152,13 +140,13 @@ func (c *Conn) readSocket(p []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		return 0, c.fail(wire.FaultTruncated)
 	}
-	c.closing = true
+	c.broken = true
 	return 0, err
 }
 
 // fail ends the connection: after a fault in its content nobody knows where the next request is.
 func (c *Conn) fail(f *wire.Fault) *wire.Fault {
-	c.closing, c.refused = true, true
+	c.broken = true
 	return f
 }
 
@@ -166,9 +154,6 @@ func (c *Conn) fail(f *wire.Fault) *wire.Fault {
 func (c *Conn) drain() bool {
 	if c.ended {
 		return true
-	}
-	if c.Ends() {
-		return false
 	}
 	var sink [4 << 10]byte
 	for {

@@ -41,7 +41,7 @@ func Listen(name, address string) (*Listener, error) {
 	}
 	ln, err := net.Listen(network, address)
 	if err != nil {
-		return nil, explainBind(err)
+		return nil, ExplainBind(err)
 	}
 	return NewListener(name, ln), nil
 }
@@ -66,8 +66,8 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// explainBind says what to do about the usual reasons for which an address cannot be bound.
-func explainBind(err error) error {
+// ExplainBind returns an error that says what to do about the usual reasons for which an address cannot be bound.
+func ExplainBind(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("the address is in use by another process: %w", err)

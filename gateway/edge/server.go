@@ -101,7 +101,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		s.mu.Lock()
 		left := len(s.conns)
 		for c := range s.conns {
-			if c.idle.Load() {
+			if c.idle.CompareAndSwap(true, false) {
 				c.wake()
 			}
 		}
@@ -135,16 +135,14 @@ func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 	return c
 }
 
-// forget removes a connection. It reports false if that was done before.
-func (s *Server) forget(c *Conn) bool {
+// forget removes a connection that has ended or moved.
+func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
-	_, known := s.conns[c]
 	delete(s.conns, c)
 	s.mu.Unlock()
-	if known && !c.moved {
+	if !c.moved {
 		s.Leave(c.peer, c.on)
 	}
-	return known
 }
 
 // Adopt serves a connection that was admitted and served elsewhere until now, on a goroutine of

@@ -2,48 +2,48 @@ package route
 
 import "bytes"
 
-// maxDepth bounds how often escapes of escapes are resolved.
-const maxDepth = 4
-
-// readings returns the ways in which some server on the way could read path, other than as it
-// stands:
+// This file says in which other ways a path can be read. The rules are:
 //
-//   - escapes of unreserved characters decoded, dot segments resolved (RFC 3986, section 6.2.2);
-//   - also doubled slashes merged;
-//   - also every escape decoded, once and again, '\' taken for '/', and parameters (";…") cut off.
-func readings(path []byte) [][]byte {
-	normal := decode(path, isUnreserved)
-	folded := path
-	for range maxDepth {
-		next := decode(folded, func(byte) bool { return true })
-		if bytes.Equal(next, folded) {
-			break
-		}
-		folded = next
+//   - readers decode escapes once or more, some '\' is a '/' to, cut parameters (";…") off before
+//     or after that, and merge doubled slashes: each step can only uncover more of a rule's path,
+//     so the first and the last of these readings tell about all between them;
+//   - dot segments have no such order, and an upstream resolves them below a prefix that the
+//     gateway added: a path with one, under whatever disguise, has no agreed reading at all.
+//     Browsers and careful clients never send one (URL Standard, path state).
+
+// maxDepth bounds how often escapes of escapes are decoded; beyond, nobody can agree.
+const maxDepth = 3
+
+// unanimous reports whether same holds for every last reading of path and no reading has a dot
+// segment.
+func unanimous(path []byte, depth int, same func(reading []byte) bool) bool {
+	if dotted(path) {
+		return false
 	}
-	slashed := bytes.ReplaceAll(folded, []byte(`\`), []byte("/"))
-	return [][]byte{
-		resolve(normal),
-		resolve(merge(normal)),
-		resolve(merge(slashed)),
-		resolve(merge(cutParameters(slashed))),
+	decoded := decode(path)
+	if len(decoded) == len(path) {
+		// Where '\' is a slash it also ends a parameter.
+		return same(merge(cut(slashed(path)))) && same(merge(slashed(cut(path))))
 	}
+	if depth == 0 || !unanimous(decoded, depth-1, same) {
+		return false
+	}
+	// A slash still escaped does not end a parameter for who cuts first: "/a;%2fb" is /a to it.
+	return bytes.IndexByte(path, ';') < 0 || unanimous(decode(cut(path)), depth-1, same)
 }
 
-func isUnreserved(b byte) bool {
-	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
-		b == '-' || b == '.' || b == '_' || b == '~'
-}
-
-// decode returns path with those escapes decoded that stand for an octet of the set.
-func decode(path []byte, set func(byte) bool) []byte {
-	var out []byte
+// decode returns path with its escapes decoded, once. What is no escape stays.
+func decode(path []byte) []byte {
+	if bytes.IndexByte(path, '%') < 0 {
+		return path
+	}
+	out := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) {
 			hi, ok1 := unhex(path[i+1])
 			lo, ok2 := unhex(path[i+2])
-			if b := hi<<4 | lo; ok1 && ok2 && set(b) {
-				out = append(out, b)
+			if ok1 && ok2 {
+				out = append(out, hi<<4|lo)
 				i += 2
 				continue
 			}
@@ -65,9 +65,20 @@ func unhex(b byte) (byte, bool) {
 	return 0, false
 }
 
+// slashed returns path with '\' made '/'.
+func slashed(path []byte) []byte {
+	if bytes.IndexByte(path, '\\') < 0 {
+		return path
+	}
+	return bytes.ReplaceAll(path, []byte{'\\'}, []byte{'/'})
+}
+
 // merge returns path with runs of slashes made one.
 func merge(path []byte) []byte {
-	var out []byte
+	if !bytes.Contains(path, []byte("//")) {
+		return path
+	}
+	out := make([]byte, 0, len(path))
 	for i, b := range path {
 		if b != '/' || i == 0 || path[i-1] != '/' {
 			out = append(out, b)
@@ -76,36 +87,42 @@ func merge(path []byte) []byte {
 	return out
 }
 
-// cutParameters returns path without what follows ';' in each segment.
-func cutParameters(path []byte) []byte {
-	var out []byte
-	for i, segment := range bytes.Split(path, []byte("/")) {
-		if i > 0 {
-			out = append(out, '/')
+// cut returns path without what follows ';' in each segment.
+func cut(path []byte) []byte {
+	if bytes.IndexByte(path, ';') < 0 {
+		return path
+	}
+	out := make([]byte, 0, len(path))
+	parameter := false
+	for _, b := range path {
+		if parameter = b == ';' || parameter && b != '/'; !parameter {
+			out = append(out, b)
 		}
-		segment, _, _ = bytes.Cut(segment, []byte(";"))
-		out = append(out, segment...)
 	}
 	return out
 }
 
-// resolve returns path without dot segments. See RFC 3986, section 5.2.4.
-func resolve(path []byte) []byte {
-	var kept [][]byte
-	segments := bytes.Split(path, []byte("/"))
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch string(s) {
-		case ".", "..":
-			if string(s) == ".." && len(kept) > 1 {
-				kept = kept[:len(kept)-1]
+// dotted reports whether a segment of path, without its parameters, is "." or "..", '\' being
+// taken for '/'.
+func dotted(path []byte) bool {
+	start, dots, end := 0, true, -1 // of this segment: only dots so far; where its name ends
+	for i := 0; i <= len(path); i++ {
+		last := i == len(path)
+		switch {
+		case last || path[i] == '/' || path[i] == '\\':
+			if end < 0 {
+				end = i
 			}
-			if last {
-				kept = append(kept, nil)
+			if n := end - start; dots && (n == 1 || n == 2) {
+				return true
 			}
-		default:
-			kept = append(kept, s)
+			start, dots, end = i+1, true, -1
+		case end >= 0:
+		case path[i] == ';':
+			end = i
+		case path[i] != '.':
+			dots = false
 		}
 	}
-	return bytes.Join(kept, []byte("/"))
+	return false
 }

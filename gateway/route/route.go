@@ -5,19 +5,21 @@
 // one that takes all. A prefix matches whole segments: "/api" is /api and /api/…, not /apis.
 //
 // A path is routed as it will be forwarded. Where parties could read it differently (escapes,
-// dot segments, parameters, doubled slashes) every reading must lead to the same rule, or the
-// path is Ambiguous: nobody can be led around a rule by a reading that only the upstream has.
-// Nothing is rewritten.
+// parameters, doubled slashes) every reading must lead to the same rule and none may hold a dot
+// segment, or the path is Ambiguous: nobody can be led around a rule, or out of a prefix that the
+// gateway adds, by a reading that only the upstream has. Nothing is rewritten.
 package route
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 )
 
 // A Rule says which requests a route takes. Hosts are lower case, "name" or "*.name"; none: any
-// host. Path begins with '/'. Methods are case-sensitive; none: all.
+// host. Path begins with '/' and has no '\', ';', empty or dot segment, nor an escape of those; of
+// other escapes the spelling counts. Methods are case-sensitive; none: all.
 type Rule struct {
 	Hosts   []string
 	Path    string
@@ -39,14 +41,14 @@ type Table struct {
 
 // node is one path prefix, for one pattern of hosts.
 type node struct {
-	children map[string]*node // by segment
+	children map[string]*node // by segment, as spelt in a rule and decoded
 	entries  []entry          // rules that name methods first
 }
 
 // entry is a rule at its prefix.
 type entry struct {
 	rule    int
-	methods []string // nil: all
+	methods []string // none: all
 }
 
 // New returns the table of the rules, and which of them say the same.
@@ -99,26 +101,36 @@ func (n *node) descend(path string) *node {
 		if segment == "" {
 			continue
 		}
-		child := n.children[segment]
-		if child == nil {
-			if n.children == nil {
-				n.children = map[string]*node{}
-			}
-			child = &node{}
-			n.children[segment] = child
-		}
-		n = child
+		n = n.child(segment)
 	}
 	return n
+}
+
+// child returns the node of a segment below n, making it if it is missing. It is the node of the
+// decoded segment, too: all readings of "/caf%C3%A9" lead to the rule that is spelt so.
+func (n *node) child(segment string) *node {
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	child := n.children[segment]
+	if child == nil {
+		if decoded := string(decode([]byte(segment))); decoded != segment {
+			child = n.child(decoded)
+		} else {
+			child = &node{}
+		}
+		n.children[segment] = child
+	}
+	return child
 }
 
 // add adds e unless an entry takes the same requests.
 func (n *node) add(e entry) (Conflict, bool) {
 	for _, other := range n.entries {
-		if (other.methods == nil) != (e.methods == nil) {
+		if (len(other.methods) == 0) != (len(e.methods) == 0) {
 			continue
 		}
-		if e.methods == nil {
+		if len(e.methods) == 0 {
 			return Conflict{First: other.rule, Second: e.rule}, other.rule == e.rule
 		}
 		for _, m := range e.methods {
@@ -127,7 +139,7 @@ func (n *node) add(e entry) (Conflict, bool) {
 			}
 		}
 	}
-	if e.methods != nil {
+	if len(e.methods) > 0 {
 		n.entries = slices.Insert(n.entries, 0, e)
 	} else {
 		n.entries = append(n.entries, e)
@@ -144,21 +156,23 @@ const (
 	NoHost         // no rule is for the host
 	NoPath         // the host's rules are for other paths
 	NoMethod       // the path's rules are for other methods
-	Ambiguous      // different readings of the path lead to different rules
+	Ambiguous      // different readings of the path lead to different rules, or through a dot segment
 )
 
 // Find returns the rule for a request, by index, or -1 and why there is none. host may have a
 // port and a trailing dot; plain says that the path reads the same to everybody, see
 // wire.Request.PlainPath. Nothing is kept; nothing is allocated for a plain path.
 func (t *Table) Find(host, path, method []byte, plain bool) (int, Miss) {
-	if plain {
-		return t.find(host, path, method)
-	}
 	rule, miss := t.find(host, path, method)
-	for _, reading := range readings(path) {
-		if r, _ := t.find(host, reading, method); r != rule {
-			return -1, Ambiguous
-		}
+	if plain {
+		return rule, miss
+	}
+	same := func(reading []byte) bool {
+		r, _ := t.find(host, reading, method)
+		return r == rule
+	}
+	if !unanimous(path, maxDepth, same) {
+		return -1, Ambiguous
 	}
 	return rule, miss
 }
@@ -197,16 +211,11 @@ func (t *Table) find(host, path, method []byte) (int, Miss) {
 // find walks down the segments of path and returns the deepest entry that takes method.
 func (n *node) find(path, method []byte) (int, Miss) {
 	rule, miss := n.entry(method)
-	for len(n.children) > 0 {
-		for len(path) > 0 && path[0] == '/' {
-			path = path[1:]
-		}
-		if len(path) == 0 {
-			break
-		}
-		end := 0
-		for end < len(path) && path[end] != '/' {
-			end++
+	for len(n.children) > 0 && len(path) > 0 && path[0] == '/' { // "*" is below no prefix
+		path = path[1:]
+		end := bytes.IndexByte(path, '/')
+		if end < 0 {
+			end = len(path)
 		}
 		child := n.children[string(path[:end])]
 		if child == nil {
@@ -226,7 +235,7 @@ func (n *node) find(path, method []byte) (int, Miss) {
 func (n *node) entry(method []byte) (int, Miss) {
 	for i := range n.entries {
 		e := &n.entries[i]
-		if e.methods == nil {
+		if len(e.methods) == 0 {
 			return e.rule, Found
 		}
 		for _, m := range e.methods {
@@ -242,19 +251,21 @@ func (n *node) entry(method []byte) (int, Miss) {
 }
 
 // canonicalHost appends host in lower case, without its port and trailing dot. A host that does
-// not fit the 256 octets of dst cannot be one of a rule.
+// not fit the capacity of dst cannot be one of a rule: it is nobody's, "".
 func canonicalHost(dst, host []byte) []byte {
-	for i, b := range host {
-		if b == ':' && host[0] != '[' || b == ']' || i == cap(dst) {
-			if b == ']' && i < cap(dst) {
-				dst = append(dst, b)
-			}
+	for _, b := range host {
+		if b == ':' && host[0] != '[' {
 			break
+		}
+		if len(dst) == cap(dst) {
+			return nil
 		}
 		if b >= 'A' && b <= 'Z' {
 			b |= 0x20
 		}
-		dst = append(dst, b)
+		if dst = append(dst, b); b == ']' {
+			break
+		}
 	}
 	if n := len(dst); n > 1 && dst[n-1] == '.' {
 		dst = dst[:n-1]

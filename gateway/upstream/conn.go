@@ -64,7 +64,9 @@ func (c *conn) quiet(now time.Time) bool {
 		return false
 	}
 	c.state = peekClosed
-	c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
+	if !c.readBy.After(now) {
+		c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
+	}
 	if err := c.raw.Read(c.peek); err != nil {
 		return false
 	}
@@ -94,8 +96,8 @@ func (c *conn) armRead(now time.Time, timeout time.Duration, deadline time.Time)
 }
 
 // send writes b within timeout.
-func (c *conn) send(b []byte, timeout time.Duration) (int, error) {
-	if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
+func (c *conn) send(b []byte, now time.Time, timeout time.Duration) (int, error) {
+	if by := now.Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
 		c.writeBy = by
 		c.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
 	}
@@ -168,7 +170,9 @@ type content struct {
 	framing wire.Framing
 	left    int64 // ByLength
 	chunked wire.Chunked
-	done    bool
+	done    bool   // all of it was decoded
+	run     []byte // decoded, to be returned by next
+	err     error  // a fault in what follows run
 }
 
 func newContent(r *wire.Response, head bool) content {
@@ -180,21 +184,28 @@ func newContent(r *wire.Response, head bool) content {
 // next returns the next run of content, valid until the next call, reading from conn if its
 // buffer is empty. It returns io.EOF at the end.
 func (t *content) next(c *conn) ([]byte, error) {
-	for !t.done {
-		if c.r == c.w {
-			if err := t.fill(c); err != nil {
-				return nil, err
-			}
-			if t.done {
-				break
-			}
-		}
-		data, err := t.decode(c)
-		if len(data) > 0 || err != nil {
-			return data, err
+	for !t.pending(c) {
+		if err := t.fill(c); err != nil {
+			return nil, err
 		}
 	}
+	switch run := t.run; {
+	case len(run) > 0:
+		t.run = nil
+		return run, nil
+	case t.err != nil:
+		return nil, t.err
+	}
 	return nil, io.EOF
+}
+
+// pending reports whether next need not read. What frames the content is used up here: between
+// two chunks there may be octets in the buffer, and yet nothing to return.
+func (t *content) pending(c *conn) bool {
+	for len(t.run) == 0 && t.err == nil && !t.done && c.r < c.w {
+		t.run, t.err = t.decode(c)
+	}
+	return len(t.run) > 0 || t.err != nil || t.done
 }
 
 // fill reads once into conn's empty buffer.

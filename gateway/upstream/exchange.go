@@ -3,7 +3,6 @@ package upstream
 import (
 	"errors"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -37,9 +36,13 @@ type Exchange struct {
 	timeout  time.Duration // for a wait on content
 	uploaded chan error    // has the outcome of the upload, once
 	upload   error
-	streamed *atomic.Bool // Stream was read to its end
-	failed   bool         // the connection must not be used again
+	progress *progress // of the upload, if there is a Stream
+	failed   bool      // the connection must not be used again
 }
+
+// lastPiece bounds the wait for the last piece of an upload after the response has ended: it is on
+// its way, unless the upstream has stopped reading.
+const lastPiece = time.Second
 
 // ErrContent marks a failure that the content of the request has caused, not the upstream.
 var ErrContent = errors.New("the content of the request could not be read")
@@ -47,13 +50,13 @@ var ErrContent = errors.New("the content of the request could not be read")
 // Do sends the request and reads the head of the response. The error is an *Error, or wraps
 // ErrContent and the error of Stream.
 func (u *Upstream) Do(x *Exchange) error {
-	x.timeout, x.failed, x.uploaded, x.upload, x.streamed = u.opts.IdleTimeout, false, nil, nil, nil
+	x.timeout, x.failed, x.uploaded, x.upload, x.progress = u.opts.IdleTimeout, false, nil, nil, nil
 	var last *Error
 	var tried *Endpoint
 	for attempt := 0; attempt <= u.opts.Retries; attempt++ {
-		e := u.pick(tried)
+		e := u.Pick(tried)
 		tried, x.Endpoint = e, e
-		if err := e.enter(); err != nil {
+		if err := e.enter(x.Deadline); err != nil {
 			return &Error{503, ClassQueue, err}
 		}
 		again, err := x.at(e)
@@ -100,14 +103,16 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 		head = append(head, x.Content...)
 		x.Head = head[:len(x.Head)]
 	}
-	sent, err := c.send(head, x.timeout)
+	now := time.Now() // the content or a connection may have taken long to come since x.Now
+	sent, err := c.send(head, now, x.timeout)
+	// A failed write may hide an early response: 413 and a reset, for example.
+	c.armRead(now, e.opts.FirstByteTimeout, x.Deadline)
 	if err == nil && x.Stream != nil {
 		x.startUpload(c)
 	}
-	// A failed write may hide an early response: 413 and a reset, for example.
-	c.armRead(x.Now, e.opts.FirstByteTimeout, x.Deadline)
 	received, readErr := c.readHead()
 	if readErr == nil {
+		x.begin(c)
 		x.Response = &c.response
 		x.content = newContent(&c.response, string(x.Method) == "HEAD")
 		x.failed = err != nil
@@ -120,7 +125,7 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 	switch {
 	case errors.Is(upload, ErrContent):
 		return false, upload
-	case c.reused && !received && x.Stream == nil && (sent == 0 || x.safe()):
+	case c.reused && !received && x.Stream == nil && (sent == 0 || wire.IsSafe(x.Method)):
 		return true, readErr
 	}
 	return false, x.explain(readErr, received)
@@ -142,23 +147,10 @@ func (x *Exchange) explain(err error, received bool) *Error {
 	return failure(err)
 }
 
-// safe reports whether the method is safe (RFC 9110, section 9.2.1), so that nobody minds if an
-// upstream has seen the request twice.
-func (x *Exchange) safe() bool {
-	switch string(x.Method) {
-	case "GET", "HEAD", "OPTIONS":
-		return true
-	}
-	return false
-}
-
 // Next returns the next run of the response's content, valid until the next call, and io.EOF at
 // its end. Any other error means that the response is incomplete: the client must notice.
 func (x *Exchange) Next() ([]byte, error) {
-	if x.content.done {
-		return nil, io.EOF
-	}
-	if c := x.conn; c.r == c.w {
+	if c := x.conn; !x.content.pending(c) {
 		c.armRead(time.Now(), x.timeout, x.Deadline)
 	}
 	return x.content.next(x.conn)
@@ -188,8 +180,11 @@ func (x *Exchange) End(now time.Time) {
 	if x.uploaded != nil {
 		// What is still to be read from the client nobody waits for: the response is there. What was
 		// read is about to be sent, or has just been.
-		complete = complete && x.ContentRead()
+		if complete = complete && x.ContentRead(); complete {
+			c.SetWriteDeadline(time.Now().Add(lastPiece)) //nolint:errcheck // a dead socket shows at the write
+		}
 		complete = x.stopUpload(!complete) == nil && complete
+		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
 	}
 	clean := complete && c.r == c.w && x.content.framing != wire.UntilClose && !c.response.Close
 	c.giveBack()
@@ -204,7 +199,7 @@ func (x *Exchange) End(now time.Time) {
 
 // ContentRead reports whether nothing of the request's content is left to be read from Stream.
 // After that the reader of Stream may be used by the caller again.
-func (x *Exchange) ContentRead() bool { return x.streamed == nil || x.streamed.Load() }
+func (x *Exchange) ContentRead() bool { return x.progress == nil || x.progress.read.Load() }
 
-// Pending reports whether Next has something to return without waiting, as far as is known.
-func (x *Exchange) Pending() bool { return x.content.done || x.conn.r != x.conn.w }
+// Pending reports whether Next returns without waiting.
+func (x *Exchange) Pending() bool { return x.content.pending(x.conn) }

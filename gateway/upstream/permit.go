@@ -55,8 +55,8 @@ func (e *Endpoint) TryQueue() bool {
 // LeaveQueue gives back a place in the queue.
 func (e *Endpoint) LeaveQueue() { e.waiting.Add(-1) }
 
-// enter is TryEnter, but waits in the queue.
-func (e *Endpoint) enter() error {
+// enter is TryEnter, but waits in the queue, and not beyond deadline.
+func (e *Endpoint) enter(deadline time.Time) error {
 	if e.TryEnter() {
 		return nil
 	}
@@ -64,7 +64,11 @@ func (e *Endpoint) enter() error {
 		return ErrQueueFull
 	}
 	defer e.LeaveQueue()
-	t := time.NewTimer(e.opts.QueueTimeout)
+	timeout := e.opts.QueueTimeout
+	if !deadline.IsZero() {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	t := time.NewTimer(timeout)
 	defer t.Stop()
 	for !e.TryEnter() {
 		select {

@@ -74,18 +74,33 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 	e.mu.Unlock()
 }
 
-// connect makes a new connection.
+// Options returns the options of the endpoint's upstream, which must not be changed.
+func (e *Endpoint) Options() *Options { return e.opts }
+
+// Closed reports whether the endpoint's upstream has been stopped: idle connections to it are of
+// no more use.
+func (e *Endpoint) Closed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
 func (e *Endpoint) connect(deadline time.Time) (*conn, error) {
+	nc, err := e.Dial(deadline)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(nc)
+}
+
+// Dial makes a new connection, within connect_timeout and before deadline, if that is not zero.
+func (e *Endpoint) Dial(deadline time.Time) (net.Conn, error) {
 	by := time.Now().Add(e.opts.ConnectTimeout)
 	if !deadline.IsZero() && deadline.Before(by) {
 		by = deadline
 	}
 	d := net.Dialer{Deadline: by, KeepAlive: 30 * time.Second}
-	nc, err := d.DialContext(context.Background(), e.Address.Network, e.Address.Dial)
-	if err != nil {
-		return nil, err
-	}
-	return newConn(nc)
+	return d.DialContext(context.Background(), e.Address.Network, e.Address.Dial)
 }
 
 // expire closes connections that have been idle for keep_alive.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,21 +15,11 @@ import (
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
 func (x *Exchange) startUpload(c *conn) {
 	done := make(chan error, 1)
-	streamed := new(atomic.Bool)
-	x.uploaded, x.streamed = done, streamed
+	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.Deadline}
+	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
-	first, deadline := x.Endpoint.opts.FirstByteTimeout, x.Deadline
-	// The wait for the response begins anew with each piece that was sent: it is the upstream's
-	// time that is bounded, not the client's.
-	extend := func() {
-		by := time.Now().Add(first)
-		if !deadline.IsZero() && deadline.Before(by) {
-			by = deadline
-		}
-		c.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
-	}
 	go func() {
-		err := upload(c, stream, chunked, timeout, streamed, extend)
+		err := upload(c, stream, chunked, timeout, p)
 		if errors.Is(err, ErrContent) {
 			// The rest of the request will not come: the upstream must notice, and whoever waits for
 			// its response too.
@@ -36,6 +27,38 @@ func (x *Exchange) startUpload(c *conn) {
 		}
 		done <- err
 	}()
+}
+
+// begin notes that the response has begun, which changes what is waited for.
+func (x *Exchange) begin(c *conn) {
+	if p := x.progress; p != nil {
+		p.mu.Lock()
+		p.wait = x.timeout
+		p.mu.Unlock()
+		c.readBy = time.Time{} // it is not known what the upload has set
+	}
+}
+
+// progress is what an upload and the reader of the response know of each other.
+type progress struct {
+	conn     *conn
+	deadline time.Time
+	read     atomic.Bool // the Stream, to its end
+
+	mu   sync.Mutex
+	wait time.Duration // for the upstream
+}
+
+// extend lets a wait for the response begin anew, now that a piece was sent: it is the upstream's
+// time that is bounded, not the client's.
+func (p *progress) extend(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	by := now.Add(p.wait)
+	if !p.deadline.IsZero() && p.deadline.Before(by) {
+		by = p.deadline
+	}
+	p.conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
 }
 
 // pollUpload returns the upload's outcome and whether there is one yet.
@@ -69,29 +92,29 @@ func (x *Exchange) stopUpload(cancel bool) error {
 	return x.upload
 }
 
-func upload(c *conn, stream io.Reader, chunked bool, timeout time.Duration, streamed *atomic.Bool, extend func()) error {
+func upload(c *conn, stream io.Reader, chunked bool, timeout time.Duration, p *progress) error {
 	buf := streamBuffers.Get().(*[streamBuffer]byte)
 	defer streamBuffers.Put(buf)
 	const front = 16 // room for the line that opens a chunk
 	for {
 		n, err := stream.Read(buf[front : streamBuffer-2])
 		if err == io.EOF {
-			streamed.Store(true)
+			p.read.Store(true)
 		}
 		if n > 0 {
 			b := buf[front : front+n]
 			if chunked {
 				b = frame(buf[:], front, n)
 			}
-			if _, err := c.send(b, timeout); err != nil {
+			if _, err := c.send(b, time.Now(), timeout); err != nil {
 				return fmt.Errorf("sending content: %w", err)
 			}
-			extend()
+			p.extend(time.Now())
 		}
 		switch {
 		case err == io.EOF:
 			if chunked {
-				_, err = c.send([]byte(wire.LastChunk), timeout)
+				_, err = c.send([]byte(wire.LastChunk), time.Now(), timeout)
 				return err
 			}
 			return nil

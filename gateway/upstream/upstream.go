@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Upstream struct {
 	Endpoints []*Endpoint
 	opts      Options
 	stop      chan struct{}
+	stopOnce  sync.Once
 
 	host      []byte // opts.Host
 	authority []byte // of the first endpoint
@@ -53,6 +55,9 @@ func (u *Upstream) Host(host []byte) []byte {
 	return u.authority
 }
 
+// Retries returns how many further attempts an exchange may make, where one is safe.
+func (u *Upstream) Retries() int { return u.opts.Retries }
+
 // Start begins to close connections that have been idle for too long. Stop ends it.
 func (u *Upstream) Start() { go u.expire() }
 
@@ -74,15 +79,15 @@ func (u *Upstream) expire() {
 // Stop closes idle connections. Exchanges under way go on, and their connections are closed
 // after them.
 func (u *Upstream) Stop() {
-	close(u.stop)
+	u.stopOnce.Do(func() { close(u.stop) })
 	for _, e := range u.Endpoints {
 		e.close()
 	}
 }
 
-// pick chooses the endpoint with fewer exchanges in flight of two chosen at random, which is
+// Pick chooses the endpoint with fewer exchanges in flight of two chosen at random, which is
 // nearly as even as asking all and does not herd. not is the one that has just failed.
-func (u *Upstream) pick(not *Endpoint) *Endpoint {
+func (u *Upstream) Pick(not *Endpoint) *Endpoint {
 	n := len(u.Endpoints)
 	if n == 1 {
 		return u.Endpoints[0]

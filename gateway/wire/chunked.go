@@ -2,11 +2,11 @@ package wire
 
 // Bounds of the chunked transfer coding beyond its content.
 const (
-	maxChunkLine   = 4 << 10  // one chunk-size line with its extensions
-	maxWaste       = 16 << 10 // framing in excess of what honest chunks need
-	maxTrailer     = 16 << 10 // trailer section, in octets
-	maxTrailerLine = 128      // trailer section, in lines
-	maxChunkDigits = 16       // chunk-size, with leading zeros
+	maxChunkLine   = 4<<10 - 1 // one chunk-size line with its extensions
+	maxWaste       = 16 << 10  // framing in excess of what honest chunks need
+	maxTrailer     = 16 << 10  // trailer section, in octets
+	maxTrailerLine = 128       // trailer section, in lines
+	maxChunkDigits = 16        // chunk-size, with leading zeros
 )
 
 // Chunked decodes the chunked transfer coding piece by piece, as octets arrive. Extensions and

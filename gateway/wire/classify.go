@@ -44,9 +44,9 @@ func (r *Request) classify() *Fault {
 			c.continues = EqualFold(f.Value, "100-continue")
 		case Upgrade:
 			c.upgrades++
-			c.websocket = EqualFold(f.Value, "websocket")
+			c.websocket = c.websocket || EqualFold(f.Value, "websocket")
 		case SecWebSocketKey:
-			c.key = len(f.Value) > 0
+			c.keys++
 		case Origin:
 			if r.OriginLines++; r.OriginLines == 1 {
 				r.Origin = f.Value
@@ -72,10 +72,10 @@ func (r *Request) classify() *Fault {
 
 // requestFacts are what the fields say while they are walked.
 type requestFacts struct {
-	hosts, lengths, codings, types, expects, upgrades int
+	hosts, lengths, codings, types, expects, upgrades, keys int
 
 	close, keepAlive, upgrade bool // options of Connection
-	continues, websocket, key bool
+	continues, websocket      bool
 }
 
 // judge applies the rules that need more than one field.
@@ -97,12 +97,12 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 		return FaultCoding
 	case c.expects > 0 && r.Minor == 1 && (c.expects > 1 || !c.continues):
 		return FaultExpect
-	case c.upgrades > 0 && c.upgrade && r.HasContent():
+	case c.websocket && c.upgrade && r.Minor == 1 && r.HasContent():
 		return FaultUpgrade
 	}
 	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent()
 	r.Close = c.close || r.Minor == 0 && !c.keepAlive
-	r.WebSocket = c.upgrades == 1 && c.websocket && c.upgrade && c.key && r.Minor == 1 && string(r.Method) == "GET"
+	r.WebSocket = c.upgrades == 1 && c.websocket && c.upgrade && c.keys == 1 && r.Minor == 1 && string(r.Method) == "GET"
 	return nil
 }
 
@@ -139,11 +139,10 @@ func (r *Request) connection(v []byte, c *requestFacts) *Fault {
 			c.keepAlive = true
 		case EqualFold(option, "upgrade"):
 			c.upgrade = true
-		case r.numOptions == maxOptions:
+		case len(r.options) == maxOptions:
 			return FaultConnection
 		default:
-			r.options[r.numOptions] = option
-			r.numOptions++
+			r.options = append(r.options, option)
 		}
 	}
 	return nil
@@ -156,16 +155,16 @@ func (r *Request) connection(v []byte, c *requestFacts) *Fault {
 func (r *Request) Forwardable(f *Field) bool {
 	switch {
 	case f.ID == Other:
-		return r.numOptions == 0 || !r.named(f.Name)
+		return len(r.options) == 0 || !r.named(f.Name)
 	case f.ID == Underscored, f.ID == Host, f.ID == ContentLength, f.ID == Expect, f.ID.HopByHop():
 		return false
 	}
-	return r.numOptions == 0 || !r.named(f.Name)
+	return len(r.options) == 0 || !r.named(f.Name)
 }
 
 // named reports whether Connection names a field.
 func (r *Request) named(name []byte) bool {
-	for _, option := range r.options[:r.numOptions] {
+	for _, option := range r.options {
 		if len(option) == len(name) && foldEqual(option, name) {
 			return true
 		}

@@ -35,7 +35,7 @@ var (
 	FaultBothFramings = &Fault{400, "framing", "Content-Length and Transfer-Encoding stand together"}
 	FaultConnection   = &Fault{400, "connection", "Connection is not a short list of tokens"}
 	FaultExpect       = &Fault{417, "expect", "the only expectation that can be met is 100-continue"}
-	FaultUpgrade      = &Fault{400, "upgrade", "an Upgrade cannot carry content"}
+	FaultUpgrade      = &Fault{400, "upgrade", "an upgrade to WebSocket cannot carry content"}
 	FaultContentType  = &Fault{400, "content-type", "Content-Type stands twice"}
 	FaultChunk        = &Fault{400, "chunk", "the chunked content is malformed"}
 	FaultChunkSize    = &Fault{413, "chunk", "a chunk is too large"}

@@ -60,121 +60,76 @@ type Field struct {
 	ID          FieldID
 }
 
-// Identify returns the FieldID of a name, in any case.
+type knownName struct {
+	name string
+	id   FieldID
+}
+
+// names are those of the fields that the gateway acts upon.
+var names = []knownName{
+	{"access-control-request-headers", AccessControlRequestHeaders},
+	{"access-control-request-method", AccessControlRequestMethod},
+	{"access-control-request-private-network", AccessControlRequestPrivateNetwork},
+	{"connection", Connection},
+	{"content-length", ContentLength},
+	{"content-type", ContentType},
+	{"date", Date},
+	{"expect", Expect},
+	{"forwarded", Forwarded},
+	{"host", Host},
+	{"http2-settings", HTTP2Settings},
+	{"keep-alive", KeepAlive},
+	{"origin", Origin},
+	{"proxy-authenticate", ProxyAuthenticate},
+	{"proxy-authorization", ProxyAuthorization},
+	{"proxy-connection", ProxyConnection},
+	{"sec-fetch-site", SecFetchSite},
+	{"sec-websocket-accept", SecWebSocketAccept},
+	{"sec-websocket-key", SecWebSocketKey},
+	{"te", TE},
+	{"trailer", Trailer},
+	{"transfer-encoding", TransferEncoding},
+	{"upgrade", Upgrade},
+	{"vary", Vary},
+	{"via", Via},
+	{"x-forwarded-for", XForwardedFor},
+	{"x-forwarded-host", XForwardedHost},
+	{"x-forwarded-proto", XForwardedProto},
+	{"x-original-url", XForwardedOther},
+	{"x-real-ip", XForwardedOther},
+	{"x-rewrite-url", XForwardedOther},
+}
+
+// known holds each of names at its hash.
+var known = func() (t [128]knownName) {
+	for _, n := range names {
+		h := hash([]byte(n.name))
+		if t[h].name != "" {
+			panic("BUG: two known field names have one hash")
+		}
+		t[h] = n
+	}
+	return t
+}()
+
+// hash keeps the known names apart, in any case, by their length and two of their octets.
 //
-// The switch on the length leaves at most a few comparisons for any name.
+// Precondition: name is not empty.
+func hash(name []byte) int {
+	return (6*len(name) + int(name[0]|0x20) + 5*int(name[len(name)-1]|0x20)) % 128 // len(known)
+}
+
+// Identify returns the FieldID of a name, in any case.
 func Identify(name []byte) FieldID {
-	switch len(name) {
-	case 2:
-		return is(name, "te", TE)
-	case 3:
-		return is(name, "via", Via)
-	case 4:
-		switch lower(name[0]) {
-		case 'h':
-			return is(name, "host", Host)
-		case 'd':
-			return is(name, "date", Date)
-		case 'v':
-			return is(name, "vary", Vary)
-		}
-	case 6:
-		switch lower(name[0]) {
-		case 'o':
-			return is(name, "origin", Origin)
-		case 'e':
-			return is(name, "expect", Expect)
-		}
-	case 7:
-		if lower(name[0]) == 'u' {
-			return is(name, "upgrade", Upgrade)
-		}
-		return is(name, "trailer", Trailer)
-	case 9:
-		switch lower(name[0]) {
-		case 'f':
-			return is(name, "forwarded", Forwarded)
-		case 'x':
-			return is(name, "x-real-ip", XForwardedOther)
-		}
-	case 10:
-		if lower(name[0]) == 'k' {
-			return is(name, "keep-alive", KeepAlive)
-		}
-		return is(name, "connection", Connection)
-	case 12:
-		return is(name, "content-type", ContentType)
-	case 13:
-		return is(name, "x-rewrite-url", XForwardedOther)
-	case 14:
-		switch lower(name[0]) {
-		case 'c':
-			return is(name, "content-length", ContentLength)
-		case 's':
-			return is(name, "sec-fetch-site", SecFetchSite)
-		case 'h':
-			return is(name, "http2-settings", HTTP2Settings)
-		case 'x':
-			return is(name, "x-original-url", XForwardedOther)
-		}
-	}
-	return identifyLong(name)
-}
-
-func identifyLong(name []byte) FieldID {
-	switch lower(name[0]) {
-	case 'x':
-		return identifyForwarded(name)
-	case 't':
-		return is(name, "transfer-encoding", TransferEncoding)
-	case 'p':
-		switch len(name) {
-		case 16:
-			return is(name, "proxy-connection", ProxyConnection)
-		case 18:
-			return is(name, "proxy-authenticate", ProxyAuthenticate)
-		case 19:
-			return is(name, "proxy-authorization", ProxyAuthorization)
-		}
-	case 's':
-		if id := is(name, "sec-websocket-key", SecWebSocketKey); id != Other {
-			return id
-		}
-		return is(name, "sec-websocket-accept", SecWebSocketAccept)
-	case 'a':
-		switch len(name) {
-		case 29:
-			return is(name, "access-control-request-method", AccessControlRequestMethod)
-		case 30:
-			return is(name, "access-control-request-headers", AccessControlRequestHeaders)
-		case 38:
-			return is(name, "access-control-request-private-network", AccessControlRequestPrivateNetwork)
-		}
-	}
-	return Other
-}
-
-// identifyForwarded knows the X-Forwarded family.
-func identifyForwarded(name []byte) FieldID {
-	const prefix = "x-forwarded-"
-	if len(name) <= len(prefix) || !EqualFold(name[:len(prefix)], prefix) {
+	if len(name) == 0 {
 		return Other
 	}
-	switch rest := name[len(prefix):]; {
-	case EqualFold(rest, "for"):
-		return XForwardedFor
-	case EqualFold(rest, "proto"):
-		return XForwardedProto
-	case EqualFold(rest, "host"):
-		return XForwardedHost
+	if n := &known[hash(name)]; EqualFold(name, n.name) {
+		return n.id
 	}
-	return XForwardedOther
-}
-
-// is returns id if name is want, in any case, else Other.
-func is(name []byte, want string, id FieldID) FieldID {
-	if EqualFold(name, want) {
-		return id
+	const prefix = "x-forwarded-"
+	if len(name) > len(prefix) && name[0]|0x20 == 'x' && EqualFold(name[:len(prefix)], prefix) {
+		return XForwardedOther
 	}
 	return Other
 }

@@ -8,6 +8,7 @@ const (
 	queryByte             // may stand in the query of a target
 	hostByte              // may stand in a registered name, lower or upper case
 	hexDigit
+	pathMark // may keep a path from being plain
 )
 
 // octet maps every octet to its classes.
@@ -36,6 +37,9 @@ var octet = func() (t [256]uint8) {
 		}
 		if b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F' {
 			t[c] |= hexDigit
+		}
+		if contains("/%;", b) {
+			t[c] |= pathMark
 		}
 	}
 	return t
@@ -66,7 +70,7 @@ func EqualFold(s []byte, t string) bool {
 		return false
 	}
 	for i := range s {
-		if lower(s[i]) != lower(t[i]) {
+		if s[i] != t[i] && lower(s[i]) != lower(t[i]) {
 			return false
 		}
 	}

@@ -16,12 +16,11 @@ type Response struct {
 
 	HasDate   bool
 	VaryLines int
-	// WebSocket is set for an upgrade to "websocket" alone; Accept is its Sec-WebSocket-Accept.
+	// WebSocket is set for an upgrade to "websocket" alone, with one Sec-WebSocket-Accept, which is Accept.
 	WebSocket bool
 	Accept    []byte
 
-	options    [maxOptions][]byte
-	numOptions int
+	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
 
 // A Framing says how the end of content is known. See RFC 9112, section 6.3.
@@ -41,8 +40,8 @@ const (
 // It is as strict as Request.Parse but for two repairs that RFC 9112 asks of a gateway: white
 // space before a colon is removed, and the SP before an absent reason may be absent too.
 func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
-	fields := r.Fields[:0]
-	*r = Response{Fields: fields, Length: -1}
+	buf = buf[:min(len(buf), lim.HeadBytes)] // as in Request.Parse
+	*r = Response{Fields: r.Fields[:0], options: r.options[:0], Length: -1}
 	i, fault := r.statusLine(buf)
 	if fault != nil {
 		return 0, fault
@@ -55,18 +54,18 @@ func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
 		if i = next; next == 0 {
 			break
 		}
-		if i > lim.HeadBytes {
-			return 0, FaultHeadSize
-		}
 		if name == nil {
-			return i, r.classify()
+			if fault := r.classify(); fault != nil {
+				return 0, fault
+			}
+			return i, nil
 		}
 		if len(r.Fields) >= lim.Fields {
 			return 0, FaultFieldCount
 		}
 		r.Fields = append(r.Fields, Field{Name: name, Value: value, ID: Identify(name)})
 	}
-	if len(buf) >= lim.HeadBytes {
+	if len(buf) == lim.HeadBytes {
 		return 0, FaultHeadSize
 	}
 	return 0, nil
@@ -102,9 +101,7 @@ func (r *Response) statusLine(buf []byte) (int, *Fault) {
 		return 0, FaultStatusLine
 	}
 	start := i
-	for i < len(buf) && octet[buf[i]]&fieldByte != 0 {
-		i++
-	}
+	i = fieldEnd(buf, i)
 	if i+1 >= len(buf) {
 		return 0, nil
 	}
@@ -117,7 +114,7 @@ func (r *Response) statusLine(buf []byte) (int, *Fault) {
 
 // classify walks the fields once and derives framing and persistence.
 func (r *Response) classify() *Fault {
-	var lengths, codings int
+	var lengths, codings, upgrades, accepts int
 	var upgrade, closes, keepAlive bool
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -147,16 +144,17 @@ func (r *Response) classify() *Fault {
 					keepAlive = true
 				case EqualFold(option, "upgrade"):
 					upgrade = true
-				case r.numOptions == maxOptions:
+				case len(r.options) == maxOptions:
 					return FaultConnection
 				default:
-					r.options[r.numOptions] = option
-					r.numOptions++
+					r.options = append(r.options, option)
 				}
 			}
 		case Upgrade:
+			upgrades++
 			r.WebSocket = EqualFold(f.Value, "websocket")
 		case SecWebSocketAccept:
+			accepts++
 			r.Accept = f.Value
 		case Date:
 			r.HasDate = true
@@ -173,7 +171,7 @@ func (r *Response) classify() *Fault {
 		return FaultBothFramings
 	}
 	r.Close = closes || r.Minor == 0 && !keepAlive
-	r.WebSocket = r.WebSocket && upgrade
+	r.WebSocket = r.WebSocket && upgrade && upgrades == 1 && accepts == 1 && r.Minor == 1
 	return nil
 }
 
@@ -198,7 +196,7 @@ func (r *Response) Forwardable(f *Field) bool {
 	if f.ID == ContentLength || f.ID.HopByHop() {
 		return false
 	}
-	for _, option := range r.options[:r.numOptions] {
+	for _, option := range r.options {
 		if len(option) == len(f.Name) && foldEqual(option, f.Name) {
 			return false
 		}

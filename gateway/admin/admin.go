@@ -1,0 +1,111 @@
+// Package admin is the operators' side of a gateway: metrics, health, the effective configuration,
+// reload and profiles, on a listener of its own.
+//
+// That listener is loopback or a Unix socket, so who reaches it is on the machine. But a browser
+// on the machine is driven by pages from elsewhere, and they are kept out; see guard.
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Admin says what the operators' pages show and do. Its functions are called by any number of
+// goroutines at once. All fields are required.
+type Admin struct {
+	// Ready reports whether new requests are welcome.
+	Ready func() bool
+	// Registry holds the metrics.
+	Registry *prometheus.Registry
+	// Reload reads the configuration again and serves it. Its error is shown as it is: one
+	// problem a line.
+	Reload func() error
+	// Config returns the configuration in force as encoding/json is to show it. It must mask
+	// secrets.
+	Config func() any
+	// Log takes what goes wrong while metrics are collected.
+	Log *slog.Logger
+}
+
+// Handler returns the pages, guarded against requests that a foreign web page makes. The caller's
+// http.Server sets the timeouts; a write timeout would cut profiles off.
+func (a *Admin) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", index)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /config", a.config)
+	mux.HandleFunc("POST /reload", a.reload)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelError),
+	}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof sends its many addresses so
+	return guard(mux)
+}
+
+func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
+	if a.Ready() {
+		text(w, http.StatusOK, "ready")
+	} else {
+		text(w, http.StatusServiceUnavailable, "draining")
+	}
+}
+
+func (a *Admin) config(w http.ResponseWriter, _ *http.Request) {
+	b, err := json.MarshalIndent(a.Config(), "", "  ")
+	if err != nil {
+		panic("BUG: the configuration is not JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
+}
+
+func (a *Admin) reload(w http.ResponseWriter, _ *http.Request) {
+	if err := a.Reload(); err != nil {
+		text(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	text(w, http.StatusOK, "reloaded")
+}
+
+// text answers with lines for a person. The final newline is added.
+func text(w http.ResponseWriter, status int, lines string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, lines) //nolint:errcheck // the client has gone
+}
+
+const indexPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>corsgate</title>
+<style>body { font: 16px/1.6 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }</style>
+<h1>corsgate</h1>
+<ul>
+<li><a href="/metrics">/metrics</a> for Prometheus
+<li><a href="/healthz">/healthz</a> answers 200 while the process lives
+<li><a href="/readyz">/readyz</a> answers 503 while the gateway drains
+<li><a href="/config">/config</a> is the configuration in force
+<li><code>POST /reload</code> reads the configuration file again
+<li><a href="/debug/pprof/">/debug/pprof/</a> profiles the process
+</ul>
+`
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	io.WriteString(w, indexPage) //nolint:errcheck // the client has gone
+}

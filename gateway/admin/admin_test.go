@@ -1,0 +1,203 @@
+package admin_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway/admin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fixture is an Admin whose surroundings a test sets.
+type fixture struct {
+	ready   bool
+	failure error
+	reloads int
+	config  any
+}
+
+func (f *fixture) handler() http.Handler {
+	registry := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "corsgate_test_total"})
+	registry.MustRegister(c)
+	c.Inc()
+	a := &admin.Admin{
+		Ready:    func() bool { return f.ready },
+		Registry: registry,
+		Reload:   func() error { f.reloads++; return f.failure },
+		Config:   func() any { return f.config },
+		Log:      slog.New(slog.DiscardHandler),
+	}
+	return a.Handler()
+}
+
+// ask sends one request to h. fields are "name: value".
+func ask(h http.Handler, method, target string, fields ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "127.0.0.1:9900"
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ": ")
+		if name == "Host" {
+			r.Host = value
+		} else {
+			r.Header.Set(name, value)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPages(t *testing.T) {
+	f := &fixture{ready: true, config: map[string]string{"a": "b"}}
+	h := f.handler()
+	check := func(method, target string, status int, text string) {
+		t.Helper()
+		w := ask(h, method, target)
+		if w.Code != status || !strings.Contains(w.Body.String(), text) {
+			t.Errorf("%s %s: %d %q, want %d with %q", method, target, w.Code, w.Body, status, text)
+		}
+	}
+	check("GET", "/", 200, "/metrics")
+	check("GET", "/healthz", 200, "ok\n")
+	check("HEAD", "/healthz", 200, "")
+	check("GET", "/readyz", 200, "ready\n")
+	check("GET", "/metrics", 200, "corsgate_test_total 1")
+	check("GET", "/config", 200, `"a": "b"`)
+	check("GET", "/debug/pprof/", 200, "goroutine")
+	check("GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile")
+	check("GET", "/debug/pprof/cmdline", 200, "admin.test")
+	check("GET", "/debug/pprof/symbol", 200, "num_symbols")
+	check("POST", "/debug/pprof/symbol", 200, "num_symbols")
+	check("POST", "/reload", 200, "reloaded\n")
+	check("GET", "/reload", 405, "")
+	check("PUT", "/reload", 405, "")
+	check("POST", "/config", 405, "")
+	check("GET", "/nothing", 404, "")
+	if f.reloads != 1 {
+		t.Errorf("%d reloads, want 1", f.reloads)
+	}
+	f.ready = false
+	check("GET", "/readyz", 503, "draining\n")
+	check("GET", "/healthz", 200, "ok\n")
+	f.failure = errors.New("a.toml:1: x: wrong\na.toml:2: y: wrong")
+	check("POST", "/reload", 422, "a.toml:1: x: wrong\na.toml:2: y: wrong\n")
+	if w := ask(h, "GET", "/config"); !json.Valid(w.Body.Bytes()) || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("/config is %q: %s", w.Header().Get("Content-Type"), w.Body)
+	}
+}
+
+// Every page that the index names is there.
+func TestIndexLinks(t *testing.T) {
+	h := (&fixture{}).handler()
+	links := bytes.Split(ask(h, "GET", "/").Body.Bytes(), []byte(`href="`))[1:]
+	if len(links) == 0 {
+		t.Fatal("the index has no links")
+	}
+	for _, link := range links {
+		path, _, _ := strings.Cut(string(link), `"`)
+		if w := ask(h, "GET", path); w.Code == http.StatusNotFound {
+			t.Errorf("%s is not there", path)
+		}
+	}
+}
+
+func TestGuardHost(t *testing.T) {
+	h := (&fixture{}).handler()
+	check := func(host string, want int) {
+		t.Helper()
+		if w := ask(h, "GET", "/healthz", "Host: "+host); w.Code != want {
+			t.Errorf("Host: %s: %d, want %d", host, w.Code, want)
+		}
+	}
+	check("localhost", 200)
+	check("LocalHost:9900", 200)
+	check("localhost.:9900", 200)
+	check("127.0.0.1", 200)
+	check("127.8.9.10:1", 200)
+	check("[::1]:9900", 200)
+	check("[::1]", 200)
+	check("[::ffff:127.0.0.1]", 200)
+	check("rebound.example:9900", 421)
+	check("localhost.example", 421)
+	check("127.0.0.1.example", 421)
+	check("192.0.2.1:9900", 421)
+	check("0.0.0.0:9900", 421)
+	check("", 421)
+}
+
+func TestGuardPages(t *testing.T) {
+	f := &fixture{}
+	h := f.handler()
+	check := func(want int, method, target string, fields ...string) {
+		t.Helper()
+		if w := ask(h, method, target, fields...); w.Code != want {
+			t.Errorf("%s %s %q: %d, want %d", method, target, fields, w.Code, want)
+		}
+	}
+	const site, mode, dest = "Sec-Fetch-Site: ", "Sec-Fetch-Mode: ", "Sec-Fetch-Dest: "
+	check(200, "POST", "/reload")
+	check(200, "POST", "/reload", site+"same-origin", "Origin: http://127.0.0.1:9900")
+	check(200, "POST", "/reload", site+"none")
+	check(200, "POST", "/reload", "Origin: http://127.0.0.1:9900")
+	allowed := f.reloads
+	check(403, "POST", "/reload", site+"cross-site")
+	check(403, "POST", "/reload", site+"same-site")
+	check(403, "POST", "/reload", site+"cross-site", mode+"navigate", dest+"document")
+	check(403, "POST", "/reload", "Origin: https://a.example")
+	check(403, "POST", "/reload", "Origin: null")
+	check(403, "POST", "/reload", "Origin: http://127.0.0.1:3000")
+	if f.reloads != allowed {
+		t.Errorf("%d foreign reloads", f.reloads-allowed)
+	}
+	check(200, "GET", "/config", site+"cross-site", mode+"navigate", dest+"document")
+	check(403, "GET", "/config", site+"cross-site", mode+"navigate", dest+"iframe")
+	check(403, "GET", "/config", site+"cross-site", mode+"no-cors", dest+"image")
+	check(403, "GET", "/config", site+"same-site", mode+"cors", dest+"empty")
+	check(200, "GET", "/config", site+"same-origin", mode+"cors", dest+"empty")
+	w := ask(h, "GET", "/config", "Origin: https://a.example")
+	if w.Header().Get("Access-Control-Allow-Origin") != "" || w.Header().Get("Cross-Origin-Resource-Policy") != "same-origin" {
+		t.Errorf("fields: %v", w.Header())
+	}
+}
+
+// On a Unix socket any Host will do, and on a TCP listener its own address.
+func TestGuardListener(t *testing.T) {
+	check := func(network, address, host string, want int) {
+		t.Helper()
+		l, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: (&fixture{}).handler()}
+		done := make(chan struct{})
+		go func() { defer close(done); s.Serve(l) }()
+		defer func() { s.Close(); <-done }()
+		c, err := net.Dial(network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(answer), fmt.Sprintf("HTTP/1.1 %d ", want)) {
+			t.Errorf("%s, Host: %s: %q, %v, want %d", network, host, answer, err, want)
+		}
+	}
+	check("unix", filepath.Join(t.TempDir(), "admin.sock"), "anything", 200)
+	check("tcp", "127.0.0.1:0", "127.0.0.1", 200)
+	check("tcp", "127.0.0.1:0", "anything", 421)
+}

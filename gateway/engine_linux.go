@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/loop"
+)
+
+// listen binds a listener: on the event loops if the configuration leaves it to us and the
+// listener is TCP, else on fasthttp's server.
+func (g *Gateway) listen(c *config.Listener) error {
+	if network, address := c.Address.Split(); c.Engine == "auto" && network == "tcp" {
+		return g.listenLoops(c, address)
+	}
+	return g.listenBlocking(c)
+}
+
+// listenLoops binds one socket for each loop, and makes the loops if there are none yet.
+func (g *Gateway) listenLoops(c *config.Listener, address string) error {
+	if g.loops == nil {
+		for range runtime.GOMAXPROCS(0) {
+			l, err := loop.New(g.server, g.newLooped, g.log)
+			if err != nil {
+				return err
+			}
+			g.loops = append(g.loops, l)
+		}
+	}
+	fds, addr, err := loop.Listen(address, len(g.loops))
+	if err != nil {
+		return edge.ExplainBind(err)
+	}
+	on := edge.NewListener(c.Name, sockets{addr})
+	for i, l := range g.loops {
+		if err := l.(*loop.Loop).Accept(fds[i], on); err != nil {
+			return fmt.Errorf("cannot watch a listening socket: %w", err)
+		}
+	}
+	g.attach(on, c.RedirectHTTPS)
+	return nil
+}
+
+// sockets stands for the sockets that the loops accept on; Accept is theirs.
+type sockets struct{ addr net.Addr }
+
+func (s sockets) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (s sockets) Close() error              { return nil }
+func (s sockets) Addr() net.Addr            { return s.addr }

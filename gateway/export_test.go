@@ -1,0 +1,19 @@
+package gateway
+
+// Pseudonym returns what the gateway calls itself in Via.
+func (g *Gateway) Pseudonym() string { return g.pseudonym }
+
+// CachedPreflights returns how many answers the preflight cache holds.
+func (g *Gateway) CachedPreflights() int { return g.current.Load().preflights.Len() }
+
+// Break makes every request that is forwarded from now on panic: its upstream has no counters.
+func (g *Gateway) Break() {
+	broken := *g.current.Load()
+	broken.routes = nil
+	for _, r := range g.current.Load().routes {
+		r := *r
+		r.upstream = nil
+		broken.routes = append(broken.routes, &r)
+	}
+	g.current.Store(&broken)
+}

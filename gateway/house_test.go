@@ -1,0 +1,62 @@
+package gateway_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestHouse holds what doc.go says about who imports whom.
+func TestHouse(t *testing.T) {
+	const module = "github.com/corsgate/corsgate/"
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Skipf("go list: %v", err)
+	}
+	// What of the house each package may import. What is not named is at the top and may import all
+	// of it, or is a mistake in this table.
+	allowed := map[string][]string{
+		"matcher":          {},
+		"cache":            {},
+		"gateway/wire":     {},
+		"gateway/config":   {},
+		"gateway/route":    {},
+		"gateway/cors":     {"matcher"},
+		"gateway/upstream": {"gateway/wire"},
+		"gateway/edge":     {"gateway/wire"},
+		"gateway/admin":    {},
+	}
+	top := []string{"gateway", "gateway/loop"}
+	// Who may import libraries.
+	libraries := map[string][]string{
+		"github.com/valyala/fasthttp":      {"gateway/edge"},
+		"github.com/hashicorp/golang-lru/": {"cache"},
+	}
+	none := []string{"matcher", "gateway/wire"} // standard library only
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(words[0], module)
+		if !strings.HasPrefix(name, "gateway") && name != "matcher" && name != "cache" {
+			continue
+		}
+		may, known := allowed[name]
+		if !known && !slices.Contains(top, name) {
+			t.Errorf("%s is in no line of this test's table: add it, and to doc.go", name)
+		}
+		for _, path := range words[1:] {
+			child, ours := strings.CutPrefix(path, module)
+			switch {
+			case ours && known && !slices.Contains(may, child):
+				t.Errorf("%s imports %s", name, child)
+			case !ours && strings.Contains(path, ".") && slices.Contains(none, name):
+				t.Errorf("%s imports %s: it is to need the standard library only", name, path)
+			}
+			for library, users := range libraries {
+				if strings.HasPrefix(path, library) && !slices.Contains(users, name) {
+					t.Errorf("%s imports %s: only %v may", name, path, users)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,19 @@
+// Package loop is the event loop: small exchanges, both sides, without a goroutine for each.
+// It runs on Linux; elsewhere New says that it cannot.
+//
+// There is one loop for each processor, and they share nothing: each has its own listening
+// sockets (SO_REUSEPORT), epoll set, connections to upstreams, and buffers. A client's socket and
+// the upstream's it waits for are in the same set, so an exchange is four system calls and no
+// switch between goroutines: read the request, write it on, read the response, write it on.
+//
+// The epoll descriptor is itself polled by Go's runtime (see Loop.wait). The loop's goroutine
+// thereby parks like any other when there is nothing to do; no thread blocks.
+//
+// The door. A request is served here if its head and content fit one small buffer. Everything
+// else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
+// or open-ended content, WebSockets, an awaited 100 (Continue). The connection comes back when it
+// is idle. Responses of any size are streamed here: that is the same two system calls again.
+//
+// What an exchange means is decided by the gateway, behind the interface Exchange. Here is only
+// who has to be read from, written to, or given up on.
+package loop

@@ -1,0 +1,49 @@
+package loop
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// An Exchange is what the gateway makes of one request. A loop has a stock of them and uses each
+// again and again, for one request at a time, on its goroutine. Slices that are returned are
+// valid until the next call, unless it says otherwise.
+type Exchange interface {
+	// Head is where the request's head is parsed to. It aliases the loop's buffer until Begin
+	// returns, or, if Begin returns false, until Request returns.
+	Head() *wire.Request
+	// Begin decides what becomes of the request. If it is answered here, the whole response is
+	// appended to dst; otherwise the request is for Upstream.
+	Begin(dst []byte, c Client) (out []byte, ends, answered bool)
+	// Upstream returns where the request goes, Deadline when the exchange must have ended (zero:
+	// never), Safe whether its method is safe.
+	Upstream() *upstream.Upstream
+	Deadline() time.Time
+	Safe() bool
+	// Prepare takes the content of the request, decoded. After it, nothing of Head aliases the
+	// loop's buffer. Request then returns the whole request for the upstream, valid until Done.
+	Prepare(content []byte)
+	Request() []byte
+	// Finish appends the head of the response. It returns whether the connection ends after the
+	// response, which it does if ends is set, and how the content has to be framed.
+	Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing)
+	// Fail appends the response to a request whose exchange failed before a response began.
+	Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool)
+	// Cut notes that a response broke off after it had begun.
+	Cut(e *upstream.Endpoint, err error)
+	// Done ends the exchange and counts it. e is nil if no upstream was asked.
+	Done(e *upstream.Endpoint, now time.Time)
+}
+
+// A Client is what an Exchange has to know of the connection that its request came on.
+type Client struct {
+	Peer    netip.Addr
+	On      *edge.Listener
+	Ends    bool  // the connection ends after the response
+	Content int64 // octets of content, decoded
+	Now     time.Time
+}

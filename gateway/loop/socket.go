@@ -1,0 +1,64 @@
+package loop
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// A socket is a descriptor in a loop's epoll set, with its deadline.
+type socket struct {
+	fd       int32
+	gen      int32  // tells an event of this socket from one of an earlier with the same fd
+	interest uint32 // what epoll watches
+	client   *client
+	up       *upconn
+	accept   *acceptor
+
+	// The wheel's.
+	deadline   int64 // in ticks; 0: none
+	due        int64 // the tick at which the socket is looked at, if it is listed
+	listed     bool
+	prev, next *socket
+}
+
+const (
+	readable = unix.EPOLLIN | unix.EPOLLRDHUP
+	writable = unix.EPOLLOUT
+	dead     = unix.EPOLLERR | unix.EPOLLHUP // always watched
+)
+
+// add puts a socket into the epoll set.
+func (l *Loop) add(s *socket, interest uint32) error {
+	l.gen++
+	s.gen, s.interest = l.gen, interest
+	for len(l.sockets) <= int(s.fd) {
+		l.sockets = append(l.sockets, nil)
+	}
+	l.sockets[s.fd] = s
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
+}
+
+// watch changes what epoll watches.
+func (l *Loop) watch(s *socket, interest uint32) {
+	if s.interest == interest {
+		return
+	}
+	s.interest = interest
+	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
+	if err != nil {
+		panic("BUG: epoll_ctl: " + err.Error())
+	}
+}
+
+// drop takes a socket out of the set and off the wheel, and leaves it open.
+func (l *Loop) drop(s *socket) {
+	l.wheel.remove(s)
+	l.sockets[s.fd] = nil
+	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) //nolint:errcheck // it is in the set
+}
+
+// shut takes a socket out of the set and closes it, which the kernel also takes for its removal.
+func (l *Loop) shut(s *socket) {
+	l.wheel.remove(s)
+	l.sockets[s.fd] = nil
+	unix.Close(int(s.fd)) //nolint:errcheck // there is nothing to be done about it
+}

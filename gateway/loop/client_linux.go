@@ -1,10 +1,7 @@
 package loop
 
 import (
-	"net"
 	"net/netip"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -175,179 +172,8 @@ func (l *Loop) keep(c *client, b []byte) {
 	c.saved = append(c.saved[:0], b...)
 }
 
-// requests serves the requests in b one after the other, until one has to wait for something,
-// and keeps the rest.
-func (l *Loop) requests(c *client, b []byte) {
-	c.state |= serving
-	for len(b) > 0 && c.x == nil && len(c.unsent) == 0 && !c.is(ends) {
-		n, alive := l.request(c, b)
-		if !alive {
-			return
-		}
-		if n == 0 {
-			break
-		}
-		b = b[n:]
-	}
-	c.state &^= serving
-	more := len(b) > 0
-	if c.is(ends) && c.x == nil {
-		b = nil // what follows the last request is not read as one
-	}
-	l.keep(c, b)
-	switch {
-	case c.x != nil || len(c.unsent) > 0:
-	case c.is(ends):
-		l.finishClient(c, more)
-	case !more:
-		l.arm(&c.socket, l.server.Options().Idle)
-	}
-}
-
-// request begins the request at the front of b. It returns the octets it takes, 0 if it is not
-// all here, and whether the client is still the loop's.
-func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
-	opts := l.server.Options()
-	x := l.exchange()
-	r := x.Head()
-	head, fault := r.Parse(b, opts.Limits)
-	if fault != nil {
-		l.giveBack(x)
-		l.refuse(c, fault)
-		return 0, false
-	}
-	if head == 0 {
-		l.giveBack(x)
-		l.await(c, 0, opts.Header)
-		return 0, true
-	}
-	content, used, door := l.content(r, b[head:])
-	if door {
-		l.giveBack(x)
-		l.handOver(c, b)
-		return 0, false
-	}
-	if used < 0 {
-		l.giveBack(x)
-		l.await(c, head+int(r.Length), opts.BodyIdle)
-		return 0, true
-	}
-	c.need = 0
-	c.state &^= partial
-	if r.Close || l.draining {
-		c.state |= ends
-	}
-	out, last, answered := x.Begin(l.out[:0], Client{Peer: c.peer, On: c.on, Ends: c.is(ends), Content: int64(len(content)), Now: l.now})
-	if !answered {
-		l.forward(c, x, content)
-		return head + used, l.alive(c)
-	}
-	x.Done(nil, l.now)
-	l.giveBack(x)
-	return head + used, l.respond(c, out, last)
-}
-
-// respond sends a response, or the beginning of one; last says that the connection ends after it.
-// out is the loop's buffer.
-func (l *Loop) respond(c *client, out []byte, last bool) bool {
-	if last {
-		c.state |= ends
-	}
-	l.out = out[:0]
-	return l.send(c, out)
-}
-
 // alive reports whether c is still a client of the loop.
 func (l *Loop) alive(c *client) bool { return l.sockets[c.fd] == &c.socket }
-
-// await waits for the rest of a request: need octets in all, or, for 0, the end of its head.
-// The deadline is set once for a head, so that octets in drops do not move it.
-func (l *Loop) await(c *client, need int, timeout time.Duration) {
-	if !c.is(partial) || c.need != need {
-		c.state |= partial
-		l.arm(&c.socket, timeout)
-	}
-	c.need = need
-}
-
-// content finds the content of a request in b, which follows its head. It returns the content
-// decoded and the octets it takes, -1 if it is small but not all here. door reports that the
-// request is not for the loop.
-func (l *Loop) content(r *wire.Request, b []byte) (content []byte, used int, door bool) {
-	switch {
-	case r.WebSocket:
-		return nil, 0, true
-	case r.Chunked:
-		size, used, d, fault := wire.Unchunk(nil, b)
-		if fault != nil || !d.Done() {
-			return nil, 0, true
-		}
-		wire.Unchunk(b[:size], b)
-		return b[:size], used, false
-	case r.Length <= int64(len(b)):
-		return b[:r.Length], int(r.Length), false
-	case r.Length > smallContent || r.Continue:
-		return nil, 0, true
-	}
-	return nil, -1, false
-}
-
-// send sends octets to a client. What does not go out at once is kept and goes first. It reports
-// false if the client is no more.
-func (l *Loop) send(c *client, b []byte) bool {
-	if len(c.unsent) == 0 && len(b) > 0 {
-		n, err := send(c.fd, b)
-		switch {
-		case err == unix.EAGAIN:
-		case err != 0:
-			l.abort(c)
-			return false
-		default:
-			b = b[n:]
-		}
-	}
-	if len(b) > 0 {
-		if c.unsent == nil {
-			c.unsent = l.buffer()
-		}
-		c.unsent = append(c.unsent, b...)
-		l.watch(&c.socket, c.interest|writable)
-		l.arm(&c.socket, l.server.Options().BodyIdle)
-	}
-	return true
-}
-
-// flush sends what was kept. It reports false if the client is no more.
-func (l *Loop) flush(c *client) bool {
-	if len(c.unsent) == 0 {
-		return true
-	}
-	n, err := send(c.fd, c.unsent)
-	switch {
-	case err == unix.EAGAIN:
-		return true
-	case err != 0:
-		l.abort(c)
-		return false
-	}
-	if n < len(c.unsent) {
-		c.unsent = append(c.unsent[:0], c.unsent[n:]...)
-		l.arm(&c.socket, l.server.Options().BodyIdle)
-		return true
-	}
-	l.release(c.unsent)
-	c.unsent = nil
-	l.watch(&c.socket, c.interest&^uint32(writable))
-	switch {
-	case c.feeding != nil:
-		l.feed(c)
-	case c.x == nil:
-		l.next(c)
-	default:
-		l.wheel.clear(&c.socket)
-	}
-	return l.alive(c)
-}
 
 // next goes on with a client whose response is all sent.
 func (l *Loop) next(c *client) {
@@ -363,16 +189,6 @@ func (l *Loop) next(c *client) {
 		return
 	}
 	l.arm(&c.socket, l.server.Options().Idle)
-}
-
-// refuse answers a request that is malformed, and ends the connection.
-func (l *Loop) refuse(c *client, f *wire.Fault) {
-	l.server.Fault(f)
-	c.state |= ends
-	l.out = edge.AppendRefusal(l.out[:0], f)
-	if l.send(c, l.out) && len(c.unsent) == 0 {
-		l.finishClient(c, true)
-	}
 }
 
 // finishClient closes a connection after its last response. unread: the client may have sent
@@ -433,45 +249,4 @@ func (l *Loop) forget(c *client) {
 		l.release(c.unsent)
 		c.unsent = nil
 	}
-}
-
-// handOver gives a connection to edge's goroutines, with what was read of its next request. It
-// comes back when it is idle.
-func (l *Loop) handOver(c *client, b []byte) {
-	read := append([]byte(nil), b...)
-	l.drop(&c.socket)
-	l.forget(c)
-	l.clients--
-	file := os.NewFile(uintptr(c.fd), "client")
-	nc, err := net.FileConn(file) // a duplicate
-	if e := file.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		l.log.Warn("cannot hand a connection over", "error", err)
-		l.server.Leave(c.peer, c.on)
-		return
-	}
-	peer, on := c.peer, c.on
-	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.takeBack(nc, peer, on) })
-}
-
-// takeBack takes an idle connection from edge's goroutines. It is called on one of them.
-func (l *Loop) takeBack(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
-	raw, err := nc.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return false
-	}
-	fd := -1
-	if e := raw.Control(func(original uintptr) {
-		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
-	}); e != nil || err != nil {
-		return false
-	}
-	if !l.Post(func() { l.begin(fd, peer, on, nil, true) }) {
-		unix.Close(fd) //nolint:errcheck // it was not used
-		return false
-	}
-	nc.Close() //nolint:errcheck // the duplicate goes on
-	return true
 }

@@ -1,0 +1,239 @@
+package loop
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"golang.org/x/sys/unix"
+)
+
+// A pool is what a loop has of an endpoint: connections of its own, and those that wait for one.
+type pool struct {
+	endpoint *upstream.Endpoint
+	idle     []*upconn // most recently used last
+	queue    []*hold   // oldest first; some may have been given up
+}
+
+// An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
+type upconn struct {
+	socket
+	pool   *pool
+	client *client // nil: idle
+	reused bool
+	since  time.Time // idle since
+
+	unsent   []byte // of the request, not ours: part of what Exchange.Request returned
+	saved    []byte // part of a response's head
+	interims int8
+	got      bool // an octet of a response has come
+
+	// Of a response whose head was received.
+	begun   bool         // the head is on its way to the client
+	as      wire.Framing // how content goes to the client
+	framing wire.Framing // how it comes
+	left    int64
+	chunked wire.Chunked
+	keep    bool // the connection may be used again after it
+}
+
+// A hold is a client's wait for a connection: in the queue, or for one that is being made.
+type hold struct {
+	client *client // nil: given up
+	pool   *pool
+	queued bool
+}
+
+func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
+	p := l.pool[e]
+	if p == nil {
+		p = &pool{endpoint: e}
+		l.pool[e] = p
+	}
+	return p
+}
+
+// choose picks an endpoint for c's exchange, other than the one that has just failed.
+func (l *Loop) choose(c *client, failed *upstream.Endpoint) {
+	e := c.x.Upstream().Pick(failed)
+	p := l.poolOf(e)
+	switch {
+	case e.TryEnter():
+		l.connect(c, p)
+	case e.TryQueue():
+		c.hold = &hold{client: c, pool: p, queued: true}
+		p.queue = append(p.queue, c.hold)
+		l.arm(&c.socket, e.Options().QueueTimeout)
+	default:
+		l.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
+	}
+}
+
+// connect gives c's exchange, which has entered the endpoint, a connection: an idle one, or a new.
+func (l *Loop) connect(c *client, p *pool) {
+	if n := len(p.idle); n > 0 {
+		u := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		u.reused = true
+		l.ask(c, u)
+		return
+	}
+	l.dial(c, p)
+}
+
+// dial makes a connection on a goroutine, which can look names up and wait; it is rare.
+func (l *Loop) dial(c *client, p *pool) {
+	h := &hold{client: c, pool: p}
+	c.hold = h
+	deadline := c.x.Deadline()
+	go func() {
+		fd, err := dialOnce(p.endpoint, deadline)
+		if !l.Post(func() { l.dialed(h, fd, err) }) && err == nil {
+			unix.Close(fd) //nolint:errcheck // it was not used
+		}
+	}()
+}
+
+// dialOnce returns a connected descriptor of our own.
+func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
+	nc, err := e.Dial(deadline)
+	if err != nil {
+		return -1, err
+	}
+	defer nc.Close() //nolint:errcheck // the duplicate goes on
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	if e := raw.Control(func(original uintptr) {
+		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
+	}); e != nil {
+		return -1, e
+	}
+	return fd, err
+}
+
+// dialed is told what became of a dial.
+func (l *Loop) dialed(h *hold, fd int, err error) {
+	p, c := h.pool, h.client
+	if err != nil {
+		p.endpoint.Leave()
+		l.serveQueue(p)
+		if c == nil {
+			return
+		}
+		c.hold = nil
+		if late := expired(c.x.Deadline()); c.tries > 0 && !late {
+			c.tries--
+			l.choose(c, p.endpoint)
+			l.settle(c)
+		} else {
+			status := 502
+			if late {
+				status = 504
+			}
+			l.fail(c, p.endpoint, &upstream.Error{Status: status, Class: upstream.ClassConnect, Err: err})
+			l.settle(c)
+		}
+		return
+	}
+	u := &upconn{pool: p}
+	u.fd, u.up = int32(fd), u
+	if err := l.add(&u.socket, readable); err != nil {
+		panic("BUG: epoll_ctl: " + err.Error())
+	}
+	if c == nil {
+		p.endpoint.Leave()
+		l.idle(u)
+		return
+	}
+	c.hold = nil
+	l.ask(c, u)
+}
+
+func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+
+// part separates a connection from its client and ends its exchange at the endpoint.
+func (l *Loop) part(u *upconn) {
+	c := u.client
+	u.client, c.up, u.unsent = nil, nil, nil
+	if c.feeding == u {
+		c.feeding = nil
+	}
+	u.pool.endpoint.Leave()
+}
+
+// idle puts a connection into its pool.
+func (l *Loop) idle(u *upconn) {
+	p := u.pool
+	if p.endpoint.Closed() || p.endpoint.Options().KeepAlive == 0 {
+		l.discard(u)
+		return
+	}
+	u.since = l.now
+	l.wheel.clear(&u.socket)
+	l.watch(&u.socket, readable)
+	p.idle = append(p.idle, u)
+}
+
+// discard closes a connection that has no exchange.
+func (l *Loop) discard(u *upconn) {
+	for i, other := range u.pool.idle {
+		if other == u {
+			u.pool.idle = append(u.pool.idle[:i], u.pool.idle[i+1:]...)
+			break
+		}
+	}
+	if u.saved != nil {
+		l.release(u.saved)
+		u.saved = nil
+	}
+	l.shut(&u.socket)
+}
+
+// serveQueue gives exchanges that wait what has become free.
+func (l *Loop) serveQueue(p *pool) {
+	for len(p.queue) > 0 {
+		h := p.queue[0]
+		if h.client != nil && !p.endpoint.TryEnter() {
+			return
+		}
+		p.queue[0] = nil
+		p.queue = p.queue[1:]
+		if c := h.client; c != nil {
+			p.endpoint.LeaveQueue()
+			c.hold = nil
+			l.wheel.clear(&c.socket)
+			l.connect(c, p)
+		}
+	}
+	p.queue = nil
+}
+
+// queueExpired acts on a wait in the queue that took too long.
+func (l *Loop) queueExpired(c *client) {
+	h := c.hold
+	if !h.queued {
+		return
+	}
+	h.client = nil
+	h.pool.endpoint.LeaveQueue()
+	l.fail(c, h.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueSlow})
+	l.settle(c)
+}
+
+// expireIdle closes connections that have been idle for keep_alive or whose endpoint has left the
+// configuration, and looks after queues that only another loop's exchanges can move.
+func (l *Loop) expireIdle() {
+	for e, p := range l.pool {
+		closed, keepAlive := e.Closed(), e.Options().KeepAlive
+		for len(p.idle) > 0 && (closed || l.now.Sub(p.idle[0].since) >= keepAlive) {
+			l.discard(p.idle[0])
+		}
+		l.serveQueue(p)
+		if closed && len(p.idle) == 0 && len(p.queue) == 0 {
+			delete(l.pool, e) // exchanges under way hold the pool themselves
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package loop
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"golang.org/x/sys/unix"
+)
+
+const maxInterims = 16
+
+var responseLimits = wire.Limits{HeadBytes: readBuffer, Fields: 128}
+
+// forward sends a request to its upstream.
+func (l *Loop) forward(c *client, x Exchange, content []byte) {
+	x.Prepare(content)
+	c.x, c.tries = x, int8(x.Upstream().Retries())
+	l.wheel.clear(&c.socket)
+	l.choose(c, nil)
+}
+
+// ask writes the request of c's exchange to u and waits for the response.
+func (l *Loop) ask(c *client, u *upconn) {
+	u.client, c.up = c, u
+	u.got, u.begun, u.interims = false, false, 0
+	u.unsent = c.x.Request()
+	n, err := send(u.fd, u.unsent)
+	if err != 0 && err != unix.EAGAIN {
+		l.broken(u, err)
+		return
+	}
+	if u.unsent = u.unsent[max(n, 0):]; len(u.unsent) > 0 {
+		l.watch(&u.socket, readable|writable)
+	}
+	l.armUpstream(u, u.pool.endpoint.Options().FirstByteTimeout)
+}
+
+// armUpstream gives u a deadline timeout ahead, but not after that of its exchange.
+func (l *Loop) armUpstream(u *upconn, timeout time.Duration) {
+	if d := u.client.x.Deadline(); !d.IsZero() {
+		timeout = min(timeout, d.Sub(l.now))
+	}
+	l.arm(&u.socket, max(timeout, 0))
+}
+
+// upstreamEvent is what epoll says of a connection to an endpoint.
+func (l *Loop) upstreamEvent(u *upconn, events uint32) {
+	if u.client == nil {
+		l.discard(u) // closed, or it speaks without having been asked
+		return
+	}
+	if events&writable != 0 && len(u.unsent) > 0 {
+		n, err := send(u.fd, u.unsent)
+		if err != 0 && err != unix.EAGAIN {
+			l.broken(u, err)
+			return
+		}
+		if u.unsent = u.unsent[max(n, 0):]; len(u.unsent) == 0 {
+			l.watch(&u.socket, readable)
+			l.armUpstream(u, u.pool.endpoint.Options().FirstByteTimeout)
+		}
+	}
+	if events&(readable|dead) != 0 {
+		l.readUpstream(u)
+	}
+}
+
+// readUpstream reads once and acts on what has come.
+func (l *Loop) readUpstream(u *upconn) {
+	n, err := read(u.fd, l.in)
+	switch {
+	case err == unix.EAGAIN:
+		return
+	case err != 0:
+		l.broken(u, err)
+		return
+	case n == 0:
+		l.upstreamEOF(u)
+		return
+	}
+	b := l.in[:n]
+	u.got = true
+	if u.begun {
+		l.relay(u, b, l.out[:0])
+		return
+	}
+	if len(u.saved) > 0 {
+		u.saved = append(u.saved, b...)
+		b = u.saved
+	}
+	l.head(u, b)
+}
+
+// complete ends an exchange whose response is all there.
+func (l *Loop) complete(u *upconn) {
+	c := u.client
+	l.part(u)
+	if u.keep {
+		l.idle(u)
+	} else {
+		l.discard(u)
+	}
+	c.x.Done(u.pool.endpoint, l.now)
+	l.giveBack(c.x)
+	c.x = nil
+	l.serveQueue(u.pool)
+	l.settle(c)
+}
+
+// settle goes on with a client whose exchange has ended, unless its response has yet to go out.
+func (l *Loop) settle(c *client) {
+	if c.x == nil && len(c.unsent) == 0 && !c.is(serving) && l.alive(c) {
+		l.next(c)
+	}
+}
+
+// upstreamEOF acts on the end of an endpoint's side.
+func (l *Loop) upstreamEOF(u *upconn) {
+	if u.begun && u.framing == wire.UntilClose {
+		u.framing, u.keep = wire.NoContent, false
+		out := l.out[:0]
+		if u.as == wire.ByChunks {
+			out = append(out, wire.LastChunk...)
+		}
+		l.relay(u, nil, out)
+		return
+	}
+	l.broken(u, io.EOF)
+}
+
+var errCut = errors.New("the response was cut off")
+
+// broken acts on a connection that has failed within an exchange.
+func (l *Loop) broken(u *upconn, err error) {
+	c, p := u.client, u.pool
+	switch {
+	case u.begun:
+		l.cut(u, errCut, nil)
+	case u.reused && !u.got && (c.x.Safe() || len(u.unsent) == len(c.x.Request())):
+		// The peer closed the idle connection as we took it. Repeating the request is safe: none of
+		// it was sent, or its method is.
+		l.part(u)
+		l.discard(u)
+		if p.endpoint.TryEnter() {
+			l.dial(c, p)
+		} else {
+			l.choose(c, nil)
+			l.settle(c)
+		}
+	case u.got:
+		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: errCut})
+	default:
+		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: err})
+	}
+}
+
+// giveUp ends an exchange whose response has not begun.
+func (l *Loop) giveUp(u *upconn, err *upstream.Error) {
+	c, p := u.client, u.pool
+	l.part(u)
+	l.discard(u)
+	l.fail(c, p.endpoint, err)
+	l.serveQueue(p)
+	l.settle(c)
+}
+
+// fail answers a request whose exchange failed before its response began. The caller goes on
+// with the client.
+func (l *Loop) fail(c *client, e *upstream.Endpoint, err *upstream.Error) {
+	x := c.x
+	c.x, c.hold = nil, nil
+	if l.draining {
+		c.state |= ends
+	}
+	out, last := x.Fail(l.out[:0], e, err, c.is(ends))
+	x.Done(e, l.now)
+	l.giveBack(x)
+	l.respond(c, out, last)
+}
+
+// cut ends a response that broke off. If nothing of it was sent yet it becomes a 502; otherwise
+// the client has to notice: its connection ends, by a reset where a plain end could be taken for
+// that of the content.
+func (l *Loop) cut(u *upconn, err error, out []byte) {
+	c, p := u.client, u.pool
+	if !u.begun {
+		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: err})
+		return
+	}
+	l.part(u)
+	l.discard(u)
+	x := c.x
+	c.x = nil
+	x.Cut(p.endpoint, err)
+	x.Done(p.endpoint, l.now)
+	l.giveBack(x)
+	l.serveQueue(p)
+	if len(out) > 0 && !l.send(c, out) {
+		return
+	}
+	if u.as == wire.UntilClose {
+		l.reset(c)
+	} else {
+		l.close(c)
+	}
+}
+
+// cancel ends the exchange of a client that has gone.
+func (l *Loop) cancel(c *client) {
+	switch {
+	case c.up != nil:
+		u := c.up
+		l.part(u)
+		l.discard(u)
+		l.serveQueue(u.pool)
+	case c.hold != nil:
+		// A dial that is under way keeps its permit until it is done.
+		if c.hold.client = nil; c.hold.queued {
+			c.hold.pool.endpoint.LeaveQueue()
+		}
+		c.hold = nil
+	}
+	l.giveBack(c.x)
+	c.x = nil
+}
+
+// upstreamExpired acts on the deadline of an exchange.
+func (l *Loop) upstreamExpired(u *upconn) {
+	switch {
+	case u.client == nil:
+	case u.begun:
+		l.cut(u, os.ErrDeadlineExceeded, nil)
+	case expired(u.client.x.Deadline()):
+		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassTimeout, Err: os.ErrDeadlineExceeded})
+	default:
+		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassFirstByte, Err: os.ErrDeadlineExceeded})
+	}
+}
+
+// crash answers 500 to a client whose handling has panicked, as far as that is still possible.
+func (l *Loop) crash(c *client) {
+	begun := c.up != nil && c.up.begun
+	if c.x != nil {
+		l.cancel(c)
+	}
+	if !l.alive(c) {
+		return
+	}
+	if !begun && len(c.unsent) == 0 {
+		send(c.fd, crashResponse)
+	}
+	l.close(c)
+}
+
+var crashResponse = []byte("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -1,0 +1,118 @@
+package loop
+
+import (
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// head reads the head of a response at the front of b, and goes on with what follows it.
+func (l *Loop) head(u *upconn, b []byte) {
+	c, e := u.client, u.pool.endpoint
+	for {
+		n, fault := l.res.Parse(b, responseLimits)
+		if fault == nil && n > 0 && l.res.Status < 200 {
+			if u.interims++; l.res.Status == 101 || u.interims > maxInterims {
+				fault = wire.FaultStatusLine
+			}
+			b = b[n:]
+		}
+		if fault != nil {
+			l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: fault})
+			return
+		}
+		if n == 0 || len(b) == 0 && l.res.Status < 200 {
+			l.saveHead(u, b)
+			return
+		}
+		if l.res.Status < 200 {
+			continue
+		}
+		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
+		u.left, u.chunked = l.res.Length, wire.Chunked{}
+		u.keep = !l.res.Close && u.framing != wire.UntilClose && len(u.unsent) == 0
+		if l.draining {
+			c.state |= ends
+		}
+		out, last, as := c.x.Finish(l.out[:0], &l.res, c.is(ends))
+		if u.as = as; last {
+			c.state |= ends
+		}
+		l.armUpstream(u, e.Options().IdleTimeout)
+		l.relay(u, b[n:], out)
+		return
+	}
+}
+
+// saveHead keeps part of a head.
+func (l *Loop) saveHead(u *upconn, b []byte) {
+	if u.saved == nil {
+		u.saved = l.buffer()
+	}
+	u.saved = append(u.saved[:0], b...)
+}
+
+// relay sends on the content at the front of b, behind what is in out.
+func (l *Loop) relay(u *upconn, b, out []byte) {
+	c := u.client
+	done := u.framing == wire.NoContent
+	for len(b) > 0 && !done {
+		data, n, fault := u.decode(b)
+		if fault != nil {
+			l.cut(u, fault, out)
+			return
+		}
+		b = b[n:]
+		if len(data) > 0 && u.as == wire.ByChunks {
+			out = wire.AppendChunkSize(out, len(data))
+			out = append(append(out, data...), '\r', '\n')
+		} else {
+			out = append(out, data...)
+		}
+		done = u.framing == wire.ByLength && u.left == 0 || u.framing == wire.ByChunks && u.chunked.Done()
+	}
+	if done && u.as == wire.ByChunks && u.framing != wire.NoContent {
+		out = append(out, wire.LastChunk...)
+	}
+	l.out, u.begun = out[:0], true
+	if u.saved != nil {
+		l.release(u.saved)
+		u.saved = nil
+	}
+	if len(out) > 0 && !l.send(c, out) {
+		return
+	}
+	switch {
+	case done:
+		u.keep = u.keep && len(b) == 0
+		l.complete(u)
+	case len(c.unsent) > 0:
+		// The client is slower: the upstream has to wait.
+		c.feeding = u
+		l.watch(&u.socket, u.interest&^uint32(readable))
+		l.wheel.clear(&u.socket)
+	default:
+		l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
+	}
+}
+
+// decode takes a run of content from the front of b.
+func (u *upconn) decode(b []byte) (data []byte, n int, fault *wire.Fault) {
+	switch u.framing {
+	case wire.ByChunks:
+		return u.chunked.Next(b)
+	case wire.ByLength:
+		n = int(min(u.left, int64(len(b))))
+		u.left -= int64(n)
+		return b[:n], n, nil
+	}
+	return b, len(b), nil
+}
+
+// feed goes on with a response that has waited for its client.
+func (l *Loop) feed(c *client) {
+	u := c.feeding
+	c.feeding = nil
+	l.wheel.clear(&c.socket)
+	l.watch(&u.socket, u.interest|readable)
+	l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
+}

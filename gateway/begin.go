@@ -24,7 +24,7 @@ func (x *exchange) begin() (answered bool) {
 		x.redirectToHTTPS()
 	case x.loops():
 		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
-	case x.blocked():
+	case r.policy != nil && x.guarded():
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
 	case x.content > r.maxContent:
 		x.answer(413, "", "the content is larger than allowed here")
@@ -93,30 +93,6 @@ func (x *exchange) loops() bool {
 		}
 	}
 	return false
-}
-
-// blocked reports whether an actual request must not be forwarded: its origin is denied and the
-// policy blocks those. The target's own origin always passes: it needs no CORS.
-func (x *exchange) blocked() bool {
-	p := x.route.policy
-	if p == nil || !p.Block() || x.req.OriginLines == 0 || len(x.req.Origin) == 0 || x.sameOrigin() {
-		return false
-	}
-	_, x.reason = p.AllowedOrigin(x.req.Origin)
-	if x.req.OriginLines > 1 {
-		x.reason = cors.OriginRepeated
-	}
-	return x.reason != cors.Allowed
-}
-
-// sameOrigin reports whether the request's Origin is the origin of its target.
-func (x *exchange) sameOrigin() bool {
-	scheme, port := "http://", ":80"
-	if x.https {
-		scheme, port = "https://", ":443"
-	}
-	origin, ok := strings.CutPrefix(string(x.req.Origin), scheme)
-	return ok && x.req.OriginLines == 1 && strings.EqualFold(origin, strings.TrimSuffix(string(x.req.Host), port))
 }
 
 // redirectToHTTPS answers with the same URI under https.

@@ -16,7 +16,8 @@ import (
 // A double is an upstream that records what it is sent, octet by octet, and answers as told.
 type double struct {
 	net.Listener
-	done sync.WaitGroup
+	done    sync.WaitGroup
+	arrived chan struct{} // has an element for each request, up to its capacity
 
 	mu    sync.Mutex
 	seen  []string
@@ -38,7 +39,7 @@ func newDouble(t testing.TB, says ...reply) *double {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &double{Listener: ln, says: says}
+	d := &double{Listener: ln, says: says, arrived: make(chan struct{}, 64)}
 	d.done.Go(func() {
 		for {
 			c, err := ln.Accept()
@@ -83,6 +84,10 @@ func (d *double) converse(c net.Conn) {
 			say = d.says[min(len(d.seen), len(d.says))-1]
 		}
 		d.mu.Unlock()
+		select {
+		case d.arrived <- struct{}{}:
+		default:
+		}
 		if say.mute {
 			io.Copy(io.Discard, r)
 			return

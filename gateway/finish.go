@@ -27,6 +27,10 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	if !res.HasDate {
 		dst = x.appendDate(dst)
 	}
+	if res.Status == 101 {
+		x.out = append(append(dst, upgradeLines...), '\r', '\n')
+		return wire.NoContent
+	}
 	framing := res.Framing(string(x.req.Method) == "HEAD")
 	switch {
 	case framing == wire.NoContent && res.Length >= 0 && res.Status != 204:
@@ -65,7 +69,7 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 		case f.ID == wire.Vary && p.VaryOrigin():
 			x.vary = append(x.vary, f.Value)
 			continue
-		case f.ID == wire.Other && p.Owns(f.Name):
+		case f.ID == wire.AccessControlAllowOrigin || f.ID == wire.Other && p.Owns(f.Name):
 			x.route.conflict(f.Name)
 			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
 				exposed = append(exposed, f.Value)

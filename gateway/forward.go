@@ -26,8 +26,14 @@ func (x *exchange) appendRequest() {
 		}
 		dst = appendField(dst, f)
 	}
+	if r.WebSocket {
+		dst = append(dst, upgradeLines...)
+	}
 	x.head = x.appendForwarding(dst)
 }
+
+// upgradeLines ask for, and agree to, a WebSocket: both are hop-by-hop, so each hop writes them.
+const upgradeLines = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 func appendField(dst []byte, f *wire.Field) []byte {
 	dst = append(dst, f.Name...)

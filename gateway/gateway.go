@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -92,14 +91,23 @@ func (g *Gateway) Listen() error {
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
 		if err := g.listen(c); err != nil {
-			for _, open := range g.listeners {
-				open.Close() //nolint:errcheck // nothing was accepted
-			}
-			g.listeners = nil
+			g.unlisten()
 			return cfg.Problem("listener."+c.Name+".address", -1, fmt.Sprintf("cannot listen on %s: %v", c.Address, err), "")
 		}
 	}
 	return nil
+}
+
+// unlisten undoes what Listen has done so far.
+func (g *Gateway) unlisten() {
+	for _, l := range g.listeners {
+		l.Close() //nolint:errcheck // nothing was accepted
+	}
+	for _, l := range g.loops {
+		l.Drain()
+		l.Run() // it has nothing to do but to end
+	}
+	g.listeners, g.blocking, g.loops = nil, nil, nil
 }
 
 // listenBlocking binds a listener whose connections have a goroutine each.
@@ -143,7 +151,7 @@ type engine interface {
 	Done() <-chan struct{}
 }
 
-// Serve serves until Shutdown, or until a listener fails, whose error it returns.
+// Serve serves until Shutdown, or until a listener fails, whose error it then returns at once.
 func (g *Gateway) Serve() error {
 	failed := make(chan error, len(g.blocking)+len(g.loops))
 	for _, l := range g.blocking {
@@ -152,11 +160,12 @@ func (g *Gateway) Serve() error {
 	for _, l := range g.loops {
 		go func() { l.Run(); failed <- nil }()
 	}
-	var errs []error
 	for range cap(failed) {
-		errs = append(errs, <-failed)
+		if err := <-failed; err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Reload makes cfg the configuration in force, or returns why not and changes nothing.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestInventedOriginsFillNoCache: denied preflights are not remembered, whatever they ask for,
@@ -75,9 +74,7 @@ func TestQueueFull(t *testing.T) {
 	_, address := serve(t, config)
 	first := dial(t, address)
 	fmt.Fprint(first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	for len(d.requests()) == 0 {
-		time.Sleep(time.Millisecond) // until the first is with the upstream
-	}
+	<-d.arrived
 	res, _ := ask(t, address, "GET", "/", "Origin: https://myapp.com")
 	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || res.Header.Get("Access-Control-Allow-Origin") != "https://myapp.com" {
 		t.Errorf("%s %v, want a shared 503 with Retry-After", res.Status, res.Header)

@@ -20,6 +20,7 @@ type metrics struct {
 	duration         *prometheus.HistogramVec
 	preflights       *prometheus.CounterVec
 	actual           *prometheus.CounterVec
+	forged           *prometheus.CounterVec
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
@@ -48,6 +49,7 @@ func newMetrics() *metrics {
 	m.requests = counter("requests_total", "Requests, by route (empty: none) and class of the status code.", "route", "code_class")
 	m.preflights = counter("preflights_total", "Preflights answered by a policy.", "policy", "verdict", "reason", "cache")
 	m.actual = counter("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
+	m.forged = counter("csrf_total", "Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = \"report\").", "policy")
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -105,6 +107,7 @@ type routeMetrics struct {
 		computed [cors.NumReasons]prometheus.Counter
 	}
 	actual    [cors.NumReasons]prometheus.Counter
+	forged    prometheus.Counter
 	conflicts map[string]prometheus.Counter // by lower-case field name
 	other     prometheus.Counter            // a conflict in a field without a counter of its own
 }
@@ -130,6 +133,7 @@ func (m *metrics) route(name, policy, upstream string) (r routeMetrics) {
 		r.preflights.computed[i] = m.preflights.WithLabelValues(policy, verdict, reason.String(), "miss")
 		r.actual[i] = m.actual.WithLabelValues(policy, verdict)
 	}
+	r.forged = m.forged.WithLabelValues(policy)
 	r.conflicts = make(map[string]prometheus.Counter, len(ownedFields))
 	for _, field := range ownedFields {
 		r.conflicts[strings.ToLower(field)] = m.conflicts.WithLabelValues(upstream, field)

@@ -42,7 +42,8 @@ func (x *exchange) preflight() {
 	r.preflights.computed[x.reason].Inc()
 	if x.reason != cors.Allowed {
 		x.out = out
-		x.deny(string(out[start:]))
+		var vary [128]byte
+		x.deny(append(vary[:0], out[start:]...))
 		return
 	}
 	if x.status != 204 {
@@ -62,7 +63,7 @@ func (x *exchange) allow(block []byte) {
 }
 
 // deny answers 403 without any field of the CORS protocol.
-func (x *exchange) deny(vary string) {
+func (x *exchange) deny(vary []byte) {
 	x.status = 403
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	out = append(x.appendDate(out), vary...)

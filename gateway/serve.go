@@ -82,8 +82,12 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 		return x.up.Endpoint
 	}
 	x.closing = !x.up.ContentRead() || c.Ends()
-	if framing := x.finish(x.up.Response); !x.relay(c, framing) {
+	framing := x.finish(x.up.Response)
+	switch sent := x.relay(c, framing); {
+	case !sent:
 		c.End()
+	case x.status == 101:
+		x.tunnel(c)
 	}
 	x.up.End(time.Now())
 	return x.up.Endpoint
@@ -96,6 +100,9 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now}
 	if r.timeout > 0 {
 		x.up.Deadline = x.now.Add(r.timeout)
+	}
+	if x.req.WebSocket {
+		x.up.WebSocketKey = x.req.WebSocketKey
 	}
 	if !x.req.HasContent() {
 		x.frameLength(0)

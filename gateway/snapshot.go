@@ -48,6 +48,7 @@ type target struct {
 	respond    *respond
 	timeout    time.Duration // of the whole exchange; 0: none
 	maxContent int64         // octets
+	csrf       csrfMode
 
 	routeMetrics
 }
@@ -134,6 +135,10 @@ func rules(cfg *config.Config) []route.Rule {
 }
 
 func (s *snapshot) compileRoutes(cfg *config.Config, policies map[string]*cors.Policy, m *metrics) {
+	csrf := map[string]string{}
+	for i := range cfg.CORS {
+		csrf[cfg.CORS[i].Name] = cfg.CORS[i].CSRF
+	}
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r := &target{
@@ -157,10 +162,13 @@ func (s *snapshot) compileRoutes(cfg *config.Config, policies map[string]*cors.P
 			}
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
+		r.csrf = csrfModes[csrf[c.CORS]]
 		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
 		s.routes = append(s.routes, r)
 	}
 }
+
+var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}
 
 func compileUpstream(c *config.Upstream, prev *snapshot, m *metrics) *upstreamPool {
 	if prev != nil {

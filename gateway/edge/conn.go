@@ -95,7 +95,7 @@ func (c *Conn) Listener() *Listener { return c.on }
 // next makes the connection ready for its next request: it drains what is left of the last one,
 // waits, reads a head and parses it. It reports false when there is no next request.
 func (c *Conn) next() bool {
-	if c.started && (c.Ends() || !c.drain()) {
+	if c.started && (c.over() || !c.drain()) {
 		return false
 	}
 	c.opts = c.server.opts.Load()
@@ -148,7 +148,7 @@ func (c *Conn) accept(n int) {
 	c.ended = !r.HasContent()
 	c.waiting = r.Continue && c.r == c.w
 	c.limit = 1<<63 - 1
-	c.closing = r.Close || c.server.draining.Load()
+	c.closing = r.Close
 }
 
 // lost ends a connection on which a head did not come to its end.
@@ -257,8 +257,23 @@ func (c *Conn) End() { c.closing = true }
 // the client or the server wishes it, or the content that a handler has left unread cannot be
 // drained within bounds. A handler that reads the content asks when it has.
 func (c *Conn) Ends() bool {
+	if c.server.draining.Load() {
+		c.closing = true // which a handler now announces; one that has not asked is not taken by surprise
+	}
+	return c.over()
+}
+
+func (c *Conn) over() bool {
 	return c.closing || c.broken || c.interrupted.Load() ||
 		!c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain)
+}
+
+// Tunnel returns the connection as such, and what has been read of it beyond the request. From
+// here on it is the caller's to read from and write to; it ends with the current request.
+func (c *Conn) Tunnel() (nc net.Conn, read []byte) {
+	c.closing, c.ended = true, true
+	read, c.r = c.in[c.r:c.w], c.w
+	return c.Conn, read
 }
 
 // Abort ends the connection at once and so that the client can tell: with a reset.

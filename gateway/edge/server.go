@@ -73,7 +73,7 @@ func (s *Server) Configure(opts Options) { s.opts.Store(&opts) }
 func (s *Server) exchange(ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*Conn)
 	s.handle(c)
-	if c.Ends() {
+	if c.over() {
 		ctx.SetConnectionClose()
 	}
 }

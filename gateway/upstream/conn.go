@@ -25,8 +25,9 @@ const (
 type conn struct {
 	net.Conn
 	raw    syscall.RawConn
-	peek   func(fd uintptr) bool // made once: a closure per exchange would be an allocation
-	state  peekState
+	look   func(fd uintptr) bool // c.lookOnce, made once: a closure per exchange would be an allocation
+	poll   poll
+	silent bool // what the last look has seen
 	reused bool
 	since  time.Time // idle since
 
@@ -39,21 +40,13 @@ type conn struct {
 	writeBy  time.Time
 }
 
-type peekState uint8
-
-const (
-	peekQuiet   peekState = iota // open, nothing to read
-	peekWaiting                  // there is something to read, which nobody asked for
-	peekClosed
-)
-
 func newConn(nc net.Conn) (*conn, error) {
 	c := &conn{Conn: nc, in: make([]byte, firstBuffer)}
 	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return nil, errors.Join(err, nc.Close())
 	}
-	c.raw, c.peek = raw, c.peekOnce
+	c.raw, c.look = raw, c.lookOnce
 	return c, nil
 }
 
@@ -63,18 +56,15 @@ func (c *conn) quiet(now time.Time) bool {
 	if c.r != c.w {
 		return false
 	}
-	c.state = peekClosed
 	if !c.readBy.After(now) {
 		c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
 	}
-	if err := c.raw.Read(c.peek); err != nil {
-		return false
-	}
-	return c.state == peekQuiet
+	c.silent = false
+	return c.raw.Read(c.look) == nil && c.silent
 }
 
-func (c *conn) peekOnce(fd uintptr) bool {
-	c.state = peekSocket(fd)
+func (c *conn) lookOnce(fd uintptr) bool {
+	c.silent = c.poll.silent(fd)
 	return true
 }
 
@@ -106,12 +96,13 @@ func (c *conn) send(b []byte, now time.Time, timeout time.Duration) (int, error)
 
 var (
 	errTooManyInterim = errors.New("too many interim responses")
-	errUnaskedUpgrade = errors.New("it switches protocols, which nobody asked for")
+	errUnaskedUpgrade = errors.New("it switches protocols, but not to what was asked for")
 )
 
 // readHead reads the head of the final response into c.response. Interim responses before it are
-// skipped; received reports whether any octet came in.
-func (c *conn) readHead() (received bool, err error) {
+// skipped. webSocketKey is the request's Sec-WebSocket-Key if it asks for a WebSocket, else empty: a
+// switch of protocols that was not asked for is an error. received reports whether any octet came in.
+func (c *conn) readHead(webSocketKey []byte) (received bool, err error) {
 	c.r, c.w = 0, 0
 	for range maxInterim {
 		n, err := c.readOneHead()
@@ -120,6 +111,8 @@ func (c *conn) readHead() (received bool, err error) {
 		}
 		c.r += n
 		switch s := c.response.Status; {
+		case s == 101 && len(webSocketKey) > 0 && accepts(&c.response, webSocketKey):
+			return true, nil
 		case s == 101:
 			return true, errUnaskedUpgrade
 		case s >= 200:

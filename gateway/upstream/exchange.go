@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -15,9 +16,13 @@ type Exchange struct {
 	// Head is the whole request head; Content is content that follows it at once.
 	Head, Content []byte
 	// Stream, if set, is read for content until io.EOF and written as it comes, while the
-	// response is already being read; Chunked says that it is to be framed in chunks.
+	// response is already being read; Chunked says that it is to be framed in chunks. Otherwise
+	// io.EOF should come with the last octets: a response that is quicker than it is an early one.
 	Stream  io.Reader
 	Chunked bool
+	// WebSocketKey is the Sec-WebSocket-Key of a request that asks for a WebSocket, else empty. A
+	// response of status 101 has then agreed; what follows is had by Tunnel.
+	WebSocketKey []byte
 	// Method of the request: HEAD has a response without content.
 	Method []byte
 	// Now is the time at which the exchange begins, Deadline when it must have ended; zero: never.
@@ -51,7 +56,7 @@ var ErrContent = errors.New("the content of the request could not be read")
 // ErrContent and the error of Stream.
 func (u *Upstream) Do(x *Exchange) error {
 	x.timeout, x.failed, x.uploaded, x.upload, x.progress = u.opts.IdleTimeout, false, nil, nil, nil
-	var last *Error
+	var last error
 	var tried *Endpoint
 	for attempt := 0; attempt <= u.opts.Retries; attempt++ {
 		e := u.Pick(tried)
@@ -64,7 +69,7 @@ func (u *Upstream) Do(x *Exchange) error {
 			return nil
 		}
 		e.Leave()
-		if !again || !errors.As(err, &last) || x.expired() {
+		if last = err; !again || x.expired() {
 			return err
 		}
 	}
@@ -110,7 +115,7 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 	if err == nil && x.Stream != nil {
 		x.startUpload(c)
 	}
-	received, readErr := c.readHead()
+	received, readErr := c.readHead(x.WebSocketKey)
 	if readErr == nil {
 		x.begin(c)
 		x.Response = &c.response
@@ -118,14 +123,18 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 		x.failed = err != nil
 		return false, nil
 	}
-	upload := x.stopUpload(true)
+	upload, ended := x.pollUpload()
+	if !ended {
+		x.stopUpload(true) //nolint:errcheck // it fails because it is told to
+	}
 	c.giveBack()
 	c.Close() //nolint:errcheck // it is broken
 	x.conn = nil
 	switch {
 	case errors.Is(upload, ErrContent):
 		return false, upload
-	case c.reused && !received && x.Stream == nil && (sent == 0 || wire.IsSafe(x.Method)):
+	case c.reused && !received && x.Stream == nil && (sent == 0 || wire.IsSafe(x.Method)) &&
+		!errors.Is(readErr, os.ErrDeadlineExceeded): // a slow upstream has got the request, and twice is no help
 		return true, readErr
 	}
 	return false, x.explain(readErr, received)

@@ -20,12 +20,12 @@ func (x *Exchange) startUpload(c *conn) {
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
 	go func() {
 		err := upload(c, stream, chunked, timeout, p)
+		done <- err // first: whoever is woken by the close looks for the reason
 		if errors.Is(err, ErrContent) {
 			// The rest of the request will not come: the upstream must notice, and whoever waits for
 			// its response too.
 			c.Close() //nolint:errcheck // it is broken either way
 		}
-		done <- err
 	}()
 }
 

@@ -47,10 +47,14 @@ func (r *Request) classify() *Fault {
 			c.websocket = c.websocket || EqualFold(f.Value, "websocket")
 		case SecWebSocketKey:
 			c.keys++
+			r.WebSocketKey = f.Value
 		case Origin:
 			if r.OriginLines++; r.OriginLines == 1 {
 				r.Origin = f.Value
 			}
+			c.forged = c.forged || !exact(f)
+		case AccessControlAllowOrigin:
+			c.forged = true
 		case AccessControlRequestMethod:
 			if r.ACRMLines++; r.ACRMLines == 1 {
 				r.ACRM = f.Value
@@ -76,6 +80,7 @@ type requestFacts struct {
 
 	close, keepAlive, upgrade bool // options of Connection
 	continues, websocket      bool
+	forged                    bool // no browser has written Origin like this
 }
 
 // judge applies the rules that need more than one field.
@@ -100,10 +105,27 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 	case c.websocket && c.upgrade && r.Minor == 1 && r.HasContent():
 		return FaultUpgrade
 	}
+	if c.forged && r.OriginLines > 0 {
+		r.Origin = forgedOrigin
+	}
 	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent()
 	r.Close = c.close || r.Minor == 0 && !c.keepAlive
 	r.WebSocket = c.upgrades == 1 && c.websocket && c.upgrade && c.keys == 1 && r.Minor == 1 && string(r.Method) == "GET"
 	return nil
+}
+
+// forgedOrigin is no serialized origin.
+var forgedOrigin = []byte("-")
+
+// exact reports whether the value stands in its line as browsers write it: after the colon and at
+// most one SP, right before the CRLF. It looks at what follows the name in the buffer.
+func exact(f *Field) bool {
+	line := f.Name[len(f.Name):cap(f.Name)]
+	line = line[1:] // the colon
+	if line[0] == ' ' {
+		line = line[1:]
+	}
+	return len(line) > len(f.Value) && string(line[:len(f.Value)]) == string(f.Value) && line[len(f.Value)] == '\r'
 }
 
 // coding judges one Transfer-Encoding value. See RFC 9112, sections 6.1 and 6.3.

@@ -20,6 +20,7 @@ const (
 	AccessControlRequestMethod
 	AccessControlRequestHeaders
 	AccessControlRequestPrivateNetwork
+	AccessControlAllowOrigin // of a response; see Request.Origin for what it means in a request
 	SecWebSocketKey
 	SecWebSocketAccept
 
@@ -70,6 +71,7 @@ var names = []knownName{
 	{"access-control-request-headers", AccessControlRequestHeaders},
 	{"access-control-request-method", AccessControlRequestMethod},
 	{"access-control-request-private-network", AccessControlRequestPrivateNetwork},
+	{"access-control-allow-origin", AccessControlAllowOrigin},
 	{"connection", Connection},
 	{"content-length", ContentLength},
 	{"content-type", ContentType},

@@ -33,11 +33,16 @@ type Request struct {
 	Close    bool // the client does not want the connection to persist
 	Continue bool // the client waits for 100 (Continue)
 	// WebSocket is set for a well-formed upgrade to "websocket" alone: GET, HTTP/1.1, one key, no content.
-	WebSocket bool
+	WebSocket    bool
+	WebSocketKey []byte // Sec-WebSocket-Key
 	// PlainPath reports that the path reads the same to everybody: no '%', no ';', no "//", no dot segment.
 	PlainPath bool
 
 	// What the CORS protocol asks about: the first line's value, and how many lines there are.
+	//
+	// Origin is no origin at all ("-") where no browser can have written it: with white space around
+	// it, or beside an Access-Control-Allow-Origin. That is a response field, which gets into
+	// requests by header injection, and in the hands of people who hope that it helps.
 	Origin       []byte
 	OriginLines  int
 	ACRM         []byte // Access-Control-Request-Method

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/spf13/cobra"
+)
+
+func newCheck() *cobra.Command {
+	var path, format string
+	var strict bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Say whether a configuration is valid, and all that is wrong with it",
+		Long: `Check reads a configuration as serve would, and reports everything that is wrong with it at once,
+each as FILE:LINE: key: message. It exits with 0 if the file is valid and with 2 if not.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return fmt.Errorf(`--format %q: say "text" or "json"`, format)
+			}
+			r := inspect(path)
+			r.Valid = len(r.Problems) == 0 && !(strict && len(r.Warnings) > 0)
+			if format == "json" {
+				r.printJSON(c.OutOrStdout())
+			} else {
+				r.printText(c.OutOrStdout(), c.ErrOrStderr())
+			}
+			if !r.Valid {
+				return &exitError{status: exitUsage}
+			}
+			return nil
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&strict, "strict", false, "let warnings make it invalid")
+	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	return c
+}
+
+// A report is what check has to say about a file. Its JSON is for programs: names stay.
+type report struct {
+	File      string    `json:"file"`
+	Valid     bool      `json:"valid"`
+	Routes    int       `json:"routes"`
+	Policies  int       `json:"policies"`
+	Upstreams int       `json:"upstreams"`
+	Problems  []finding `json:"problems"`
+	Warnings  []finding `json:"warnings"`
+}
+
+// A finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read.
+type finding struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Key     string `json:"key"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// inspect reports about the file at path.
+func inspect(path string) *report {
+	r := &report{File: path}
+	cfg, err := config.Load(path)
+	problems, ok := problemsOf(err)
+	if err != nil && !ok {
+		r.Problems = []finding{{File: path, Message: unreadable(path, err).Error()}}
+		r.Warnings = []finding{}
+		return r
+	}
+	var warnings config.Problems
+	if cfg != nil {
+		var later config.Problems
+		later, warnings = gateway.Check(cfg)
+		problems = merge(problems, later)
+		warnings = merge(nil, warnings)
+		r.Routes, r.Policies, r.Upstreams = len(cfg.Routes), len(cfg.CORS), len(cfg.Upstreams)
+	}
+	r.Problems, r.Warnings = findings(problems), findings(warnings)
+	return r
+}
+
+// findings is never nil: programs expect an array.
+func findings(problems config.Problems) []finding {
+	list := make([]finding, len(problems))
+	for i, p := range problems {
+		list[i] = finding(p)
+	}
+	return list
+}
+
+func (r *report) printJSON(w io.Writer) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	e.Encode(r) //nolint:errcheck // nobody is left to be told
+}
+
+func (r *report) printText(stdout, stderr io.Writer) {
+	type line struct {
+		finding
+		kind string
+	}
+	var lines []line
+	for _, p := range r.Problems {
+		lines = append(lines, line{p, ""})
+	}
+	for _, w := range r.Warnings {
+		lines = append(lines, line{w, "warning: "})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.Line - b.Line })
+	for _, l := range lines {
+		if l.Line == 0 {
+			fmt.Fprintln(stderr, l.Message)
+			continue
+		}
+		p := config.Problem(l.finding)
+		p.Message = l.kind + p.Message
+		fmt.Fprintln(stderr, p.Error())
+	}
+	switch {
+	case r.Valid:
+		fmt.Fprintf(stdout, "%s: valid: %s, %s, %s\n", r.File,
+			count(r.Routes, "route", "routes"), count(r.Policies, "policy", "policies"), count(r.Upstreams, "upstream", "upstreams"))
+	case len(r.Problems) == 0:
+		fmt.Fprintf(stderr, "%s: %s, and --strict admits none\n", r.File, count(len(r.Warnings), "warning", "warnings"))
+	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// Every key of the example is shown, under its own name. The values are equal but for their
+// notation: durations, and what is derived.
+func TestEffectiveKeys(t *testing.T) {
+	cfg, err := config.Parse("example.toml", config.Example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(effective(cfg, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := toml.Unmarshal(config.Example(), &want); err != nil {
+		t.Fatal(err)
+	}
+	compareKeys(t, "", want, got)
+	f := func(want any, path ...string) {
+		t.Helper()
+		var v any = got
+		for _, key := range path {
+			table, ok := v.(map[string]any)
+			if !ok {
+				t.Fatalf("%q: %q is in no table", path, key)
+			}
+			v = table[key]
+		}
+		if v != want {
+			t.Errorf("%q = %v, want %v", path, v, want)
+		}
+	}
+	f(7.0, "generation")
+	f("example.toml", "file")
+	f("5s", "timeouts", "header")
+	f("16KiB", "limits", "header_bytes")
+	f("info", "log", "level")
+	f("", "cors", "app", "max_age")
+	f("", "route", "api", "body_bytes")
+	f(65536.0, "cache", "preflights")
+	f("127.0.0.1:9900", "admin", "address")
+	f(true, "cors", "app", "websocket_origin_check")
+}
+
+// compareKeys reports keys of want that got lacks.
+func compareKeys(t *testing.T, path string, want, got map[string]any) {
+	t.Helper()
+	for key, value := range want {
+		shown, ok := got[key]
+		if !ok {
+			t.Errorf("%s.%s is not shown", path, key)
+			continue
+		}
+		if table, ok := value.(map[string]any); ok {
+			if inner, ok := shown.(map[string]any); ok {
+				compareKeys(t, path+"."+key, table, inner)
+			} else {
+				t.Errorf("%s.%s is no table", path, key)
+			}
+		}
+	}
+}
+
+func TestKeyOf(t *testing.T) {
+	f := func(field, want string) {
+		t.Helper()
+		if got := keyOf(field); got != want {
+			t.Errorf("keyOf(%q) = %q, want %q", field, got, want)
+		}
+	}
+	f("Path", "path")
+	f("BodyBytes", "body_bytes")
+	f("ConnectionsPerIP", "connections_per_ip")
+	f("HTTP3", "http3")
+	f("TLS", "tls")
+	f("TLSCA", "tls_ca")
+	f("TLSServerName", "tls_server_name")
+	f("RedirectHTTPS", "redirect_https")
+	f("DangerouslyAllowHTTPOrigins", "dangerously_allow_http_origins")
+	f("WebSocketOriginCheck", "websocket_origin_check")
+}

@@ -1,0 +1,214 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestServeReload(t *testing.T) {
+	path := write(t, saying("one"))
+	c := spawn(t, path)
+	c.want("GET", c.gateway, 200, "one")
+	c.want("GET", c.admin+"/readyz", 200, "ready")
+
+	rewrite(t, path, saying("two"))
+	c.signal(syscall.SIGHUP)
+	c.await("configuration reloaded")
+	c.want("GET", c.gateway, 200, "two")
+	c.want("GET", c.admin+"/metrics", 200, "corsgate_config_last_reload_successful 1")
+	c.want("GET", c.admin+"/config", 200, `"generation": 2`)
+
+	// What is wrong is logged, all of it, and nothing changes.
+	rewrite(t, path, loopback+"[timeouts]\nheader = 5\n[cors.app]\norigins = [\"https://A.example\"]\n[route.all]\ncors = \"app\"\nrespond = {}\n")
+	c.signal(syscall.SIGHUP)
+	for _, key := range []string{":6: timeouts.header: ", ":8: cors.app.origins: "} {
+		if r := c.await("configuration not reloaded"); !strings.HasPrefix(r.Error, path+key) {
+			t.Errorf("logged %q, want %s", r.Error, path+key)
+		}
+	}
+	c.want("GET", c.gateway, 200, "two")
+	c.want("GET", c.admin+"/metrics", 200, "corsgate_config_last_reload_successful 0")
+	c.want("POST", c.admin+"/reload", 422, path+":8: cors.app.origins: ")
+
+	// So it is when a file is fine, but needs a restart.
+	rewrite(t, path, strings.Replace(saying("three"), "127.0.0.1:0", "127.0.0.1:1", 1))
+	c.want("POST", c.admin+"/reload", 422, "cannot be changed by a reload")
+	// And when it has gone.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	c.want("POST", c.admin+"/reload", 422, "no such file")
+	c.want("GET", c.gateway, 200, "two")
+
+	rewrite(t, path, saying("four"))
+	c.want("POST", c.admin+"/reload", 200, "reloaded")
+	c.want("GET", c.gateway, 200, "four")
+	c.want("GET", c.admin+"/metrics", 200, "corsgate_config_last_reload_successful 1")
+	c.signal(syscall.SIGTERM)
+	c.await("stopped")
+	c.ends(0)
+}
+
+// Signals that come at once are obeyed, if not one by one, and none ends the process.
+func TestServeManySignals(t *testing.T) {
+	path := write(t, saying("one"))
+	c := spawn(t, path)
+	rewrite(t, path, saying("two"))
+	for range 50 {
+		c.signal(syscall.SIGHUP)
+	}
+	c.await("configuration reloaded")
+	c.want("GET", c.gateway, 200, "two")
+	c.signal(syscall.SIGINT)
+	c.ends(0)
+}
+
+// A signal that comes while the configuration is still being read is obeyed when that is done. The
+// file is a pipe, so that the test decides how long the reading takes.
+func TestServeEarlySignal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "corsgate.toml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// feed sends the signal, if any, when corsgate has begun to read, and then lets it read text.
+	feed := func(c *child, s syscall.Signal, text string) {
+		t.Helper()
+		pipe, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipe.Close()
+		if s != 0 {
+			c.signal(s)
+		}
+		if _, err := io.WriteString(pipe, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := begin(t, path)
+	feed(c, syscall.SIGHUP, saying("one"))
+	c.listens()
+	feed(c, 0, saying("two"))
+	c.await("configuration reloaded")
+	c.want("GET", c.gateway, 200, "two")
+	c.signal(syscall.SIGTERM)
+	c.ends(0)
+
+	c = begin(t, path)
+	feed(c, syscall.SIGTERM, saying("one"))
+	c.await("stopped")
+	c.ends(0)
+}
+
+// drainBegun starts a gateway, a request that is under way, and a drain.
+func drainBegun(t *testing.T, shutdown string) (c *child, s *slow, answer chan string) {
+	t.Helper()
+	s = newSlow(t)
+	c = spawn(t, write(t, forwarding(s.url, shutdown)))
+	answer = make(chan string, 1)
+	go func() {
+		res, err := c.client.Get(c.gateway)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		answer <- fmt.Sprint(res.StatusCode, " ", string(b), " ", err)
+	}()
+	<-s.asked
+	c.signal(syscall.SIGTERM)
+	c.await("draining")
+	return c, s, answer
+}
+
+func TestServeDrain(t *testing.T) {
+	c, s, answer := drainBegun(t, "30s")
+	// Shutdown has begun when the listener is closed.
+	for {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.gateway, "http://"))
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
+	c.want("GET", c.admin+"/readyz", 503, "draining")
+	c.want("GET", c.admin+"/healthz", 200, "ok")
+	close(s.release)
+	if got := <-answer; got != "200 late <nil>" {
+		t.Errorf("the request under way got %q", got)
+	}
+	c.await("stopped")
+	c.ends(0)
+}
+
+func TestServeSecondSignal(t *testing.T) {
+	c, _, answer := drainBegun(t, "30s")
+	c.signal(syscall.SIGINT)
+	c.await("stopping at once")
+	c.ends(1)
+	if got := <-answer; strings.HasPrefix(got, "200") {
+		t.Errorf("the request under way got %q", got)
+	}
+}
+
+func TestServeDrainTimeout(t *testing.T) {
+	c, _, answer := drainBegun(t, "10ms")
+	c.ends(1)
+	<-answer
+}
+
+// A port in use ends serve with the place of the address; see serve about the status.
+func TestServePortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := func(key, listener, admin string) {
+		t.Helper()
+		text := fmt.Sprintf("[route.all]\nrespond = {}\n[listener.http]\naddress = %q\n[admin]\naddress = %q\n", listener, admin)
+		path := write(t, text)
+		status, _, stderr := command("serve", "-c", path)
+		want := path + key + ": cannot listen on " + l.Addr().String() + ": the address is in use"
+		if status != exitFailed || !strings.HasPrefix(lastLine(stderr), want) {
+			t.Errorf("status %d, %q, want %d, %q", status, stderr, exitFailed, want)
+		}
+	}
+	f(":4: listener.http.address", l.Addr().String(), "127.0.0.1:0")
+	f(":4: listener.http.address", l.Addr().String(), "off")
+	f(":6: admin.address", "127.0.0.1:0", l.Addr().String())
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// The admin listener can be a Unix socket, and takes over one that a dead process has left.
+func TestServeUnixAdmin(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	path := write(t, strings.Replace(saying("one"), "[admin]\naddress = \"127.0.0.1:0\"", fmt.Sprintf("[admin]\naddress = %q", "unix:"+socket), 1))
+	for range 2 {
+		c := spawn(t, path)
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n") //nolint:errcheck // the answer tells
+		if b, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
+			t.Errorf("%q, %v", b, err)
+		}
+		conn.Close()
+		c.signal(syscall.SIGKILL)
+		c.ends(-1)
+	}
+}

@@ -1,0 +1,288 @@
+package edge_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+type edgeFault = *wire.Fault
+
+// ask sends next on an open connection and returns the response.
+func ask(t testing.TB, c net.Conn, r *bufio.Reader) *http.Response {
+	t.Helper()
+	if _, err := io.WriteString(c, next); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, res.Body)
+	return res
+}
+
+// TestConnectionsPerIP: further connections of an address are closed, until one has ended.
+func TestConnectionsPerIP(t *testing.T) {
+	opts := options()
+	opts.ConnectionsPerIP = 2
+	ln := loopback(t)
+	s := serve(t, opts, ln, ignore)
+	first, second := dial(t, ln), dial(t, ln)
+	ask(t, first, bufio.NewReader(first))
+	ask(t, second, bufio.NewReader(second))
+	if back, err := io.ReadAll(dial(t, ln)); len(back) > 0 || err != nil {
+		t.Errorf("the third got %q, %v, want nothing", back, err)
+	}
+	first.CloseWrite()
+	io.Copy(io.Discard, first) // its end is the server's: then it is not counted
+	for s.on.Open() > 1 {
+		io.Copy(io.Discard, dial(t, ln)) // another turn of the accepting loop
+	}
+	third := dial(t, ln)
+	ask(t, third, bufio.NewReader(third))
+}
+
+// TestConnectionsInAll: further connections wait until one has ended.
+func TestConnectionsInAll(t *testing.T) {
+	opts := options()
+	opts.Connections = 1
+	ln := loopback(t)
+	serve(t, opts, ln, ignore)
+	first := dial(t, ln)
+	ask(t, first, bufio.NewReader(first))
+	second := dial(t, ln)
+	io.WriteString(second, next)
+	first.Close()
+	if _, err := http.ReadResponse(bufio.NewReader(second), nil); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+}
+
+// failing is a listener that lacks resources at first.
+type failing struct {
+	net.Listener
+	mu   sync.Mutex
+	errs []error
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.errs) > 0 {
+		err := f.errs[0]
+		f.errs = f.errs[1:]
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
+	}
+	return f.Listener.Accept()
+}
+
+func TestAcceptErrorsPass(t *testing.T) {
+	ln := &failing{Listener: loopback(t), errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ECONNABORTED, errors.New("unheard of")}}
+	serve(t, options(), ln, ignore)
+	c := dial(t, ln)
+	ask(t, c, bufio.NewReader(c))
+}
+
+// TestDrain: idle connections end at once, busy ones after their response, which says so.
+func TestDrain(t *testing.T) {
+	ln := loopback(t)
+	busy, release := make(chan struct{}), make(chan struct{})
+	s := serve(t, options(), ln, func(c *edge.Conn) {
+		if string(c.Request.Path) == "/busy" {
+			close(busy)
+			<-release
+		}
+		ignore(c)
+	})
+	idle, fresh, working := dial(t, ln), dial(t, ln), dial(t, ln)
+	ask(t, idle, bufio.NewReader(idle))
+	io.WriteString(working, "GET /busy"+host+"\r\n")
+	<-busy
+	s.on.Close()
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	for _, c := range []net.Conn{idle, fresh} {
+		if back, _ := io.ReadAll(c); len(back) > 0 {
+			t.Errorf("an idle connection got %q", back)
+		}
+	}
+	select {
+	case err := <-drained:
+		t.Fatalf("drained while a request was under way: %v", err)
+	default:
+	}
+	close(release)
+	res, err := http.ReadResponse(bufio.NewReader(working), nil)
+	if err != nil || !res.Close {
+		t.Errorf("the busy one: %v, %v, want a response that ends the connection", res, err)
+	}
+	working.Close()
+	if err := <-drained; err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+}
+
+// TestDrainDeadline: what has not ended by then is closed.
+func TestDrainDeadline(t *testing.T) {
+	ln := loopback(t)
+	busy := make(chan struct{})
+	s := serve(t, options(), ln, func(c *edge.Conn) {
+		close(busy)
+		io.Copy(io.Discard, content{c}) // which never comes
+	})
+	c := dial(t, ln)
+	io.WriteString(c, "POST /"+host+"Content-Length: 1\r\n\r\n")
+	<-busy
+	s.on.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Drain(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Drain: %v, want %v", err, context.Canceled)
+	}
+	if back, _ := io.ReadAll(c); len(back) > 0 {
+		t.Errorf("%q", back)
+	}
+}
+
+// TestDrainLosesNothing drains servers under load: each request is answered, or its connection
+// had ended before it was read.
+func TestDrainLosesNothing(t *testing.T) {
+	for range 20 {
+		ln := loopback(t)
+		var mu sync.Mutex
+		handled := 0
+		s := serve(t, options(), ln, func(c *edge.Conn) {
+			mu.Lock()
+			handled++
+			mu.Unlock()
+			echo(c)
+		})
+		answered := make(chan int)
+		const clients = 4
+		for range clients {
+			c := dial(t, ln)
+			go func() {
+				n := 0
+				r := bufio.NewReader(c)
+				for {
+					// In two pieces: the drain may come between them.
+					io.WriteString(c, "POST /"+host+"Content-Length: 3\r\n\r\n")
+					io.WriteString(c, "abc")
+					res, err := http.ReadResponse(r, nil)
+					if err != nil {
+						break
+					}
+					body, err := io.ReadAll(res.Body)
+					if err != nil || res.StatusCode != 200 {
+						t.Errorf("%s %q %v", res.Status, body, err)
+					}
+					if n++; res.Close {
+						break
+					}
+				}
+				c.Close()
+				answered <- n
+			}()
+		}
+		for {
+			mu.Lock()
+			enough := handled > 50
+			mu.Unlock()
+			if enough {
+				break
+			}
+			s.on.Addr() // another turn
+		}
+		s.on.Close()
+		if err := s.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+		total := 0
+		for range clients {
+			total += <-answered
+		}
+		if total != handled {
+			t.Errorf("%d requests were handled, %d answered", handled, total)
+		}
+	}
+}
+
+// TestTwoGoroutines: one reads the content while the handler responds, and is interrupted. It is
+// the race detector that judges.
+func TestTwoGoroutines(t *testing.T) {
+	ln := loopback(t)
+	serve(t, options(), ln, func(c *edge.Conn) {
+		c.Continue()
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			io.Copy(io.Discard, content{c})
+		}()
+		c.Send([]byte("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"))
+		c.End()
+		c.Send([]byte("no"))
+		c.Interrupt()
+		<-read
+		if !c.Ends() {
+			t.Error("the connection would go on after an interrupt")
+		}
+	})
+	for _, head := range []string{
+		"Content-Length: 1000", "Transfer-Encoding: chunked", "Content-Length: 1000\r\nExpect: 100-continue",
+	} {
+		for _, body := range []string{"", "1", "bad"} {
+			c := dial(t, ln)
+			fmt.Fprintf(c, "POST /%s%s\r\n\r\n%s", host, head, body)
+			back, _ := io.ReadAll(c)
+			list := statuses(string(back))
+			if n := len(list); n == 0 || list[n-1] != "413" {
+				t.Errorf("%q: %s", head, back)
+			}
+			c.Close()
+		}
+	}
+}
+
+// TestStaleSocket: a Unix socket that a dead process has left is taken over, a living one is not.
+func TestStaleSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edge.sock")
+	l, err := edge.Listen("a", "unix:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := edge.Listen("b", "unix:"+path); err == nil {
+		t.Error("a socket that is served was taken over")
+	}
+	l.Listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	l, err = edge.Listen("c", "unix:"+path)
+	if err != nil {
+		t.Fatalf("a stale socket: %v", err)
+	}
+	serve(t, options(), l.Listener, func(c *edge.Conn) { answer(c, []byte(c.Peer().String())) })
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	ask(t, c, bufio.NewReader(c))
+	os.WriteFile(path+"x", nil, 0o600)
+	if _, err := edge.Listen("d", "unix:"+path+"x"); err == nil {
+		t.Error("a file was taken for a socket")
+	}
+}

@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+)
+
+// This file refuses what browsers send on behalf of a page that the policy does not trust, and
+// which CORS itself lets through: CORS only decides who may read an answer.
+
+// guarded reports whether a request that is no preflight must not be forwarded. x.reason then
+// says why. The target's own origin always passes.
+// Precondition: the route has a policy.
+func (x *exchange) guarded() bool {
+	p := x.route.policy
+	block := p.Block() && x.req.OriginLines > 0 && len(x.req.Origin) > 0
+	socket := x.req.WebSocket && p.WebSocketOriginCheck() && x.req.OriginLines > 0
+	forged := x.route.csrf != csrfOff && x.crossSite()
+	if !block && !socket && !forged {
+		return false
+	}
+	if x.trustedOrigin(p) {
+		return false
+	}
+	if forged && !block && !socket {
+		x.route.forged.Inc()
+		return x.route.csrf == csrfEnforce
+	}
+	return true
+}
+
+// trustedOrigin reports whether the request's Origin is its target's own or one that p allows.
+func (x *exchange) trustedOrigin(p *cors.Policy) bool {
+	if x.req.OriginLines > 1 {
+		x.reason = cors.OriginRepeated
+		return false
+	}
+	if x.sameOrigin() {
+		return true
+	}
+	_, x.reason = p.AllowedOrigin(x.req.Origin)
+	return x.reason == cors.Allowed
+}
+
+// sameOrigin reports whether the request's Origin is the origin of its target. Where the gateway
+// cannot know that clients use https, because whoever ends it says nothing, an https origin of
+// the same host counts; an http origin never does where https is known.
+func (x *exchange) sameOrigin() bool {
+	origin, secure := strings.CutPrefix(string(x.req.Origin), "https://")
+	if !secure {
+		var plain bool
+		if origin, plain = strings.CutPrefix(origin, "http://"); !plain || x.https {
+			return false
+		}
+	}
+	port := ":80"
+	if secure {
+		port = ":443"
+	}
+	return x.req.OriginLines == 1 && strings.EqualFold(origin, strings.TrimSuffix(string(x.req.Host), port))
+}
+
+// csrfMode is a policy's csrf key.
+type csrfMode uint8
+
+const (
+	csrfOff csrfMode = iota
+	csrfReport
+	csrfEnforce
+)
+
+// crossSite reports whether a browser sent an unsafe request from another origin, by the rules of
+// Go's net/http.CrossOriginProtection: what Sec-Fetch-Site says, or else, from browsers that do
+// not send it, Origin. Trusted origins are for the caller to let through.
+func (x *exchange) crossSite() bool {
+	switch string(x.req.Method) {
+	case "GET", "HEAD", "OPTIONS":
+		return false
+	}
+	switch string(x.req.SecFetchSite) {
+	case "":
+		return x.req.OriginLines > 0 && len(x.req.Origin) > 0
+	case "same-origin", "none":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,81 @@
+package wire_test
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file holds the slow twins of the decoder of chunked content and of Identify.
+
+var (
+	chunkLineShape = regexp.MustCompile(`^([0-9A-Fa-f]{1,16})((?:;` + tokenClass + `+(?:=(?:` + tokenClass + `+|"(?:[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\x00-\x08\x0a-\x1f\x7f])*"))?)*)$`)
+	trailerShape   = fieldShape
+)
+
+// slowChunks decodes the chunked content that s begins with. It returns the content, how much
+// of s it took, and whether it is complete and acceptable.
+func slowChunks(s string) (content string, size int, ok bool) {
+	all, waste := s, 0
+	for {
+		line, rest, found := strings.Cut(s, "\r\n")
+		m := chunkLineShape.FindStringSubmatch(line)
+		if !found || m == nil || len(line)+2 > 4095 {
+			return "", 0, false
+		}
+		n, err := strconv.ParseUint(m[1], 16, 62)
+		if waste = max(0, waste+len(line)+2-16-int(min(n, 4095))); err != nil || waste > 16<<10 {
+			return "", 0, false
+		}
+		if s = rest; n == 0 {
+			break
+		}
+		if uint64(len(s)) < n+2 || s[n:n+2] != "\r\n" {
+			return "", 0, false
+		}
+		content += s[:n]
+		s = s[n+2:]
+	}
+	trailer := 0
+	for lines := 0; ; lines++ {
+		line, rest, found := strings.Cut(s, "\r\n")
+		if trailer += len(line) + 2; !found || trailer > 16<<10 || lines > 128 {
+			return "", 0, false
+		}
+		if s = rest; line == "" {
+			return content, len(all) - len(s), true
+		}
+		if lines == 128 || !trailerShape.MatchString(line) {
+			return "", 0, false
+		}
+	}
+}
+
+var fieldIDs = map[string]wire.FieldID{
+	"host": wire.Host, "content-length": wire.ContentLength, "content-type": wire.ContentType, "date": wire.Date,
+	"expect": wire.Expect, "vary": wire.Vary, "via": wire.Via, "sec-fetch-site": wire.SecFetchSite, "origin": wire.Origin,
+	"access-control-request-method":          wire.AccessControlRequestMethod,
+	"access-control-request-headers":         wire.AccessControlRequestHeaders,
+	"access-control-request-private-network": wire.AccessControlRequestPrivateNetwork,
+	"access-control-allow-origin":            wire.AccessControlAllowOrigin,
+	"sec-websocket-key":                      wire.SecWebSocketKey, "sec-websocket-accept": wire.SecWebSocketAccept,
+	"connection": wire.Connection, "transfer-encoding": wire.TransferEncoding, "upgrade": wire.Upgrade, "te": wire.TE,
+	"trailer": wire.Trailer, "keep-alive": wire.KeepAlive, "proxy-connection": wire.ProxyConnection,
+	"proxy-authenticate": wire.ProxyAuthenticate, "proxy-authorization": wire.ProxyAuthorization,
+	"http2-settings": wire.HTTP2Settings, "forwarded": wire.Forwarded, "x-forwarded-for": wire.XForwardedFor,
+	"x-forwarded-proto": wire.XForwardedProto, "x-forwarded-host": wire.XForwardedHost, "x-real-ip": wire.XForwardedOther,
+	"x-original-url": wire.XForwardedOther, "x-rewrite-url": wire.XForwardedOther,
+}
+
+// slowIdentify is Identify for a name in lower case.
+func slowIdentify(name string) wire.FieldID {
+	if id, ok := fieldIDs[name]; ok {
+		return id
+	}
+	if len(name) > 12 && strings.HasPrefix(name, "x-forwarded-") {
+		return wire.XForwardedOther
+	}
+	return wire.Other
+}

@@ -271,35 +271,3 @@ func TestRequestFacts(t *testing.T) {
 		t.Errorf("Parse again = %+v", r)
 	}
 }
-
-func TestParseAllocs(t *testing.T) {
-	var req wire.Request
-	var res wire.Response
-	f := func(name string, parse func() (int, *wire.Fault)) {
-		t.Helper()
-		if n := testing.AllocsPerRun(50, func() {
-			if n, fault := parse(); n == 0 || fault != nil {
-				t.Fatal(n, fault)
-			}
-		}); n != 0 {
-			t.Errorf("%s: %v allocations, want none", name, n)
-		}
-	}
-	get, fields, answer := []byte(browserGet), []byte(fieldsHead(60)), []byte(responseHead)
-	named := []byte(strings.Replace(browserGet, "\r\n\r\n", "\r\nConnection: close, a, b, c, Referer\r\n\r\n", 1))
-	f("request", func() (int, *wire.Fault) { return req.Parse(get, generous) })
-	f("request of 60 fields", func() (int, *wire.Fault) { return req.Parse(fields, generous) })
-	f("request with options", func() (int, *wire.Fault) {
-		n, fault := req.Parse(named, generous)
-		for i := range req.Fields {
-			req.Forwardable(&req.Fields[i])
-		}
-		return n, fault
-	})
-	f("response", func() (int, *wire.Fault) { return res.Parse(answer, generous) })
-	chunks := []byte("5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n")
-	f("chunks", func() (int, *wire.Fault) {
-		_, used, _, fault := wire.Unchunk(nil, chunks)
-		return used, fault
-	})
-}

@@ -31,6 +31,7 @@ const (
 	TE
 	Trailer
 	KeepAlive
+	Proxy // no field of HTTP: CGI-style upstreams would take it for HTTP_PROXY
 	ProxyConnection
 	ProxyAuthenticate
 	ProxyAuthorization
@@ -42,8 +43,6 @@ const (
 	XForwardedProto
 	XForwardedHost
 	XForwardedOther // every other X-Forwarded-*, X-Real-IP, X-Original-URL, X-Rewrite-URL …
-
-	numFieldIDs
 )
 
 // HopByHop reports whether the field ends at the next hop, whatever Connection names.
@@ -82,6 +81,7 @@ var names = []knownName{
 	{"http2-settings", HTTP2Settings},
 	{"keep-alive", KeepAlive},
 	{"origin", Origin},
+	{"proxy", Proxy},
 	{"proxy-authenticate", ProxyAuthenticate},
 	{"proxy-authorization", ProxyAuthorization},
 	{"proxy-connection", ProxyConnection},
@@ -118,7 +118,7 @@ var known = func() (t [128]knownName) {
 //
 // Precondition: name is not empty.
 func hash(name []byte) int {
-	return (6*len(name) + int(name[0]|0x20) + 5*int(name[len(name)-1]|0x20)) % 128 // len(known)
+	return (len(name) + 3*int(name[0]|0x20) + 31*int(name[len(name)-1]|0x20)) % 128 // len(known)
 }
 
 // Identify returns the FieldID of a name, in any case.

@@ -63,6 +63,7 @@ var fieldIDs = map[string]wire.FieldID{
 	"sec-websocket-key":                      wire.SecWebSocketKey, "sec-websocket-accept": wire.SecWebSocketAccept,
 	"connection": wire.Connection, "transfer-encoding": wire.TransferEncoding, "upgrade": wire.Upgrade, "te": wire.TE,
 	"trailer": wire.Trailer, "keep-alive": wire.KeepAlive, "proxy-connection": wire.ProxyConnection,
+	"proxy":              wire.Proxy,
 	"proxy-authenticate": wire.ProxyAuthenticate, "proxy-authorization": wire.ProxyAuthorization,
 	"http2-settings": wire.HTTP2Settings, "forwarded": wire.Forwarded, "x-forwarded-for": wire.XForwardedFor,
 	"x-forwarded-proto": wire.XForwardedProto, "x-forwarded-host": wire.XForwardedHost, "x-real-ip": wire.XForwardedOther,

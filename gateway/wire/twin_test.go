@@ -21,7 +21,7 @@ var (
 	statusLineShape  = regexp.MustCompile(`^HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?$`)
 	targetShape      = regexp.MustCompile(`^(?:(?i:https?)://([^/?]+))?(/[^?]*)?(\?.*)?$`)
 	pathShape        = regexp.MustCompile(`^(?:[!$&'()*+,./0-9:;=@A-Z\[\]^_a-z|~-]|%(?i:[2-689a-f][0-9a-f]|7[0-9a-e]))*$`)
-	queryShape       = regexp.MustCompile("^\\?(?:[!$&-;=?-\\[\\]-~]|%[0-9A-Fa-f]{2})*$")
+	queryShape       = regexp.MustCompile(`^\?(?:[!$&-;=?-\[\]-~]|%[0-9A-Fa-f]{2})*$`)
 	oddPath          = regexp.MustCompile(`[%;]|//|/\.\.?(/|$)`)
 	fieldShape       = regexp.MustCompile(`^(` + tokenClass + `+):([^\x00-\x08\x0a-\x1f\x7f]*)$`)
 	looseFieldShape  = regexp.MustCompile(`^(` + tokenClass + `+)[ \t]*:([^\x00-\x08\x0a-\x1f\x7f]*)$`)

@@ -40,7 +40,7 @@ func TestIdentify(t *testing.T) {
 
 func TestFieldGroups(t *testing.T) {
 	for name, id := range fieldIDs {
-		hop := slices.Contains([]string{"connection", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy-connection",
+		hop := slices.Contains([]string{"connection", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy", "proxy-connection",
 			"proxy-authenticate", "proxy-authorization", "http2-settings"}, name)
 		forwarding := name == "forwarded" || slices.Contains([]string{"x-real-ip", "x-original-url", "x-rewrite-url"}, name) ||
 			strings.HasPrefix(name, "x-forwarded-")

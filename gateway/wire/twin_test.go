@@ -135,7 +135,7 @@ func (m *slowMessage) framing(length *regexp.Regexp) bool {
 
 // hopByHop sets which fields are forwardable; ok is false for too many options.
 func (m *slowMessage) hopByHop(options []string) bool {
-	never := []string{"connection", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy-connection",
+	never := []string{"connection", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy", "proxy-connection",
 		"proxy-authenticate", "proxy-authorization", "http2-settings", "content-length"}
 	known := []string{"close", "keep-alive", "upgrade"}
 	if len(slices.DeleteFunc(slices.Clone(options), func(o string) bool { return slices.Contains(known, o) })) > 16 {

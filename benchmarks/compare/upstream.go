@@ -1,0 +1,39 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// serveUpstream is the upstream where nginx is not installed, until ctx is done. It answers as nginx would by
+// upstream.conf.
+func serveUpstream(ctx context.Context, port string) error {
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	const hello = `{"hello":"world","n":12345,"items":[1,2,3,4,5,6,7,8]}` + "\n"
+	server := &http.Server{Addr: address(number), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // the client's loss
+		body := hello
+		if size, ok := strings.CutPrefix(r.URL.Path, "/body/"); ok {
+			n, _ := strconv.Atoi(size)
+			body = strings.Repeat("x", n)
+		} else {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		io.WriteString(w, body) //nolint:errcheck // the client's loss
+	})}
+	defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it ends either way
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

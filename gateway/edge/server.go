@@ -137,12 +137,12 @@ func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 
 // forget removes a connection that has ended or moved.
 func (s *Server) forget(c *Conn) {
+	if !c.moved {
+		s.Leave(c.peer, c.on) // first: when the drain sees no connection, none is counted
+	}
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
-	if !c.moved {
-		s.Leave(c.peer, c.on)
-	}
 }
 
 // Adopt serves a connection that was admitted and served elsewhere until now, on a goroutine of

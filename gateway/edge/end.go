@@ -1,0 +1,91 @@
+package edge
+
+import (
+	"net"
+	"time"
+)
+
+// This file ends connections: when, how the client is told, and how it is seen to that it hears.
+
+// End makes this the last request of the connection.
+func (c *Conn) End() { c.closing = true }
+
+// Ends reports whether the connection ends after the current response, which then must say so:
+// the client or the server wishes it, or the content that a handler has left unread cannot be
+// drained within bounds. A handler that reads the content asks when it has.
+func (c *Conn) Ends() bool {
+	if c.server.draining.Load() {
+		c.closing = true // which a handler now announces; one that has not asked is not taken by surprise
+	}
+	return c.over()
+}
+
+func (c *Conn) over() bool {
+	return c.closing || c.broken || c.interrupted.Load() ||
+		!c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain)
+}
+
+// Tunnel returns the connection as such, and what has been read of it beyond the request. From
+// here on it is the caller's to read from and write to; it ends with the current request.
+func (c *Conn) Tunnel() (nc net.Conn, read []byte) {
+	c.closing, c.ended = true, true
+	read, c.r = c.in[c.r:c.w], c.w
+	return c.Conn, read
+}
+
+// Abort ends the connection at once and so that the client can tell: with a reset.
+func (c *Conn) Abort() {
+	c.closing, c.aborted = true, true
+}
+
+// Interrupt makes a read of content that is under way, and all later ones, fail. It may be
+// called from another goroutine than the one that reads. The connection ends.
+func (c *Conn) Interrupt() {
+	// In this order, while readSocket moves the deadline and then looks at the flag: whichever
+	// comes second sees the other.
+	c.interrupted.Store(true)
+	c.wake()
+}
+
+// wake makes a read that is under way fail.
+func (c *Conn) wake() {
+	c.Conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // as in setReadDeadline
+}
+
+// Close closes the connection. After a refusal it first lets the client finish, within bounds:
+// a close with unread input would send a reset, and the reset would overtake the answer.
+func (c *Conn) Close() error {
+	if !c.shut.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer c.server.forget(c) // it counts, and the drain waits for it, until it is gone
+	if c.moved {
+		return nil
+	}
+	if c.aborted {
+		if t, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+			t.SetLinger(0) //nolint:errcheck // best effort: the close below follows anyway
+		}
+		return c.Conn.Close()
+	}
+	if c.refused || !c.ended || c.r < c.w {
+		c.linger()
+	}
+	return c.Conn.Close()
+}
+
+// linger ends the sending side and reads until the client ends its own, or the bounds are met.
+func (c *Conn) linger() {
+	t, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || t.CloseWrite() != nil {
+		return
+	}
+	c.setReadDeadline(time.Now().Add(lingerTime))
+	for left := maxLinger; left > 0; {
+		n, err := c.Conn.Read(c.in)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}

@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"runtime/debug"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
 
 	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -20,10 +23,26 @@ func (x *exchange) Head() *wire.Request { return x.req }
 
 // Begin is part of loop.Exchange.
 func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends, answered bool) {
-	x.start(c.Peer, c.On, c.Ends, c.Content, c.Now)
+	x.start(c.Peer, c.On, c.Ends, x.req.Length, c.Now)
 	x.out = dst
+	defer func() {
+		if x.rescued(recover()) {
+			out, ends, answered = x.out, true, true
+		}
+	}()
 	answered = x.begin()
 	return x.out, x.closing, answered
+}
+
+// rescued makes x.out a 500 if p is a panic. It is what rescue is for the blocking engine.
+func (x *exchange) rescued(p any) bool {
+	if p == nil {
+		return false
+	}
+	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
+	x.route, x.closing = nil, true // the route's policy may be what panicked
+	x.answer(500, "", "the gateway failed to handle this request")
+	return true
 }
 
 // Upstream is part of loop.Exchange.
@@ -44,28 +63,50 @@ func (x *exchange) Safe() bool { return wire.IsSafe(x.req.Method) }
 //
 // What finish needs of the request is its method and its Origin; both are copied behind the
 // request that is sent, because the loop will read others into its buffer meanwhile.
-func (x *exchange) Prepare(content []byte) {
+func (x *exchange) Prepare(content []byte) *wire.Fault {
+	if int64(len(content)) > x.route.maxContent {
+		return edge.FaultContentSize // it came in chunks, so begin could not know
+	}
 	x.frameLength(int64(len(content)))
 	x.head = append(x.head, content...)
 	x.request = len(x.head)
 	x.head = append(append(x.head, x.req.Method...), x.req.Origin...)
 	rest := x.head[x.request:]
 	x.req.Method, x.req.Origin = rest[:len(x.req.Method)], rest[len(x.req.Method):]
+	return nil
+}
+
+// Refuse is part of loop.Exchange. See refuseContent.
+func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
+	x.g.metrics.malformed(f.Class)
+	x.out, x.closing = dst, true
+	x.answer(f.Status, "", f.Reason)
+	return x.out
 }
 
 // Request is part of loop.Exchange.
 func (x *exchange) Request() []byte { return x.head[:x.request] }
 
 // Finish is part of loop.Exchange.
-func (x *exchange) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing) {
+func (x *exchange) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool) {
 	x.out, x.closing = dst, ends
+	defer func() {
+		if x.rescued(recover()) {
+			out, last, as, ok = x.out, true, wire.NoContent, false
+		}
+	}()
 	as = x.finish(res)
-	return x.out, x.closing, as
+	return x.out, x.closing, as, true
 }
 
 // Fail is part of loop.Exchange.
 func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool) {
 	x.out, x.closing = dst, ends
+	defer func() {
+		if x.rescued(recover()) {
+			out, last = x.out, true
+		}
+	}()
 	x.fail(e, err)
 	return x.out, x.closing
 }
@@ -81,4 +122,12 @@ func (x *exchange) Done(e *upstream.Endpoint, now time.Time) {
 	x.account(e, now)
 	x.out = nil // the loop's
 	x.head = keep(x.head)
+}
+
+// Gone is part of loop.Exchange. What the upstream has to do with it is not known.
+func (x *exchange) Gone(now time.Time) {
+	if x.status == 0 {
+		x.status = 499
+	}
+	x.Done(nil, now)
 }

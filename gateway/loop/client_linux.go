@@ -36,10 +36,12 @@ type client struct {
 type connState uint8
 
 const (
-	ends    connState = 1 << iota // the connection ends after the response
-	eof                           // the client has ended its side
-	partial                       // the deadline is that of a request that is not all here
-	serving                       // requests is at work and will go on by itself
+	ends      connState = 1 << iota // the connection ends after the response
+	eof                             // the client has ended its side
+	unread                          // the client may have sent what nobody will read
+	partial                         // the deadline is that of a request that is not all here
+	serving                         // requests is at work and will go on by itself
+	postponed                       // requests goes on in the next turn
 )
 
 func (c *client) is(s connState) bool { return c.state&s != 0 }
@@ -49,9 +51,11 @@ func (c *client) quiet() bool {
 	return c.x == nil && len(c.unsent) == 0 && len(c.saved) == 0 && c.linger < 0
 }
 
-// begin makes a client of a descriptor. read is what has been read from it; served says that it
-// has been served before.
-func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, read []byte, served bool) {
+// busy reports whether what comes in now has to wait.
+func (c *client) busy() bool { return c.x != nil || len(c.unsent) > 0 || c.is(postponed) }
+
+// begin makes a client of a descriptor; served says that it has been served before.
+func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
 	c := &client{on: on, peer: peer, linger: -1}
 	c.fd, c.socket.client = int32(fd), c
 	l.clients++
@@ -61,15 +65,13 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, read []byte, se
 		return
 	}
 	timeouts := l.server.Options()
-	if served {
+	switch {
+	case l.draining:
+		l.retire(c)
+	case served:
 		l.arm(&c.socket, timeouts.Idle)
-	} else {
+	default:
 		l.arm(&c.socket, timeouts.Header)
-	}
-	if len(read) > 0 {
-		l.requests(c, read)
-	} else if l.draining && served {
-		l.close(c)
 	}
 }
 
@@ -106,7 +108,7 @@ func (l *Loop) readClient(c *client) {
 		if c.linger += n; c.linger > maxLinger {
 			l.close(c)
 		}
-	case c.x != nil || len(c.unsent) > 0:
+	case c.busy():
 		l.save(c, came)
 		if len(c.saved) >= maxAhead {
 			l.watch(&c.socket, c.interest&^uint32(readable))
@@ -135,14 +137,17 @@ func hasControl(b []byte) bool {
 	return false
 }
 
-// clientEOF acts on the end of the client's side. It may still wait for a response.
+// clientEOF acts on the end of the client's side. It may still wait for responses.
 func (l *Loop) clientEOF(c *client) {
+	c.state |= eof
 	switch {
-	case c.x != nil || len(c.unsent) > 0:
-		c.state |= eof | ends
+	case c.busy():
 		l.watch(&c.socket, c.interest&^uint32(readable))
-	case c.linger < 0 && len(c.saved) > 2:
-		c.state |= eof
+	case c.linger >= 0:
+		l.close(c)
+	case c.need > 0:
+		l.refuseContent(c, wire.FaultTruncated)
+	case len(c.saved) > 2:
 		l.refuse(c, wire.FaultTruncated)
 	default:
 		l.close(c)
@@ -177,25 +182,41 @@ func (l *Loop) alive(c *client) bool { return l.sockets[c.fd] == &c.socket }
 
 // next goes on with a client whose response is all sent.
 func (l *Loop) next(c *client) {
-	if c.is(ends) {
-		l.finishClient(c, len(c.saved) > 0)
-		return
-	}
-	if c.interest&readable == 0 && !c.is(eof) {
-		l.watch(&c.socket, c.interest|readable)
-	}
-	if len(c.saved) > 0 {
+	switch {
+	case c.is(ends):
+		l.finishClient(c)
+	case len(c.saved) > 0:
 		l.requests(c, c.saved)
-		return
+	case c.is(eof):
+		l.close(c)
+	case l.draining:
+		l.retire(c)
+	default:
+		l.readOn(c)
+		l.arm(&c.socket, l.server.Options().Idle)
 	}
-	l.arm(&c.socket, l.server.Options().Idle)
 }
 
-// finishClient closes a connection after its last response. unread: the client may have sent
-// more than was read; a close would then send a reset, which could overtake the response, so the
-// client is given a little time to end its side.
-func (l *Loop) finishClient(c *client, unread bool) {
-	if !unread || c.is(eof) {
+// readOn goes on with reading if that was stopped, unless requests enough wait already.
+func (l *Loop) readOn(c *client) {
+	if c.interest&readable == 0 && !c.is(eof) && (len(c.saved) < maxAhead || !c.busy()) {
+		l.watch(&c.socket, c.interest|readable)
+	}
+}
+
+// retire ends an idle connection because the loop drains. A request that has come in by now is
+// still served: its client could not know.
+func (l *Loop) retire(c *client) {
+	if l.readClient(c); l.alive(c) && c.quiet() {
+		l.close(c)
+	}
+}
+
+// finishClient closes a connection after its last response. If the client may have sent more than
+// was read, a close would send a reset, which could overtake the response, so the client is given
+// a little time to end its side.
+func (l *Loop) finishClient(c *client) {
+	if len(c.saved) == 0 && !c.is(unread) || c.is(eof) {
 		l.close(c)
 		return
 	}
@@ -211,12 +232,12 @@ func (l *Loop) clientExpired(c *client) {
 	switch {
 	case c.hold != nil:
 		l.queueExpired(c)
-	case c.is(partial) && len(c.unsent) == 0 && c.x == nil && c.linger < 0:
-		l.refuse(c, edge.FaultTimeout)
-	case len(c.unsent) > 0:
+	case !c.is(partial) || len(c.unsent) > 0 || c.x != nil || c.linger >= 0:
 		l.abort(c)
+	case c.need > 0:
+		l.refuseContent(c, edge.FaultTimeout)
 	default:
-		l.close(c)
+		l.refuse(c, edge.FaultTimeout)
 	}
 }
 

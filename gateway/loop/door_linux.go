@@ -43,7 +43,7 @@ func (l *Loop) takeBack(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
 	}); e != nil || err != nil {
 		return false
 	}
-	if !l.Post(func() { l.begin(fd, peer, on, nil, true) }) {
+	if !l.Post(func() { l.begin(fd, peer, on, true) }) {
 		unix.Close(fd) //nolint:errcheck // it was not used
 		return false
 	}

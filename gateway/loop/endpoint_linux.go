@@ -64,7 +64,11 @@ func (l *Loop) choose(c *client, failed *upstream.Endpoint) {
 	case e.TryQueue():
 		c.hold = &hold{client: c, pool: p, queued: true}
 		p.queue = append(p.queue, c.hold)
-		l.arm(&c.socket, e.Options().QueueTimeout)
+		timeout := e.Options().QueueTimeout
+		if d := c.x.Deadline(); !d.IsZero() {
+			timeout = min(timeout, d.Sub(l.now))
+		}
+		l.arm(&c.socket, max(timeout, 0))
 	default:
 		l.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
 	}
@@ -89,7 +93,11 @@ func (l *Loop) dial(c *client, p *pool) {
 	deadline := c.x.Deadline()
 	go func() {
 		fd, err := dialOnce(p.endpoint, deadline)
-		if !l.Post(func() { l.dialed(h, fd, err) }) && err == nil {
+		if l.Post(func() { l.dialed(h, fd, err) }) {
+			return
+		}
+		p.endpoint.Leave()
+		if err == nil {
 			unix.Close(fd) //nolint:errcheck // it was not used
 		}
 	}()
@@ -117,6 +125,13 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 // dialed is told what became of a dial.
 func (l *Loop) dialed(h *hold, fd int, err error) {
 	p, c := h.pool, h.client
+	l.guilty = c
+	u := &upconn{pool: p}
+	if u.fd, u.up = int32(fd), u; err == nil {
+		if err = l.add(&u.socket, readable); err != nil {
+			l.shut(&u.socket)
+		}
+	}
 	if err != nil {
 		p.endpoint.Leave()
 		l.serveQueue(p)
@@ -138,14 +153,10 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 		}
 		return
 	}
-	u := &upconn{pool: p}
-	u.fd, u.up = int32(fd), u
-	if err := l.add(&u.socket, readable); err != nil {
-		panic("BUG: epoll_ctl: " + err.Error())
-	}
 	if c == nil {
 		p.endpoint.Leave()
 		l.idle(u)
+		l.serveQueue(p)
 		return
 	}
 	c.hold = nil

@@ -11,7 +11,8 @@ import (
 
 // An Exchange is what the gateway makes of one request. A loop has a stock of them and uses each
 // again and again, for one request at a time, on its goroutine. Slices that are returned are
-// valid until the next call, unless it says otherwise.
+// valid until the next call, unless it says otherwise. A panic ends within the Exchange, and is
+// answered 500.
 type Exchange interface {
 	// Head is where the request's head is parsed to. It aliases the loop's buffer until Begin
 	// returns, or, if Begin returns false, until Request returns.
@@ -24,26 +25,32 @@ type Exchange interface {
 	Upstream() *upstream.Upstream
 	Deadline() time.Time
 	Safe() bool
-	// Prepare takes the content of the request, decoded. After it, nothing of Head aliases the
-	// loop's buffer. Request then returns the whole request for the upstream, valid until Done.
-	Prepare(content []byte)
+	// Prepare takes the content of the request, decoded, or returns why it is not wanted. After it,
+	// nothing of Head aliases the loop's buffer. Request then returns the whole request for the
+	// upstream, valid until Done.
+	Prepare(content []byte) *wire.Fault
 	Request() []byte
+	// Refuse appends the response to a request that is not forwarded because of its content. The
+	// connection ends after it.
+	Refuse(dst []byte, f *wire.Fault) []byte
 	// Finish appends the head of the response. It returns whether the connection ends after the
-	// response, which it does if ends is set, and how the content has to be framed.
-	Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing)
+	// response, which it does if ends is set, and how the content has to be framed. If it reports
+	// false, out is instead all that the client is answered, and the connection ends.
+	Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool)
 	// Fail appends the response to a request whose exchange failed before a response began.
 	Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool)
 	// Cut notes that a response broke off after it had begun.
 	Cut(e *upstream.Endpoint, err error)
-	// Done ends the exchange and counts it. e is nil if no upstream was asked.
+	// Done ends the exchange and counts it. e is nil if no upstream was asked. Gone does so for a
+	// client that has gone.
 	Done(e *upstream.Endpoint, now time.Time)
+	Gone(now time.Time)
 }
 
 // A Client is what an Exchange has to know of the connection that its request came on.
 type Client struct {
-	Peer    netip.Addr
-	On      *edge.Listener
-	Ends    bool  // the connection ends after the response
-	Content int64 // octets of content, decoded
-	Now     time.Time
+	Peer netip.Addr
+	On   *edge.Listener
+	Ends bool // the connection ends after the response, if the exchange is answered by Begin
+	Now  time.Time
 }

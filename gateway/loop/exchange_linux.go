@@ -16,8 +16,7 @@ const maxInterims = 16
 var responseLimits = wire.Limits{HeadBytes: readBuffer, Fields: 128}
 
 // forward sends a request to its upstream.
-func (l *Loop) forward(c *client, x Exchange, content []byte) {
-	x.Prepare(content)
+func (l *Loop) forward(c *client, x Exchange) {
 	c.x, c.tries = x, int8(x.Upstream().Retries())
 	l.wheel.clear(&c.socket)
 	l.choose(c, nil)
@@ -188,6 +187,7 @@ func (l *Loop) fail(c *client, e *upstream.Endpoint, err *upstream.Error) {
 func (l *Loop) cut(u *upconn, err error, out []byte) {
 	c, p := u.client, u.pool
 	if !u.begun {
+		c.state |= ends
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: err})
 		return
 	}
@@ -198,25 +198,24 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 	x.Cut(p.endpoint, err)
 	x.Done(p.endpoint, l.now)
 	l.giveBack(x)
-	l.serveQueue(p)
-	if len(out) > 0 && !l.send(c, out) {
-		return
-	}
-	if u.as == wire.UntilClose {
+	switch {
+	case len(out) > 0 && !l.send(c, out):
+	case u.as == wire.UntilClose:
 		l.reset(c)
-	} else {
+	default:
 		l.close(c)
 	}
+	l.serveQueue(p) // last: others write to the loop's buffer, which out is in
 }
 
 // cancel ends the exchange of a client that has gone.
 func (l *Loop) cancel(c *client) {
+	x, u := c.x, c.up
+	c.x = nil
 	switch {
-	case c.up != nil:
-		u := c.up
+	case u != nil:
 		l.part(u)
 		l.discard(u)
-		l.serveQueue(u.pool)
 	case c.hold != nil:
 		// A dial that is under way keeps its permit until it is done.
 		if c.hold.client = nil; c.hold.queued {
@@ -224,8 +223,11 @@ func (l *Loop) cancel(c *client) {
 		}
 		c.hold = nil
 	}
-	l.giveBack(c.x)
-	c.x = nil
+	x.Gone(l.now)
+	l.giveBack(x)
+	if u != nil {
+		l.serveQueue(u.pool)
+	}
 }
 
 // upstreamExpired acts on the deadline of an exchange.
@@ -240,20 +242,3 @@ func (l *Loop) upstreamExpired(u *upconn) {
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassFirstByte, Err: os.ErrDeadlineExceeded})
 	}
 }
-
-// crash answers 500 to a client whose handling has panicked, as far as that is still possible.
-func (l *Loop) crash(c *client) {
-	begun := c.up != nil && c.up.begun
-	if c.x != nil {
-		l.cancel(c)
-	}
-	if !l.alive(c) {
-		return
-	}
-	if !begun && len(c.unsent) == 0 {
-		send(c.fd, crashResponse)
-	}
-	l.close(c)
-}
-
-var crashResponse = []byte("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -7,8 +7,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,11 +18,12 @@ import (
 
 // Sizes of a loop.
 const (
-	batch        = 256      // events a turn
-	readBuffer   = 64 << 10 // what one read can bring
-	smallContent = 16 << 10 // content of a request that is waited for here
-	keptBuffer   = 16 << 10 // larger buffers are left to the garbage collector
-	yieldEvery   = 16       // turns until other goroutines are let in
+	batch         = 256      // events a turn
+	readBuffer    = 64 << 10 // what one read can bring
+	requestsATurn = 32       // of one client, that need nobody else
+	smallContent  = 16 << 10 // content of a request that is waited for here
+	keptBuffer    = 16 << 10 // larger buffers are left to the garbage collector
+	yieldEvery    = 16       // turns until other goroutines are let in
 )
 
 // A Loop is one event loop. Its methods are called on its own goroutine but for those that say
@@ -40,7 +39,8 @@ type Loop struct {
 	ready   func(fd uintptr) bool // made once
 	events  [batch]unix.EpollEvent
 	pending int // of events, this turn
-	at      int // the event that is being handled
+	at      int // the event that is handled next
+	guilty  *client
 	gen     int32
 
 	sockets []*socket // by descriptor
@@ -57,19 +57,12 @@ type Loop struct {
 	bufs [][]byte // small ones
 	pool map[*upstream.Endpoint]*pool
 
+	later     []*client // to go on with in the next turn
 	acceptors []*acceptor
 	inbox     inbox
+	tasks     []func() // taken from it
 	draining  bool
 	done      chan struct{}
-	serving   atomic.Bool
-}
-
-// inbox is how other goroutines reach a loop.
-type inbox struct {
-	mu    sync.Mutex
-	wake  int // an eventfd in the epoll set
-	tasks []func()
-	over  bool // the loop has ended: nobody looks any more
 }
 
 // New returns a loop for the server's connections; it begins with Run.
@@ -93,37 +86,23 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 		return nil, errors.Join(err, l.file.Close())
 	}
 	if err := l.add(&socket{fd: int32(l.inbox.wake)}, unix.EPOLLIN); err != nil {
-		return nil, errors.Join(err, l.file.Close())
+		return nil, errors.Join(err, unix.Close(l.inbox.wake), l.file.Close())
 	}
 	return l, nil
 }
 
-// Post has f run on the loop's goroutine. It may be called from any. It reports false, and f
-// will not run, if the loop has ended.
-func (l *Loop) Post(f func()) bool {
-	b := &l.inbox
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return false
-	}
-	b.tasks = append(b.tasks, f)
-	unix.Write(b.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) //nolint:errcheck // a full counter wakes as well
-	return true
-}
-
 // Run is the loop. It returns after Drain, when the last connection has ended.
 func (l *Loop) Run() {
+	if !l.inbox.open() {
+		return
+	}
 	l.start = time.Now()
 	l.now, l.nextDue = l.start, l.start
 	for turn := 0; !l.draining || l.clients > 0; turn++ {
 		l.wait()
 		l.now = time.Now()
-		for l.at < l.pending {
-			l.turn()
-		}
-		if !l.now.Before(l.nextDue) {
-			l.advance()
+		for done := false; !done; {
+			done = l.turn()
 		}
 		if turn%yieldEvery == 0 {
 			// On a single processor this goroutine could otherwise keep it for 10 ms at a time.
@@ -146,75 +125,91 @@ func (l *Loop) wait() {
 
 func (l *Loop) look(fd uintptr) bool {
 	l.pending = epollWait(fd, l.events[:])
-	return l.pending > 0
+	return l.pending > 0 || len(l.later) > 0
 }
 
-// turn handles events until there are no more or one panics: then its client is answered 500,
-// and the others go on.
-func (l *Loop) turn() {
+// turn does all that there is to do now, or reports false because something of it has panicked:
+// then that client's connection is closed, and the others go on.
+func (l *Loop) turn() (done bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
+			l.log.Error("panic in the event loop", "panic", p, "stack", string(debug.Stack()))
 			l.rescue()
 		}
 	}()
+	l.runTasks() // that a panic has left
+	l.weed()
+	l.resumeAll()
 	for l.at < l.pending {
 		ev := &l.events[l.at]
 		l.at++
-		s := l.sockets[ev.Fd]
-		switch {
-		case s == nil || s.gen != ev.Pad:
-			// Closed earlier in this turn.
-		case s.client != nil:
-			l.clientEvent(s.client, ev.Events)
-		case s.up != nil:
-			l.upstreamEvent(s.up, ev.Events)
-		case s.accept != nil:
-			l.acceptEvent(s.accept)
-		default:
-			l.readInbox()
+		if s := l.socketOf(ev); s != nil {
+			l.suspect(s)
+			l.event(s, ev.Events)
+		}
+	}
+	if !l.now.Before(l.nextDue) {
+		l.advance()
+	}
+	return true
+}
+
+// socketOf returns the socket that an event is about, or nil if it was closed earlier in this turn.
+func (l *Loop) socketOf(ev *unix.EpollEvent) *socket {
+	if s := l.sockets[ev.Fd]; s != nil && s.gen == ev.Pad {
+		return s
+	}
+	return nil
+}
+
+// weed discards idle connections to endpoints of which there is an event, which can only be bad,
+// before a request of the same turn is sent on one of them.
+func (l *Loop) weed() {
+	for i := l.at; i < l.pending; i++ {
+		if s := l.socketOf(&l.events[i]); s != nil && s.up != nil && s.up.client == nil {
+			l.discard(s.up)
 		}
 	}
 }
 
-// rescue ends what the event that panicked was about.
-func (l *Loop) rescue() {
-	s := l.sockets[l.events[l.at-1].Fd]
-	if s == nil {
-		return
-	}
-	c := s.client
-	if s.up != nil {
-		c = s.up.client
-	}
-	if c != nil {
-		l.crash(c)
-	} else if s.up != nil {
-		l.discard(s.up)
+func (l *Loop) event(s *socket, events uint32) {
+	switch {
+	case s.client != nil:
+		l.clientEvent(s.client, events)
+	case s.up != nil:
+		l.upstreamEvent(s.up, events)
+	case s.accept != nil:
+		l.acceptEvent(s.accept)
+	default:
+		l.readInbox()
 	}
 }
 
-func (l *Loop) readInbox() {
-	var b [8]byte
-	unix.Read(l.inbox.wake, b[:]) //nolint:errcheck // it is there to be emptied
-	l.inbox.mu.Lock()
-	tasks := l.inbox.tasks
-	l.inbox.tasks = nil
-	l.inbox.mu.Unlock()
-	for _, f := range tasks {
-		f()
+// suspect notes whose doing a panic would be.
+func (l *Loop) suspect(s *socket) {
+	l.guilty = s.client
+	if s.up != nil {
+		l.guilty = s.up.client
+	}
+}
+
+// rescue closes the connection that a panic was about.
+func (l *Loop) rescue() {
+	if c := l.guilty; c != nil && l.alive(c) {
+		l.abort(c)
 	}
 }
 
 // advance looks at the deadlines that have come, and has wait return in time for the next.
 func (l *Loop) advance() {
-	l.wheel.advance(ticks(l.now.Sub(l.start)), l.expired)
-	l.expireIdle()
 	l.nextDue = l.now.Add(tick)
 	l.file.SetReadDeadline(l.nextDue) //nolint:errcheck // the file can have deadlines: it is polled
+	l.wheel.advance(ticks(l.now.Sub(l.start)), l.expired)
+	l.expireIdle()
 }
 
 func (l *Loop) expired(s *socket) {
+	l.suspect(s)
 	switch {
 	case s.client != nil:
 		l.clientExpired(s.client)
@@ -228,55 +223,4 @@ func (l *Loop) expired(s *socket) {
 // arm gives a socket a deadline that lies d ahead, rounded up.
 func (l *Loop) arm(s *socket, d time.Duration) {
 	l.wheel.set(s, ticks(l.now.Sub(l.start)+d)+1)
-}
-
-// Drain stops accepting, ends idle connections now and others after their current response. It
-// may be called from any goroutine; Done tells when all have ended.
-func (l *Loop) Drain() {
-	l.Post(func() {
-		l.draining = true
-		for _, a := range l.acceptors {
-			l.shut(&a.socket)
-		}
-		l.acceptors = nil
-		for _, s := range l.sockets {
-			if s != nil && s.client != nil && s.client.quiet() {
-				l.close(s.client)
-			}
-		}
-	})
-}
-
-// Abandon closes every connection now. It may be called from any goroutine.
-func (l *Loop) Abandon() {
-	l.Post(func() {
-		l.draining = true
-		for _, s := range l.sockets {
-			if s != nil && s.client != nil {
-				l.abort(s.client)
-			}
-		}
-	})
-}
-
-// Done is closed when Run has returned.
-func (l *Loop) Done() <-chan struct{} { return l.done }
-
-// end closes what is left after the last client.
-func (l *Loop) end() {
-	l.inbox.mu.Lock()
-	l.inbox.over = true
-	tasks := l.inbox.tasks
-	l.inbox.mu.Unlock()
-	for _, f := range tasks {
-		f() // they may bring descriptors, which must not leak
-	}
-	for _, s := range l.sockets {
-		if s != nil && s.up != nil {
-			l.shut(&s.up.socket)
-		}
-	}
-	unix.Close(l.inbox.wake) //nolint:errcheck // nothing is lost with it
-	l.file.Close()           //nolint:errcheck // likewise
-	close(l.done)
 }

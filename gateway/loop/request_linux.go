@@ -8,11 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// requests serves the requests in b one after the other, until one has to wait for something,
-// and keeps the rest.
+// requests serves the requests in b one after the other, until one has to wait for something or
+// it is somebody else's turn, and keeps the rest.
 func (l *Loop) requests(c *client, b []byte) {
 	c.state |= serving
-	for len(b) > 0 && c.x == nil && len(c.unsent) == 0 && !c.is(ends) {
+	for served := 0; len(b) > 0 && c.x == nil && len(c.unsent) == 0 && !c.is(ends); served++ {
+		if served == requestsATurn {
+			l.postpone(c)
+			break
+		}
 		n, alive := l.request(c, b)
 		if !alive {
 			return
@@ -23,17 +27,43 @@ func (l *Loop) requests(c *client, b []byte) {
 		b = b[n:]
 	}
 	c.state &^= serving
-	more := len(b) > 0
-	if c.is(ends) && c.x == nil {
+	if c.is(ends) && c.x == nil && len(b) > 0 {
+		c.state |= unread
 		b = nil // what follows the last request is not read as one
 	}
 	l.keep(c, b)
+	l.readOn(c)
 	switch {
-	case c.x != nil || len(c.unsent) > 0:
+	case c.busy():
 	case c.is(ends):
-		l.finishClient(c, more)
-	case !more:
+		l.finishClient(c)
+	case c.is(eof):
+		l.clientEOF(c) // the rest is no whole request
+	case len(b) == 0:
 		l.arm(&c.socket, l.server.Options().Idle)
+	}
+}
+
+// postpone has c go on in the next turn.
+func (l *Loop) postpone(c *client) {
+	c.state |= postponed
+	l.wheel.clear(&c.socket)
+	l.later = append(l.later, c)
+}
+
+// resumeAll goes on with those that were postponed in the last turn.
+func (l *Loop) resumeAll() {
+	for range len(l.later) {
+		c := l.later[0]
+		l.later = l.later[1:]
+		if l.alive(c) {
+			c.state &^= postponed
+			l.guilty = c
+			l.next(c)
+		}
+	}
+	if len(l.later) == 0 {
+		l.later = nil
 	}
 }
 
@@ -67,17 +97,27 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	}
 	c.need = 0
 	c.state &^= partial
-	if r.Close || l.draining {
-		c.state |= ends
-	}
-	out, last, answered := x.Begin(l.out[:0], Client{Peer: c.peer, On: c.on, Ends: c.is(ends), Content: int64(len(content)), Now: l.now})
+	out, last, answered := l.beginExchange(c, x)
 	if !answered {
-		l.forward(c, x, content)
-		return head + used, l.alive(c)
+		if fault = x.Prepare(content); fault == nil {
+			l.forward(c, x)
+			return head + used, l.alive(c)
+		}
+		out, last = x.Refuse(l.out[:0], fault), true
 	}
 	x.Done(nil, l.now)
 	l.giveBack(x)
 	return head + used, l.respond(c, out, last)
+}
+
+func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last, answered bool) {
+	r := x.Head()
+	if r.Close || l.draining {
+		c.state |= ends
+	}
+	// Chunks that nobody wants end the connection: edge, which may not have them all, does so, and
+	// which engine it is should not show.
+	return x.Begin(l.out[:0], Client{Peer: c.peer, On: c.on, Ends: c.is(ends) || r.Chunked, Now: l.now})
 }
 
 // respond sends a response, or the beginning of one; last says that the connection ends after it.
@@ -182,9 +222,32 @@ func (l *Loop) flush(c *client) bool {
 // refuse answers a request that is malformed, and ends the connection.
 func (l *Loop) refuse(c *client, f *wire.Fault) {
 	l.server.Fault(f)
-	c.state |= ends
-	l.out = edge.AppendRefusal(l.out[:0], f)
-	if l.send(c, l.out) && len(c.unsent) == 0 {
-		l.finishClient(c, true)
+	l.finalResponse(c, edge.AppendRefusal(l.out[:0], f))
+}
+
+// refuseContent answers a request whose content is not all there and will not come, and ends the
+// connection. The head is known: what can be answered without content is, and a refusal is shared
+// with the page.
+func (l *Loop) refuseContent(c *client, f *wire.Fault) {
+	x := l.exchange()
+	if n, fault := x.Head().Parse(c.saved, l.server.Options().Limits); n == 0 || fault != nil {
+		l.giveBack(x)
+		l.refuse(c, f) // a reload has changed the limits
+		return
+	}
+	out, _, answered := l.beginExchange(c, x)
+	if !answered {
+		out = x.Refuse(l.out[:0], f)
+	}
+	x.Done(nil, l.now)
+	l.giveBack(x)
+	l.finalResponse(c, out)
+}
+
+// finalResponse sends a response after which the connection ends, whatever the client still sends.
+func (l *Loop) finalResponse(c *client, out []byte) {
+	c.state |= unread
+	if l.respond(c, out, true) && len(c.unsent) == 0 {
+		l.finishClient(c)
 	}
 }

@@ -33,7 +33,11 @@ func (l *Loop) head(u *upconn, b []byte) {
 		if l.draining {
 			c.state |= ends
 		}
-		out, last, as := c.x.Finish(l.out[:0], &l.res, c.is(ends))
+		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.is(ends))
+		if !ok {
+			l.replace(u, out)
+			return
+		}
 		if u.as = as; last {
 			c.state |= ends
 		}
@@ -41,6 +45,19 @@ func (l *Loop) head(u *upconn, b []byte) {
 		l.relay(u, b[n:], out)
 		return
 	}
+}
+
+// replace ends an exchange by another response than the upstream's, whose content is not wanted.
+func (l *Loop) replace(u *upconn, out []byte) {
+	c, x := u.client, u.client.x
+	l.part(u)
+	l.discard(u)
+	c.x = nil
+	x.Done(u.pool.endpoint, l.now)
+	l.giveBack(x)
+	l.respond(c, out, true)
+	l.serveQueue(u.pool)
+	l.settle(c)
 }
 
 // saveHead keeps part of a head.

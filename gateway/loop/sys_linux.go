@@ -33,9 +33,14 @@ func send(fd int32, b []byte) (int, syscall.Errno) {
 
 // epollWait returns how many events are there now; it does not wait for any.
 func epollWait(epoll uintptr, events []unix.EpollEvent) int {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if e != 0 {
-		return 0
+	for {
+		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch e {
+		case 0:
+			return int(n)
+		case unix.EINTR:
+		default:
+			panic("BUG: epoll_wait: " + e.Error())
+		}
 	}
-	return int(n)
 }

@@ -1,0 +1,101 @@
+//go:build linux
+
+package gateway_test
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/google/go-cmp/cmp"
+)
+
+// counters returns what a gateway has counted, but for times and sizes.
+func counters(t testing.TB, g *gateway.Gateway) (lines []string) {
+	t.Helper()
+	families, err := g.Registry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if c := m.GetCounter(); c != nil && c.GetValue() > 0 && !strings.HasPrefix(f.GetName(), "go_") && !strings.HasPrefix(f.GetName(), "process_") {
+				lines = append(lines, fmt.Sprint(f.GetName(), m.GetLabel(), " ", c.GetValue()))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// TestEnginesCountAlike: what is counted does not depend on the engine either.
+func TestEnginesCountAlike(t *testing.T) {
+	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\n\r\nok"})
+	const h = " HTTP/1.1\r\nHost: h\r\n"
+	scripts := []string{
+		"GET /" + h + "\r\nGET /fixed" + h + "\r\nHEAD /" + h + "Origin: https://myapp.com\r\n\r\n",
+		"OPTIONS /" + h + "Origin: https://myapp.com\r\nAccess-Control-Request-Method: METHOD-ONE\r\n\r\nGET /" + h + "Origin: https://evil.example\r\n\r\n",
+		"OPTIONS /" + h + "Origin: https://evil.example\r\nAccess-Control-Request-Method: METHOD-ONE\r\n\r\n",
+		"POST /" + h + "Content-Length: 5\r\n\r\nhel", // truncated
+		"POST /fixed" + h + "Content-Length: 5\r\n\r\nhel",
+		"POST /" + h + "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+		"POST /" + h + "Transfer-Encoding: chunked\r\n\r\nx\r\n",
+		"POST /" + h + "Transfer-Encoding: chunked\r\n\r\n14\r\n01234567890123456789\r\n0\r\n\r\n", // more than is allowed
+		"POST /" + h + "Content-Length: 20\r\n\r\n01234567890123456789GET /" + h + "\r\n",
+		"GET /" + h + "Content-Length: x\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\n",
+		"GET /half",
+	}
+	config := strings.ReplaceAll(policy(d.url(), "ONE"), "cors     = \"app\"", "body_bytes = 10\ncors     = \"app\"")
+	outcomes := map[string][]string{}
+	for _, engine := range []string{looped, blocking} {
+		g, address := serveOn(t, engine, config)
+		for _, text := range scripts {
+			c := dial(t, address)
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Fatal(err)
+			}
+			c.CloseWrite()
+			response, err := io.ReadAll(c)
+			if err != nil {
+				t.Fatalf("%s, %q: %v", engine, text, err)
+			}
+			outcomes[engine] = append(outcomes[engine], text+" => "+dates.ReplaceAllString(string(response), "Date: NOW"))
+		}
+		outcomes[engine] = append(outcomes[engine], counters(t, g)...)
+	}
+	if diff := cmp.Diff(outcomes[blocking], outcomes[looped]); diff != "" {
+		t.Errorf("(-on goroutines +on the loop):\n%s", diff)
+	}
+}
+
+// TestEnginesPanicAlike: a panic is a 500 for its own request on either engine.
+func TestEnginesPanicAlike(t *testing.T) {
+	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"})
+	outcomes := map[string][]string{}
+	for _, engine := range []string{looped, blocking} {
+		g, address := serveOn(t, engine, policy(d.url(), "ONE"))
+		other := dial(t, address)
+		g.Break()
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			c := dial(t, address)
+			fmt.Fprintf(c, "%s / HTTP/1.1\r\nHost: h\r\nOrigin: https://myapp.com\r\n\r\n", method)
+			response, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 500 ") {
+				t.Errorf("%s: %q, %v", engine, response, err)
+			}
+			outcomes[engine] = append(outcomes[engine], dates.ReplaceAllString(string(response), "Date: NOW"))
+		}
+		fmt.Fprint(other, "OPTIONS / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nOrigin: https://myapp.com\r\nAccess-Control-Request-Method: METHOD-ONE\r\n\r\n")
+		if response, err := io.ReadAll(other); err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 204 ") {
+			t.Errorf("%s, another connection: %q, %v", engine, response, err)
+		}
+		outcomes[engine] = append(outcomes[engine], counters(t, g)...)
+	}
+	if diff := cmp.Diff(outcomes[blocking], outcomes[looped]); diff != "" {
+		t.Errorf("(-on goroutines +on the loop):\n%s", diff)
+	}
+}

@@ -1,0 +1,99 @@
+//go:build linux
+
+package gateway_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/google/go-cmp/cmp"
+)
+
+// The engines, as a configuration names them.
+const (
+	looped   = "auto"
+	blocking = "fasthttp"
+)
+
+// parseFor parses a configuration whose first listener is on loopback, on one of the engines.
+func parseFor(t testing.TB, engine, text string) *config.Config {
+	t.Helper()
+	cfg := parse(t, text)
+	cfg.Listeners[0].Address, cfg.Listeners[0].Engine = "127.0.0.1:0", engine
+	return cfg
+}
+
+// serveOn runs a gateway on one of the engines until the test ends.
+func serveOn(t testing.TB, engine, text string) (*gateway.Gateway, string) {
+	t.Helper()
+	cfg := parseFor(t, engine, text)
+	g, err := gateway.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatalf("New: %v\n%s", err, text)
+	}
+	if err := g.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- g.Serve() }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := g.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return g, g.Addr(cfg.Listeners[0].Name)
+}
+
+// TestExchangesOnTheLoop plays the exchanges that TestExchanges plays, on the event loop: octet by
+// octet the outcome is the same.
+func TestExchangesOnTheLoop(t *testing.T) {
+	files, err := filepath.Glob("testdata/exchanges/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no exchanges: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, err := readScript(string(text))
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			for _, e := range script.exchanges {
+				t.Run(e.title, func(t *testing.T) { playLooped(t, script.config, e) })
+			}
+		})
+	}
+}
+
+func playLooped(t *testing.T, config string, e *scripted) {
+	d := newDouble(t, e.says...)
+	url := d.url()
+	if e.down {
+		d.stop()
+	}
+	if !strings.Contains(config, "[upstream.") {
+		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"
+	}
+	g, address := serveOn(t, looped, strings.ReplaceAll(config, "http://UPSTREAM", url))
+	for range 2 { // the second time connections are used again, and the cache
+		got := play(t, d, g.Pseudonym(), address, e)
+		if diff := cmp.Diff(e.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+//go:build linux
+
+package loop_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/loop"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// A plain exchange is the simplest gateway there can be: a path that begins with "/local" is
+// answered, everything else is forwarded without any field of its own. "/panic…" panics.
+type plain struct {
+	*trial
+	req      wire.Request
+	now      time.Time
+	safe     bool
+	head     bool
+	minor    uint8
+	path     string
+	request  []byte
+	upstream *upstream.Upstream
+}
+
+func (x *plain) Head() *wire.Request { return &x.req }
+
+func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends, answered bool) {
+	x.now, x.minor, x.path = c.Now, x.req.Minor, string(x.req.Path)
+	x.safe, x.head = wire.IsSafe(x.req.Method), string(x.req.Method) == "HEAD"
+	x.upstream = x.trial.upstream.Load()
+	switch {
+	case x.path == "/panic":
+		panic("asked for")
+	case strings.HasPrefix(x.path, "/local"):
+		return x.answer(dst, 200, x.path, c.Ends), c.Ends, true
+	}
+	return dst, c.Ends, false
+}
+
+func (x *plain) Upstream() *upstream.Upstream { return x.upstream }
+
+func (x *plain) Deadline() time.Time {
+	if x.timeout == 0 {
+		return time.Time{}
+	}
+	return x.now.Add(x.timeout)
+}
+
+func (x *plain) Safe() bool { return x.safe }
+
+func (x *plain) Prepare(content []byte) *wire.Fault {
+	if x.path == "/unwanted" {
+		return edge.FaultContentSize
+	}
+	x.request = fmt.Appendf(x.request[:0], "%s %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", x.req.Method, x.path, len(content), content)
+	x.req.Method = bytes.Clone(x.req.Method)
+	return nil
+}
+
+func (x *plain) Request() []byte { return x.request }
+
+func (x *plain) Refuse(dst []byte, f *wire.Fault) []byte {
+	return x.answer(dst, f.Status, "refused: "+f.Class, true)
+}
+
+func (x *plain) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool) {
+	if x.path == "/panic-finish" {
+		return x.answer(dst, 500, "panic", true), true, wire.NoContent, false
+	}
+	if x.path == "/panic-loop" {
+		panic("asked for")
+	}
+	as = res.Framing(x.head)
+	dst = edge.AppendStatusLine(dst, res.Status)
+	switch {
+	case as == wire.ByLength || res.Length >= 0:
+		dst = fmt.Appendf(dst, "Content-Length: %d\r\n", res.Length)
+	case as == wire.NoContent:
+	case x.minor == 1:
+		as = wire.ByChunks
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	default:
+		as, ends = wire.UntilClose, true
+	}
+	return x.end(dst, ends), ends, as, true
+}
+
+func (x *plain) Fail(dst []byte, _ *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool) {
+	return x.answer(dst, err.Status, err.Class, ends), ends
+}
+
+func (x *plain) Cut(*upstream.Endpoint, error) { x.cuts.Add(1) }
+
+func (x *plain) Done(*upstream.Endpoint, time.Time) { x.dones.Add(1) }
+
+func (x *plain) Gone(time.Time) { x.gones.Add(1) }
+
+func (x *plain) answer(dst []byte, status int, content string, ends bool) []byte {
+	dst = edge.AppendStatusLine(dst, status)
+	dst = append(dst, "Content-Length: "...)
+	dst = append(strconv.AppendInt(dst, int64(len(content)), 10), '\r', '\n')
+	dst = x.end(dst, ends)
+	if x.head {
+		return dst
+	}
+	return append(dst, content...)
+}
+
+func (x *plain) end(dst []byte, ends bool) []byte {
+	if ends {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	return append(dst, '\r', '\n')
+}
+
+// handle is what serves on edge's goroutines: the content comes back.
+func (*trial) handle(c *edge.Conn) {
+	content, whole, err := c.Buffered()
+	if err == nil && !whole {
+		content, err = io.ReadAll(contentOf{c})
+	}
+	if err != nil {
+		c.End()
+		return
+	}
+	c.Send(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(content), content))
+}
+
+type contentOf struct{ c *edge.Conn }
+
+func (r contentOf) Read(p []byte) (int, error) { return r.c.ReadContent(p) }

@@ -1,0 +1,39 @@
+//go:build linux
+
+package loop
+
+// Inside runs f on the loop's goroutine and waits for it. It reports false if the loop has ended.
+func (l *Loop) Inside(f func()) bool {
+	done := make(chan struct{})
+	if !l.Post(func() { f(); close(done) }) {
+		return false
+	}
+	<-done
+	return true
+}
+
+// Counts are what a loop has in hand. Made on its goroutine, or after its end.
+type Counts struct{ Clients, Idle, Queued, Exchanges, Saved, Resting int }
+
+// Counts returns what the loop has in hand now.
+func (l *Loop) Counts() Counts {
+	n := Counts{Clients: l.clients, Exchanges: len(l.free)}
+	for _, p := range l.pool {
+		n.Idle += len(p.idle)
+		n.Queued += len(p.queue)
+	}
+	for _, s := range l.sockets {
+		if s != nil && s.client != nil {
+			n.Saved += len(s.client.saved) + len(s.client.unsent)
+		}
+	}
+	for _, a := range l.acceptors {
+		if a.interest == 0 {
+			n.Resting++
+		}
+	}
+	return n
+}
+
+// DrainHere is Drain on the loop's goroutine.
+func (l *Loop) DrainHere() { l.drain() }

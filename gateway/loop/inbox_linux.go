@@ -1,0 +1,128 @@
+package loop
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file is what other goroutines may ask of a loop: to run something, to drain, to give up.
+
+// An inbox is how they reach it.
+type inbox struct {
+	wake int // an eventfd in the epoll set
+
+	mu    sync.Mutex
+	tasks []func()
+	begun bool // the loop runs, or has run
+	over  bool // nobody looks any more
+}
+
+// open begins a loop. It reports false if it has begun before.
+func (b *inbox) open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.begun {
+		return false
+	}
+	b.begun = true
+	return true
+}
+
+// Post has f run on the loop's goroutine. It may be called from any. It reports false, and f
+// will not run, if the loop has ended.
+func (l *Loop) Post(f func()) bool {
+	b := &l.inbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return false
+	}
+	b.tasks = append(b.tasks, f)
+	unix.Write(b.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) //nolint:errcheck // a full counter wakes as well
+	return true
+}
+
+func (l *Loop) readInbox() {
+	var b [8]byte
+	unix.Read(l.inbox.wake, b[:]) //nolint:errcheck // it is there to be emptied
+	l.inbox.mu.Lock()
+	l.tasks = append(l.tasks, l.inbox.tasks...)
+	l.inbox.tasks = nil
+	l.inbox.mu.Unlock()
+	l.runTasks()
+}
+
+// runTasks runs what was posted. Each is taken off first: one that panics is not run again.
+func (l *Loop) runTasks() {
+	for len(l.tasks) > 0 {
+		f := l.tasks[0]
+		l.tasks = l.tasks[1:]
+		f()
+	}
+	l.tasks = nil
+}
+
+// Drain stops accepting, ends idle connections now and others after their current response. It
+// may be called from any goroutine; Done tells when all have ended. A loop that has not begun
+// ends at once, and will not begin.
+func (l *Loop) Drain() {
+	if l.inbox.open() {
+		l.drain()
+		l.end()
+		return
+	}
+	l.Post(l.drain)
+}
+
+func (l *Loop) drain() {
+	l.draining = true
+	for _, a := range l.acceptors {
+		l.shut(&a.socket)
+	}
+	l.acceptors = nil
+	for _, s := range l.sockets {
+		if s != nil && s.client != nil && s.client.quiet() {
+			l.retire(s.client)
+		}
+	}
+}
+
+// Abandon closes every connection now. It may be called from any goroutine.
+func (l *Loop) Abandon() {
+	l.Post(func() {
+		l.draining = true
+		l.abandon(func(c *client) bool { return c.hold != nil }) // first, lest they get what the others leave
+		l.abandon(func(*client) bool { return true })
+	})
+}
+
+func (l *Loop) abandon(which func(*client) bool) {
+	for _, s := range l.sockets {
+		if s != nil && s.client != nil && l.alive(s.client) && which(s.client) {
+			l.abort(s.client)
+		}
+	}
+}
+
+// Done is closed when the loop has ended.
+func (l *Loop) Done() <-chan struct{} { return l.done }
+
+// end closes what is left after the last client.
+func (l *Loop) end() {
+	l.inbox.mu.Lock()
+	l.inbox.over = true
+	tasks := l.inbox.tasks
+	l.inbox.mu.Unlock()
+	for _, f := range tasks {
+		f() // they may bring descriptors, which must not leak
+	}
+	for _, s := range l.sockets {
+		if s != nil && s.up != nil {
+			l.shut(&s.up.socket)
+		}
+	}
+	unix.Close(l.inbox.wake) //nolint:errcheck // nothing is lost with it
+	l.file.Close()           //nolint:errcheck // likewise
+	close(l.done)
+}

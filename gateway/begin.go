@@ -15,6 +15,9 @@ func (x *exchange) begin() (answered bool) {
 	preflight := cors.IsPreflight(x.req.Method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
 	miss := x.find(preflight)
 	r := x.route
+	if r != nil && r.shadow != nil && !preflight {
+		x.tryActual()
+	}
 	switch {
 	case r == nil:
 		x.refuseMiss(miss, preflight)

@@ -32,14 +32,14 @@ upstream = "api"
 
 // What a browser sends, as far as it matters.
 const (
-	browser = "Host: api.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0\r\n" +
+	usualFields = "Host: api.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0\r\n" +
 		"Accept: */*\r\nAccept-Language: en\r\nAccept-Encoding: gzip, deflate, br\r\nReferer: https://myapp.com/\r\n" +
 		"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: empty\r\nConnection: keep-alive\r\n"
-	preflightHead = "OPTIONS /api/users HTTP/1.1\r\n" + browser + "Origin: https://myapp.com\r\n" +
+	preflightHead = "OPTIONS /api/users HTTP/1.1\r\n" + usualFields + "Origin: https://myapp.com\r\n" +
 		"Access-Control-Request-Method: DELETE\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"
-	deniedHead = "OPTIONS /api/users HTTP/1.1\r\n" + browser + "Origin: https://evil.example\r\n" +
+	deniedHead = "OPTIONS /api/users HTTP/1.1\r\n" + usualFields + "Origin: https://evil.example\r\n" +
 		"Access-Control-Request-Method: DELETE\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"
-	actualHead   = "GET /api/users?page=2 HTTP/1.1\r\n" + browser + "Origin: https://myapp.com\r\nAuthorization: Bearer x\r\n\r\n"
+	actualHead   = "GET /api/users?page=2 HTTP/1.1\r\n" + usualFields + "Origin: https://myapp.com\r\nAuthorization: Bearer x\r\n\r\n"
 	responseHead = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\n" +
 		"Vary: Accept-Encoding\r\nCache-Control: no-store\r\nETag: \"x\"\r\nContent-Length: 2\r\n\r\n"
 )

@@ -79,7 +79,7 @@ func (d *double) converse(c net.Conn) {
 		seen := record.Next(record.Len() - r.Buffered())
 		d.mu.Lock()
 		d.seen = append(d.seen, string(seen))
-		var say reply
+		say := reply{closes: true} // nothing was expected
 		if len(d.says) > 0 {
 			say = d.says[min(len(d.seen), len(d.says))-1]
 		}

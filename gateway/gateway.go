@@ -28,11 +28,14 @@ type Gateway struct {
 	loops     []engine         // those that serve the others
 	pseudonym string           // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
+	shadows   shadowTop
+	swapped   chan struct{}   // has an element after a swap; see Watch
+	warned    config.Problems // warnings that were logged
 }
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12]}
+	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1)}
 	s, problems, warnings := compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
@@ -56,10 +59,14 @@ func Check(cfg *config.Config) (problems, warnings config.Problems) {
 	return problems, warnings
 }
 
+// warn logs the warnings of a configuration that those of the one before did not include.
 func (g *Gateway) warn(warnings config.Problems) {
 	for _, w := range warnings {
-		g.log.Warn("configuration", "warning", w.Error())
+		if !slices.Contains(g.warned, w) {
+			g.log.Warn("configuration", "warning", w.Error())
+		}
 	}
+	g.warned = warnings
 }
 
 // swap makes s current. Nothing here can fail.
@@ -78,6 +85,11 @@ func (g *Gateway) swap(s *snapshot) {
 				u.pool.Stop()
 			}
 		}
+		g.keepShadows(prev, s)
+	}
+	select {
+	case g.swapped <- struct{}{}:
+	default: // there is one to be taken
 	}
 	g.metrics.generation.Set(float64(s.generation))
 	g.metrics.reloadedWell.Set(1)
@@ -178,6 +190,16 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		g.metrics.reloadedWell.Set(0)
 		return p
 	}
+	if err := g.replace(cfg, prev); err != nil {
+		return err
+	}
+	s := g.current.Load()
+	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
+	return nil
+}
+
+// replace compiles cfg and makes it current, or returns why not. Precondition: g.mu is held.
+func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 	s, problems, warnings := compile(cfg, prev, g.metrics)
 	if len(problems) > 0 {
 		g.metrics.reloadedWell.Set(0)
@@ -185,7 +207,6 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	}
 	g.warn(warnings)
 	g.swap(s)
-	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
 	return nil
 }
 

@@ -21,6 +21,7 @@ type metrics struct {
 	preflights       *prometheus.CounterVec
 	actual           *prometheus.CounterVec
 	forged           *prometheus.CounterVec
+	shadow           *prometheus.CounterVec
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
@@ -50,6 +51,7 @@ func newMetrics() *metrics {
 	m.preflights = counter("preflights_total", "Preflights answered by a policy.", "policy", "verdict", "reason", "cache")
 	m.actual = counter("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
 	m.forged = counter("csrf_total", "Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = \"report\").", "policy")
+	m.shadow = counter("shadow_diff_total", "CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{

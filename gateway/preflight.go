@@ -22,10 +22,12 @@ func (x *exchange) preflight() {
 	var buf [maxKey]byte
 	key, cacheable := x.appendKey(buf[:0])
 	if cacheable = cacheable && x.s.preflights != nil; cacheable {
-		if block, ok := x.s.preflights.Get(key); ok {
+		if cached, ok := x.s.preflights.Get(key); ok {
+			block, d := cutDifference(cached)
 			x.status = r.policy.PreflightStatus()
 			x.allow(block)
 			r.preflights.hit.Inc()
+			x.changes(d)
 			return
 		}
 	}
@@ -40,6 +42,11 @@ func (x *exchange) preflight() {
 	start := len(out)
 	out, x.reason = r.policy.AppendPreflight(out, &req)
 	r.preflights.computed[x.reason].Inc()
+	var d difference
+	if r.shadow != nil {
+		d = x.tryPreflight(&req, out[start:])
+		x.changes(d)
+	}
 	if x.reason != cors.Allowed {
 		x.out = out
 		var vary [128]byte
@@ -50,7 +57,7 @@ func (x *exchange) preflight() {
 		out = append(out, "Content-Length: 0\r\n"...)
 	}
 	if cacheable {
-		x.s.preflights.Add(key, append([]byte(nil), out...))
+		x.s.preflights.Add(key, d.append(append(make([]byte, 0, len(out)+differenceSize), out...)))
 	}
 	x.out = x.appendEnd(x.appendDate(out))
 }

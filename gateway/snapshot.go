@@ -24,6 +24,7 @@ type snapshot struct {
 	table      *route.Table
 	routes     []*target
 	upstreams  map[string]*upstreamPool
+	policies   map[string]*compiledPolicy
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 }
@@ -43,6 +44,7 @@ type target struct {
 	id         uint32 // first part of the preflight cache's keys
 	name       string
 	policy     *cors.Policy  // nil: transparent, the upstream owns CORS
+	shadow     *shadow       // nil: none
 	upstream   *upstreamPool // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
@@ -75,11 +77,12 @@ type upstreamPool struct {
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) { u.responses[e.Index].count(status) }
 
 // compile makes the snapshot of a configuration. It takes over from prev, which may be nil, the
-// upstreams that did not change, with their connections. It starts nothing: a snapshot that is
+// upstreams that did not change, with their connections, and the policies. It starts nothing: a snapshot that is
 // not used leaves no trace. The problems are those that only the parts can see; warnings are
 // reported apart.
 func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, problems, warnings config.Problems) {
-	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, upstreams: map[string]*upstreamPool{}}
+	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies,
+		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}}
 	if prev != nil {
 		s.generation = prev.generation + 1
 	}
@@ -87,35 +90,19 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		s.preflights = cache.New(cfg.Cache.Preflights)
 	}
 	s.edge = edgeOptions(cfg)
-	policies := map[string]*cors.Policy{}
-	for i := range cfg.CORS {
-		c := &cfg.CORS[i]
-		if len(c.Origins) == 0 {
-			continue // the parser has said so
-		}
-		policy, found := cors.New(policyConfig(c))
-		policies[c.Name] = policy
-		for _, p := range found {
-			problem := cfg.Problem("cors."+c.Name+"."+p.Key, p.Index, p.Message, p.Hint)
-			if p.Warning {
-				warnings = append(warnings, problem)
-			} else {
-				problems = append(problems, problem)
-			}
-		}
-	}
+	problems, warnings = s.compilePolicies(cfg, prev)
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
 		s.upstreams[u.Name] = compileUpstream(u, prev, m)
 	}
-	s.compileRoutes(cfg, policies, m)
+	s.compileRoutes(cfg, m)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table
 	for _, c := range conflicts {
 		first, second := cfg.Routes[c.First].Name, cfg.Routes[c.Second].Name
 		problems = append(problems, conflictProblem(cfg, first, second, c.Reason))
 	}
-	return s, problems, warnings
+	return s, problems, append(warnings, s.lint()...)
 }
 
 func conflictProblem(cfg *config.Config, first, second, reason string) config.Problem {
@@ -134,17 +121,12 @@ func rules(cfg *config.Config) []route.Rule {
 	return list
 }
 
-func (s *snapshot) compileRoutes(cfg *config.Config, policies map[string]*cors.Policy, m *metrics) {
-	csrf := map[string]string{}
-	for i := range cfg.CORS {
-		csrf[cfg.CORS[i].Name] = cfg.CORS[i].CSRF
-	}
+func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) {
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r := &target{
 			id:         uint32(i),
 			name:       c.Name,
-			policy:     policies[c.CORS],
 			upstream:   s.upstreams[c.Upstream],
 			timeout:    c.Timeout,
 			maxContent: int64(cfg.Limits.BodyBytes),
@@ -162,7 +144,10 @@ func (s *snapshot) compileRoutes(cfg *config.Config, policies map[string]*cors.P
 			}
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
-		r.csrf = csrfModes[csrf[c.CORS]]
+		if p := s.policies[c.CORS]; p != nil {
+			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]
+			r.shadow = compileShadow(p, s.policies[p.table.Shadow], m)
+		}
 		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
 		s.routes = append(s.routes, r)
 	}

@@ -18,7 +18,8 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Say whether a configuration is valid, and all that is wrong with it",
 		Long: `Check reads a configuration as serve would, and reports everything that is wrong with it at once,
-each as FILE:LINE: key: message. It exits with 0 if the file is valid and with 2 if not.`,
+each as FILE:LINE: key: message. What is valid and can hardly be meant is reported too, as a
+warning. It exits with 0 if the file is valid and with 2 if not.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -54,7 +55,8 @@ type report struct {
 	Warnings  []finding `json:"warnings"`
 }
 
-// A finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read.
+// A finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read; Key is "" also in a file
+// of origins.
 type finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
@@ -113,7 +115,7 @@ func (r *report) printText(stdout, stderr io.Writer) {
 	for _, w := range r.Warnings {
 		lines = append(lines, line{w, "warning: "})
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { return a.Line - b.Line })
+	slices.SortStableFunc(lines, func(a, b line) int { return byPlace(config.Problem(a.finding), config.Problem(b.finding)) })
 	for _, l := range lines {
 		if l.Line == 0 {
 			fmt.Fprintln(stderr, l.Message)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,4 +79,34 @@ func TestCheckOrder(t *testing.T) {
 		strings.Count(stderr, ": warning: ") != 1 {
 		t.Errorf("stderr:\n%s", stderr)
 	}
+}
+
+// What is wrong with a file of origins comes after what is wrong with the configuration, with the lines of that file. Its
+// name is relative to the configuration.
+func TestCheckOriginsFile(t *testing.T) {
+	path := write(t, "[cors.app]\norigins_file = \"list/origins.txt\"\nmax_age = \"48h\"\n[route.r]\ncors = \"app\"\nrespond = {}\n")
+	list := filepath.Join(filepath.Dir(path), "list", "origins.txt")
+	f := func(text string, status int, want ...string) {
+		t.Helper()
+		rewrite(t, list, text)
+		got, stdout, stderr := command("check", "-c", path)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		if got != status || len(lines) != len(want) {
+			t.Fatalf("status %d, want %d\n%s%s", got, status, stdout, stderr)
+		}
+		for i, line := range lines {
+			if !strings.HasPrefix(line, want[i]) {
+				t.Errorf("%s, want %s", line, want[i])
+			}
+		}
+	}
+	if status, _, stderr := command("check", "-c", path); status != 2 || !strings.HasPrefix(stderr, path+":2: cors.app.origins_file: cannot read "+list+": no such file") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	if err := os.Mkdir(filepath.Dir(list), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f("# none\n", 2, path+":2: cors.app.origins_file: "+list+" holds no pattern")
+	f("https://a.example\n\n# b\nhttps://B.example\nhttps://a.example", 2, path+":3: cors.app.max_age: 48h0m0s is more than",
+		list+`:4: pattern "https://B.example": upper-case`, list+`:5: warning: "https://a.example" is already listed, at `+list+":1")
 }

@@ -50,7 +50,7 @@ func unreadable(path string, err error) error {
 }
 
 // merge returns what the parser found and what later stages found, in the order of the lines and
-// once each. What a later stage says of a table in which the parser found a problem is dropped:
+// once each, other files after the configuration file. What a later stage says of a table in which the parser found a problem is dropped:
 // it judged a default in the place of what is wrong.
 func merge(parsed, later config.Problems) config.Problems {
 	all := slices.Clone(parsed)
@@ -60,6 +60,17 @@ func merge(parsed, later config.Problems) config.Problems {
 			all = append(all, p)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b config.Problem) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(all, byPlace)
 	return all
+}
+
+// byPlace compares two places. Those in the configuration file have a key; those in a file of origins have none.
+func byPlace(a, b config.Problem) int {
+	file := func(p config.Problem) string {
+		if p.Key != "" {
+			return ""
+		}
+		return p.File
+	}
+	return cmp.Or(strings.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line))
 }

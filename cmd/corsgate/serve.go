@@ -30,7 +30,8 @@ func newServe() *cobra.Command {
 as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
 
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
-gateway goes on with the configuration that it has.`,
+gateway goes on with the configuration that it has. Changes of a policy's origins_file are taken
+over in the same way, without a signal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(path, c.ErrOrStderr())
@@ -90,6 +91,7 @@ func serve(path string, stderr io.Writer) error {
 	if operators != nil {
 		defer p.serveAdmin(operators)()
 	}
+	defer p.watch()()
 	served := make(chan error, 1)
 	go func() { served <- p.gate.Serve() }()
 	return p.wait(s, served)
@@ -136,13 +138,26 @@ func (p *process) serveAdmin(l net.Listener) (stop func()) {
 	}
 }
 
+// watch takes over changes of the files of origins until the function that it returns is called.
+func (p *process) watch() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); p.gate.Watch(ctx) }()
+	return func() { cancel(); <-done }
+}
+
 func (p *process) adminServer() *http.Server {
 	a := &admin.Admin{
 		Ready:    p.gate.Ready,
 		Registry: p.gate.Registry(),
 		Reload:   p.reload,
 		Config:   func() any { return effective(p.gate.Config()) },
-		Log:      p.log,
+		Shadow:   func() any { return p.gate.ShadowDiffs() },
+		Explain: func(q admin.Question) (any, error) {
+			e, err := p.gate.Explain(gateway.Question(q))
+			return &e, err
+		},
+		Log: p.log,
 	}
 	return &http.Server{
 		Handler:           a.Handler(),

@@ -6,6 +6,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,12 @@ type Admin struct {
 	// Config returns the configuration in force as encoding/json is to show it. It must mask
 	// secrets.
 	Config func() any
+	// Shadow returns what the shadows of policies would change, as encoding/json is to show it.
+	Shadow func() any
+	// Explain answers a question about CORS as encoding/json is to show it. Its error says what is
+	// wrong with the question. An answer that has a method WriteText(io.Writer) error can be asked
+	// for as text.
+	Explain func(Question) (answer any, err error)
 	// Log takes what goes wrong while metrics are collected.
 	Log *slog.Logger
 }
@@ -41,7 +48,9 @@ func (a *Admin) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
-	mux.HandleFunc("GET /config", a.config)
+	mux.HandleFunc("GET /config", asJSON(a.Config))
+	mux.HandleFunc("GET /shadow", asJSON(a.Shadow))
+	mux.HandleFunc("GET /explain", a.explain)
 	mux.HandleFunc("POST /reload", a.reload)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelError),
@@ -63,13 +72,16 @@ func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func (a *Admin) config(w http.ResponseWriter, _ *http.Request) {
-	b, err := json.MarshalIndent(a.Config(), "", "  ")
-	if err != nil {
-		panic("BUG: the configuration is not JSON: " + err.Error())
+// asJSON answers with what value returns.
+func asJSON(value func() any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		b, err := json.MarshalIndent(value(), "", "  ")
+		if err != nil {
+			panic("BUG: what is to be shown is not JSON: " + err.Error())
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
 }
 
 func (a *Admin) reload(w http.ResponseWriter, _ *http.Request) {
@@ -78,6 +90,19 @@ func (a *Admin) reload(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	text(w, http.StatusOK, "reloaded")
+}
+
+// data answers with JSON.
+func data(w http.ResponseWriter, v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		panic("BUG: what is to be shown is not JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(b.Bytes()) //nolint:errcheck // the client has gone
 }
 
 // text answers with lines for a person. The final newline is added.
@@ -100,6 +125,8 @@ const indexPage = `<!doctype html>
 <li><a href="/healthz">/healthz</a> answers 200 while the process lives
 <li><a href="/readyz">/readyz</a> answers 503 while the gateway drains
 <li><a href="/config">/config</a> is the configuration in force
+<li><a href="/explain">/explain</a> says what becomes of a request, and why: /explain?origin=https://app.example.com&amp;method=PUT&amp;url=https://api.example.com/
+<li><a href="/shadow">/shadow</a> is what the shadows of policies would change, the most frequent first
 <li><code>POST /reload</code> reads the configuration file again
 <li><a href="/debug/pprof/">/debug/pprof/</a> profiles the process
 </ul>

@@ -27,6 +27,7 @@ type fixture struct {
 	failure error
 	reloads int
 	config  any
+	explain func(admin.Question) (any, error)
 }
 
 func (f *fixture) handler() http.Handler {
@@ -39,6 +40,8 @@ func (f *fixture) handler() http.Handler {
 		Registry: registry,
 		Reload:   func() error { f.reloads++; return f.failure },
 		Config:   func() any { return f.config },
+		Shadow:   func() any { return []string{"a diff"} },
+		Explain:  f.explain,
 		Log:      slog.New(slog.DiscardHandler),
 	}
 	return a.Handler()
@@ -77,6 +80,7 @@ func TestPages(t *testing.T) {
 	check("GET", "/readyz", 200, "ready\n")
 	check("GET", "/metrics", 200, "corsgate_test_total 1")
 	check("GET", "/config", 200, `"a": "b"`)
+	check("GET", "/shadow", 200, `"a diff"`)
 	check("GET", "/debug/pprof/", 200, "goroutine")
 	check("GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile")
 	check("GET", "/debug/pprof/cmdline", 200, "admin.test")

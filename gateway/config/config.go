@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -85,6 +86,14 @@ func (c *Config) Problem(key string, index int, message, hint string) Problem {
 
 // Line returns the line of key, as [Config.Problem] does without an index.
 func (c *Config) Line(key string) int { return c.places.line(key, -1) }
+
+// Path returns where a file is that the configuration names: a relative name is relative to the directory of File.
+func (c *Config) Path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(c.File), name)
+}
 
 // decode parses TOML into maps, slices and scalars. It does not decode into structs, because the library then
 // matches keys in any case and stops at the first value of a wrong type.

@@ -161,6 +161,31 @@ func (r *reader) checkNames(values map[string]any) {
 		r.checkName(table+".cors", route.CORS, "cors", "policy", "policies", policies)
 		r.checkName(table+".upstream", route.Upstream, "upstream", "upstream", "upstreams", upstreams)
 	}
+	for i := range r.cfg.CORS {
+		key := joinKey("cors", r.cfg.CORS[i].Name) + ".shadow"
+		r.checkName(key, r.cfg.CORS[i].Shadow, "cors", "policy", "policies", policies)
+		r.checkShadow(key, &r.cfg.CORS[i])
+	}
+}
+
+// checkShadow notes a problem at key if the policy c and its shadow cannot be compared.
+func (r *reader) checkShadow(key string, c *CORS) {
+	if c.Shadow == c.Name {
+		r.problem(key, -1, fault{"a policy cannot be its own shadow", "name another policy, with what it should become"})
+		return
+	}
+	for i := range r.cfg.CORS {
+		shadow := &r.cfg.CORS[i]
+		if shadow.Name != c.Shadow {
+			continue
+		}
+		for _, p := range []*CORS{c, shadow} {
+			if p.UpstreamCORS == "passthrough" {
+				r.problem(key, -1, faultf("there is nothing to compare: cors.%s leaves CORS to the upstream, at %s",
+					p.Name, r.at(joinKey("cors", p.Name)+".upstream_cors", -1)))
+			}
+		}
+	}
 }
 
 // checkName notes a problem at key if its value is a name that is not among names.

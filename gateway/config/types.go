@@ -145,9 +145,10 @@ type CORS struct {
 	ResourcePolicy string
 	// PrivateNetwork: answer the retired Access-Control-Request-Private-Network. Default false.
 	PrivateNetwork bool
-	// Shadow names another policy that is evaluated beside this one and only reported. Default "".
+	// Shadow names another policy that is evaluated beside this one and only reported. Neither leaves CORS to the
+	// upstream. Default "".
 	Shadow string
-	// OriginsFile is a file of further patterns. Default "".
+	// OriginsFile is a file of further patterns, one a line, as it was written: see [Config.Path]. Default "".
 	OriginsFile string
 	// DangerouslyAllowNullOrigin admits the pattern "null". Default false.
 	DangerouslyAllowNullOrigin bool

@@ -27,8 +27,6 @@ var unbuilt = []struct {
 	{"tls", nil, "TLS is not built yet: remove this table"},
 	{"log.access", either(word("errors", "all"), share), `the access log is not built yet: remove this key or say "off"`},
 	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},
-	{"cors.*.shadow", filled, "shadow policies are not built yet: remove this key"},
-	{"cors.*.origins_file", filled, "files of origins are not built yet: list them in origins"},
 	{"upstream.*.endpoints[]", prefix("https://", "dns+", "srv+"),
 		`TLS and discovery of endpoints are not built yet: use "http://host:port" or "unix:/path"`},
 	{"upstream.*.weights", filled, "weights are not built yet: remove this key"},

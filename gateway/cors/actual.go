@@ -3,7 +3,8 @@ package cors
 import "github.com/corsgate/corsgate/matcher"
 
 // AllowedOrigin decides about the value of Origin alone, as a guard of WebSocket handshakes or against CSRF needs it. It
-// returns the index in Config.Origins of a pattern that matches, the most specific, or -1 and the reason. Unlike
+// returns the index in Config.Origins, followed by Config.FileOrigins, of a pattern that matches, the most specific, or
+// -1 and the reason. Unlike
 // [Policy.AppendActual] it never takes a malformed value for an origin, not even where Origins is ["*"].
 //
 // It keeps nothing and allocates nothing.

@@ -34,7 +34,9 @@ func rows(t testing.TB) []row {
 	}
 	varies := [][]byte{[]byte("Accept-Encoding, Accept"), []byte("origin")}
 	p, o := policy(t, echo), []byte(origin)
+	same := []byte("Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: PUT\r\nVary: Origin\r\n")
 	return []row{
+		{"effect=same", func(dst []byte) []byte { cors.SameEffect(same, same); return dst }},
 		preflight("allowed", listed, origin, "PUT", "authorization,content-type"),
 		preflight("allowed-of-10000", many, "https://tenant-777.example.com", "PUT", "authorization,content-type"),
 		preflight("denied-origin", listed, evil, "PUT", "authorization"),

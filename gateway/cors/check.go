@@ -13,15 +13,25 @@ type Problem struct {
 	Message string // what is wrong
 	Hint    string // what to write instead; may be empty
 	Warning bool   // the policy works, though perhaps not as meant
+
+	// OtherKey and OtherIndex are another entry that the message ends in, which then reads on with "at" and its place.
+	// No OtherKey: there is none.
+	OtherKey   string
+	OtherIndex int
 }
 
 // String returns p in one line.
 func (p Problem) String() string {
-	s := p.Key
-	if p.Index >= 0 {
-		s = fmt.Sprintf("%s[%d]", s, p.Index)
+	place := func(key string, index int) string {
+		if index < 0 {
+			return key
+		}
+		return fmt.Sprintf("%s[%d]", key, index)
 	}
-	s += ": " + p.Message
+	s := place(p.Key, p.Index) + ": " + p.Message
+	if p.OtherKey != "" {
+		s += ", at " + place(p.OtherKey, p.OtherIndex)
+	}
 	if p.Hint != "" {
 		s += " (" + p.Hint + ")"
 	}
@@ -33,22 +43,54 @@ func (p Problem) String() string {
 type checker struct {
 	cfg      *Config
 	problems []Problem
-	failed   bool // a problem is more than a warning
+	failed   bool   // a problem is more than a warning
+	needed   danger // the dangers that some origin is
+	tally    tally
+}
+
+// maxFileProblems is how many lines of a file of origins are reported, and of how many warnings are: the rest is a number.
+const maxFileProblems = 20
+
+// tally counts the problems of single lines of a file of origins.
+type tally struct{ failures, warnings int }
+
+func (c *checker) add(p Problem) {
+	c.failed = c.failed || !p.Warning
+	if p.Key == keyOriginsFile && p.Index >= 0 {
+		n := &c.tally.failures
+		if p.Warning {
+			n = &c.tally.warnings
+		}
+		if *n++; *n > maxFileProblems {
+			return
+		}
+	}
+	c.problems = append(c.problems, p)
 }
 
 func (c *checker) fail(key string, index int, hint, format string, args ...any) {
-	c.failed = true
-	c.problems = append(c.problems, Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint})
+	c.add(Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (c *checker) warn(key string, index int, hint, format string, args ...any) {
-	p := Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true}
-	c.problems = append(c.problems, p)
+	c.add(Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
+}
+
+// merge takes over what another checker of the same Config found after this one.
+func (c *checker) merge(other *checker) {
+	c.failed = c.failed || other.failed
+	c.needed |= other.needed
+	before := c.tally
+	for _, p := range other.problems {
+		c.add(p)
+	}
+	c.tally = tally{before.failures + other.tally.failures, before.warnings + other.tally.warnings}
 }
 
 func (c *checker) methods() []string {
 	const key = "methods"
-	var methods []string
+	var methods, safelisted []string
+	firstSafelisted := 0
 	star := contains(c.cfg.Methods, "*")
 	seen := map[string]bool{}
 	for i, written := range c.cfg.Methods {
@@ -73,10 +115,18 @@ func (c *checker) methods() []string {
 		case star && m != "*":
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, m)
 		case isSafelistedMethod(m):
-			c.warn(key, i, "remove it, or leave it for readers", "%s is redundant: browsers may always send GET, HEAD and POST", m)
+			if len(safelisted) == 0 {
+				firstSafelisted = i
+			}
+			safelisted = append(safelisted, m)
 		case upper != m:
 			c.warn(key, i, "write "+upper+" if that is meant", "%q only matches this very spelling: browsers do not normalize it", m)
 		}
+	}
+	if len(safelisted) > 0 {
+		// One warning for all: they do no harm, and many like to read them.
+		c.warn(key, firstSafelisted, "remove them, or leave them for readers",
+			"not needed: %s; browsers may always send GET, HEAD and POST", strings.Join(safelisted, ", "))
 	}
 	return methods
 }
@@ -101,6 +151,9 @@ func (c *checker) requestHeaders() []string {
 			continue
 		case star && name != "*" && (c.cfg.Credentials || !equalFold(name, "Authorization")):
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
+		case name == "*" && !c.cfg.Credentials && !containsFold(c.cfg.RequestHeaders, "Authorization"):
+			c.warn(key, i, `add "Authorization" beside it, unless no page sends one`,
+				`"*" does not cover Authorization: pages that send a token are refused`)
 		}
 		names = append(names, name)
 	}
@@ -188,6 +241,15 @@ func (c *checker) choice(key, value string, values ...string) {
 	if value != "" && !contains(values, value) {
 		c.fail(key, -1, `write one of "`+strings.Join(values, `", "`)+`"`, "%q is unknown", value)
 	}
+}
+
+func containsFold(list []string, s string) bool {
+	for _, e := range list {
+		if equalFold(e, s) {
+			return true
+		}
+	}
+	return false
 }
 
 func contains(list []string, s string) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -14,39 +15,103 @@ import (
 // This file judges origin patterns. Syntax is the matcher's; here is what a pattern means to the world: who can be an
 // origin that matches it, and is that what credentials should be shared with?
 
-func (c *checker) origins() []matcher.Pattern {
-	const key = "origins"
-	if len(c.cfg.Origins) == 0 {
-		c.fail(key, -1, `list them, such as "https://app.example.com", or write ["*"] for any`, "no origin is allowed")
-		return nil
+// The keys of the two lists of patterns.
+const (
+	keyOrigins     = "origins"
+	keyOriginsFile = "origins_file"
+)
+
+// origin returns pattern i of both lists, and its place.
+func (c *checker) origin(i int) (text, key string, index int) {
+	if n := len(c.cfg.Origins); i >= n {
+		return c.cfg.FileOrigins[i-n], keyOriginsFile, i - n
 	}
-	patterns := make([]matcher.Pattern, 0, len(c.cfg.Origins))
-	written := make([]int, 0, len(c.cfg.Origins)) // the index in cfg.Origins of each pattern
-	for i, text := range c.cfg.Origins {
-		p, err := matcher.ParsePattern(text)
-		if err != nil {
-			c.badPattern(i, text, err)
-			continue
-		}
-		patterns, written = append(patterns, p), append(written, i)
-		switch {
-		case p.Any():
-			c.anyOrigin(i)
-		case p.Null():
-			c.nullOrigin(i)
-		default:
-			c.labels(i, p)
-			c.plaintext(i, p)
-			c.publicSuffix(i, p)
-		}
+	return c.cfg.Origins[i], keyOrigins, i
+}
+
+// origins returns the set of all patterns, and whether "null" is one of them. The set is nil if one will not do.
+func (c *checker) origins() (set *matcher.Set, null bool) {
+	n := len(c.cfg.Origins) + len(c.cfg.FileOrigins)
+	if n == 0 {
+		c.fail(keyOrigins, -1, `list them, such as "https://app.example.com", or write ["*"] for any`, "no origin is allowed")
+		return nil, false
 	}
-	c.redundant(patterns, written)
-	return patterns
+	patterns, written := c.judgeAll(n)
+	redundant := &checker{cfg: c.cfg}
+	var search sync.WaitGroup
+	search.Go(func() { redundant.redundant(patterns, written) })
+	if !c.failed {
+		set = matcher.NewSet(patterns...)
+	}
+	search.Wait()
+	c.merge(redundant)
+	if more := c.tally.failures - maxFileProblems; more > 0 {
+		c.fail(keyOriginsFile, -1, "", "%d further lines of the file are wrong", more)
+	}
+	if more := c.tally.warnings - maxFileProblems; more > 0 {
+		c.warn(keyOriginsFile, -1, "", "%d further lines of the file are worth a warning", more)
+	}
+	for _, p := range patterns {
+		null = null || p.Null()
+	}
+	return set, null
+}
+
+// perJudge is how many patterns are worth a goroutine: some milliseconds of work.
+const perJudge = 10000
+
+// judgeAll judges the n patterns of both lists, and returns those that can be parsed with the number of each.
+func (c *checker) judgeAll(n int) (patterns []matcher.Pattern, written []int) {
+	type verdict struct {
+		checker
+		patterns []matcher.Pattern
+		written  []int
+	}
+	verdicts := make([]verdict, (n+perJudge-1)/perJudge)
+	var judges sync.WaitGroup
+	for k := range verdicts {
+		v := &verdicts[k]
+		v.cfg = c.cfg
+		judges.Go(func() {
+			for i := k * perJudge; i < min(n, (k+1)*perJudge); i++ {
+				if p, ok := v.judge(i); ok {
+					v.patterns, v.written = append(v.patterns, p), append(v.written, i)
+				}
+			}
+		})
+	}
+	judges.Wait()
+	patterns, written = make([]matcher.Pattern, 0, n), make([]int, 0, n)
+	for k := range verdicts {
+		v := &verdicts[k]
+		c.merge(&v.checker)
+		patterns, written = append(patterns, v.patterns...), append(written, v.written...)
+	}
+	return patterns, written
+}
+
+// judge judges pattern i of both lists. It reports false if it cannot be parsed.
+func (c *checker) judge(i int) (matcher.Pattern, bool) {
+	text, key, index := c.origin(i)
+	p, err := matcher.ParsePattern(text)
+	switch {
+	case err != nil:
+		c.badPattern(key, index, text, err)
+	case p.Any():
+		c.anyOrigin(key, index)
+	case p.Null():
+		c.endanger(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
+	default:
+		c.labels(key, index, p)
+		c.plaintext(key, index, p)
+		c.publicSuffix(key, index, p)
+	}
+	return p, err == nil
 }
 
 // badPattern reports a syntax error. The matcher knows no Unicode; the A-label form of a host is added here, but only
 // if it would be accepted.
-func (c *checker) badPattern(i int, text string, err error) {
+func (c *checker) badPattern(key string, index int, text string, err error) {
 	message, hint := err.Error(), ""
 	var e *matcher.PatternError
 	if errors.As(err, &e) {
@@ -66,35 +131,21 @@ func (c *checker) badPattern(i int, text string, err error) {
 			}
 		}
 	}
-	c.fail("origins", i, hint, "pattern %q: %s", text, message)
+	c.fail(key, index, hint, "pattern %q: %s", text, message)
 }
 
-// danger reports something that a flag of the configuration permits: a warning then, so that it stays visible.
-func (c *checker) danger(permitted bool, i int, hint, format string, args ...any) {
-	if permitted {
-		c.warn("origins", i, "", format, args...)
-	} else {
-		c.fail("origins", i, hint, format, args...)
-	}
-}
-
-func (c *checker) anyOrigin(i int) {
+func (c *checker) anyOrigin(key string, index int) {
 	if c.cfg.Credentials {
-		c.danger(c.cfg.ReflectAnyOrigin, i, "list the origins, or leave credentials out",
+		c.endanger(reflectAny, key, index, "list the origins, or leave credentials out",
 			`"*" with credentials: every site can read what a signed-in user may see`)
 	}
-	if len(c.cfg.Origins) > 1 {
-		c.warn("origins", i, `remove the others, or "*"`, `"*" makes all other entries redundant`)
+	if len(c.cfg.Origins)+len(c.cfg.FileOrigins) > 1 {
+		c.warn(key, index, `remove the others, or "*"`, `"*" makes all other entries redundant`)
 	}
-}
-
-func (c *checker) nullOrigin(i int) {
-	c.danger(c.cfg.AllowNullOrigin, i, "remove it; dangerously_allow_null_origin = true accepts the risk",
-		`"null" is not one origin: any site can send it from a sandboxed frame`)
 }
 
 // labels checks that each A-label is one: browsers never produce an origin with another, so it would match nothing.
-func (c *checker) labels(i int, p matcher.Pattern) {
+func (c *checker) labels(key string, index int, p matcher.Pattern) {
 	for _, label := range strings.Split(p.Host(), ".") {
 		if !strings.HasPrefix(label, "xn--") || strings.Contains(label, "*") {
 			continue
@@ -106,15 +157,15 @@ func (c *checker) labels(i int, p matcher.Pattern) {
 				continue
 			}
 		}
-		c.fail("origins", i, "check the spelling of the name", "pattern %q: %q is not a valid A-label", p.String(), label)
+		c.fail(key, index, "check the spelling of the name", "pattern %q: %q is not a valid A-label", p.String(), label)
 	}
 }
 
 // plaintext refuses http:// origins with credentials: whoever sits on the user's network can be one. Loopback is
 // never on the network. See Secure Contexts, "Is origin potentially trustworthy?", and RFC 6761, section 6.3.
-func (c *checker) plaintext(i int, p matcher.Pattern) {
+func (c *checker) plaintext(key string, index int, p matcher.Pattern) {
 	if c.cfg.Credentials && p.Scheme() == "http" && !isLoopback(p.Host()) {
-		c.danger(c.cfg.AllowHTTPOrigins, i, "write https://; dangerously_allow_http_origins = true accepts the risk",
+		c.endanger(plainHTTP, key, index, "write https://",
 			"pattern %q: http:// with credentials: a network attacker can be this origin", p.String())
 	}
 }
@@ -135,61 +186,21 @@ func isLocalhost(host string) bool {
 // publicSuffix refuses, with credentials, a pattern whose literal end is a public suffix or part of one: such as
 // "https://*.github.io" or "https://app-*.co.uk", of which anybody can register a match. Names that the list does not
 // know count as public suffixes if they are a single label.
-func (c *checker) publicSuffix(i int, p matcher.Pattern) {
+func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	end := p.Base()
 	if !p.Wildcard() || isLocalhost(end) {
 		return
 	}
 	// The label before it matters: the list has rules such as "*.ck".
-	if suffix, _ := publicsuffix.PublicSuffix("x." + end); len(suffix) >= len(end) {
-		c.danger(!c.cfg.Credentials || c.cfg.AllowPublicSuffixes, i,
-			"name the domains; dangerously_allow_public_suffixes = true accepts the risk",
-			"pattern %q: %s is a public suffix: anybody can register a name that matches", p.String(), end)
+	suffix, _ := publicsuffix.PublicSuffix("x." + end)
+	const message = "pattern %q: %s is a public suffix: anybody can register a name that matches"
+	switch {
+	case len(suffix) < len(end):
+	case c.cfg.Credentials:
+		c.endanger(suffixes, key, index, "name the domains", message, p.String(), end)
+	default:
+		c.warn(key, index, "", message, p.String(), end)
 	}
-}
-
-// redundant warns about patterns that another one covers. A pattern covers more than itself only by a wildcard, and
-// then only patterns whose host ends like its own: so each is compared with those that share one of its ends.
-func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
-	first := make(map[string]int, len(patterns))
-	wide := map[string][]int{} // by literal end
-	for i, p := range patterns {
-		if j, ok := first[p.String()]; ok {
-			c.warn("origins", written[i], "remove it", "%q is listed twice, first as number %d", p.String(), written[j]+1)
-			continue
-		}
-		first[p.String()] = i
-		if p.Any() || p.Null() {
-			continue
-		}
-		if p.Wildcard() || p.AnyPort() {
-			end := p.Base()
-			wide[end] = append(wide[end], i)
-		}
-	}
-	if len(wide) == 0 {
-		return
-	}
-	for i, p := range patterns {
-		if p.Any() || p.Null() || first[p.String()] != i {
-			continue
-		}
-		if j := coveredBy(patterns, wide, i); j >= 0 {
-			c.warn("origins", written[i], "remove one of them", "%q is covered by %q, number %d",
-				p.String(), patterns[j].String(), written[j]+1)
-		}
-	}
-}
-
-func coveredBy(patterns []matcher.Pattern, wide map[string][]int, i int) int {
-	for end, more := patterns[i].Host(), true; more; _, end, more = strings.Cut(end, ".") {
-		for _, j := range wide[end] {
-			if j != i && patterns[j].Covers(patterns[i]) {
-				return j
-			}
-		}
-	}
-	return -1
 }
 
 func isASCII(s string) bool {

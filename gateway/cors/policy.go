@@ -10,8 +10,12 @@ import (
 
 // A Config is one policy as an operator writes it, the table [cors.NAME].
 type Config struct {
-	// Origins are the patterns of the origins that responses are shared with. Required; ["*"] is any origin.
+	// Origins are the patterns of the origins that responses are shared with. Required, unless FileOrigins has some;
+	// ["*"] is any origin.
 	Origins []string
+	// FileOrigins are further patterns, from a file that the table names: problems call them "origins_file". There may
+	// be a million of them. Optional; with any, Origins may be empty.
+	FileOrigins []string
 	// Methods are those allowed beyond GET, HEAD and POST; "*" is any. Optional.
 	Methods []string
 	// RequestHeaders are the header names that a page may set; "*" is any, of which only a policy with Credentials
@@ -84,19 +88,24 @@ type Policy struct {
 }
 
 // New compiles cfg. It reports everything that is wrong with it or worth a warning, in the order of Config's fields;
-// the policy is nil if any of that is more than a warning. It keeps no slice of cfg.
+// the policy is nil if any of that is more than a warning. Of many wrong FileOrigins it reports some and counts the rest.
+// It keeps no slice of cfg. It works on all processors where there are many origins, and for about a second per million.
 func New(cfg Config) (*Policy, []Problem) {
 	c := &checker{cfg: &cfg}
-	patterns := c.origins()
+	origins, null := c.origins()
+	judged := !c.failed
 	methods := c.methods()
 	headers := c.requestHeaders()
 	expose := c.exposeHeaders()
 	c.scalars()
+	if judged {
+		c.unneeded()
+	}
 	if c.failed {
 		return nil, c.problems
 	}
 	p := &Policy{
-		origins:         matcher.NewSet(patterns...),
+		origins:         origins,
 		credentials:     cfg.Credentials,
 		methods:         []string{"GET", "HEAD", "POST"},
 		headers:         make(map[string]struct{}, len(headers)),
@@ -112,10 +121,7 @@ func New(cfg Config) (*Policy, []Problem) {
 		p.status = 204
 	}
 	p.static = p.origins.Any() && !p.credentials
-	p.null = p.static
-	for _, pattern := range patterns {
-		p.null = p.null || pattern.Null()
-	}
+	p.null = p.static || null
 	for _, m := range methods {
 		if m == "*" {
 			p.anyMethod = true

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,7 +114,7 @@ func TestStorm(t *testing.T) {
 		r.to.FirstByteTimeout, r.to.IdleTimeout, r.to.KeepAlive = 100*time.Millisecond, 100*time.Millisecond, 20*time.Millisecond
 		r.options.BodyIdle, r.options.Header = 200*time.Millisecond, 200*time.Millisecond
 	}, ups[0].at(), ups[1].at())
-	duration := 3 * time.Second
+	duration := 2 * time.Second
 	if testing.Short() {
 		duration = time.Second / 2
 	}
@@ -259,4 +260,18 @@ func visit(r *trial, random *rand.Rand) (whole int, err error) {
 		}
 	}
 	return whole, nil
+}
+
+// small makes the system keep little of what c is sent.
+func small(t testing.TB, c syscall.Conn, octets int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, octets); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/spf13/cobra"
+)
+
+// exitDenied: explain has found that a page cannot read the response, or that this is not the gateway's to say.
+const exitDenied = 1
+
+func newExplain() *cobra.Command {
+	var path, format string
+	var q gateway.Question
+	c := &cobra.Command{
+		Use:   "explain [flags] URL",
+		Short: "Say what becomes of a page's request, why, and what would allow it",
+		Long: `Explain says what the gateway and a browser make of a request that a page makes with fetch(): the
+route and the pattern with their lines in the file, the preflight and its answer, each step of the
+Fetch standard, and the fewest edits of the file that would allow the request. Nothing is sent:
+the file need not be served, and the same code decides that serves.
+
+The scheme of URL is the one that the browser uses, whoever ends TLS. A header is "Name: value" or a
+"Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
+others do not, Content-Type included, for which APIs want application/json.
+
+It exits with 0 if the page can read the response, with 1 if it cannot, or if the upstream or the
+target of a redirect decides that, and with 2 if the file or the question is invalid.`,
+		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &exitError{exitUsage, fmt.Errorf("explain takes one URL, such as https://api.example.com/items, not %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			q.URL = args[0]
+			return explain(path, q, format, c.OutOrStdout())
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&q.Origin, "origin", "", "`ORIGIN` of the page, such as https://app.example.com, or null")
+	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
+	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
+	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
+	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	return c
+}
+
+func explain(path string, q gateway.Question, format string, stdout io.Writer) error {
+	if format != "text" && format != "json" {
+		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
+	}
+	cfg, err := load(path)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	e, err := gateway.Explain(cfg, q)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if format == "json" {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(e)
+	} else {
+		err = e.WriteText(stdout)
+	}
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if !e.Allowed {
+		return &exitError{status: exitDenied}
+	}
+	return nil
+}

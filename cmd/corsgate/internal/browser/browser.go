@@ -1,0 +1,75 @@
+// Package browser loads pages in a real browser, for tests. Its own tests are the end-to-end proof of the gateway: what
+// Chromium makes of its answers must be what they say, and what [gateway.Explain] says.
+//
+// The browser is a command that loads one page, prints its document and ends: there is nothing to install but Chromium,
+// nothing to steer, and no process to be left behind. A library that speaks the DevTools protocol (chromedp) was not
+// needed: a page can do all that CORS is about by itself, tell its own server what came of it, lead on to the page of
+// another origin, and hold back its load event until it has finished.
+package browser
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A Browser is the path of a Chromium, or of a browser that takes its flags.
+type Browser string
+
+// patience bounds what Load takes. It is never waited for in a test that passes.
+const patience = 2 * time.Minute
+
+// Find finds a browser on PATH, or else skips t. With CORSGATE_NO_SKIP=1 in the environment it fails t.
+func Find(t testing.TB) Browser {
+	t.Helper()
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return Browser(path)
+		}
+	}
+	why := "no browser on PATH: looked for " + strings.Join(names, ", ")
+	if os.Getenv("CORSGATE_NO_SKIP") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+	return ""
+}
+
+// Load loads url with a fresh profile and further flags. It returns the document as it is at the page's load event, or
+// with --virtual-time-budget when that has passed. If that takes too long it fails t with what the browser has to say.
+func (b Browser) Load(t testing.TB, url string, flags ...string) string {
+	t.Helper()
+	// Not t.TempDir: a browser's helpers may still write to it when the browser has ended, and that
+	// would fail the test.
+	profile, err := os.MkdirTemp("", "corsgate-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(profile)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, string(b), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--disable-crash-reporter", "--disable-breakpad", "--no-proxy-server", "--user-data-dir="+profile)
+	c.Args = append(append(c.Args, flags...), "--dump-dom", url)
+	c.WaitDelay = time.Second // its helpers have its output, too
+	var errs strings.Builder
+	c.Stderr = &errs
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", b, err, withoutBus(errs.String()))
+	}
+	return string(out)
+}
+
+// withoutBus drops what Chromium says, at length, of the desktop bus that it does not find.
+func withoutBus(complaints string) string {
+	return strings.Join(slices.DeleteFunc(strings.SplitAfter(complaints, "\n"), func(line string) bool {
+		return strings.Contains(line, "dbus")
+	}), "")
+}

@@ -1,0 +1,92 @@
+package browser_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway"
+)
+
+// This file asks explain what the browser will do.
+
+// agree checks that explain predicts what has come of c. It returns the outcome of the last hop.
+func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) string {
+	t.Helper()
+	hops := s.explain(t, c)
+	last, preflight, sent := hops[len(hops)-1], false, false
+	for _, e := range hops {
+		preflight = preflight || e.Preflight != nil
+		sent = sent || verdict(e).Sent
+	}
+	readable := got.Verdict != unreadable
+	if last.Outcome != gateway.OutcomeUpstream && last.Outcome.Allowed() != readable {
+		t.Errorf("%s (%s from %s): %s in the browser, but explain says %s: %s", c.name, c.ask, c.origin(), got.Verdict, last.Outcome, last.Summary)
+	}
+	if preflights > 0 && !preflight {
+		t.Errorf("%s: there was a preflight, but explain says there is none", c.name)
+	}
+	if preflight && hops[0].Policy != nil && preflights == 0 && !strings.Contains(c.URL, "?again") && hops[0].Outcome != gateway.OutcomeUpstream {
+		t.Errorf("%s: there was no preflight, but explain says there is one, because %s", c.name, strings.Join(hops[0].PreflightReasons, " and "))
+	}
+	if !sent && got.reached != "" && last.Outcome != gateway.OutcomeUpstream {
+		t.Errorf("%s: %s has reached the API, but explain says it is not sent", c.name, got.reached)
+	}
+	return string(last.Outcome)
+}
+
+// explain asks about c, and then about what it is redirected to.
+func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) {
+	t.Helper()
+	q := gateway.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL}
+	then := slices.Clone(c.then)
+	for {
+		e, err := s.gate.Explain(q)
+		if err != nil {
+			t.Fatalf("%s: Explain(%+v): %v", c.name, q, err)
+		}
+		hops = append(hops, e)
+		to := ""
+		switch {
+		case e.Outcome == gateway.OutcomeRedirected:
+			to = location(e)
+		case e.Outcome.Allowed() && len(then) > 0:
+			to, then = then[0], then[1:]
+		default:
+			return hops
+		}
+		// See Fetch, "HTTP-redirect fetch", step 10.
+		if from := origin(t, q.URL); origin(t, to) != from && q.Origin != from {
+			q.Origin = "null"
+		}
+		q.URL = to
+	}
+}
+
+// verdict returns the browser's verdict for the credentials mode that was asked about.
+func verdict(e gateway.Explanation) gateway.ExplainedVerdict {
+	if e.Question.Credentials {
+		return e.Credentialed
+	}
+	return e.Anonymous
+}
+
+// location returns where the gateway redirects to.
+func location(e gateway.Explanation) string {
+	for _, line := range e.Actual.Response {
+		if to, ok := strings.CutPrefix(line, "Location: "); ok {
+			return to
+		}
+	}
+	return ""
+}
+
+func origin(t *testing.T, text string) string {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -1,0 +1,77 @@
+package admin
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// A Question is what /explain is asked: what becomes of a request that a page makes. Its parts are those of the query.
+type Question struct {
+	Origin      string   // origin=: of the page
+	Method      string   // method=; "" is GET
+	Headers     []string // header=, any number of times: "Name" or "Name: value"
+	Credentials bool     // credentials=true
+	URL         string   // url=
+}
+
+const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
+&method=METHOD, &header=NAME (again and again), &credentials=true, &format=text`
+
+// explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
+func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		text(w, http.StatusBadRequest, "the query is malformed\n"+explainUsage)
+		return
+	}
+	q, format, err := questionOf(query)
+	if err != nil {
+		text(w, http.StatusBadRequest, err.Error()+"\n"+explainUsage)
+		return
+	}
+	answer, err := a.Explain(q)
+	if err != nil {
+		text(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if t, ok := answer.(interface{ WriteText(io.Writer) error }); ok && format == "text" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		t.WriteText(w) //nolint:errcheck // the client has gone
+		return
+	}
+	data(w, answer)
+}
+
+// questionOf reads a query strictly: who mistypes a parameter is told so.
+func questionOf(query url.Values) (q Question, format string, err error) {
+	for name, values := range query {
+		known := []string{"origin", "method", "header", "credentials", "url", "format"}
+		if !slices.Contains(known, name) {
+			return q, "", fmt.Errorf("unknown parameter %q: write one of %s", name, strings.Join(known, ", "))
+		}
+		if name != "header" && len(values) > 1 {
+			return q, "", fmt.Errorf("parameter %s stands twice: write it once", name)
+		}
+	}
+	for _, name := range []string{"origin", "url"} {
+		if query.Get(name) == "" {
+			return q, "", fmt.Errorf("parameter %s is missing", name)
+		}
+	}
+	switch c := query.Get("credentials"); c {
+	case "", "false":
+	case "true":
+		q.Credentials = true
+	default:
+		return q, "", fmt.Errorf("credentials=%q: write true or false", c)
+	}
+	if format = query.Get("format"); format != "" && format != "json" && format != "text" {
+		return q, "", fmt.Errorf("format=%q: write json or text", format)
+	}
+	q.Origin, q.Method, q.URL, q.Headers = query.Get("origin"), query.Get("method"), query.Get("url"), query["header"]
+	return q, format, nil
+}

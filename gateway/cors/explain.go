@@ -1,0 +1,96 @@
+package cors
+
+import (
+	"mime"
+	"strings"
+)
+
+// This file answers questions about the parts of a request, for tools that explain a verdict. No request is served by it.
+
+// AllowsMethod reports whether a preflight that asks for method, as browsers normalize it, passes the check of methods.
+func (p *Policy) AllowsMethod(method string) bool { return p.checkMethod([]byte(method), 1) == Allowed }
+
+// AllowsHeader reports whether a preflight may ask for the request-header name, in any case.
+func (p *Policy) AllowsHeader(name string) bool { return p.checkHeader([]byte(name)) == Allowed }
+
+// NormalizeMethod does to a method what browsers do before they send it. See Fetch, "normalize a method".
+func NormalizeMethod(method string) string { return normalizeMethod(method) }
+
+// SafelistedMethod reports whether method needs no preflight. See Fetch, "CORS-safelisted method".
+func SafelistedMethod(method string) bool { return isSafelistedMethod(method) }
+
+// ForbiddenMethod reports whether browsers refuse to send method. See Fetch, "forbidden method".
+func ForbiddenMethod(method string) bool { return isForbiddenMethod(method) }
+
+// ForbiddenRequestHeader reports whether browsers let no page set name, in any case. See Fetch, "forbidden
+// request-header".
+func ForbiddenRequestHeader(name string) bool { return isForbiddenRequestHeader(name) }
+
+// maxSafelisted bounds the value of one safelisted request-header, in bytes, and maxSafelistedSum all of them together.
+const (
+	maxSafelisted    = 128
+	maxSafelistedSum = 1024
+)
+
+// A RequestHeader is a request header that a page sets.
+type RequestHeader struct {
+	Name  string
+	Value string // without blanks around it
+}
+
+// UnsafeHeaders returns the names, in lower case, that a preflight has to ask for, in the order of headers. See Fetch,
+// "CORS-unsafe request-header names".
+func UnsafeHeaders(headers []RequestHeader) []string {
+	var unsafe, safelisted []string
+	sum := 0
+	for _, h := range headers {
+		if name := strings.ToLower(h.Name); SafelistedRequestHeader(h) {
+			safelisted = append(safelisted, name)
+			sum += len(h.Value)
+		} else {
+			unsafe = append(unsafe, name)
+		}
+	}
+	if sum > maxSafelistedSum {
+		unsafe = append(unsafe, safelisted...)
+	}
+	return unsafe
+}
+
+// SafelistedRequestHeader reports whether h alone needs no preflight. See Fetch, "CORS-safelisted request-header".
+func SafelistedRequestHeader(h RequestHeader) bool {
+	if len(h.Value) > maxSafelisted {
+		return false
+	}
+	switch strings.ToLower(h.Name) {
+	case "accept":
+		return !strings.ContainsFunc(h.Value, isUnsafeByte)
+	case "accept-language", "content-language":
+		return !strings.ContainsFunc(h.Value, func(r rune) bool {
+			return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(" *,-.;=", r))
+		})
+	case "content-type":
+		essence, _, err := mime.ParseMediaType(h.Value)
+		return err == nil && !strings.ContainsFunc(h.Value, isUnsafeByte) &&
+			oneOf(essence, "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+	case "range":
+		return isSimpleRange(h.Value)
+	}
+	return false
+}
+
+// isUnsafeByte is Fetch's "CORS-unsafe request-header byte".
+func isUnsafeByte(r rune) bool {
+	return r < ' ' && r != '\t' || r == 0x7f || strings.ContainsRune(`"():<>?@[\]{}`, r)
+}
+
+// isSimpleRange reports whether v is "bytes=N-" or "bytes=N-M". See Fetch, "parse a single range header value".
+func isSimpleRange(v string) bool {
+	first, last, ok := strings.Cut(strings.TrimPrefix(v, "bytes="), "-")
+	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
+	if !ok || !strings.HasPrefix(v, "bytes=") || first == "" || !digits(first) || !digits(last) {
+		return false
+	}
+	first, last = strings.TrimLeft(first, "0"), strings.TrimLeft(last, "0")
+	return v[len(v)-1] == '-' || len(first) < len(last) || len(first) == len(last) && first <= last
+}

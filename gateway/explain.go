@@ -1,0 +1,237 @@
+package gateway
+
+import (
+	"slices"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+)
+
+// A Question is one request that the script of a page would make with fetch().
+type Question struct {
+	// Origin is the page's origin as browsers serialize it, such as "https://app.example.com", or "null".
+	Origin string `json:"origin"`
+	// Method is the request's method; "" is GET.
+	Method string `json:"method"`
+	// Headers are the request headers that the script sets, each "Name: value" or "Name". Of a name alone
+	// the value is not known: Accept, Accept-Language and Content-Language then count as safelisted, and all
+	// others do not, Content-Type included, for which APIs want application/json.
+	Headers []string `json:"headers"`
+	// Credentials is the credentials mode "include": cookies, client certificates and HTTP authentication.
+	Credentials bool `json:"credentials"`
+	// URL is what is asked for, absolute, of the scheme http or https: what the browser uses, whoever ends TLS.
+	URL string `json:"url"`
+}
+
+// An Outcome is what comes of a question.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeAllowed    Outcome = "allowed"     // the page can read the response
+	OutcomeSameOrigin Outcome = "same-origin" // it can, and CORS has no say
+	OutcomeDenied     Outcome = "denied"      // a browser keeps the response from the page, or does not even ask for it
+	OutcomeRedirected Outcome = "redirected"  // the page may follow a redirect: what comes of that is another question
+	OutcomeUpstream   Outcome = "upstream"    // the upstream owns CORS here: the gateway adds nothing
+)
+
+// Allowed reports whether the page certainly can read the response.
+func (o Outcome) Allowed() bool { return o == OutcomeAllowed || o == OutcomeSameOrigin }
+
+// An Explanation says what a gateway and a browser do with a question, and why. Its JSON is for programs: names
+// stay, lists are never null.
+type Explanation struct {
+	// Question is the question as a browser understands it: method normalized, names of headers in lower case
+	// and sorted, URL in its normal form.
+	Question Question `json:"question"`
+	// Outcome is for the credentials mode that was asked about.
+	Outcome Outcome `json:"outcome"`
+	// Allowed is Outcome.Allowed().
+	Allowed bool `json:"allowed"`
+	// Summary is the outcome in one sentence.
+	Summary string `json:"summary"`
+	// Route is the route that takes the request, or nil.
+	Route *ExplainedRoute `json:"route"`
+	// Policy is the route's policy, or nil.
+	Policy *ExplainedPolicy `json:"policy"`
+	// PreflightReasons say why a browser sends a preflight; none: it sends none.
+	PreflightReasons []string `json:"preflight_reasons"`
+	// Preflight is the preflight and its answer, or nil.
+	Preflight *ExplainedExchange `json:"preflight"`
+	// Actual is the request itself and its answer, also where a browser does not come to send it.
+	Actual *ExplainedExchange `json:"actual"`
+	// Anonymous and Credentialed are what a browser makes of the answers without and with credentials.
+	Anonymous    ExplainedVerdict `json:"anonymous"`
+	Credentialed ExplainedVerdict `json:"credentialed"`
+	// Changes are the fewest edits of the configuration that would allow the request; all of them together.
+	// None where nothing is to be allowed, or where no edit of the configuration helps.
+	Changes []Change `json:"changes"`
+	// Notes are what else is worth knowing, such as an allowed origin that is nearly the one asked about.
+	Notes []string `json:"notes"`
+}
+
+// An ExplainedRoute is the route that takes a request.
+type ExplainedRoute struct {
+	Name string `json:"name"`
+	// Place is "FILE:LINE".
+	Place string `json:"place"`
+	// Path is the route's prefix.
+	Path string `json:"path"`
+	// Action is "upstream", "redirect" or "respond".
+	Action string `json:"action"`
+	// Upstream is the name of the upstream, or "".
+	Upstream string `json:"upstream"`
+}
+
+// An ExplainedPolicy is the policy of a route.
+type ExplainedPolicy struct {
+	Name string `json:"name"`
+	// Place is "FILE:LINE".
+	Place string `json:"place"`
+	// Origin is the code of what the policy says of the origin alone, such as "allowed".
+	Origin string `json:"origin"`
+	// Pattern is the most specific pattern that matches the origin, or "", and PatternPlace its "FILE:LINE".
+	Pattern      string `json:"pattern"`
+	PatternPlace string `json:"pattern_place"`
+}
+
+// An ExplainedExchange is a request and what the gateway makes of it.
+type ExplainedExchange struct {
+	// Request is the request's head, line by line, in the fields that decide.
+	Request []string `json:"request"`
+	// AnsweredBy is "gateway" or "upstream".
+	AnsweredBy string `json:"answered_by"`
+	// Reason is the code of the policy's verdict, such as "origin-not-allowed", or "" where no policy was asked.
+	Reason string `json:"reason"`
+	// Status is the status code of the gateway's answer, or 0: the upstream's.
+	Status int `json:"status"`
+	// Response is the head of the gateway's answer, line by line; or of the upstream's the fields that the
+	// gateway sets.
+	Response []string `json:"response"`
+	// Content is the content of the gateway's answer, as far as it tells what is wrong.
+	Content string `json:"content"`
+}
+
+// An ExplainedVerdict is what a browser makes of the answers.
+type ExplainedVerdict struct {
+	Outcome Outcome `json:"outcome"`
+	// Sent: the actual request is sent.
+	Sent bool `json:"sent"`
+	// Steps are those of the Fetch standard, up to the one that fails.
+	Steps []Step `json:"steps"`
+}
+
+// A Step is one step of the Fetch standard.
+type Step struct {
+	// Where names the algorithm and the step, such as "CORS check, step 4".
+	Where string `json:"where"`
+	OK    bool   `json:"ok"`
+	// Text says in a sentence what was compared.
+	Text string `json:"text"`
+}
+
+// A Change is one edit of the configuration file.
+type Change struct {
+	// Key is the full name of the key to edit, such as "cors.app.origins".
+	Key string `json:"key"`
+	// Place is "FILE:LINE" of the key, or of its table where it is not set.
+	Place string `json:"place"`
+	// Edit says what to do.
+	Edit string `json:"edit"`
+	// Warning says what else the edit would permit, or "".
+	Warning string `json:"warning"`
+}
+
+// Explain answers q for a configuration that need not be served. It takes the steps that serving takes, and leaves no
+// trace. An error is of type config.Problems if cfg cannot be served, else it says what is wrong with the question.
+func Explain(cfg *config.Config, q Question) (Explanation, error) {
+	s, problems, _ := compile(cfg, nil, newMetrics())
+	if len(problems) > 0 {
+		return Explanation{}, problems
+	}
+	return s.explain(q)
+}
+
+// Explain answers q for the configuration in force. It counts nothing and remembers nothing. An error says what is
+// wrong with the question.
+func (g *Gateway) Explain(q Question) (Explanation, error) { return g.current.Load().explain(q) }
+
+func (s *snapshot) explain(q Question) (Explanation, error) {
+	a, err := newInquiry(q)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e, miss := s.examine(a)
+	if !e.Allowed && e.Outcome != OutcomeRedirected {
+		t := newTrial(s, a, miss)
+		t.run(e)
+		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)
+	}
+	e.Notes = append(e.Notes, s.remarks(a, e, miss)...)
+	e.Summary = summary(a, e, miss)
+	return *e, nil
+}
+
+// examine answers a without advice. miss says why no route takes it.
+func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
+	e = &Explanation{Question: a.question(), PreflightReasons: slices.Clone(a.reasons), Changes: []Change{}, Notes: []string{}}
+	if e.PreflightReasons == nil {
+		e.PreflightReasons = []string{}
+	}
+	var preflight, actual *run
+	if a.needsPreflight() {
+		preflight = s.aside(a.preflight(), a)
+		e.Preflight = preflight.explained()
+	}
+	actual = s.aside(a.actual(), a)
+	e.Actual = actual.explained()
+	r := actual.x.route
+	miss = actual.miss
+	if r != nil {
+		e.Route, e.Policy = s.explainRoute(a, r)
+	}
+	e.Anonymous = judge(a, false, preflight, actual)
+	e.Credentialed = judge(a, true, preflight, actual)
+	e.Outcome = e.Anonymous.Outcome
+	if a.credentials {
+		e.Outcome = e.Credentialed.Outcome
+	}
+	e.Allowed = e.Outcome.Allowed()
+	return e, miss
+}
+
+func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *ExplainedPolicy) {
+	c := &s.config.Routes[r.id]
+	er := &ExplainedRoute{Name: c.Name, Place: place(s.config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream"}
+	switch {
+	case c.Redirect != nil:
+		er.Action = "redirect"
+	case c.Respond != nil:
+		er.Action = "respond"
+	}
+	p := policyOf(s.config, c.CORS)
+	if r.policy == nil || p == nil {
+		return er, nil
+	}
+	ep := &ExplainedPolicy{Name: p.Name, Place: place(s.config, "cors."+p.Name)}
+	i, reason := r.policy.AllowedOrigin([]byte(a.origin))
+	ep.Origin = reason.String()
+	if reason == cors.Allowed {
+		ep.Pattern, ep.PatternPlace = s.policies[p.Name].pattern(s.config, i)
+	}
+	return er, ep
+}
+
+// policyOf returns the policy with a name, or nil.
+func policyOf(cfg *config.Config, name string) *config.CORS {
+	for i := range cfg.CORS {
+		if cfg.CORS[i].Name == name {
+			return &cfg.CORS[i]
+		}
+	}
+	return nil
+}
+
+// place returns "FILE:LINE" of a key.
+func place(cfg *config.Config, key string) string { return cfg.Problem(key, -1, "", "").Place() }

@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file makes an exchange that nobody notices: the request is parsed and decided by what serves all others (Parse,
+// begin, finish), but what it counts goes into metrics of its own, nothing is remembered, and no upstream is asked. The
+// rules are:
+//
+//   - https is what a trusted proxy says it is: the request has an X-Forwarded-Proto then, which is not shown;
+//   - what the upstream would say is taken to be a plain 200 without fields that matter.
+
+// A run is one request and what the gateway makes of it.
+type run struct {
+	lines    []string // of the request, as a browser sends it
+	x        *exchange
+	miss     route.Miss
+	fault    *wire.Fault // the request is refused before it is looked at
+	answered bool        // here, in full
+	refused  bool        // by the guard: see guarded
+}
+
+// asidePeer is who asks.
+var asidePeer = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// plainResponse is what the upstream says.
+const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+
+// aside makes the exchange of a request that is given by its lines.
+func (s *snapshot) aside(lines []string, a *inquiry) *run {
+	text := strings.Join(lines, "\r\n") + "\r\n"
+	if a.https {
+		text += "X-Forwarded-Proto: https\r\n"
+	}
+	g := &Gateway{log: slog.New(slog.DiscardHandler), metrics: a.metrics, pseudonym: "cg-explain"}
+	r := &run{lines: lines, x: &exchange{g: g, req: new(wire.Request)}}
+	req := r.x.req
+	n, fault := req.Parse([]byte(text+"\r\n"), s.edge.Limits)
+	if fault != nil {
+		r.fault, r.answered = fault, true
+		r.x.out = edge.AppendRefusal(nil, fault)
+		return r
+	}
+	if n == 0 {
+		panic("BUG: the request of an inquiry has no end: " + text)
+	}
+	method := req.Method
+	if cors.IsPreflight(req.Method, req.Origin, req.OriginLines, req.ACRM) {
+		method = req.ACRM
+	}
+	var i int
+	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
+	g.current.Store(s.quiet(a.metrics, i, a.https))
+	r.x.start(asidePeer, s.listenerFor(a), false, 0, time.Now())
+	if r.answered = r.x.begin(); !r.answered {
+		var res wire.Response
+		if _, fault := res.Parse([]byte(plainResponse), s.edge.Limits); fault != nil {
+			panic("BUG: the plain response is refused: " + fault.Reason)
+		}
+		r.x.finish(&res)
+	}
+	return r
+}
+
+// quiet returns a copy of s in which route i counts into m, and which neither remembers preflights nor, unless trusting is
+// set, believes anybody.
+func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
+	q := *s
+	q.preflights, q.proxies = nil, nil
+	if trusting {
+		q.proxies = []netip.Prefix{netip.PrefixFrom(asidePeer, asidePeer.BitLen())}
+	}
+	if i >= 0 {
+		c := &s.config.Routes[i]
+		r := *s.routes[i]
+		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
+		r.shadow = nil // it would count
+		q.routes = append([]*target(nil), s.routes...)
+		q.routes[i] = &r
+	}
+	return &q
+}
+
+// listenerFor returns the listener that the URL most likely leads to: the one of its port, or else the first.
+func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
+	l := edge.NewListener("explain", nil)
+	if c := listenerOf(s.config, a); c != nil {
+		l.RedirectHTTPS = c.RedirectHTTPS
+	}
+	return l
+}
+
+func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
+	port := string(a.host[len(wire.HostName([]byte(a.host))):])
+	if port == "" {
+		port = ":" + a.defaultPort()
+	}
+	for i := range cfg.Listeners {
+		if strings.HasSuffix(string(cfg.Listeners[i].Address), port) {
+			return &cfg.Listeners[i]
+		}
+	}
+	if len(cfg.Listeners) > 0 {
+		return &cfg.Listeners[0]
+	}
+	return nil
+}
+
+// owned reports whether what is said of CORS in the answer is the gateway's word, not the upstream's.
+func (r *run) owned() bool {
+	return r.answered || r.x.route.policy != nil && !r.x.route.policy.Passthrough()
+}
+
+// status returns the status code of an answer of the gateway, or 0.
+func (r *run) status() int {
+	switch {
+	case r.fault != nil:
+		return r.fault.Status
+	case r.answered:
+		return r.x.status
+	}
+	return 0
+}
+
+// header returns the lines of the answer's head and its content, as far as they are the gateway's.
+func (r *run) header() (lines []string, content string) {
+	head, rest, _ := bytes.Cut(r.x.out, []byte("\r\n\r\n"))
+	lines = strings.Split(string(head), "\r\n")
+	if r.answered {
+		return lines, string(rest)
+	}
+	fields := []string{}
+	if !r.owned() {
+		return fields, ""
+	}
+	for _, line := range lines[1:] {
+		if name, _, _ := strings.Cut(line, ":"); name != "Date" && name != "Content-Length" && name != "Connection" {
+			fields = append(fields, line)
+		}
+	}
+	return fields, ""
+}
+
+// explained returns r for people and programs.
+func (r *run) explained() *ExplainedExchange {
+	e := &ExplainedExchange{Request: r.lines, AnsweredBy: "upstream", Status: r.status()}
+	if r.answered {
+		e.AnsweredBy = "gateway"
+	}
+	var content string
+	e.Response, content = r.header()
+	if r.fault != nil || e.Status >= 400 || e.Status >= 300 && e.Status != 304 {
+		e.Content = strings.TrimSuffix(content, "\n")
+	}
+	if x := r.x; r.fault == nil && x.route != nil && x.route.policy != nil && (r.answered || r.owned()) {
+		e.Reason = x.reason.String()
+	}
+	return e
+}

@@ -1,0 +1,288 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+)
+
+// This file looks for the fewest edits that would allow a request. The rules are:
+//
+//   - the edits are made to a copy of the configuration, reduced to the route and the policy at hand, which is then
+//     compiled and asked again: edits that do not help, or that the linter refuses, are not offered;
+//   - nothing dangerous is offered without its warning.
+
+// A trial is a search for edits.
+type trial struct {
+	s       *snapshot
+	a       *inquiry
+	miss    route.Miss
+	cfg     config.Config // the copy; what it shares with the original is replaced, never written to
+	changes []Change
+	notes   []string
+}
+
+func newTrial(s *snapshot, a *inquiry, miss route.Miss) *trial {
+	return &trial{s: s, a: a, miss: miss, cfg: *s.config}
+}
+
+// change notes an edit of a key of the table.
+func (t *trial) change(key, warning, format string, args ...any) {
+	t.changes = append(t.changes, Change{Key: key, Place: place(t.s.config, key), Edit: fmt.Sprintf(format, args...), Warning: warning})
+}
+
+// run finds the edits, and drops them if they do not help.
+func (t *trial) run(e *Explanation) {
+	if e.Actual.Status == 400 && t.miss != route.Ambiguous && e.Route == nil || !t.route(e) || !t.policy() {
+		return
+	}
+	p := &t.cfg.CORS[0]
+	compiled := t.compiled(p)
+	if compiled == nil {
+		return
+	}
+	t.origin(p, compiled)
+	t.method(p, compiled)
+	t.headers(p, compiled)
+	t.credentials(p)
+	outcome, problems := t.outcome()
+	switch {
+	case len(problems) > 0:
+		for _, problem := range problems {
+			t.notes = append(t.notes, "after this, check would still refuse the file: "+problem.Error())
+		}
+	case !outcome.Allowed() && outcome != OutcomeRedirected:
+		t.changes = nil
+	}
+}
+
+// outcome compiles and asks the copy.
+func (t *trial) outcome() (Outcome, config.Problems) {
+	s, problems, _ := compile(&t.cfg, t.s, t.a.metrics)
+	if len(problems) > 0 {
+		return OutcomeDenied, problems
+	}
+	e, _ := s.examine(t.a)
+	return e.Outcome, nil
+}
+
+// compiled returns a policy as it is in force, or makes one that is new. It is nil if that will not do.
+func (t *trial) compiled(p *config.CORS) *cors.Policy {
+	if c := t.s.policies[p.Name]; c != nil {
+		return c.policy
+	}
+	policy, _ := cors.New(policyConfig(p))
+	return policy
+}
+
+// route makes sure that one route takes the request, and reduces the copy to it.
+func (t *trial) route(e *Explanation) bool {
+	if e.Route != nil {
+		i := slices.IndexFunc(t.cfg.Routes, func(r config.Route) bool { return r.Name == e.Route.Name })
+		t.cfg.Routes = []config.Route{t.cfg.Routes[i]}
+		return true
+	}
+	host, path := []byte(t.a.host), []byte(t.a.path)
+	switch t.miss {
+	case route.NoMethod:
+		methods := t.s.table.Methods(host, path, standardMethods)
+		if len(methods) == 0 {
+			return false
+		}
+		i, _ := t.s.table.Find(host, path, []byte(methods[0]), true)
+		r := t.s.config.Routes[i]
+		r.Methods = append(slices.Clone(r.Methods), t.a.method)
+		t.change("route."+r.Name+".methods", "", "add %q to methods in [route.%s]", t.a.method, r.Name)
+		t.cfg.Routes = []config.Route{r}
+		return true
+	case route.NoHost:
+		for _, r := range t.s.config.Routes {
+			table, _ := route.New([]route.Rule{{Path: r.Path, Methods: r.Methods}})
+			if i, _ := table.Find(nil, path, []byte(t.a.method), false); i >= 0 {
+				name := t.a.hostName()
+				r.Hosts = append(slices.Clone(r.Hosts), name)
+				t.change("route."+r.Name+".hosts", "", "add %q to hosts in [route.%s]", name, r.Name)
+				t.cfg.Routes = []config.Route{r}
+				return true
+			}
+		}
+		t.newRoute(fmt.Sprintf("hosts = [%q], ", t.a.hostName()))
+	case route.NoPath:
+		t.newRoute("")
+	}
+	return false
+}
+
+// newRoute tells to write a route. What it is to do is for its author to say, so it is not tried.
+func (t *trial) newRoute(hosts string) {
+	first, _, _ := strings.Cut(strings.TrimPrefix(t.a.path, "/"), "/")
+	t.change("route", "", "add a table [route.NAME] with %spath = %q, a policy in cors, and an upstream", hosts, "/"+first)
+}
+
+// policy makes sure that a policy decides, and reduces the copy to it. It is the copy's first then.
+func (t *trial) policy() bool {
+	r := &t.cfg.Routes[0]
+	if p := policyOf(&t.cfg, r.CORS); p != nil {
+		c := *p
+		t.cfg.CORS = []config.CORS{c}
+		if c.UpstreamCORS == "passthrough" {
+			t.cfg.CORS[0].UpstreamCORS = "override"
+			t.change("cors."+c.Name+".upstream_cors", "the upstream's own CORS fields are dropped then, on every route with this policy",
+				`write upstream_cors = "override" in [cors.%s], so that the gateway decides`, c.Name)
+		}
+		return true
+	}
+	const dropped = "the upstream's own CORS fields are dropped then"
+	warning := ""
+	if r.Upstream != "" {
+		warning = dropped
+	}
+	all := t.cfg.CORS
+	use := func(c config.CORS) {
+		t.cfg.CORS = []config.CORS{c}
+		t.cfg.Routes = []config.Route{*r}
+		r = &t.cfg.Routes[0]
+		r.CORS = c.Name
+	}
+	// One that names its origins is a smaller permission than one for any.
+	candidates := slices.SortedStableFunc(slices.Values(all), func(x, y config.CORS) int {
+		return btoi(slices.Contains(x.Origins, "*")) - btoi(slices.Contains(y.Origins, "*"))
+	})
+	for _, c := range candidates {
+		if use(c); c.UpstreamCORS != "passthrough" {
+			if outcome, _ := t.outcome(); outcome.Allowed() {
+				t.change("route."+r.Name+".cors", warning, "write cors = %q in [route.%s]", c.Name, r.Name)
+				return true
+			}
+		}
+	}
+	if len(all) == 1 && all[0].UpstreamCORS != "passthrough" {
+		use(all[0])
+		t.change("route."+r.Name+".cors", warning, "write cors = %q in [route.%s]", all[0].Name, r.Name)
+		return true
+	}
+	name := "pages"
+	for policyOf(t.s.config, name) != nil {
+		name += "_too"
+	}
+	use(config.CORS{Name: name, Origins: []string{t.a.origin}})
+	t.change("route."+r.Name+".cors", warning, `write cors = %q in [route.%s], and add a table [cors.%s] with origins = [%q]`, name, r.Name, name, t.a.origin)
+	t.nullOrigin(&t.cfg.CORS[0])
+	return true
+}
+
+// What the edits about odd origins permit.
+const (
+	nobody   = "any site can send the origin null, from a sandboxed frame"
+	overHTTP = "anybody on a user's network can be an http origin: better serve the page over https"
+)
+
+func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
+	if _, reason := compiled.AllowedOrigin([]byte(t.a.origin)); reason == cors.Allowed {
+		return
+	}
+	warning := ""
+	p.Origins = append(slices.Clone(p.Origins), t.a.origin)
+	switch {
+	case t.a.origin == "null":
+		warning = nobody
+	case strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback():
+		warning = overHTTP
+	}
+	t.change("cors."+p.Name+".origins", warning, "add %q to origins in [cors.%s]", t.a.origin, p.Name)
+	t.nullOrigin(p)
+	t.nearOrigins(p.Name, compiled)
+}
+
+func (t *trial) nullOrigin(p *config.CORS) {
+	if t.a.origin == "null" && !p.DangerouslyAllowNullOrigin {
+		p.DangerouslyAllowNullOrigin = true
+		t.change("cors."+p.Name+".dangerously_allow_null_origin", nobody, "write dangerously_allow_null_origin = true in [cors.%s]", p.Name)
+	}
+}
+
+func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
+	if !t.a.needsPreflight() || compiled.AllowsMethod(t.a.method) {
+		return
+	}
+	p.Methods = append(slices.Clone(p.Methods), t.a.method)
+	t.change("cors."+p.Name+".methods", "", "add %q to methods in [cors.%s]", t.a.method, p.Name)
+	if upper := strings.ToUpper(t.a.method); upper != t.a.method && compiled.AllowsMethod(upper) {
+		t.notes = append(t.notes, fmt.Sprintf("%s is allowed, and %s is another method: browsers change the case of some methods, but not of this one; write %s in the page",
+			upper, t.a.method, upper))
+	}
+}
+
+func (t *trial) headers(p *config.CORS, compiled *cors.Policy) {
+	var missing []string
+	for _, name := range t.a.unsafe {
+		if !compiled.AllowsHeader(name) {
+			missing = append(missing, canonical(name))
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	p.RequestHeaders = append(slices.Clone(p.RequestHeaders), missing...)
+	t.change("cors."+p.Name+".request_headers", "", "add %s to request_headers in [cors.%s]", quoted(missing), p.Name)
+}
+
+// credentials comes last: what it turns on makes other entries dangerous.
+func (t *trial) credentials(p *config.CORS) {
+	if !t.a.credentials {
+		return
+	}
+	table := "cors." + p.Name
+	if !p.Credentials {
+		p.Credentials = true
+		t.change(table+".credentials", "pages of every origin that the policy allows can then read what a signed-in user may see",
+			"write credentials = true in [cors.%s]", p.Name)
+		if slices.Contains(p.Origins, "*") {
+			p.Origins = []string{t.a.origin}
+			t.change(table+".origins", `with credentials there is no "*": all other origins that pages need must be listed too`,
+				`write origins = [%q] in [cors.%s], in the place of "*"`, t.a.origin, p.Name)
+			t.nullOrigin(p)
+		}
+		if slices.Contains(p.ExposeHeaders, "*") {
+			p.ExposeHeaders = nil
+			t.change(table+".expose_headers", "", `list the names in expose_headers in [cors.%s]: with credentials, "*" exposes nothing`, p.Name)
+		}
+	}
+	if strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback() && !p.DangerouslyAllowHTTPOrigins {
+		p.DangerouslyAllowHTTPOrigins = true
+		t.change(table+".dangerously_allow_http_origins", overHTTP, "write dangerously_allow_http_origins = true in [cors.%s]", p.Name)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// canonical returns a header name as people write it: "X-Request-Id".
+func canonical(name string) string {
+	parts := strings.Split(name, "-")
+	for i, p := range parts {
+		if p != "" {
+			parts[i] = strings.ToUpper(p[:1]) + p[1:]
+		}
+	}
+	return strings.Join(parts, "-")
+}
+
+func quoted(list []string) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", s)
+	}
+	return b.String()
+}

@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/matcher"
+)
+
+// This file points out what was nearly asked, or is nearly allowed, and what else a person should know.
+
+// nearOrigins notes which allowed origins differ from the one asked about in one part.
+func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
+	origin, err := matcher.ParsePattern(t.a.origin)
+	if err != nil || origin.Null() {
+		return
+	}
+	original := t.s.policies[policy]
+	allowed := func(near string) string {
+		i, reason := compiled.AllowedOrigin([]byte(near))
+		if reason != cors.Allowed || original == nil {
+			return ""
+		}
+		pattern, at := original.pattern(t.s.config, i)
+		return fmt.Sprintf("%s is allowed (%q at %s)", near, pattern, at)
+	}
+	note := func(near, format string, args ...any) bool {
+		is := allowed(near)
+		if is != "" {
+			t.notes = append(t.notes, is+", but "+fmt.Sprintf(format, args...))
+		}
+		return is != ""
+	}
+	scheme, host, port := origin.Scheme(), origin.Host(), ""
+	if origin.Port() != 0 {
+		port = fmt.Sprintf(":%d", origin.Port())
+	}
+	other := map[string]string{"http": "https", "https": "http"}[scheme]
+	switch {
+	case other != "" && note(other+"://"+host+port, "the page is on %s, which is another origin", scheme):
+	case port != "" && note(scheme+"://"+host, "the page is on port %s, which makes another origin", port[1:]):
+	case nearPort(policyOf(t.s.config, policy), scheme, host, port, note):
+	case note(scheme+"://x."+host+port, "%s itself is not: a leading \"*.\" stands for one label or more", host):
+	case note(scheme+"://www."+host+port, "not the host without www"):
+	default:
+		if first, parent, ok := strings.Cut(host, "."); ok && strings.Contains(parent, ".") && !strings.HasPrefix(host, "[") {
+			note(scheme+"://"+parent+port, "its subdomain %s is not", first)
+		}
+	}
+}
+
+// nearPort notes a pattern of the same host with another port.
+func nearPort(p *config.CORS, scheme, host, port string, note func(near, format string, args ...any) bool) bool {
+	if p == nil {
+		return false
+	}
+	for _, text := range p.Origins {
+		pattern, err := matcher.ParsePattern(text)
+		if err == nil && pattern.Host() == host && pattern.Scheme() == scheme && pattern.Port() != 0 {
+			if port == "" {
+				port = ":" + map[string]string{"http": "80", "https": "443"}[scheme]
+			}
+			return note(text, "the page is on port %s, which makes another origin", port[1:])
+		}
+	}
+	return false
+}
+
+// remarks are what a person should know beside the verdict.
+func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes []string) {
+	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	policy := (*config.CORS)(nil)
+	if e.Policy != nil {
+		policy = policyOf(s.config, e.Policy.Name)
+	}
+	switch {
+	case miss == route.Ambiguous:
+		say("escaped slashes and backslashes, ';' and doubled slashes are read differently by different servers: send the path without them")
+	case e.Actual.Status == 403 && policy != nil && policy.Denied == "block":
+		say(`denied = "block" keeps the request of this origin from the upstream (%s)`, place(s.config, "cors."+policy.Name+".denied"))
+	case e.Actual.Status == 403 && policy != nil && policy.CSRF == "enforce":
+		say(`csrf = "enforce" keeps the unsafe request of another site from the upstream (%s)`, place(s.config, "cors."+policy.Name+".csrf"))
+	}
+	if e.Outcome == OutcomeDenied && e.verdict().Sent && e.Actual.AnsweredBy == "upstream" {
+		say("the request itself reaches the upstream and has its effects there; only its response is kept from the page")
+	}
+	if policy != nil && policy.UpstreamCORS == "merge_expose" && e.Actual.AnsweredBy == "upstream" {
+		say("names that the upstream exposes are added to Access-Control-Expose-Headers")
+	}
+	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && !a.https && isRedirect(e.Actual.Status) {
+		say("listener %s redirects http to https; a redirect to another origin sets Origin to null, so pages should ask the https URL at once", l.Name)
+	}
+	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && a.https && !l.TLS && len(s.config.Trust.Proxies) == 0 {
+		say("the gateway learns of https only from a proxy that [trust] proxies names, and none is named: it takes this request for http, and redirects it")
+	}
+	switch lna := "the page needs the browser's permission for the local network, which no server can give (Local Network Access)"; {
+	case a.same:
+	case a.private():
+		say("%s is a private or loopback address: %s; its refusal looks like one of CORS", a.hostName(), lna)
+	case e.Outcome.Allowed():
+		say("if a browser refuses all the same, and %s is a private or loopback address for it: %s", a.hostName(), lna)
+	}
+	return notes
+}

@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+)
+
+// summary returns the outcome in one sentence, without a period.
+func summary(a *inquiry, e *Explanation, miss route.Miss) string {
+	failed := e.verdict().failure()
+	switch {
+	case e.Outcome == OutcomeSameOrigin:
+		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
+	case e.Outcome == OutcomeAllowed && e.Actual.Status >= 400:
+		return fmt.Sprintf("the page can read the response, which is the gateway's own %d", e.Actual.Status)
+	case e.Outcome == OutcomeAllowed:
+		return "the page can read the response"
+	case e.Outcome == OutcomeRedirected:
+		return fmt.Sprintf("the page may follow the redirect (%d) to %s: ask about that URL", e.Actual.Status, e.redirect())
+	case e.Outcome == OutcomeUpstream:
+		return "the upstream decides: the gateway adds nothing of CORS to what it says"
+	case miss == route.Ambiguous:
+		return "the path can be read in two ways that lead to different routes, so the gateway refuses it"
+	case e.Route == nil && e.Actual.Status == 421:
+		return "no route is for this host"
+	case e.Route == nil && miss == route.NoMethod:
+		return "no route of this path takes " + a.method
+	case e.Route == nil:
+		return "no route takes this request"
+	case e.Policy == nil:
+		return fmt.Sprintf("the gateway answers route %s itself, and the route names no policy: no page elsewhere can read it", e.Route.Name)
+	case e.Preflight != nil && e.Preflight.Reason != "" && e.Preflight.Reason != cors.Allowed.String():
+		return fmt.Sprintf("the gateway refuses the preflight (%s), so the request is not sent", e.Preflight.Reason)
+	case !e.verdict().Sent:
+		return "the preflight does not allow the request, so it is not sent: " + failed
+	case e.Actual.Status == 403:
+		return fmt.Sprintf("the gateway refuses the request (%s)", e.Actual.Reason)
+	}
+	return "the request is answered, but the page cannot read the answer: " + failed
+}
+
+// verdict returns the browser's verdict for the credentials mode that was asked about.
+func (e *Explanation) verdict() *ExplainedVerdict {
+	if e.Question.Credentials {
+		return &e.Credentialed
+	}
+	return &e.Anonymous
+}
+
+// failure returns the text of the first step that fails, or "".
+func (v *ExplainedVerdict) failure() string {
+	for _, s := range v.Steps {
+		if !s.OK {
+			return s.Text
+		}
+	}
+	return ""
+}
+
+// redirect returns where the actual request is redirected to.
+func (e *Explanation) redirect() string {
+	for _, line := range e.Actual.Response {
+		if to, ok := strings.CutPrefix(line, "Location: "); ok {
+			return to
+		}
+	}
+	return ""
+}
+
+// WriteText writes e for a person to read.
+func (e *Explanation) WriteText(w io.Writer) error {
+	var b strings.Builder
+	q := &e.Question
+	mode := "without credentials"
+	if q.Credentials {
+		mode = "with credentials"
+	}
+	fmt.Fprintf(&b, "%s %s\nfrom a page of %s, %s\n\n", q.Method, q.URL, q.Origin, mode)
+	fmt.Fprintf(&b, "%s: %s\n\n", e.Outcome, e.Summary)
+	e.writeRoute(&b)
+	if len(e.PreflightReasons) == 0 {
+		b.WriteString("preflight     not needed\n")
+	} else {
+		fmt.Fprintf(&b, "preflight     needed: %s\n", strings.Join(e.PreflightReasons, "\n                      "))
+	}
+	fmt.Fprintf(&b, "anonymous     %s\ncredentialed  %s\n", e.Anonymous.Outcome, e.Credentialed.Outcome)
+	if e.Preflight != nil {
+		e.Preflight.write(&b, "preflight")
+	}
+	title := "request"
+	if !e.Anonymous.Sent && !e.Credentialed.Sent && e.Outcome != OutcomeUpstream {
+		title = "request (a browser does not come to send it)"
+	}
+	e.Actual.write(&b, title)
+	if reflect.DeepEqual(e.Anonymous, e.Credentialed) {
+		e.Anonymous.write(&b, "with or without credentials")
+	} else {
+		e.Anonymous.write(&b, "without credentials")
+		e.Credentialed.write(&b, "with credentials")
+	}
+	if len(e.Changes) > 0 {
+		b.WriteString("\nWhat would allow it\n")
+		for _, c := range e.Changes {
+			fmt.Fprintf(&b, "  %s (%s)\n", c.Edit, c.Place)
+			if c.Warning != "" {
+				fmt.Fprintf(&b, "    warning: %s\n", c.Warning)
+			}
+		}
+	}
+	if len(e.Notes) > 0 {
+		b.WriteString("\nNotes\n")
+		for _, n := range e.Notes {
+			fmt.Fprintf(&b, "  %s\n", n)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (e *Explanation) writeRoute(b *strings.Builder) {
+	if e.Route == nil {
+		b.WriteString("route         none\n")
+		return
+	}
+	does := map[string]string{"redirect": "which redirects", "respond": "which the gateway answers itself", "upstream": "to upstream " + e.Route.Upstream}
+	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, does[e.Route.Action])
+	p := e.Policy
+	switch {
+	case p == nil && e.Route.Upstream != "":
+		b.WriteString("policy        none: the upstream owns CORS\n")
+	case p == nil:
+		b.WriteString("policy        none: no page of another origin can read the answers\n")
+	case p.Pattern != "":
+		fmt.Fprintf(b, "policy        %s (%s), origin matches %q (%s)\n", p.Name, p.Place, p.Pattern, p.PatternPlace)
+	default:
+		fmt.Fprintf(b, "policy        %s (%s), origin: %s\n", p.Name, p.Place, p.Origin)
+	}
+}
+
+// write writes an exchange as on the wire.
+func (x *ExplainedExchange) write(b *strings.Builder, title string) {
+	fmt.Fprintf(b, "\nThe %s\n", title)
+	for _, line := range x.Request {
+		fmt.Fprintf(b, "  > %s\n", line)
+	}
+	switch {
+	case x.AnsweredBy == "gateway" && x.Reason != "":
+		fmt.Fprintf(b, "is answered by the gateway (%s)\n", x.Reason)
+	case x.AnsweredBy == "gateway":
+		b.WriteString("is answered by the gateway\n")
+	case len(x.Response) == 0:
+		b.WriteString("is answered by the upstream, and the gateway sets no field of CORS\n")
+	default:
+		fmt.Fprintf(b, "is answered by the upstream, and the gateway sets (%s)\n", x.Reason)
+	}
+	for _, line := range x.Response {
+		fmt.Fprintf(b, "  < %s\n", line)
+	}
+	if x.Content != "" {
+		fmt.Fprintf(b, "  < \n  < %s\n", strings.ReplaceAll(x.Content, "\n", "\n  < "))
+	}
+}
+
+func (v *ExplainedVerdict) write(b *strings.Builder, title string) {
+	fmt.Fprintf(b, "\nIn a browser, %s: %s\n", title, v.Outcome)
+	for _, s := range v.Steps {
+		mark := "failed"
+		if s.OK {
+			mark = "ok"
+		}
+		fmt.Fprintf(b, "  %-7s %s: %s\n", mark, s.Where, s.Text)
+	}
+}

@@ -1,0 +1,214 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/matcher"
+)
+
+// This file warns of what is valid and yet can hardly be meant. It says nothing that it cannot prove: a linter that is
+// wrong now and then is not listened to. What a policy alone can tell is in package cors.
+
+// A linter looks at a snapshot that was compiled, perhaps with problems.
+type linter struct {
+	s        *snapshot
+	cfg      *config.Config
+	warnings config.Problems
+}
+
+func (s *snapshot) lint() config.Problems {
+	l := &linter{s: s, cfg: s.config}
+	l.unused()
+	for i := range l.cfg.Routes {
+		r := &l.cfg.Routes[i]
+		key := "route." + r.Name
+		l.repeated(key+".hosts", r.Hosts)
+		l.repeated(key+".methods", r.Methods)
+		l.unreachable(r)
+		l.tooLarge(key, r)
+	}
+	for i := range l.cfg.CORS {
+		l.ownHost(&l.cfg.CORS[i])
+		l.redirected(&l.cfg.CORS[i])
+	}
+	l.redirectedAll()
+	l.connections()
+	return l.warnings
+}
+
+func (l *linter) warn(key string, index int, hint, format string, args ...any) {
+	l.warnings = append(l.warnings, l.cfg.Problem(key, index, fmt.Sprintf(format, args...), hint))
+}
+
+// at returns the place of a key.
+func (l *linter) at(key string, index int) string { return l.cfg.Problem(key, index, "", "").Place() }
+
+// unused finds policies and upstreams that nothing refers to. That an unused policy names a shadow does not count.
+func (l *linter) unused() {
+	shadow := map[string]string{}
+	for i := range l.cfg.CORS {
+		shadow[l.cfg.CORS[i].Name] = l.cfg.CORS[i].Shadow
+	}
+	used := map[string]bool{}
+	for i := range l.cfg.Routes {
+		r := &l.cfg.Routes[i]
+		used["upstream."+r.Upstream] = true
+		used["cors."+r.CORS] = true
+		used["cors."+shadow[r.CORS]] = true // its own shadow is not tried
+	}
+	for i := range l.cfg.CORS {
+		if name := l.cfg.CORS[i].Name; !used["cors."+name] {
+			l.warn("cors."+name, -1, fmt.Sprintf("remove it, or write cors = %q in a route", name), "no route has this policy")
+		}
+	}
+	for i := range l.cfg.Upstreams {
+		if name := l.cfg.Upstreams[i].Name; !used["upstream."+name] {
+			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route leads to this upstream")
+		}
+	}
+}
+
+// repeated finds elements that are in a list twice.
+func (l *linter) repeated(key string, list []string) {
+	for i, e := range list {
+		if first := slices.Index(list, e); first < i {
+			l.warn(key, i, "remove it", "%q is already listed, at %s", e, l.at(key, first))
+		}
+	}
+}
+
+// unserved reports whether requests with method never reach a route: see wire.FaultMethod.
+func unserved(method string) bool {
+	return strings.EqualFold(method, "CONNECT") || strings.EqualFold(method, "TRACE") || strings.EqualFold(method, "TRACK")
+}
+
+// unreachable finds a route that takes no request. The most specific route wins, so another route can only ever take
+// some of the requests; what remains are paths that are refused in every spelling, and methods.
+func (l *linter) unreachable(r *config.Route) {
+	methods := slices.DeleteFunc(slices.Clone(r.Methods), unserved)
+	switch {
+	case len(r.Methods) == 0:
+		methods = []string{l.unnamed(func(r *config.Route) []string { return r.Methods }, "METHOD", "")}
+	case len(methods) == 0:
+		l.warn("route."+r.Name+".methods", -1, "", "no request can reach this route: the gateway refuses %s", strings.Join(r.Methods, " and "))
+		return
+	}
+	hosts := r.Hosts
+	if len(hosts) == 0 {
+		hosts = []string{"*"}
+	}
+	// "/a//b" is the rule of "/a/b".
+	path := r.Path
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	for _, host := range hosts {
+		if parent, wildcard := strings.CutPrefix(host, "*"); wildcard {
+			host = l.unnamed(func(r *config.Route) []string { return r.Hosts }, "host", parent)
+		}
+		for _, method := range methods {
+			if j, _ := l.s.table.Find([]byte(host), []byte(path), []byte(method), false); j >= 0 {
+				return // if it is not i, there is a conflict, and that is an error
+			}
+		}
+	}
+	l.warn("route."+r.Name+".path", -1, "write it without dot segments, ';' and escaped slashes",
+		"no request can reach this route: of %q there are several readings, so it is refused", r.Path)
+}
+
+// unnamed returns a name that no list of any route has: prefix, a number, and suffix.
+func (l *linter) unnamed(list func(*config.Route) []string, prefix, suffix string) string {
+	for n := 0; ; n++ {
+		name := fmt.Sprint(prefix, n, suffix)
+		taken := func(r config.Route) bool { return slices.Contains(list(&r), name) }
+		if !slices.ContainsFunc(l.cfg.Routes, taken) {
+			return name
+		}
+	}
+}
+
+// fastest is what one client sends in a second at most, in bytes, unless it is in the same room.
+const fastest = 125_000_000
+
+// tooLarge finds a bound on content that the time allowed for it does not let anybody reach.
+func (l *linter) tooLarge(key string, r *config.Route) {
+	if r.BodyBytes == nil || r.Timeout == 0 || float64(*r.BodyBytes) <= fastest*r.Timeout.Seconds() {
+		return
+	}
+	needs := time.Duration(float64(*r.BodyBytes) / fastest * float64(time.Second)).Round(time.Second)
+	l.warn(key+".body_bytes", -1, "give the route a longer timeout, or \"0s\"",
+		"%v takes %v even at 1 Gbit/s, and timeout is %v, at %s", *r.BodyBytes, needs, r.Timeout, l.at(key+".timeout", -1))
+}
+
+// ownHost finds origins that are the only host of all routes with the policy: to pages there the API is same-origin.
+func (l *linter) ownHost(c *config.CORS) {
+	own, route := "", ""
+	for i := range l.cfg.Routes {
+		r := &l.cfg.Routes[i]
+		if r.CORS != c.Name {
+			continue
+		}
+		if len(r.Hosts) == 0 {
+			return
+		}
+		for _, host := range r.Hosts {
+			if own != "" && host != own {
+				return
+			}
+			own, route = host, r.Name
+		}
+	}
+	for i, text := range c.Origins {
+		if p, err := matcher.ParsePattern(text); err == nil && own != "" && p.Host() == own && p.Port() == 0 && !p.AnyPort() && !p.Wildcard() {
+			l.warn("cors."+c.Name+".origins", i, "remove it, unless such pages use another scheme or port for the API",
+				"%q is the gateway's own host, at %s: pages there need no CORS", text, l.at("route."+route+".hosts", 0))
+		}
+	}
+}
+
+// redirected finds policies of http origins only, whose pages a redirect to https would strand: where a request is
+// redirected from one foreign origin to another, a browser goes on with Origin: null. See Fetch, "serializing a request
+// origin", and "redirect-taint".
+func (l *linter) redirected(c *config.CORS) {
+	if c.OriginsFile != "" || len(c.Origins) == 0 || c.DangerouslyAllowNullOrigin ||
+		slices.ContainsFunc(c.Origins, func(o string) bool { return !strings.HasPrefix(o, "http://") }) {
+		return
+	}
+	for i := range l.cfg.Listeners {
+		if n := &l.cfg.Listeners[i]; n.RedirectHTTPS {
+			l.warn("cors."+c.Name+".origins", -1, "let the pages use the https URL at once",
+				"only http:// origins, and listener.%s redirects to https, at %s: browsers follow with Origin: null, which is denied",
+				n.Name, l.at("listener."+n.Name+".redirect_https", -1))
+			return
+		}
+	}
+}
+
+// redirectedAll finds listeners that redirect to nowhere: no request is known to have used https.
+func (l *linter) redirectedAll() {
+	open := func(n config.Listener) bool { return n.TLS || !n.RedirectHTTPS }
+	if len(l.cfg.Trust.Proxies) > 0 || len(l.cfg.Listeners) == 0 || slices.ContainsFunc(l.cfg.Listeners, open) {
+		return
+	}
+	l.warn("listener."+l.cfg.Listeners[0].Name+".redirect_https", -1,
+		"name the proxy that ends TLS in trust.proxies, or remove the key from one listener",
+		"only preflights can reach a route: all other requests are redirected, as nobody is believed to say that a client used https")
+}
+
+// connections finds bounds on connections that cannot be reached.
+func (l *linter) connections() {
+	n, each := l.cfg.Limits.Connections, l.cfg.Limits.ConnectionsPerIP
+	if n > 0 && each > n {
+		l.warn("limits.connections_per_ip", -1, "", "%d can never be reached: limits.connections is %d, at %s", each, n, l.at("limits.connections", -1))
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && n > 0 && uint64(n) > uint64(limit.Cur) {
+		l.warn("limits.connections", -1, "raise the limit: ulimit -n, or LimitNOFILE in systemd",
+			"%d can never be reached: this process may open %d files", n, limit.Cur)
+	}
+}

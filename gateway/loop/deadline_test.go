@@ -1,0 +1,53 @@
+//go:build linux
+
+package loop_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDeadlines: each wait on a client ends.
+func TestDeadlines(t *testing.T) {
+	const short = 20 * time.Millisecond
+	type change = func(*trial)
+	header, idle := func(r *trial) { r.options.Header = short }, func(r *trial) { r.options.Idle = short }
+	bodyIdle := func(r *trial) { r.options.BodyIdle = short }
+	f := func(change change, text string, want ...string) {
+		t.Helper()
+		r := begin(t, change)
+		c, read := r.dial(t)
+		write(t, c, text)
+		for _, want := range want {
+			expect(t, read, want)
+		}
+		over(t, read, nil)
+	}
+	f(header, "")
+	f(idle, "GET /local HTTP/1.1\r\nHost: h\r\n\r\n", "200 /local")
+	f(header, "GET /local HTTP/1.1\r\nHost: h\r\n", "408 the request did not come in time\n ends")
+	f(header, "GET /local HTTP/1.1\r\nHost: h\r\n\r\nGET /local", "200 /local", "408 the request did not come in time\n ends")
+	f(bodyIdle, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234", "408 refused: timeout ends")
+	f(bodyIdle, "POST /local HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234", "200 /local")
+}
+
+// TestHeadersInDrops: octets that come in time do not move the deadline of a head.
+func TestHeadersInDrops(t *testing.T) {
+	r := begin(t, func(r *trial) { r.options.Header = 200 * time.Millisecond })
+	c, read := r.dial(t)
+	write(t, c, "GET /local HTTP/1.1\r\n")
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := io.WriteString(c, "A: a\r\n"); err != nil {
+				return
+			}
+		}
+	}()
+	if got := answer(t, read, "GET"); !strings.HasPrefix(got, "408") && !strings.HasPrefix(got, "431") {
+		t.Errorf("%q, want 408", got)
+	}
+}

@@ -1,0 +1,88 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestMemory sends large contents through a gateway in a process of its own, both ways at once,
+// and looks at the most memory that this process has ever had.
+func TestMemory(t *testing.T) {
+	if url := os.Getenv("CORSGATE_TEST_UPSTREAM"); url != "" {
+		_, address := serve(t, "[limits]\nbody_bytes = \"4GiB\"\n"+policy(url, "ONE"))
+		fmt.Println(address)
+		io.Copy(io.Discard, os.Stdin) // until the parent has seen enough
+		return
+	}
+	if _, err := os.Stat("/proc/self/status"); err != nil || testing.Short() {
+		t.Skip("it needs /proc, and a few seconds")
+	}
+	const size, most = 512 << 20, 64 << 20
+	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r.Body}, make([]byte, 64<<10))
+	}))
+	child := exec.Command(os.Args[0], "-test.run=^TestMemory$")
+	child.Env = append(os.Environ(), "CORSGATE_TEST_UPSTREAM="+url)
+	child.Stderr = os.Stderr
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { stdin.Close(); io.Copy(io.Discard, stdout); child.Wait() }()
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10}
+	defer transport.CloseIdleConnections()
+	req, _ := http.NewRequest("POST", "http://"+strings.TrimSpace(address)+"/", io.LimitReader(&counting{}, size))
+	req.ContentLength = size
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{res.Body}, make([]byte, 64<<10)); n != size || err != nil {
+		t.Errorf("%d octets, %v, want %d", n, err, size)
+	}
+	peak := peakMemory(t, child.Process.Pid)
+	t.Logf("at most %d MiB, test binary and all", peak>>20)
+	if peak > most {
+		t.Errorf("the gateway's process had %d MiB, want at most %d", peak>>20, most>>20)
+	}
+}
+
+// peakMemory returns the largest resident set that a process has had, in octets.
+func peakMemory(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	t.Fatal("no VmHWM in the status of the process")
+	return 0
+}

@@ -1,0 +1,248 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// This file notices that a file of origins has changed. The rules are:
+//
+//   - what changed is compiled again from the configuration in force, not from its file: that somebody edits the one is no
+//     reason to serve the other;
+//   - directories are watched, because editors and Kubernetes put another file in the place of the old one: the directory
+//     of the file as it is named, and that of the file which it leads to by symbolic links;
+//   - what happens soon after something else is part of it: a writer gets time to finish;
+//   - notifications miss network file systems and directories that are replaced: so the files are also looked at now and then.
+
+// How long to wait until nothing more happens, how long at most, and how often to look without being told.
+const (
+	watchQuiet = 100 * time.Millisecond
+	watchMost  = 2 * time.Second
+	watchPoll  = 10 * time.Second
+)
+
+// racy is how long after a change a stamp is not trusted: a further one may fall into the same tick of the clock of
+// the file system.
+const racy = 2 * time.Second
+
+// A stamp is what os.Stat tells of a file's content.
+type stamp struct {
+	size     int64
+	modified time.Time
+}
+
+func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
+
+// A sight is a file of origins as it was last seen.
+type sight struct {
+	info    fs.FileInfo       // nil: to be read again, whatever os.Stat says
+	sum     [sha256.Size]byte // of what was last tried
+	failure string            // why it could not be read, or ""
+	inForce [sha256.Size]byte // of what the configuration in force was compiled from
+}
+
+// A watcher is one call of Watch.
+type watcher struct {
+	g      *Gateway
+	notify *fsnotify.Watcher // nil: nothing is watched
+	poll   *time.Ticker      // nil: nothing is looked at
+	seen   map[string]sight  // by path
+}
+
+// Watch takes over changes of the files of origins until ctx is done: it reloads the configuration in force. If the new
+// files will not do it logs why, and the old origins stay. While no policy has such a file it watches nothing. It must not
+// be called twice at a time.
+func (g *Gateway) Watch(ctx context.Context) {
+	w := &watcher{g: g, seen: map[string]sight{}}
+	defer w.close()
+	for {
+		w.follow()
+		var again <-chan time.Time
+		if w.look() {
+			again = time.After(watchQuiet)
+		}
+		events, failures, poll := w.channels()
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.swapped:
+		case <-again:
+		case <-poll:
+		case <-failures: // such as too many events to be told
+		case <-events:
+			settle(ctx, events)
+		}
+	}
+}
+
+// channels returns what tells w to look; each may be nil.
+func (w *watcher) channels() (events <-chan fsnotify.Event, failures <-chan error, poll <-chan time.Time) {
+	if w.notify != nil {
+		events, failures = w.notify.Events, w.notify.Errors
+	}
+	if w.poll != nil {
+		poll = w.poll.C
+	}
+	return events, failures, poll
+}
+
+// settle waits until there was no event for a while, or ctx is done.
+func settle(ctx context.Context, events <-chan fsnotify.Event) {
+	quiet, most := time.NewTimer(watchQuiet), time.NewTimer(watchMost)
+	defer quiet.Stop()
+	defer most.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-events:
+			quiet.Reset(watchQuiet)
+		case <-quiet.C:
+			return
+		case <-most.C:
+			return
+		}
+	}
+}
+
+func (w *watcher) close() {
+	if w.notify != nil {
+		w.notify.Close() //nolint:errcheck // nothing is left to be told
+	}
+	if w.poll != nil {
+		w.poll.Stop()
+	}
+	w.notify, w.poll = nil, nil
+}
+
+// follow watches what the configuration in force names, and nothing else.
+func (w *watcher) follow() {
+	files := w.g.current.Load().originsFiles()
+	for path := range w.seen {
+		if _, ok := files[path]; !ok {
+			delete(w.seen, path)
+		}
+	}
+	if len(files) == 0 {
+		w.close()
+		return
+	}
+	var directories []string
+	for path, sum := range files {
+		if s, ok := w.seen[path]; !ok || s.inForce != sum {
+			w.seen[path] = sight{sum: sum, inForce: sum}
+		}
+		directories = append(directories, filepath.Dir(path))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			directories = append(directories, filepath.Dir(target))
+		}
+	}
+	if w.poll == nil {
+		w.poll = time.NewTicker(watchPoll)
+	}
+	w.watch(directories)
+}
+
+// watch makes directories what is watched.
+func (w *watcher) watch(directories []string) {
+	if w.notify == nil {
+		n, err := fsnotify.NewWatcher()
+		if err != nil {
+			w.g.log.Debug("files of origins are only looked at now and then", "error", err.Error())
+			return
+		}
+		w.notify = n
+	}
+	for _, old := range w.notify.WatchList() {
+		if !slices.Contains(directories, old) {
+			w.notify.Remove(old) //nolint:errcheck // it has gone
+		}
+	}
+	for _, d := range directories {
+		// Also of one that is watched: it may be another directory now, of the same name.
+		if err := w.notify.Add(d); err != nil {
+			w.g.log.Debug("a directory is only looked at now and then", "directory", d, "error", err.Error())
+		}
+	}
+}
+
+// look reloads if a file has changed. It reports true if one is so fresh that it should be looked at again soon.
+func (w *watcher) look() (again bool) {
+	changed := false
+	for path, s := range w.seen {
+		now, fresh := s.next(path, time.Now())
+		again = again || fresh
+		changed = changed || now.sum != s.sum || now.failure != s.failure
+		w.seen[path] = now
+	}
+	if changed {
+		w.g.refresh()
+	}
+	return again
+}
+
+// next looks at the file that s is a sight of. It returns s and true if it may not be whole yet.
+func (s sight) next(path string, now time.Time) (after sight, fresh bool) {
+	info, err := os.Stat(path)
+	after = sight{sum: s.sum, inForce: s.inForce}
+	if err == nil {
+		age := now.Sub(info.ModTime())
+		switch {
+		case s.info != nil && stampOf(s.info) == stampOf(info) && os.SameFile(s.info, info):
+			return s, false
+		case age >= 0 && age < watchQuiet:
+			return s, true
+		}
+		if age > racy {
+			after.info = info
+		}
+		var text []byte
+		if text, err = readStill(path); errors.Is(err, errWritten) {
+			return s, true
+		}
+		after.sum = sha256.Sum256(text)
+	}
+	if err != nil {
+		after.sum, after.failure = s.sum, err.Error()
+	}
+	return after, false
+}
+
+// originsFiles returns the files of origins of s by path, with their digests.
+func (s *snapshot) originsFiles() map[string][sha256.Size]byte {
+	var files map[string][sha256.Size]byte
+	for _, p := range s.policies {
+		if p.file != nil {
+			if files == nil {
+				files = map[string][sha256.Size]byte{}
+			}
+			files[p.file.path] = p.file.sum
+		}
+	}
+	return files
+}
+
+// refresh compiles the configuration in force again, and logs what comes of it.
+func (g *Gateway) refresh() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	prev := g.current.Load()
+	err := g.replace(prev.config, prev)
+	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+		for _, p := range problems {
+			g.log.Error("origins not reloaded", "error", p.Error())
+		}
+		return
+	}
+	g.log.Info("origins reloaded", "generation", g.current.Load().generation)
+}

@@ -3,7 +3,8 @@
 // # A request's life
 //
 //	bytes → edge: strict validation → handle: load the snapshot → begin
-//	  begin: route → preflight? answered from the cache or by the policy
+//	  begin: route → the policy's shadow, if it has one, only counts what it would change
+//	               → preflight? answered from the cache or by the policy
 //	               → answered here? redirect, refusal, fixed response
 //	               → else an exchange with an upstream
 //	  the exchange → finish: the upstream's CORS fields dropped, ours set → bytes

@@ -28,7 +28,6 @@ type run struct {
 	miss     route.Miss
 	fault    *wire.Fault // the request is refused before it is looked at
 	answered bool        // here, in full
-	refused  bool        // by the guard: see guarded
 }
 
 // asidePeer is who asks.

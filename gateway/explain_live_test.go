@@ -17,7 +17,7 @@ import (
 // TestExplainIsWhatHappens asks random questions about random configurations. What explain says has to be what a live
 // gateway answers to the same octets, and what a browser makes of that in the view of a second, plainer reading of Fetch.
 func TestExplainIsWhatHappens(t *testing.T) {
-	rounds, questions := 40, 40
+	rounds, questions := 25, 40
 	if testing.Short() {
 		rounds = 10
 	}

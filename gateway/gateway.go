@@ -272,6 +272,10 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			<-l.Done()
 		}
 	}
+	// Again: the loops may have handed connections over meanwhile.
+	if again := g.server.Drain(ctx); err == nil {
+		err = again
+	}
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()
 	}

@@ -32,6 +32,7 @@ func TestHouse(t *testing.T) {
 	libraries := map[string][]string{
 		"github.com/valyala/fasthttp":      {"gateway/edge"},
 		"github.com/hashicorp/golang-lru/": {"cache"},
+		"github.com/fsnotify/fsnotify":     {"gateway"},
 	}
 	none := []string{"matcher", "gateway/wire"} // standard library only
 	for line := range strings.Lines(string(out)) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,43 @@ func TestServeReload(t *testing.T) {
 	c.want("GET", c.admin+"/metrics", 200, "corsgate_config_last_reload_successful 1")
 	c.signal(syscall.SIGTERM)
 	c.await("stopped")
+	c.ends(0)
+}
+
+// What is written to a file of origins is allowed at once, without a signal, and what is wrong with it is logged.
+func TestServeOriginsFile(t *testing.T) {
+	path := write(t, loopback+"[cors.app]\norigins_file = \"origins\"\nshadow = \"open\"\n[cors.open]\norigins = [\"*\"]\n"+
+		"[route.all]\ncors = \"app\"\nrespond = {}\n")
+	origins := filepath.Join(filepath.Dir(path), "origins")
+	rewrite(t, origins, "https://a.example\n")
+	c := spawn(t, path)
+	ask := func(want string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "GET", c.gateway, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Origin", "https://b.example")
+		res, err := c.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("Access-Control-Allow-Origin: %q, want %q", got, want)
+		}
+	}
+	ask("")
+	c.want("GET", c.admin+"/shadow", 200, `"origin": "https://b.example"`)
+	rewrite(t, origins, "https://a.example\nhttps://b.example\n")
+	c.await("origins reloaded")
+	ask("https://b.example")
+	rewrite(t, origins, "https://A.example\n")
+	if r := c.await("origins not reloaded"); !strings.HasPrefix(r.Error, origins+":1: pattern ") {
+		t.Errorf("logged %q", r.Error)
+	}
+	ask("https://b.example")
+	c.signal(syscall.SIGTERM)
 	c.ends(0)
 }
 

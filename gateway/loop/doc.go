@@ -1,5 +1,5 @@
 // Package loop is the event loop: small exchanges, both sides, without a goroutine for each.
-// It runs on Linux; elsewhere New says that it cannot.
+// It runs on Linux; elsewhere there is only the interface Exchange.
 //
 // There is one loop for each processor, and they share nothing: each has its own listening
 // sockets (SO_REUSEPORT), epoll set, connections to upstreams, and buffers. A client's socket and

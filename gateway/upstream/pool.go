@@ -22,8 +22,8 @@ type Endpoint struct {
 	freed    chan struct{} // has an element when an exchange has ended while others waited
 
 	mu     sync.Mutex
-	idle   []*conn // most recently used last
-	closed bool
+	idle   []*conn     // most recently used last
+	closed atomic.Bool // written under mu
 }
 
 // An Address says where an endpoint is.
@@ -65,7 +65,7 @@ func (e *Endpoint) take(now time.Time) *conn {
 func (e *Endpoint) give(c *conn, now time.Time) {
 	c.since = now
 	e.mu.Lock()
-	if e.closed {
+	if e.closed.Load() {
 		e.mu.Unlock()
 		c.Close() //nolint:errcheck // nobody will use it
 		return
@@ -79,11 +79,7 @@ func (e *Endpoint) Options() *Options { return e.opts }
 
 // Closed reports whether the endpoint's upstream has been stopped: idle connections to it are of
 // no more use.
-func (e *Endpoint) Closed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closed
-}
+func (e *Endpoint) Closed() bool { return e.closed.Load() }
 
 func (e *Endpoint) connect(deadline time.Time) (*conn, error) {
 	nc, err := e.Dial(deadline)
@@ -119,7 +115,7 @@ func (e *Endpoint) expire(now time.Time) {
 func (e *Endpoint) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.closed = true
+	e.closed.Store(true)
 	for _, c := range e.idle {
 		c.Close() //nolint:errcheck // it was idle
 	}

@@ -71,7 +71,7 @@ To begin:         corsgate init > corsgate.toml
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newServe(), newCheck(), newExplain(), newDemo(), newInit(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newDemo(), newInit(), newVersion())
 	return root
 }
 

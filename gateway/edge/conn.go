@@ -17,8 +17,8 @@ const (
 	firstBuffer  = 4 << 10   // the buffer that every connection starts with
 	chunkSpace   = 4 << 10   // least room for reading chunked content
 	maxDrain     = 256 << 10 // unread content that is drained to keep a connection
-	maxLinger    = 64 << 10  // what a client may still send after a refusal
-	lingerTime   = 500 * time.Millisecond
+	maxLinger    = 1 << 20   // what a client may still send after a refusal
+	lingerTime   = 2 * time.Second
 	rearmDivisor = 16 // a deadline is moved when it is off by this part of the timeout
 )
 

@@ -52,8 +52,9 @@ func (c *Conn) wake() {
 	c.Conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // as in setReadDeadline
 }
 
-// Close closes the connection. After a refusal it first lets the client finish, within bounds:
-// a close with unread input would send a reset, and the reset would overtake the answer.
+// Close closes the connection. If it was the gateway's wish, it first lets the client finish,
+// within bounds: a close with unread input, which the kernel may hold, would send a reset, and
+// the reset would overtake the answer.
 func (c *Conn) Close() error {
 	if !c.shut.CompareAndSwap(false, true) {
 		return nil
@@ -68,7 +69,7 @@ func (c *Conn) Close() error {
 		}
 		return c.Conn.Close()
 	}
-	if c.refused || !c.ended || c.r < c.w {
+	if c.refused || !c.ended || c.closing && c.started {
 		c.linger()
 	}
 	return c.Conn.Close()

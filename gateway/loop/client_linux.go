@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	lingerTime = 500 * time.Millisecond
-	maxLinger  = 64 << 10 // what a client may still send after its last response
+	lingerTime = 2 * time.Second
+	maxLinger  = 1 << 20  // what a client may still send after its last response
 	maxAhead   = 16 << 10 // what is read of requests that have to wait for the one before
 )
 

@@ -1,0 +1,148 @@
+package convert
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// This file reads Envoy's CORS policies, wherever they stand in a tree of YAML or JSON: cors of a route or virtual host, or
+// typed_per_filter_config. Names are in snake or camel case. The facts are those of its documentation and source
+// (cors_filter.cc):
+//
+//   - the Origin is echoed, never answered with "*"; with allow_credentials "*" lets every site in;
+//   - prefix, suffix and contains know nothing of hosts;
+//   - safe_regex matches the whole Origin;
+//   - Vary is never sent.
+
+// envoyKeys are keys of a CORS policy that nothing else has.
+var envoyKeys = []string{"alloworiginstringmatch", "alloworigin", "alloworiginregex"}
+
+func readEnvoy(text string) ([]*policy, error) {
+	documents, err := readYAML(text)
+	if err != nil {
+		return nil, err
+	}
+	var policies []*policy
+	for _, d := range documents {
+		walk(d, nil, nil, func(m map[string]any, path []string, around []map[string]any) {
+			f := folded(m)
+			if slices.ContainsFunc(envoyKeys, func(k string) bool { return f[k] != nil }) {
+				policies = append(policies, fromEnvoy(f, path, around))
+			}
+		})
+	}
+	return policies, nil
+}
+
+func fromEnvoy(f map[string]any, path []string, around []map[string]any) *policy {
+	p := newPolicy("app", strings.Join(path, "."))
+	p.place(around)
+	p.credentials = truth(f["allowcredentials"])
+	matchers, _ := f["alloworiginstringmatch"].([]any)
+	for _, m := range matchers {
+		tree, _ := m.(map[string]any)
+		p.stringMatch(folded(tree))
+	}
+	for _, o := range texts(f["alloworigin"]) {
+		p.stringMatch(map[string]any{"exact": o})
+	}
+	for _, e := range texts(f["alloworiginregex"]) {
+		p.expression(expression{text: `^(?:` + e + `)$`}, "the expression "+strconv.Quote(e))
+	}
+	p.methods = split(text(f["allowmethods"]))
+	p.requestHeaders = split(text(f["allowheaders"]))
+	p.exposeHeaders = split(text(f["exposeheaders"]))
+	if s := text(f["maxage"]); s != "" {
+		p.age(s)
+	}
+	p.hole("Envoy sends no Vary: Origin with these answers: caches hand the answer for one origin to another")
+	if f["shadowenabled"] != nil || f["filterenabled"] != nil {
+		p.note("filter_enabled and shadow_enabled were not carried over: to try a policy, use shadow")
+	}
+	if truth(f["allowprivatenetworkaccess"]) {
+		p.note("allow_private_network_access was not carried over: browsers no longer ask; private_network = true answers old ones")
+	}
+	return p
+}
+
+// place takes name, hosts and path from the route and the virtual host around p.
+func (p *policy) place(around []map[string]any) {
+	for _, m := range around {
+		f := folded(m)
+		if domains := texts(f["domains"]); len(domains) > 0 {
+			for _, d := range domains {
+				host, _, _ := strings.Cut(d, ":")
+				if p.hosts = p.addHost(strings.ToLower(host)); d == "*" {
+					p.hosts = nil
+					break
+				}
+			}
+			if name := text(f["name"]); name != "" {
+				p.name, p.where = name, "virtual host "+name
+			}
+		}
+		if match, ok := f["match"].(map[string]any); ok {
+			prefix := folded(match)["prefix"]
+			if prefix == nil {
+				prefix = folded(match)["pathseparatedprefix"]
+			}
+			p.path = route(text(prefix))
+			if name := text(f["name"]); name != "" {
+				p.name, p.where = name, p.where+", route "+name
+			}
+		}
+	}
+}
+
+// hostName matches the hosts that a route can have, but for their lengths.
+var hostName = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func (p *policy) addHost(host string) []string {
+	if hostName.MatchString(host) && len(host) <= 253 && !slices.Contains(p.hosts, host) {
+		return append(p.hosts, host)
+	}
+	return p.hosts
+}
+
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-]+)+/?$`)
+
+// route returns a prefix as corsgate has it, or "".
+func route(prefix string) string {
+	if !plainPath.MatchString(prefix) {
+		return ""
+	}
+	return strings.TrimSuffix(prefix, "/")
+}
+
+func truth(v any) bool {
+	if m, ok := v.(map[string]any); ok {
+		v = m["value"]
+	}
+	return text(v) == "true"
+}
+
+func (p *policy) stringMatch(m map[string]any) {
+	fold := truth(m["ignorecase"])
+	show := func(kind string) string { return kind + " " + strconv.Quote(text(m[kind])) }
+	switch {
+	case m["exact"] != nil:
+		if text(m["exact"]) == "*" {
+			p.reflectIfCredentials()
+		}
+		p.origin(text(m["exact"]))
+	case m["prefix"] != nil:
+		p.expression(expression{`^` + regexp.QuoteMeta(text(m["prefix"])), fold, true}, show("prefix"))
+	case m["suffix"] != nil:
+		p.expression(expression{regexp.QuoteMeta(text(m["suffix"])) + `$`, fold, true}, show("suffix"))
+	case m["contains"] != nil:
+		p.expression(expression{regexp.QuoteMeta(text(m["contains"])), fold, true}, show("contains"))
+	case m["saferegex"] != nil:
+		tree, _ := m["saferegex"].(map[string]any)
+		e := text(tree["regex"])
+		p.expression(expression{`^(?:` + e + `)$`, fold, false}, "safe_regex "+strconv.Quote(e))
+	default:
+		p.lose(shown(m), "this kind of match is not known")
+	}
+}

@@ -1,0 +1,279 @@
+// Package probe asks a running server a fixed set of CORS questions, and reports what it gets wrong.
+//
+// It sends some two dozen GET and OPTIONS requests, one after the other, to one URL and to one below it that should not
+// exist. It follows no redirect and sends no credentials.
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/matcher"
+)
+
+// MaxOrigins bounds Options.Origins.
+const MaxOrigins = 8
+
+// Options say whom to ask.
+type Options struct {
+	// URL is absolute, http or https.
+	URL string
+	// Origins are those that should be allowed. The first is the model of origins that should not: those that look
+	// like it.
+	Origins []string
+	// Timeout bounds each question.
+	Timeout time.Duration
+}
+
+// A Severity ranks findings.
+type Severity string
+
+// The severities, from the worst.
+const (
+	Critical Severity = "critical" // strangers can read what a signed-in user may see
+	High     Severity = "high"     // somebody can who should not, or no browser accepts the answers
+	Medium   Severity = "medium"   // it fails or leaks under conditions that occur
+	Low      Severity = "low"      // some clients are refused, or the answers say what they do not mean
+)
+
+// A Finding is one thing that a server gets wrong.
+type Finding struct {
+	// ID names the kind of finding. It never changes.
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	// Text says what is wrong, Fix what to do about it.
+	Text string `json:"text"`
+	Fix  string `json:"fix"`
+	// Request and Response are the lines that show it.
+	Request  []string `json:"request"`
+	Response []string `json:"response"`
+}
+
+// A Report is what was found. Its JSON is for programs: names stay, lists are never null.
+type Report struct {
+	URL string `json:"url"`
+	// Grade is from A, nothing was found, to F.
+	Grade string `json:"grade"`
+	// Asked is the number of questions.
+	Asked    int       `json:"asked"`
+	Findings []Finding `json:"findings"`
+	// Notes are what is not wrong but worth knowing, and questions that had no answer.
+	Notes []string `json:"notes"`
+}
+
+// Run asks the server. An error says that the options make no sense, or that the server does not answer at all.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	p, err := newProber(o)
+	if err != nil {
+		return nil, err
+	}
+	defer p.client.CloseIdleConnections()
+	base := p.ask(ctx, question{})
+	if base.err != nil {
+		return nil, fmt.Errorf("%s does not answer: %s", p.url, printable(base.err.Error()))
+	}
+	p.questions(ctx, base)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted: %w", ctx.Err())
+	}
+	r := p.report
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(rank(a.Severity), rank(b.Severity)) })
+	r.Grade = grade(r.Findings)
+	return r, nil
+}
+
+func rank(s Severity) int { return slices.Index([]Severity{Critical, High, Medium, Low}, s) }
+
+// grade returns A for no findings; further ones count by the worst.
+func grade(sorted []Finding) string {
+	if len(sorted) == 0 {
+		return "A"
+	}
+	switch sorted[0].Severity {
+	case Critical:
+		return "F"
+	case High:
+		if len(sorted) > 1 && sorted[1].Severity == High {
+			return "E"
+		}
+		return "D"
+	case Medium:
+		return "C"
+	}
+	return "B"
+}
+
+// A prober asks one server.
+type prober struct {
+	Options
+	url    *url.URL
+	client *http.Client
+	report *Report
+	gets   []*answer // to GET requests for the URL itself
+}
+
+func newProber(o Options) (*prober, error) {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("URL %q is malformed: write one such as https://api.example.com/items", o.URL)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("URL %q is not absolute: write one such as https://api.example.com/items", o.URL)
+	case u.User != nil:
+		return nil, fmt.Errorf("URL %q: leave the user information out: no question carries credentials", u.Redacted())
+	case len(o.Origins) > MaxOrigins:
+		return nil, fmt.Errorf("%d origins: name at most %d", len(o.Origins), MaxOrigins)
+	case o.Timeout <= 0:
+		return nil, fmt.Errorf("a timeout of %v: write one such as 5s", o.Timeout)
+	}
+	for _, origin := range o.Origins {
+		if matcher.ValidOrigin([]byte(origin)) {
+			continue
+		}
+		_, err := matcher.ParsePattern(origin)
+		if e := (*matcher.PatternError)(nil); errors.As(err, &e) {
+			return nil, fmt.Errorf("origin %q is not as browsers send it: %s: %s", origin, e.Message, e.Hint)
+		}
+		return nil, fmt.Errorf("origin %q: write one origin of a page, such as https://app.example.com", origin)
+	}
+	u.Fragment = ""
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true
+	transport.MaxResponseHeaderBytes = 256 << 10
+	return &prober{
+		Options: o, url: u, report: &Report{URL: u.String(), Findings: []Finding{}, Notes: []string{}},
+		client: &http.Client{
+			Transport:     transport,
+			Timeout:       o.Timeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// A question is one request. The zero question is a GET without Origin.
+type question struct {
+	origins   []string // values of Origin
+	preflight string   // Access-Control-Request-Method; "": it is a GET
+	headers   []string // lines of Access-Control-Request-Headers
+	private   bool     // Access-Control-Request-Private-Network
+	missing   bool     // for a path that should not exist
+}
+
+// An answer is what came of a question.
+type answer struct {
+	question
+	target string
+	status string // "200 OK"
+	code   int
+	header http.Header
+	err    error
+}
+
+// ask asks one question. What cannot be asked is noted.
+func (p *prober) ask(ctx context.Context, q question) *answer {
+	p.report.Asked++
+	u, method := *p.url, http.MethodGet
+	if q.missing {
+		u = *u.JoinPath("corsgate-probe-of-what-is-not-there")
+	}
+	if q.preflight != "" {
+		method = http.MethodOptions
+	}
+	a := &answer{question: q, target: u.String()}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		a.err = err
+		return a
+	}
+	for _, line := range a.fields() {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header[name] = append(req.Header[name], value)
+	}
+	req.Header.Set("User-Agent", "corsgate-probe")
+	res, err := p.client.Do(req)
+	if err != nil {
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err
+		}
+		a.err = err
+		return a
+	}
+	defer res.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // only the head matters
+	a.status, a.code, a.header = res.Status, res.StatusCode, res.Header
+	if method == http.MethodGet && !q.missing {
+		p.gets = append(p.gets, a)
+	}
+	return a
+}
+
+// fields returns the field lines of the question.
+func (q *question) fields() (lines []string) {
+	for _, o := range q.origins {
+		lines = append(lines, "Origin: "+o)
+	}
+	if q.preflight == "" {
+		return lines
+	}
+	lines = append(lines, "Access-Control-Request-Method: "+q.preflight)
+	for _, h := range q.headers {
+		lines = append(lines, "Access-Control-Request-Headers: "+h)
+	}
+	if q.private {
+		lines = append(lines, "Access-Control-Request-Private-Network: true")
+	}
+	return lines
+}
+
+// find notes a finding that a shows. A kind is reported once.
+func (p *prober) find(a *answer, id string, s Severity, fix, format string, args ...any) {
+	if slices.ContainsFunc(p.report.Findings, func(f Finding) bool { return f.ID == id }) {
+		return
+	}
+	f := Finding{ID: id, Severity: s, Text: fmt.Sprintf(format, args...), Fix: fix, Response: []string{a.status}}
+	method := "GET "
+	if a.preflight != "" {
+		method = "OPTIONS "
+	}
+	f.Request = append([]string{method + a.target}, a.fields()...)
+	for _, name := range shownFields {
+		for _, v := range a.header.Values(name) {
+			f.Response = append(f.Response, name+": "+printable(v))
+		}
+	}
+	p.report.Findings = append(p.report.Findings, f)
+}
+
+func (p *prober) note(format string, args ...any) {
+	if s := fmt.Sprintf(format, args...); !slices.Contains(p.report.Notes, s) {
+		p.report.Notes = append(p.report.Notes, s)
+	}
+}
+
+// shownFields are those of a response that findings are about.
+var shownFields = []string{
+	"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers",
+	"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network", "Vary", "Cache-Control", "Location",
+}
+
+// printable makes a value fit for a terminal.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > 300 {
+		s = s[:300] + "..."
+	}
+	return s
+}

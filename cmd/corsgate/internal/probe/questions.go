@@ -1,0 +1,230 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// This file holds the questions. The rules are:
+//
+//   - strangers are names below .test, which nobody can register, or names that look like the server's or like the first
+//     allowed origin's;
+//   - if any stranger at all is let in, that is the finding: the ways to disguise as a friend are not asked then.
+
+// stranger is an origin that nobody has a reason to allow.
+const stranger = "https://corsgate-probe.test"
+
+// questions asks all there is to ask after the plain request.
+func (p *prober) questions(ctx context.Context, base *answer) {
+	get := func(origins ...string) *answer { return p.ask(ctx, question{origins: origins}) }
+	p.plain(base)
+	foreign := get(stranger)
+	p.reflection(foreign)
+	if null := get("null"); !foreign.echoes() && null.echoes() {
+		p.disguise(null, "null-origin", `the origin null is allowed: any site can send it from a sandboxed frame`, `do not allow "null"`)
+	}
+	if junk := get("corsgate-probe-of-what-is-no-origin"); junk.echoes() && !foreign.echoes() {
+		p.find(junk, "junk-echoed", Low, "compare Origin with a list, and echo nothing else", "what is no origin is echoed")
+	}
+	if !foreign.echoes() {
+		p.disguises(ctx)
+	}
+	p.strangersPreflight(ctx, foreign)
+	for i, origin := range p.Origins {
+		p.friend(ctx, origin, i == 0)
+	}
+	p.judgeFields()
+	p.judgeVary()
+}
+
+// reflection judges the answer to a stranger.
+func (p *prober) reflection(a *answer) {
+	switch {
+	case a.err != nil:
+		p.note("a question with an Origin had no answer: %s", printable(a.err.Error()))
+	case a.echoes() && a.credentials():
+		p.find(a, "reflection", Critical, "allow a list of origins, compared as a whole",
+			"any origin is echoed, with credentials: every site can read what a signed-in user may see")
+	case a.echoes():
+		p.find(a, "reflection", Low, `send Access-Control-Allow-Origin: * to all, or allow a list of origins`,
+			"any origin is echoed: that is * with a worse use of caches, and credentials would make it a hole")
+	case a.shares():
+		p.note("any page can read the answers, without credentials (Access-Control-Allow-Origin: *)")
+	}
+}
+
+// disguise notes that a stranger was let in.
+func (p *prober) disguise(a *answer, id, text, fix string) {
+	severity := Medium
+	if a.credentials() {
+		severity, text = Critical, text+", with credentials"
+	}
+	p.find(a, id, severity, fix, "%s", text)
+}
+
+// disguises asks as strangers whose names look like that of a friend: the first allowed origin, and the server itself.
+func (p *prober) disguises(ctx context.Context) {
+	models := []string{p.url.Scheme + "://" + p.url.Host}
+	if len(p.Origins) > 0 {
+		models = append(p.Origins[:1:1], models...)
+	}
+	asked := map[string]bool{}
+	for _, model := range models {
+		for _, d := range disguisesOf(model) {
+			if asked[d.origin] || slices.Contains(p.Origins, d.origin) {
+				continue
+			}
+			asked[d.origin] = true
+			if a := p.ask(ctx, question{origins: []string{d.origin}}); a.echoes() {
+				switch {
+				case d.severity == "":
+					p.disguise(a, d.id, d.text+" ("+d.origin+")", d.fix)
+				case a.credentials() && d.id == "http-origin":
+					p.find(a, d.id, High, d.fix, "%s (%s), with credentials", d.text, d.origin)
+				default:
+					p.find(a, d.id, d.severity, d.fix, "%s (%s)", d.text, d.origin)
+				}
+			}
+		}
+		if p.report.Asked > 16 {
+			return
+		}
+	}
+}
+
+// A lookalike is an origin that looks like a model's.
+type lookalike struct {
+	origin, id, text, fix string
+	severity              Severity // "": it is a stranger's
+}
+
+const anchor = "compare the whole origin; an expression needs ^, $ and \\. for each dot"
+
+func disguisesOf(model string) (list []lookalike) {
+	u, err := url.Parse(model)
+	if err != nil {
+		return nil
+	}
+	host := u.Hostname()
+	list = append(list, lookalike{"https://" + host + ".corsgate-probe.test", "suffix-unchecked",
+		"an origin that only begins like a friend's is allowed", anchor, ""})
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
+		return list[:0]
+	}
+	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+		list = append(list, lookalike{"https://corsgateprobe" + domain, "prefix-unchecked",
+			"an origin that only ends like a friend's is allowed", anchor, ""})
+	}
+	if first, rest, ok := strings.Cut(host, "."); ok && strings.Contains(rest, ".") {
+		list = append(list, lookalike{"https://" + first + "x" + rest, "dot-unescaped",
+			"a dot of a friend's name matches any character", anchor, ""})
+	}
+	if u.Scheme == "https" {
+		list = append(list, lookalike{"http://" + u.Host, "http-origin",
+			"the http origin of a friend's host is allowed: a network attacker can be it", "allow https origins only", Medium})
+	}
+	if u.Port() == "" {
+		list = append(list, lookalike{"https://" + host + ":8443", "port-unchecked",
+			"any port of a friend's host is allowed", "compare the whole origin, its port included", Low})
+	}
+	return list
+}
+
+// strangersPreflight asks for a stranger what a browser asks before anything unusual.
+func (p *prober) strangersPreflight(ctx context.Context, foreign *answer) {
+	a := p.ask(ctx, question{origins: []string{stranger}, preflight: "PUT", headers: []string{"x-corsgate-probe"}, private: true})
+	if a.err != nil {
+		p.note("a preflight had no answer: %s", printable(a.err.Error()))
+		return
+	}
+	if a.echoes() && a.credentials() && !foreign.echoes() {
+		p.find(a, "preflight-reflection", Critical, "decide about preflights and requests by one list of origins",
+			"preflights echo any origin, with credentials: every site can make requests that change something")
+	}
+	if a.get("Access-Control-Allow-Private-Network") == "true" && !(a.shares() && !a.echoes()) { // to all, by "*", is meant
+		p.find(a, "private-network", Medium, "send Access-Control-Allow-Private-Network to allowed origins only, if at all",
+			"strangers are let into the private network")
+	}
+	if !a.shares() && a.credentials() {
+		p.note("a refused preflight still says Access-Control-Allow-Credentials: true")
+	}
+	p.judgeField(a)
+}
+
+// friend asks what an origin that should be allowed needs. first asks for all of it.
+func (p *prober) friend(ctx context.Context, origin string, first bool) {
+	a := p.ask(ctx, question{origins: []string{origin}})
+	if a.err == nil && !a.shares() {
+		p.find(a, "friend-refused", High, "allow "+origin, "a page of %s cannot read the answer", origin)
+		return
+	}
+	if !first {
+		return
+	}
+	p.preflights(ctx, origin)
+	if two := p.ask(ctx, question{origins: []string{origin, stranger}}); two.err == nil && strings.Contains(two.get("Access-Control-Allow-Origin"), stranger) {
+		p.find(two, "second-origin", Medium, "take a request with two Origin lines for one without", "of two Origin lines the stranger's is echoed, too")
+	}
+	missing := p.ask(ctx, question{origins: []string{origin}, missing: true})
+	if missing.err == nil && missing.code >= 400 && !missing.shares() {
+		p.find(missing, "errors-unreadable", Low, `share errors as well as successes (nginx: add_header … always)`,
+			"pages cannot read the status of errors: to scripts they look like network failures")
+	}
+	if missing.err == nil {
+		p.judgeField(missing)
+	}
+}
+
+// preflights asks preflights of an allowed origin, in the forms that browsers, proxies and people give them.
+func (p *prober) preflights(ctx context.Context, origin string) {
+	ask := func(headers ...string) *answer {
+		a := p.ask(ctx, question{origins: []string{origin}, preflight: "GET", headers: headers})
+		if a.err == nil {
+			p.judgeField(a)
+		}
+		return a
+	}
+	plain := ask()
+	switch {
+	case plain.err != nil:
+		p.note("a preflight of %s had no answer: %s", origin, printable(plain.err.Error()))
+		return
+	case plain.code == 401 || plain.code == 407 || plain.code/100 == 3:
+		p.find(plain, "preflight-status", Medium, "answer preflights before authentication and redirects, with 204",
+			"preflights are answered %d, and browsers refuse all requests that need one", plain.code)
+		return
+	case plain.shares() && plain.code/100 != 2:
+		p.find(plain, "preflight-status", Medium, "answer allowed preflights with 204 or 200",
+			"allowed preflights are answered %d, and browsers refuse all requests that need one", plain.code)
+		return
+	case !plain.shares():
+		p.note("preflights of %s are refused (%s): its pages can make simple requests only", origin, plain.status)
+		return
+	}
+	names := []string{"x-corsgate-a", "x-corsgate-b"}
+	var listed []string
+	for _, name := range members(plain.header, "Access-Control-Allow-Headers") {
+		if name = strings.ToLower(name); name != "*" && !slices.Contains(listed, name) {
+			listed = append(listed, name)
+		}
+	}
+	if len(listed) >= 2 {
+		names = listed[:2]
+	}
+	slices.Sort(names)
+	if usual := ask(strings.Join(names, ",")); !usual.permits() {
+		return // nothing is known that is allowed
+	}
+	const fix = "read Access-Control-Request-Headers in any case, order and spacing, and from all its lines"
+	if odd := ask(strings.ToUpper(names[1]) + " ,\t" + names[0]); odd.err == nil && !odd.permits() {
+		p.find(odd, "list-unsorted", Low, fix, "a list of headers that is not sorted, lower case and without blanks is refused: proxies and people write such")
+	}
+	if lines := ask(names[0], names[1]); lines.err == nil && !lines.permits() {
+		p.find(lines, "list-lines", Low, fix, "a list of headers in two lines is refused, or only its first line is read: proxies split lists")
+	}
+}

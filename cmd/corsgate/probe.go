@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/probe"
+	"github.com/spf13/cobra"
+)
+
+// exitFindings: probe has found something.
+const exitFindings = 1
+
+func newProbe() *cobra.Command {
+	var format string
+	var o probe.Options
+	c := &cobra.Command{
+		Use:   "probe [flags] URL",
+		Short: "Ask any server the CORS questions, and report what it gets wrong",
+		Long: `Probe sends some two dozen requests to a running server, this one or anyone's, and reports what it
+gets wrong about CORS: strangers that it lets in, disguised or not, answers that caches mix up, answers
+that no browser takes. Each finding has its evidence and what to do about it; the grade is from A,
+nothing was found, to F.
+
+It sends GET and OPTIONS only, without credentials, and follows no redirect. With --origin it also
+asks for what should be allowed. Probe your own servers, or those whose owners agree.
+
+It exits with 0 if nothing was found, with 1 if something was, and with 2 if the usage is wrong or
+the server does not answer.`,
+		Example: "  corsgate probe --origin https://app.example.com https://api.example.com/items",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &exitError{exitUsage, fmt.Errorf("probe takes one URL, such as https://api.example.com/items, not %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.URL = args[0]
+			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer cancel()
+			return runProbe(ctx, o, format, c.OutOrStdout())
+		},
+	}
+	c.Flags().StringArrayVar(&o.Origins, "origin", nil, "`ORIGIN` that should be allowed, such as https://app.example.com; up to 8 times")
+	c.Flags().DurationVar(&o.Timeout, "timeout", 5*time.Second, "for each question")
+	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	return c
+}
+
+func runProbe(ctx context.Context, o probe.Options, format string, stdout io.Writer) error {
+	if format != "text" && format != "json" {
+		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
+	}
+	r, err := probe.Run(ctx, o)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if format == "json" {
+		e := json.NewEncoder(stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		err = r.WriteText(stdout)
+	}
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if len(r.Findings) > 0 {
+		return &exitError{status: exitFindings}
+	}
+	return nil
+}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
-
 	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -34,7 +33,7 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends, answered 
 	return x.out, x.closing, answered
 }
 
-// rescued makes x.out a 500 if p is a panic. It is what rescue is for the blocking engine.
+// rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.
 func (x *exchange) rescued(p any) bool {
 	if p == nil {
 		return false
@@ -76,7 +75,7 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 	return nil
 }
 
-// Refuse is part of loop.Exchange. See refuseContent.
+// Refuse is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 	x.g.metrics.malformed(f.Class)
 	x.out, x.closing = dst, true

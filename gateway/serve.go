@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -52,19 +51,14 @@ func (x *exchange) send(c *edge.Conn) {
 // process and all other requests go on: a snapshot is immutable, and what changes has its own
 // locks, which are released on the way here.
 func (x *exchange) rescue(c *edge.Conn) {
-	p := recover()
-	if p == nil {
+	if !x.rescued(recover()) {
 		return
 	}
-	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
 	x.up.End(x.now)
-	x.closing = true
 	if x.begun {
 		c.Abort()
 		return
 	}
-	x.route = nil // its policy may be what panicked
-	x.answer(500, "", "the gateway failed to handle this request")
 	x.send(c)
 	x.account(nil, x.now)
 }
@@ -173,8 +167,7 @@ func (x *exchange) refuseContent(c *edge.Conn, err error) {
 		x.status = 499
 		return
 	}
-	x.g.metrics.malformed(fault.Class)
-	x.answer(fault.Status, "", fault.Reason)
+	x.out = x.Refuse(x.out[:0], fault)
 	x.send(c)
 }
 
@@ -253,8 +246,7 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 // the only honest answer is none: the connection ends without the end of the content, by a reset
 // where the client could take a plain end for that of the content.
 func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
-	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", x.up.Endpoint.Address.Label, "error", err)
+	x.Cut(x.up.Endpoint, err)
 	if !x.begun {
 		x.closing = true
 		x.answer(502, "", failureTexts[upstream.ClassMalformed])

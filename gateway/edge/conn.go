@@ -17,9 +17,14 @@ const (
 	firstBuffer  = 4 << 10   // the buffer that every connection starts with
 	chunkSpace   = 4 << 10   // least room for reading chunked content
 	maxDrain     = 256 << 10 // unread content that is drained to keep a connection
-	maxLinger    = 1 << 20   // what a client may still send after a refusal
-	lingerTime   = 2 * time.Second
-	rearmDivisor = 16 // a deadline is moved when it is off by this part of the timeout
+	rearmDivisor = 16        // a deadline is moved when it is off by this part of the timeout
+)
+
+// Bounds of what a client may still send after its last response, in octets and time, before its
+// connection is closed all the same.
+const (
+	MaxLinger  = 1 << 20
+	LingerTime = 2 * time.Second
 )
 
 // A Conn is a client's connection. It is used by one goroutine at a time, the one that fasthttp

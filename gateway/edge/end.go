@@ -81,8 +81,8 @@ func (c *Conn) linger() {
 	if !ok || t.CloseWrite() != nil {
 		return
 	}
-	c.setReadDeadline(time.Now().Add(lingerTime))
-	for left := maxLinger; left > 0; {
+	c.setReadDeadline(time.Now().Add(LingerTime))
+	for left := MaxLinger; left > 0; {
 		n, err := c.Conn.Read(c.in)
 		if err != nil {
 			return

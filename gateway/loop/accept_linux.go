@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -62,26 +63,21 @@ func Listen(address string, n int) (fds []int, addr net.Addr, err error) {
 	return fds, addr, nil
 }
 
-// listenOnce returns a listening descriptor of our own: the one that package net holds is polled
-// by the runtime, which is not wanted here.
+// listenOnce returns a listening descriptor of our own.
 func listenOnce(config *net.ListenConfig, address string) (fd int, err error) {
 	ln, err := config.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return -1, err
 	}
 	defer ln.Close() //nolint:errcheck // the duplicate goes on listening
-	raw, err := ln.(*net.TCPListener).SyscallConn()
-	if err != nil {
+	if fd, err = duplicate(ln.(*net.TCPListener)); err != nil {
 		return -1, err
 	}
-	if e := raw.Control(func(original uintptr) {
-		if fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0); err == nil {
-			err = unix.Listen(fd, backlog) // net takes the system's maximum, which may be small
-		}
-	}); e != nil {
-		return -1, e
+	// Package net took the system's maximum, which may be small.
+	if err := unix.Listen(fd, backlog); err != nil {
+		return -1, errors.Join(err, unix.Close(fd))
 	}
-	return fd, err
+	return fd, nil
 }
 
 // Accept adds a listening descriptor, which the loop then owns. It must be called before Run.

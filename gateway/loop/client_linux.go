@@ -2,18 +2,14 @@ package loop
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	lingerTime = 2 * time.Second
-	maxLinger  = 1 << 20  // what a client may still send after its last response
-	maxAhead   = 16 << 10 // what is read of requests that have to wait for the one before
-)
+// maxAhead bounds what is read of requests that have to wait for the one before.
+const maxAhead = 16 << 10
 
 // A client is a client's connection. It is small: between requests nothing else is kept for it.
 type client struct {
@@ -105,7 +101,7 @@ func (l *Loop) readClient(c *client) {
 	came := l.in[:n]
 	switch {
 	case c.linger >= 0:
-		if c.linger += n; c.linger > maxLinger {
+		if c.linger += n; c.linger > edge.MaxLinger {
 			l.close(c)
 		}
 	case c.busy():
@@ -224,7 +220,7 @@ func (l *Loop) finishClient(c *client) {
 	c.linger = 0
 	unix.Shutdown(int(c.fd), unix.SHUT_WR) //nolint:errcheck // a dead socket shows at the read
 	l.watch(&c.socket, readable)
-	l.arm(&c.socket, lingerTime)
+	l.arm(&c.socket, edge.LingerTime)
 }
 
 // clientExpired acts on a client's deadline.

@@ -33,14 +33,8 @@ func (l *Loop) handOver(c *client, b []byte) {
 
 // takeBack takes an idle connection from edge's goroutines. It is called on one of them.
 func (l *Loop) takeBack(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
-	raw, err := nc.(syscall.Conn).SyscallConn()
+	fd, err := duplicate(nc.(syscall.Conn))
 	if err != nil {
-		return false
-	}
-	fd := -1
-	if e := raw.Control(func(original uintptr) {
-		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
-	}); e != nil || err != nil {
 		return false
 	}
 	if !l.Post(func() { l.begin(fd, peer, on, true) }) {

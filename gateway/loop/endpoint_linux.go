@@ -110,16 +110,7 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 		return -1, err
 	}
 	defer nc.Close() //nolint:errcheck // the duplicate goes on
-	raw, err := nc.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	if e := raw.Control(func(original uintptr) {
-		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
-	}); e != nil {
-		return -1, e
-	}
-	return fd, err
+	return duplicate(nc.(syscall.Conn))
 }
 
 // dialed is told what became of a dial.

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"errors"
 	"io"
 	"os"
 	"time"
@@ -10,10 +9,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
-
-const maxInterims = 16
-
-var responseLimits = wire.Limits{HeadBytes: readBuffer, Fields: 128}
 
 // forward sends a request to its upstream.
 func (l *Loop) forward(c *client, x Exchange) {
@@ -131,14 +126,12 @@ func (l *Loop) upstreamEOF(u *upconn) {
 	l.broken(u, io.EOF)
 }
 
-var errCut = errors.New("the response was cut off")
-
 // broken acts on a connection that has failed within an exchange.
 func (l *Loop) broken(u *upconn, err error) {
 	c, p := u.client, u.pool
 	switch {
 	case u.begun:
-		l.cut(u, errCut, nil)
+		l.cut(u, upstream.ErrCut, nil)
 	case u.reused && !u.got && (c.x.Safe() || len(u.unsent) == len(c.x.Request())):
 		// The peer closed the idle connection as we took it. Repeating the request is safe: none of
 		// it was sent, or its method is.
@@ -151,7 +144,7 @@ func (l *Loop) broken(u *upconn, err error) {
 			l.settle(c)
 		}
 	case u.got:
-		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: errCut})
+		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: upstream.ErrCut})
 	default:
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: err})
 	}

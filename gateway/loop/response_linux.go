@@ -9,9 +9,9 @@ import (
 func (l *Loop) head(u *upconn, b []byte) {
 	c, e := u.client, u.pool.endpoint
 	for {
-		n, fault := l.res.Parse(b, responseLimits)
+		n, fault := l.res.Parse(b, upstream.ResponseLimits)
 		if fault == nil && n > 0 && l.res.Status < 200 {
-			if u.interims++; l.res.Status == 101 || u.interims > maxInterims {
+			if u.interims++; l.res.Status == 101 || u.interims > upstream.MaxInterim {
 				fault = wire.FaultStatusLine
 			}
 			b = b[n:]

@@ -11,13 +11,16 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Limits of a response head: as large as any server sends, far from what an attacker would.
-var responseLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 128}
+// ResponseLimits bound the head of a response: as large as any server sends, far from what an
+// attacker would. It must not be changed.
+var ResponseLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 128}
+
+// MaxInterim bounds the interim responses before the final one.
+const MaxInterim = 16
 
 const (
 	firstBuffer  = 4 << 10
 	streamBuffer = 32 << 10 // for content that does not come with the head
-	maxInterim   = 16       // interim responses before the final one
 	rearmDivisor = 16       // see edge: a deadline is moved when it is off by this part of the timeout
 )
 
@@ -104,7 +107,7 @@ var (
 // switch of protocols that was not asked for is an error. received reports whether any octet came in.
 func (c *conn) readHead(webSocketKey []byte) (received bool, err error) {
 	c.r, c.w = 0, 0
-	for range maxInterim {
+	for range MaxInterim + 1 {
 		n, err := c.readOneHead()
 		if err != nil {
 			return c.w > 0, err
@@ -126,7 +129,7 @@ func (c *conn) readHead(webSocketKey []byte) (received bool, err error) {
 func (c *conn) readOneHead() (int, error) {
 	for {
 		if c.r < c.w {
-			n, fault := c.response.Parse(c.in[c.r:c.w], responseLimits)
+			n, fault := c.response.Parse(c.in[c.r:c.w], ResponseLimits)
 			if fault != nil {
 				return 0, fault
 			}
@@ -155,8 +158,8 @@ func (c *conn) makeRoom() {
 	c.r, c.in = 0, in
 }
 
-// errCut says that a response ended before its content did.
-var errCut = errors.New("the response was cut off")
+// ErrCut says that a response ended before its content did.
+var ErrCut = errors.New("the response was cut off")
 
 // content reads the content of a response, decoded.
 type content struct {
@@ -214,7 +217,7 @@ func (t *content) fill(c *conn) error {
 			t.done = true
 			return nil
 		}
-		return errCut
+		return ErrCut
 	}
 	return err
 }

@@ -149,7 +149,7 @@ func (x *Exchange) explain(err error, received bool) *Error {
 	case errors.As(err, &fault), errors.Is(err, errTooManyInterim), errors.Is(err, errUnaskedUpgrade):
 		return &Error{502, ClassMalformed, err}
 	case errors.Is(err, io.EOF) && received:
-		return &Error{502, ClassBroken, errCut}
+		return &Error{502, ClassBroken, ErrCut}
 	case errors.Is(err, io.EOF):
 		return &Error{502, ClassBroken, errors.New("it closed the connection without an answer")}
 	}

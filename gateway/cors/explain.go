@@ -1,9 +1,6 @@
 package cors
 
-import (
-	"mime"
-	"strings"
-)
+import "strings"
 
 // This file answers questions about the parts of a request, for tools that explain a verdict. No request is served by it.
 
@@ -70,9 +67,11 @@ func SafelistedRequestHeader(h RequestHeader) bool {
 			return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(" *,-.;=", r))
 		})
 	case "content-type":
-		essence, _, err := mime.ParseMediaType(h.Value)
-		return err == nil && !strings.ContainsFunc(h.Value, isUnsafeByte) &&
-			oneOf(essence, "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+		// Parameters do not matter, not even malformed ones, which mime.ParseMediaType would refuse. See MIME
+		// Sniffing, "parse a MIME type".
+		essence, _, _ := strings.Cut(h.Value, ";")
+		return !strings.ContainsFunc(h.Value, isUnsafeByte) && oneOf(strings.Trim(essence, " \t"),
+			"application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 	case "range":
 		return isSimpleRange(h.Value)
 	}

@@ -30,7 +30,7 @@ func TestMemory(t *testing.T) {
 		}
 		t.Skip("it needs /proc")
 	}
-	const size, most = 512 << 20, 64 << 20
+	const size, most = 1 << 30, 64 << 20
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()
 		io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r.Body}, make([]byte, 64<<10))

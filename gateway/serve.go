@@ -185,8 +185,12 @@ func (x *exchange) refuseFailed(c *edge.Conn, err error) {
 
 // fail makes the response to a request whose exchange failed before a response began.
 func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
+	endpoint := ""
+	if e != nil {
+		endpoint = e.Address.Label
+	}
 	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", e.Address.Label, "class", failed.Class, "error", failed.Err)
+		"endpoint", endpoint, "class", failed.Class, "error", failed.Err)
 	extra := ""
 	if failed.Status == 503 {
 		extra = "Retry-After: 1\r\n"
@@ -196,6 +200,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 
 // failureTexts tell a client what failed, and nothing of what is behind the gateway.
 var failureTexts = map[string]string{
+	upstream.ClassNowhere:   "the upstream has no servers at the moment",
 	upstream.ClassConnect:   "the upstream cannot be reached",
 	upstream.ClassQueue:     "the upstream has more requests than it can take",
 	upstream.ClassBroken:    "the upstream broke off before its response began",

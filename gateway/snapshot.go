@@ -71,10 +71,12 @@ type upstreamPool struct {
 	name      string
 	config    config.Upstream
 	pool      *upstream.Upstream
-	responses []classCounters // by endpoint
+	responses []classCounters // by the number of the configured endpoint
 }
 
-func (u *upstreamPool) count(e *upstream.Endpoint, status int) { u.responses[e.Index].count(status) }
+func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
+	u.responses[e.Address.Index].count(status)
+}
 
 // compile makes the snapshot of a configuration. It takes over from prev, which may be nil, the
 // upstreams that did not change, with their connections, and the policies. It starts nothing: a snapshot that is
@@ -164,7 +166,7 @@ func compileUpstream(c *config.Upstream, prev *snapshot, m *metrics) *upstreamPo
 	addresses := make([]upstream.Address, len(c.Endpoints))
 	u := &upstreamPool{name: c.Name, config: *c}
 	for i, e := range c.Endpoints {
-		addresses[i] = upstream.Address{Label: e.URL, Network: e.Network, Dial: e.Address}
+		addresses[i] = upstream.Address{Label: e.URL, Index: i, Network: e.Network, Dial: e.Address}
 		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
 	}
 	u.pool = upstream.New(c.Name, addresses, upstream.Options{

@@ -161,5 +161,5 @@ func TestEndpointsLeave(t *testing.T) {
 	if n := r.counts().Idle; n != 1 {
 		t.Errorf("%d idle connections, want 1", n)
 	}
-	until(t, "no exchange is counted", func() bool { return free(old.Endpoints[0], r.to.MaxConnections) })
+	until(t, "no exchange is counted", func() bool { return free(old.Endpoints()[0], r.to.MaxConnections) })
 }

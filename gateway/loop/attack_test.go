@@ -149,7 +149,7 @@ func TestStorm(t *testing.T) {
 	}
 	t.Logf("%d responses, %d exchanges done, %d gone, %d cut, %d upstreams", whole.Load(), r.dones.Load(), r.gones.Load(), r.cuts.Load(), len(old))
 	for _, u := range old {
-		for _, e := range u.Endpoints {
+		for _, e := range u.Endpoints() {
 			until(t, "no exchange is counted", func() bool { return free(e, r.to.MaxConnections) })
 		}
 	}

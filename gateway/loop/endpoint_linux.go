@@ -56,7 +56,11 @@ func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
 
 // choose picks an endpoint for c's exchange, other than the one that has just failed.
 func (l *Loop) choose(c *client, failed *upstream.Endpoint) {
-	e := c.x.Upstream().Pick(failed)
+	e := c.x.Upstream().Pick(upstream.Choice{Failed: failed})
+	if e == nil {
+		l.fail(c, nil, upstream.ErrNowhere)
+		return
+	}
 	p := l.poolOf(e)
 	switch {
 	case e.TryEnter():

@@ -37,7 +37,8 @@ type Exchange interface {
 	// response, which it does if ends is set, and how the content has to be framed. If it reports
 	// false, out is instead all that the client is answered, and the connection ends.
 	Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool)
-	// Fail appends the response to a request whose exchange failed before a response began.
+	// Fail appends the response to a request whose exchange failed before a response began. e is
+	// nil if the upstream had no endpoint.
 	Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool)
 	// Cut notes that a response broke off after it had begun.
 	Cut(e *upstream.Endpoint, err error)

@@ -118,7 +118,7 @@ func (r *trial) end(t testing.TB, descriptorsBefore int) {
 		<-r.loop.Done()
 	}
 	until(t, "no connection is open", func() bool { return r.on.Open() == 0 })
-	for _, e := range r.upstream.Load().Endpoints {
+	for _, e := range r.upstream.Load().Endpoints() {
 		until(t, "no exchange is counted", func() bool { return free(e, r.to.MaxConnections) })
 		queued := 0
 		for e.TryQueue() {

@@ -290,4 +290,24 @@ func TestEndpoints(t *testing.T) {
 	f("200 /x", dead, upstream.Address{Network: "tcp", Dial: up.at()})
 	f("502 connect", dead)
 	f("502 connect", dead, dead)
+	f("503 nowhere")
+}
+
+// TestChangingEndpoints: requests go where the endpoints are now, and connections to those that
+// have left are closed.
+func TestChangingEndpoints(t *testing.T) {
+	ended := make(chan bool, 1)
+	old := newPeer(t, func(c net.Conn, r *bufio.Reader) { mirror(c, r); ended <- true })
+	r := begin(t, nil, old.at())
+	c, read := r.dial(t)
+	write(t, c, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+	expect(t, read, "200 /x")
+	next := newPeer(t, mirror)
+	r.upstream.Load().SetEndpoints([]upstream.Address{{Network: "tcp", Dial: next.at()}})
+	<-ended
+	write(t, c, "GET /y HTTP/1.1\r\nHost: h\r\n\r\n")
+	expect(t, read, "200 /y")
+	if next.conns.Load() != 1 {
+		t.Errorf("%d connections to the new endpoint, want 1", next.conns.Load())
+	}
 }

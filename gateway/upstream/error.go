@@ -15,6 +15,7 @@ type Error struct {
 
 // The classes of an Error.
 const (
+	ClassNowhere   = "nowhere"    // the upstream has no endpoint: its name leads to none
 	ClassConnect   = "connect"    // no endpoint accepted a connection
 	ClassQueue     = "queue"      // all connections are in use, and the queue is full or too slow
 	ClassBroken    = "broken"     // the connection broke before the response began
@@ -22,6 +23,9 @@ const (
 	ClassFirstByte = "first-byte" // the response did not begin in time
 	ClassTimeout   = "timeout"    // the route's timeout passed
 )
+
+// ErrNowhere is why an exchange never began: the upstream has no endpoint.
+var ErrNowhere = &Error{503, ClassNowhere, errors.New("no endpoint of it is known")}
 
 // Error returns the class with its cause.
 func (e *Error) Error() string { return "upstream " + e.Class + ": " + e.Err.Error() }

@@ -30,7 +30,7 @@ type Exchange struct {
 	// Cancel makes a read of Stream that is under way fail. Needed with Stream.
 	Cancel func()
 
-	// Endpoint is the one that was used, after Do.
+	// Endpoint is the one that was used, after Do; nil: there was none.
 	Endpoint *Endpoint
 	// Response is the head of the final response after a Do without an error. It is valid until
 	// the first Next.
@@ -59,8 +59,12 @@ func (u *Upstream) Do(x *Exchange) error {
 	var last error
 	var tried *Endpoint
 	for attempt := 0; attempt <= u.opts.Retries; attempt++ {
-		e := u.Pick(tried)
-		tried, x.Endpoint = e, e
+		e := u.Pick(Choice{Failed: tried})
+		x.Endpoint = e
+		if e == nil {
+			return ErrNowhere
+		}
+		tried = e
 		if err := e.enter(x.Deadline); err != nil {
 			return &Error{503, ClassQueue, err}
 		}

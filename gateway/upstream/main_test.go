@@ -138,7 +138,7 @@ func pool(t testing.TB, opts upstream.Options, servers ...*server) *upstream.Ups
 	u.Start()
 	t.Cleanup(func() {
 		u.Stop()
-		for i, e := range u.Endpoints {
+		for i, e := range u.Endpoints() {
 			if n := e.InFlight(); n != 0 {
 				t.Errorf("endpoint %d: %d exchanges are still counted", i, n)
 			}

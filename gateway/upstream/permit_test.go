@@ -32,7 +32,7 @@ func TestQueue(t *testing.T) {
 	}
 	<-arrived
 	<-arrived
-	for u.Endpoints[0].Waiting() < 3 {
+	for u.Endpoints()[0].Waiting() < 3 {
 		runtime.Gosched() // nothing tells when the last has joined the queue
 	}
 	_, _, err := run(u, request("GET", ""))
@@ -55,10 +55,10 @@ func TestQueueTimeout(t *testing.T) {
 		opts := options()
 		opts.MaxConnections, opts.QueueTimeout = 1, queue
 		u := pool(t, opts, s)
-		if !u.Endpoints[0].TryEnter() {
+		if !u.Endpoints()[0].TryEnter() {
 			t.Fatal("no room")
 		}
-		defer u.Endpoints[0].Leave()
+		defer u.Endpoints()[0].Leave()
 		x := request("GET", "")
 		if deadline > 0 {
 			x.Deadline = time.Now().Add(deadline)

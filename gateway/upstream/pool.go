@@ -11,10 +11,6 @@ import (
 // An Endpoint is one server of an upstream, with its idle connections.
 type Endpoint struct {
 	Address Address
-	// Index is its place among the upstream's endpoints.
-	Index int
-	// authority is sent as Host where the client gave none.
-	authority string
 
 	opts     *Options
 	inFlight atomic.Int64  // exchanges now, of both engines
@@ -26,18 +22,8 @@ type Endpoint struct {
 	closed atomic.Bool // written under mu
 }
 
-// An Address says where an endpoint is.
-type Address struct {
-	Label         string // as the configuration writes it
-	Network, Dial string // as net.Dial takes them
-}
-
 func newEndpoint(a Address, opts *Options) *Endpoint {
-	e := &Endpoint{Address: a, opts: opts, freed: make(chan struct{}, 1), authority: a.Dial}
-	if a.Network == "unix" {
-		e.authority = "localhost"
-	}
-	return e
+	return &Endpoint{Address: a, opts: opts, freed: make(chan struct{}, 1)}
 }
 
 // take returns an idle connection that its peer has not closed, or nil.
@@ -77,8 +63,8 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 // Options returns the options of the endpoint's upstream, which must not be changed.
 func (e *Endpoint) Options() *Options { return e.opts }
 
-// Closed reports whether the endpoint's upstream has been stopped: idle connections to it are of
-// no more use.
+// Closed reports whether the endpoint has left its upstream, or that has been stopped: idle
+// connections to it are of no more use.
 func (e *Endpoint) Closed() bool { return e.closed.Load() }
 
 func (e *Endpoint) connect(deadline time.Time) (*conn, error) {

@@ -144,7 +144,7 @@ func TestPowerOfTwoChoices(t *testing.T) {
 			t.Fatal(err)
 		}
 		open = append(open, x)
-		if d := u.Endpoints[0].InFlight() - u.Endpoints[1].InFlight(); d < -1 || d > 1 {
+		if d := u.Endpoints()[0].InFlight() - u.Endpoints()[1].InFlight(); d < -1 || d > 1 {
 			t.Errorf("after %d: %d more on the first endpoint", i+1, d)
 		}
 	}

@@ -112,7 +112,7 @@ func TestConnectRefused(t *testing.T) {
 				failed++
 			}
 		}
-		for _, e := range u.Endpoints {
+		for _, e := range u.Endpoints() {
 			if e.InFlight() != 0 {
 				t.Errorf("%d exchanges are still counted", e.InFlight())
 			}

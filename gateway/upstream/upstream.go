@@ -3,6 +3,7 @@ package upstream
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,24 +23,21 @@ type Options struct {
 
 // An Upstream is a named group of endpoints. It is safe for concurrent use.
 type Upstream struct {
-	Name      string
-	Endpoints []*Endpoint
-	opts      Options
-	stop      chan struct{}
-	stopOnce  sync.Once
+	Name string
+	opts Options
+	host []byte // opts.Host
+	set  atomic.Pointer[set]
+	stop chan struct{}
 
-	host      []byte // opts.Host
-	authority []byte // of the first endpoint
+	mu      sync.Mutex // of what changes the set; no exchange takes it
+	stopped bool
 }
 
 // New returns an upstream that is not started: Do works, but idle connections are not expired.
 func New(name string, addresses []Address, opts Options) *Upstream {
 	u := &Upstream{Name: name, opts: opts, stop: make(chan struct{}), host: []byte(opts.Host)}
-	for i, a := range addresses {
-		u.Endpoints = append(u.Endpoints, newEndpoint(a, &u.opts))
-		u.Endpoints[i].Index = i
-	}
-	u.authority = []byte(u.Endpoints[0].authority)
+	u.set.Store(&set{})
+	u.SetEndpoints(addresses)
 	return u
 }
 
@@ -52,7 +50,7 @@ func (u *Upstream) Host(host []byte) []byte {
 	case len(host) > 0:
 		return host
 	}
-	return u.authority
+	return u.set.Load().authority
 }
 
 // Retries returns how many further attempts an exchange may make, where one is safe.
@@ -69,7 +67,7 @@ func (u *Upstream) expire() {
 		case <-u.stop:
 			return
 		case now := <-tick.C:
-			for _, e := range u.Endpoints {
+			for _, e := range u.Endpoints() {
 				e.expire(now)
 			}
 		}
@@ -79,29 +77,43 @@ func (u *Upstream) expire() {
 // Stop closes idle connections. Exchanges under way go on, and their connections are closed
 // after them.
 func (u *Upstream) Stop() {
-	u.stopOnce.Do(func() { close(u.stop) })
-	for _, e := range u.Endpoints {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.stopped {
+		close(u.stop)
+	}
+	u.stopped = true
+	for _, e := range u.Endpoints() {
 		e.close()
 	}
 }
 
+// A Choice is what Pick has to know of an exchange.
+type Choice struct {
+	Failed *Endpoint // the one that has just failed; nil: none
+}
+
 // Pick chooses the endpoint with fewer exchanges in flight of two chosen at random, which is
-// nearly as even as asking all and does not herd. not is the one that has just failed.
-func (u *Upstream) Pick(not *Endpoint) *Endpoint {
-	n := len(u.Endpoints)
-	if n == 1 {
-		return u.Endpoints[0]
+// nearly as even as asking all and does not herd. It returns nil if there is no endpoint.
+func (u *Upstream) Pick(c Choice) *Endpoint {
+	list := u.Endpoints()
+	n := len(list)
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
 	}
 	i := rand.IntN(n)
 	j := rand.IntN(n - 1)
 	if j >= i {
 		j++
 	}
-	a, b := u.Endpoints[i], u.Endpoints[j]
+	a, b := list[i], list[j]
 	switch {
-	case a == not:
+	case a == c.Failed:
 		return b
-	case b == not || a.inFlight.Load() <= b.inFlight.Load():
+	case b == c.Failed || a.inFlight.Load() <= b.inFlight.Load():
 		return a
 	}
 	return b

@@ -33,10 +33,11 @@ type exchange struct {
 	content       int64  // octets of content that the request is known to have
 	now           time.Time
 
-	route   *target // nil: none takes the request
-	trusted bool    // the peer is believed
-	https   bool    // the client used https, as far as we know
-	status  int     // of the response, for the counters
+	route   *target    // nil: none takes the request
+	client  netip.Addr // as far as it is known; see clientOf
+	trusted bool       // the peer is believed
+	https   bool       // the client used https, as far as we know
+	status  int        // of the response, for the counters
 	reason  cors.Reason
 	actual  bool // reason is about an actual request, not a preflight
 	begun   bool // something of the response was sent
@@ -63,6 +64,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	x.route, x.status, x.reason, x.actual, x.begun = nil, 0, cors.NoOrigin, true, false
 	x.trusted = x.s.trusts(x.peer)
 	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
+	x.client = x.clientOf()
 }
 
 // keep returns b emptied for use again, or nothing if it has grown too large to be kept.

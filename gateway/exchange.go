@@ -41,6 +41,7 @@ type exchange struct {
 	reason  cors.Reason
 	actual  bool // reason is about an actual request, not a preflight
 	begun   bool // something of the response was sent
+	noted   bool // as refused
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream
@@ -61,7 +62,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	}
 	x.s = x.g.current.Load()
 	x.redirectHTTPS, x.closing, x.content, x.now = on.RedirectHTTPS, ends, content, now
-	x.route, x.status, x.reason, x.actual, x.begun = nil, 0, cors.NoOrigin, true, false
+	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
 	x.trusted = x.s.trusts(x.peer)
 	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
 	x.client = x.clientOf()
@@ -132,6 +133,7 @@ func (x *exchange) appendShare(dst []byte) []byte {
 	}
 	p := x.route.policy
 	dst, x.reason = p.AppendActual(dst, x.req.Origin, x.req.OriginLines)
+	x.noteUnshared()
 	if p.VaryOrigin() {
 		dst = append(dst, "Vary: Origin\r\n"...)
 	}

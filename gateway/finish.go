@@ -79,6 +79,7 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 		dst = appendField(dst, f)
 	}
 	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
+	x.noteUnshared()
 	if p.VaryOrigin() {
 		dst = cors.AppendVary(dst, x.vary, "Origin")
 	}

@@ -28,7 +28,8 @@ type Gateway struct {
 	loops     []engine         // those that serve the others
 	pseudonym string           // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
-	shadows   shadowTop
+	shadows   top[ShadowDiff]
+	refusals  top[Refusal]
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
 }
@@ -85,7 +86,7 @@ func (g *Gateway) swap(s *snapshot) {
 				u.pool.Stop()
 			}
 		}
-		g.keepShadows(prev, s)
+		g.forget(prev, s)
 	}
 	select {
 	case g.swapped <- struct{}{}:

@@ -23,9 +23,18 @@ func (x *exchange) guarded() bool {
 	if x.trustedOrigin(p) {
 		return false
 	}
-	if forged && !block && !socket {
+	switch {
+	case block:
+		x.noteRefusal(refusedBlock)
+	case socket:
+		x.noteRefusal(refusedWebSocket)
+	case x.route.csrf == csrfEnforce:
 		x.route.forged.Inc()
-		return x.route.csrf == csrfEnforce
+		x.noteRefusal(refusedCSRF)
+	default:
+		x.route.forged.Inc()
+		x.noteRefusal(reportedCSRF)
+		return false
 	}
 	return true
 }

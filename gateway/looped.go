@@ -60,8 +60,9 @@ func (x *exchange) Safe() bool { return wire.IsSafe(x.req.Method) }
 
 // Prepare is part of loop.Exchange.
 //
-// What finish needs of the request is its method and its Origin; both are copied behind the
-// request that is sent, because the loop will read others into its buffer meanwhile.
+// What finish needs of the request is its method, path, Host and Origin, and the loop will read
+// others into its buffer meanwhile: the first two stand at the front of the request that is sent,
+// the others are copied behind it.
 func (x *exchange) Prepare(content []byte) *wire.Fault {
 	if int64(len(content)) > x.route.maxContent {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
@@ -69,9 +70,11 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 	x.frameLength(int64(len(content)))
 	x.head = append(x.head, content...)
 	x.request = len(x.head)
-	x.head = append(append(x.head, x.req.Method...), x.req.Origin...)
-	rest := x.head[x.request:]
-	x.req.Method, x.req.Origin = rest[:len(x.req.Method)], rest[len(x.req.Method):]
+	r := x.req
+	x.head = append(append(x.head, r.Host...), r.Origin...)
+	line, rest := x.head[:x.request], x.head[x.request:]
+	r.Host, r.Origin = rest[:len(r.Host)], rest[len(r.Host):]
+	r.Method, r.Path = line[:len(r.Method)], line[len(r.Method)+1:][:len(r.Path)]
 	return nil
 }
 

@@ -48,6 +48,7 @@ func (x *exchange) preflight() {
 		x.changes(d)
 	}
 	if x.reason != cors.Allowed {
+		x.noteRefusal(refusedPreflight)
 		x.out = out
 		var vary [128]byte
 		x.deny(append(vary[:0], out[start:]...))

@@ -101,7 +101,7 @@ func (x *exchange) changes(d difference) {
 		return
 	}
 	x.route.shadow.counts[d.change].Inc()
-	x.g.shadows.note(x.route, d, x.req.Origin, x.now)
+	x.noteShadow(d)
 }
 
 // A cached answer to a preflight ends in the difference that a shadow would make. That it is stored, and not found

@@ -153,6 +153,7 @@ func (p *process) adminServer() *http.Server {
 		Reload:   p.reload,
 		Config:   func() any { return effective(p.gate.Config()) },
 		Shadow:   func() any { return p.gate.ShadowDiffs() },
+		Refused:  func() any { return p.gate.Refusals() },
 		Explain: func(q admin.Question) (any, error) {
 			e, err := p.gate.Explain(gateway.Question(q))
 			return &e, err

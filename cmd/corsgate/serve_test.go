@@ -83,6 +83,7 @@ func TestServeOriginsFile(t *testing.T) {
 	}
 	ask("")
 	c.want("GET", c.admin+"/shadow", 200, `"origin": "https://b.example"`)
+	c.want("GET", c.admin+"/refused", 200, `"origin": "https://b.example"`)
 	rewrite(t, origins, "https://a.example\nhttps://b.example\n")
 	c.await("origins reloaded")
 	ask("https://b.example")

@@ -33,6 +33,8 @@ type Admin struct {
 	Config func() any
 	// Shadow returns what the shadows of policies would change, as encoding/json is to show it.
 	Shadow func() any
+	// Refused returns the origins that policies have refused, as encoding/json is to show it.
+	Refused func() any
 	// Explain answers a question about CORS as encoding/json is to show it. Its error says what is
 	// wrong with the question. An answer that has a method WriteText(io.Writer) error can be asked
 	// for as text.
@@ -50,6 +52,7 @@ func (a *Admin) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /config", asJSON(a.Config))
 	mux.HandleFunc("GET /shadow", asJSON(a.Shadow))
+	mux.HandleFunc("GET /refused", asJSON(a.Refused))
 	mux.HandleFunc("GET /explain", a.explain)
 	mux.HandleFunc("POST /reload", a.reload)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{
@@ -126,6 +129,7 @@ const indexPage = `<!doctype html>
 <li><a href="/readyz">/readyz</a> answers 503 while the gateway drains
 <li><a href="/config">/config</a> is the configuration in force
 <li><a href="/explain">/explain</a> says what becomes of a request, and why: /explain?origin=https://app.example.com&amp;method=PUT&amp;url=https://api.example.com/
+<li><a href="/refused">/refused</a> lists the origins that policies have refused, and why, the most frequent first
 <li><a href="/shadow">/shadow</a> is what the shadows of policies would change, the most frequent first
 <li><code>POST /reload</code> reads the configuration file again
 <li><a href="/debug/pprof/">/debug/pprof/</a> profiles the process

@@ -41,6 +41,7 @@ func (f *fixture) handler() http.Handler {
 		Reload:   func() error { f.reloads++; return f.failure },
 		Config:   func() any { return f.config },
 		Shadow:   func() any { return []string{"a diff"} },
+		Refused:  func() any { return []string{"an origin"} },
 		Explain:  f.explain,
 		Log:      slog.New(slog.DiscardHandler),
 	}
@@ -81,6 +82,7 @@ func TestPages(t *testing.T) {
 	check("GET", "/metrics", 200, "corsgate_test_total 1")
 	check("GET", "/config", 200, `"a": "b"`)
 	check("GET", "/shadow", 200, `"a diff"`)
+	check("GET", "/refused", 200, `"an origin"`)
 	check("GET", "/debug/pprof/", 200, "goroutine")
 	check("GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile")
 	check("GET", "/debug/pprof/cmdline", 200, "admin.test")

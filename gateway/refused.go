@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file lists the origins that policies refuse. The rules are:
+//
+//   - a request is listed once, for what refused it first;
+//   - a request of the target's own origin is no CORS request: that no policy allows it is no refusal;
+//   - nothing of it is on the way of a request that is allowed.
+
+// A Refusal is what a policy has refused to the requests of an origin on a route.
+type Refusal struct {
+	Route  string `json:"route"`
+	Policy string `json:"policy"`
+	// Origin is a serialized origin or "null", or "" if the requests had none, which Sec-Fetch-Site gave away; what is
+	// none of these is quoted as in Go, and cut. It is safe to print.
+	Origin string `json:"origin"`
+	// Refused is what was: "preflight"; "response", which the page may not read, whatever the request has done;
+	// "request", by denied = "block"; "websocket"; "csrf"; or "csrf-report", which was counted and let through.
+	Refused string `json:"refused"`
+	// Reason is the code of the policy's verdict.
+	Reason string `json:"reason"`
+	// Example is the first such request, as Explain wants it: without its query, of the headers only those that a
+	// preflight asks for, and without the path if that is long. Explain refuses it where a browser cannot have sent it.
+	Example Question `json:"example"`
+	Frequency
+}
+
+// A refusal is what a policy refuses.
+type refusal uint8
+
+const (
+	refusedPreflight refusal = iota
+	refusedResponse
+	refusedBlock
+	refusedWebSocket
+	refusedCSRF
+	reportedCSRF
+)
+
+// refusalNames are part of the JSON of Refusal: they never change.
+var refusalNames = [...]string{"preflight", "response", "request", "websocket", "csrf", "csrf-report"}
+
+// noteUnshared lists the request if its response is not shared with its origin. On the loop no more than its method, path,
+// Host and Origin are left of it then.
+func (x *exchange) noteUnshared() {
+	if x.reason > cors.NoOrigin && !x.noted && !x.sameOrigin() {
+		x.noteRefusal(refusedResponse)
+	}
+}
+
+// noteRefusal lists the request. Precondition: its route has a policy, which refuses it with x.reason.
+func (x *exchange) noteRefusal(what refusal) {
+	x.noted = true
+	r := x.route
+	var buf [512]byte
+	key := append(append(buf[:0], r.name...), 0)
+	start := len(key)
+	if x.reason != cors.NoOrigin {
+		key = appendPrintable(key, x.req.Origin)
+	}
+	end := len(key)
+	key = append(key, 0, byte(what), byte(x.reason))
+	t := &x.g.refusals
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, isNew := t.count(key, x.now); isNew {
+		origin := string(key[start:end])
+		*e = Refusal{
+			Route: r.name, Policy: x.s.config.Routes[r.id].CORS, Origin: origin,
+			Refused: refusalNames[what], Reason: x.reason.String(), Example: x.example(what, origin),
+		}
+	}
+}
+
+// Bounds of an example, in bytes.
+const (
+	maxExamplePath    = 256
+	maxExampleHeaders = 512
+)
+
+// example returns the request as a question.
+func (x *exchange) example(what refusal, origin string) Question {
+	q := Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}}
+	if what == refusedPreflight {
+		q.Method = string(x.req.ACRM)
+		q.Headers = x.requested()
+	}
+	if !wire.IsToken([]byte(q.Method)) || len(q.Method) > maxQuoted {
+		q.Method = ""
+	}
+	// Most often somebody in front of the gateway ends TLS and says nothing of it; a page of https asks for no http.
+	scheme := "http://"
+	if x.https || strings.HasPrefix(q.Origin, "https://") {
+		scheme = "https://"
+	}
+	path := string(x.req.Path)
+	if len(path) > maxExamplePath {
+		path = x.s.config.Routes[x.route.id].Path
+	}
+	q.URL = scheme + string(x.req.Host) + path
+	return q
+}
+
+// requested returns the names that a preflight asks for, each once and in lower case, as far as there is room.
+func (x *exchange) requested() []string {
+	names, room := []string{}, maxExampleHeaders
+	for _, line := range x.lists(nil) {
+		for name := range strings.SplitSeq(string(line), ",") {
+			name = strings.ToLower(strings.Trim(name, " \t"))
+			if room -= len(name); room < 0 {
+				return names
+			}
+			if wire.IsToken([]byte(name)) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// Refusals returns the origins that policies have refused, the most frequent first, at most 256. The list is never nil.
+// A reload forgets those of a route whose policy it changes, whatever their files of origins hold.
+func (g *Gateway) Refusals() []Refusal {
+	return g.refusals.list(func(r *Refusal, f Frequency) { r.Frequency = f })
+}
+
+// forget drops from the lists of what is most frequent what is about policies, or pairs of them, that s has changed.
+func (g *Gateway) forget(prev, s *snapshot) {
+	before := map[string]*target{}
+	for _, r := range prev.routes {
+		before[r.name] = r
+	}
+	policies, shadows := map[string]bool{}, map[string]bool{}
+	for _, r := range s.routes {
+		if old := before[r.name]; old != nil {
+			policies[r.name] = reflect.DeepEqual(prev.policyOf(old), s.policyOf(r))
+			shadows[r.name] = old.shadow != nil && r.shadow != nil && old.shadow.same(r.shadow)
+		}
+	}
+	g.refusals.keep(func(r *Refusal) bool { return policies[r.Route] })
+	g.shadows.keep(func(d *ShadowDiff) bool { return shadows[d.Route] })
+}
+
+// policyOf returns the table of a route's policy, or nil.
+func (s *snapshot) policyOf(r *target) *config.CORS {
+	if p := s.policies[s.config.Routes[r.id].CORS]; p != nil {
+		return &p.table
+	}
+	return nil
+}

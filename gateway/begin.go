@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -26,10 +27,13 @@ func (x *exchange) begin() (answered bool) {
 	case x.redirectHTTPS && !x.https:
 		x.redirectToHTTPS()
 	case x.loops():
+		x.failure = failureLoop
 		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
 	case r.policy != nil && x.guarded():
+		x.failure = failureGuard
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
 	case x.content > r.maxContent:
+		x.failure = edge.FaultContentSize.Class
 		x.answer(413, "", "the content is larger than allowed here")
 	case r.redirect != nil:
 		x.redirect(r.redirect)
@@ -66,17 +70,21 @@ func (x *exchange) refuseMiss(miss route.Miss, preflight bool) {
 		x.answer(200, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n", "")
 	case miss == route.Ambiguous:
 		x.g.metrics.malformed("path")
-		x.closing = true
+		x.closing, x.failure = true, "path"
 		x.answer(400, "", "this path can be read in two ways that lead to different routes: send it without escapes or dot segments")
 	case miss == route.NoHost:
+		x.failure = failureHost
 		x.answer(421, "", "no route is configured for this host")
 	case preflight:
+		x.failure = failureMethod
 		// Nothing is known that could be shared; 403 says so to whoever asks by hand.
 		x.answer(403, preflightVary, "no route takes the method that this preflight asks for")
 	case miss == route.NoMethod:
+		x.failure = failureMethod
 		allowed := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
 		x.answer(405, "Allow: "+strings.Join(allowed, ", ")+"\r\n", "the routes of this path do not take this method")
 	default:
+		x.failure = failurePath
 		x.answer(404, "", "no route is configured for this path")
 	}
 }

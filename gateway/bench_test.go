@@ -5,11 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -29,6 +31,9 @@ path     = "/api"
 cors     = "app"
 upstream = "api"
 `
+
+// logAll has every request logged.
+const logAll = "[log]\naccess = \"all\"\n"
 
 // What a browser sends, as far as it matters.
 const (
@@ -137,8 +142,36 @@ func BenchmarkDecide(b *testing.B) {
 	})
 }
 
+// BenchmarkAccount is what is paid for having a request counted, measured and logged.
+func BenchmarkAccount(b *testing.B) {
+	f := func(access string) {
+		b.Run("access="+access, func(b *testing.B) {
+			g := newBenchGateway(b, benchConfig+"[log]\naccess = \""+access+"\"\n")
+			g.LogAccess(io.Discard, false, false)
+			defer g.closeAccessLog()
+			x := newBenchExchange(b, g, actualHead)
+			x.shard = g.anyShard()
+			x.peer = netip.MustParseAddr("192.0.2.1")
+			x.decide()
+			e := x.route.upstream.pool.Pick(upstream.Choice{})
+			b.ReportAllocs()
+			for b.Loop() {
+				x.status = 200
+				x.time()
+				x.worked(x.now)
+				x.worked(x.now)
+				x.account(e, x.now)
+			}
+		})
+	}
+	f("off")
+	f("errors")
+	f("1%")
+	f("all")
+}
+
 // wholeGateway serves g and an upstream on loopback, and returns a connection to g.
-func wholeGateway(tb testing.TB) net.Conn {
+func wholeGateway(tb testing.TB, logs bool) net.Conn {
 	tb.Helper()
 	up, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -166,7 +199,7 @@ func wholeGateway(tb testing.TB) net.Conn {
 			}()
 		}
 	}()
-	cfg, err := config.Parse("corsgate.toml", []byte("[upstream.api]\nendpoints = [\"http://"+up.Addr().String()+"\"]\n"+benchConfig[len("\n[upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n"):]))
+	cfg, err := config.Parse("corsgate.toml", []byte("[upstream.api]\nendpoints = [\"http://"+up.Addr().String()+"\"]\n"+benchConfig[len("\n[upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n"):]+logAll))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -177,6 +210,9 @@ func wholeGateway(tb testing.TB) net.Conn {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if logs {
+		g.LogAccess(io.Discard, false, false)
 	}
 	g.Attach(edge.NewListener("bench", ln), false)
 	served := make(chan error, 1)
@@ -216,9 +252,10 @@ func roundTrip(tb testing.TB, c net.Conn, r *bufio.Reader, head []byte, length i
 }
 
 // TestWholeAllocations counts what all goroutines allocate for an exchange over sockets: the
-// gateway, and the client and the upstream of this test, which need nothing.
+// gateway, and the client and the upstream of this test, which need nothing. Every request is
+// logged.
 func TestWholeAllocations(t *testing.T) {
-	c := wholeGateway(t)
+	c := wholeGateway(t, true)
 	r := bufio.NewReader(c)
 	f := func(name, head string, length int) {
 		t.Helper()
@@ -238,7 +275,7 @@ func TestWholeAllocations(t *testing.T) {
 // BenchmarkExchange is a whole exchange over loopback connections, one at a time: mostly the
 // kernel, and the waking of goroutines.
 func BenchmarkExchange(b *testing.B) {
-	c := wholeGateway(b)
+	c := wholeGateway(b, false)
 	r := bufio.NewReader(c)
 	for name, x := range map[string]struct {
 		head   string
@@ -256,4 +293,21 @@ func BenchmarkExchange(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkObserve is what a histogram costs a request: alone, and with every core at the same one.
+func BenchmarkObserve(b *testing.B) {
+	h := newMetrics().duration.WithLabelValues("route")
+	b.Run("cores=1", func(b *testing.B) {
+		for b.Loop() {
+			h.Observe(.0007)
+		}
+	})
+	b.Run("cores=all", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				h.Observe(.0007)
+			}
+		})
+	})
 }

@@ -22,8 +22,8 @@ func (g *Gateway) listen(c *config.Listener) error {
 // listenLoops binds one socket for each loop, and makes the loops if there are none yet.
 func (g *Gateway) listenLoops(c *config.Listener, address string) error {
 	if g.loops == nil {
-		for range runtime.GOMAXPROCS(0) {
-			l, err := loop.New(g.server, g.newLooped, g.log)
+		for i := range runtime.GOMAXPROCS(0) {
+			l, err := loop.New(g.server, g.newLooped(i), g.log)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -10,7 +11,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// TestLoopAllocations is TestWholeAllocations for the event loop.
+// TestLoopAllocations is TestWholeAllocations for the event loop. It holds when every request is
+// logged, too.
 func TestLoopAllocations(t *testing.T) {
 	up, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,7 +37,7 @@ func TestLoopAllocations(t *testing.T) {
 			}
 		}
 	}()
-	cfg, err := config.Parse("corsgate.toml", []byte(strings.Replace(benchConfig, "127.0.0.1:1", up.Addr().String(), 1)))
+	cfg, err := config.Parse("corsgate.toml", []byte(strings.Replace(benchConfig+logAll, "127.0.0.1:1", up.Addr().String(), 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +46,7 @@ func TestLoopAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.LogAccess(io.Discard, false, false)
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
 	}

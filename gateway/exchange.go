@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -39,9 +40,17 @@ type exchange struct {
 	https   bool       // the client used https, as far as we know
 	status  int        // of the response, for the counters
 	reason  cors.Reason
-	actual  bool // reason is about an actual request, not a preflight
-	begun   bool // something of the response was sent
-	noted   bool // as refused
+	actual  bool   // reason is about an actual request, not a preflight
+	begun   bool   // something of the response was sent
+	noted   bool   // as refused
+	failure string // code of what failed, for the access log
+	length  int64  // octets of the response's content as declared; -1: not known
+
+	shard   *access.Shard // nil: no access log
+	seq     uint32        // requests so far
+	sampled bool          // it is logged, whatever becomes of it
+	timed   bool          // own is measured
+	own     time.Duration // the gateway's share of the time so far
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream
@@ -63,6 +72,8 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	x.s = x.g.current.Load()
 	x.redirectHTTPS, x.closing, x.content, x.now = on.RedirectHTTPS, ends, content, now
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
+	x.failure, x.length = "", -1
+	x.time()
 	x.trusted = x.s.trusts(x.peer)
 	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
 	x.client = x.clientOf()
@@ -116,8 +127,9 @@ func (x *exchange) answer(status int, extra, text string) {
 // appendContent appends the length of the content, the end of the head, and, unless the request
 // is a HEAD, the content.
 func (x *exchange) appendContent(dst []byte, content string) []byte {
+	x.length = int64(len(content))
 	dst = append(dst, "Content-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(content)), 10)
+	dst = strconv.AppendInt(dst, x.length, 10)
 	dst = append(dst, '\r', '\n')
 	dst = x.appendEnd(dst)
 	if string(x.req.Method) != "HEAD" {

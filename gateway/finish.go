@@ -10,7 +10,7 @@ import (
 // finish makes x.out, the head of the response as the client gets it, from the upstream's: every
 // field that may go on, then the policy's. It returns how the content must be framed.
 func (x *exchange) finish(res *wire.Response) wire.Framing {
-	x.status = res.Status
+	x.status, x.length = res.Status, res.Length
 	dst := append(x.out[:0], "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')

@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -22,6 +22,7 @@ type Gateway struct {
 	mu        sync.Mutex               // serializes Reload, Listen and Shutdown; no request takes it
 	log       *slog.Logger
 	metrics   *metrics
+	access    *access.Log // nil: none
 	server    *edge.Server
 	listeners []*edge.Listener
 	blocking  []*edge.Listener // those of listeners that fasthttp's server serves
@@ -42,7 +43,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		return nil, problems
 	}
 	g.warn(warnings)
-	g.server = edge.NewServer(s.edge, g.handle, func(f *wire.Fault) { g.metrics.malformed(f.Class) })
+	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
 	g.swap(s)
 	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
 		if c := g.current.Load().preflights; c != nil {
@@ -280,5 +281,6 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()
 	}
+	g.closeAccessLog()
 	return err
 }

@@ -13,9 +13,11 @@ import (
 // This file is the event loop's view of an exchange: loop.Exchange. It holds no decision that
 // the blocking engine does not share; see begin and finish.
 
-// newLooped returns an exchange for a loop's stock. Unlike one of a connection it has its own
-// request, and passes from client to client.
-func (g *Gateway) newLooped() loop.Exchange { return &exchange{g: g, req: new(wire.Request)} }
+// newLooped returns what makes exchanges for the stock of the i-th loop. Unlike one of a connection
+// such an exchange has its own request, and passes from client to client.
+func (g *Gateway) newLooped(i int) func() loop.Exchange {
+	return func() loop.Exchange { return &exchange{g: g, req: new(wire.Request), shard: g.shard(i)} }
+}
 
 // Head is part of loop.Exchange.
 func (x *exchange) Head() *wire.Request { return x.req }
@@ -39,7 +41,7 @@ func (x *exchange) rescued(p any) bool {
 		return false
 	}
 	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
-	x.route, x.closing = nil, true // the route's policy may be what panicked
+	x.route, x.closing, x.failure = nil, true, failurePanic // the route's policy may be what panicked
 	x.answer(500, "", "the gateway failed to handle this request")
 	return true
 }
@@ -81,10 +83,13 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 // Refuse is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 	x.g.metrics.malformed(f.Class)
-	x.out, x.closing = dst, true
+	x.out, x.closing, x.failure = dst, true, f.Class
 	x.answer(f.Status, "", f.Reason)
 	return x.out
 }
+
+// Sent is part of loop.Exchange.
+func (x *exchange) Sent(since time.Time) { x.worked(since) }
 
 // Request is part of loop.Exchange.
 func (x *exchange) Request() []byte { return x.head[:x.request] }
@@ -115,12 +120,14 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 
 // Cut is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
+	x.failure = failureCut
 	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
 		"endpoint", e.Address.Label, "error", err)
 }
 
 // Done is part of loop.Exchange.
 func (x *exchange) Done(e *upstream.Endpoint, now time.Time) {
+	x.worked(now)
 	x.account(e, now)
 	x.out = nil // the loop's
 	x.head = keep(x.head)
@@ -128,6 +135,7 @@ func (x *exchange) Done(e *upstream.Endpoint, now time.Time) {
 
 // Gone is part of loop.Exchange. What the upstream has to do with it is not known.
 func (x *exchange) Gone(now time.Time) {
+	x.failure = failureGone
 	if x.status == 0 {
 		x.status = 499
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -17,9 +16,11 @@ func (g *Gateway) handle(c *edge.Conn) {
 	defer x.rescue(c)
 	if x.begin() {
 		x.send(c)
+		x.worked(x.now)
 		x.account(nil, x.now)
 		return
 	}
+	x.worked(x.now)
 	e := x.forward(c)
 	x.account(e, time.Now())
 }
@@ -28,7 +29,7 @@ func (g *Gateway) handle(c *edge.Conn) {
 func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 	x, ok := c.State.(*exchange)
 	if !ok {
-		x = &exchange{g: g, req: &c.Request}
+		x = &exchange{g: g, req: &c.Request, shard: g.anyShard()}
 		c.State = x
 	}
 	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
@@ -91,7 +92,7 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 // It reports false if the content could not be read and that has been answered.
 func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
-	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now}
+	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed}
 	if r.timeout > 0 {
 		x.up.Deadline = x.now.Add(r.timeout)
 	}
@@ -164,7 +165,7 @@ func (x *exchange) refuseContent(c *edge.Conn, err error) {
 	c.End()
 	var fault *wire.Fault
 	if !errors.As(err, &fault) {
-		x.status = 499
+		x.status, x.failure = 499, failureGone
 		return
 	}
 	x.out = x.Refuse(x.out[:0], fault)
@@ -195,6 +196,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if failed.Status == 503 {
 		extra = "Retry-After: 1\r\n"
 	}
+	x.failure = failed.Class
 	x.answer(failed.Status, extra, failureTexts[failed.Class])
 }
 
@@ -215,8 +217,10 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	if content, whole := x.up.Whole(); whole {
 		x.out = append(x.out, content...)
 		x.send(c)
+		x.own += x.up.Own()
 		return true
 	}
+	x.own += x.up.Own()
 	if x.closing {
 		c.End()
 	}
@@ -265,20 +269,4 @@ func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 		c.Abort()
 	}
 	return false
-}
-
-// account counts the request, and its exchange with an endpoint unless e is nil.
-func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
-	if x.route == nil {
-		x.g.metrics.unrouted.count(x.status)
-		return
-	}
-	x.route.requests.count(x.status)
-	if x.route.policy != nil && x.actual && x.reason != cors.NoOrigin {
-		x.route.actual[x.reason].Inc()
-	}
-	if e != nil {
-		x.route.upstream.count(e, x.status)
-		x.route.duration.Observe(now.Sub(x.now).Seconds())
-	}
 }

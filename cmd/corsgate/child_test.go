@@ -49,8 +49,17 @@ func (c *child) listens() {
 // begin starts corsgate serve.
 func begin(t *testing.T, path string) *child {
 	t.Helper()
+	return beginTo(t, path, nil)
+}
+
+// beginTo starts corsgate serve with the given stdout, or none.
+func beginTo(t *testing.T, path string, stdout *os.File) *child {
+	t.Helper()
 	c := &child{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", path)}
 	c.cmd.Env = append(os.Environ(), asCorsgate+"=1")
+	if stdout != nil {
+		c.cmd.Stdout = stdout
+	}
 	stderr, err := c.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,10 +11,15 @@ import (
 // newLogger returns the process's log.
 func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}
-	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+	if textual(cfg, w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// textual reports whether what is logged to w is text.
+func textual(cfg config.Log, w io.Writer) bool {
+	return cfg.Format == "text" || cfg.Format == "auto" && terminal(w)
 }
 
 // terminal reports whether somebody is likely to watch what is written to w.

@@ -29,12 +29,14 @@ func newServe() *cobra.Command {
 		Long: `Serve runs the gateway until SIGTERM or SIGINT: it then lets the requests under way end, for as long
 as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
 
+The access log (log.access) goes to stdout, and the log of the process itself to stderr.
+
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
 gateway goes on with the configuration that it has. Changes of a policy's origins_file are taken
 over in the same way, without a signal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return serve(path, c.ErrOrStderr())
+			return serve(path, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
@@ -52,12 +54,14 @@ func notify() *signals {
 	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2)}
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.stop, syscall.SIGTERM, os.Interrupt)
+	signal.Ignore(syscall.SIGPIPE) // who has stopped to read a log does not end the gateway
 	return s
 }
 
 func (s *signals) ignore() {
 	signal.Stop(s.reload)
 	signal.Stop(s.stop)
+	signal.Reset(syscall.SIGPIPE)
 }
 
 // A process is one run of serve.
@@ -69,7 +73,9 @@ type process struct {
 }
 
 // serve runs the gateway that the file at path describes until it is told to stop.
-func serve(path string, stderr io.Writer) error {
+//
+// The access log goes to stdout, everything else to stderr: each can have a reader of its own.
+func serve(path string, stdout, stderr io.Writer) error {
 	s := notify()
 	defer s.ignore()
 	cfg, err := load(path)
@@ -87,6 +93,8 @@ func serve(path string, stderr io.Writer) error {
 		// well to try again when the address may have become free.
 		return &exitError{exitFailed, err}
 	}
+	text := textual(cfg.Log, stdout)
+	p.gate.LogAccess(stdout, text, text && terminal(stdout) && os.Getenv("NO_COLOR") == "")
 	p.log.Info("serving", "version", version(), "config", path, "routes", len(cfg.Routes))
 	if operators != nil {
 		defer p.serveAdmin(operators)()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -250,4 +251,46 @@ func TestServeUnixAdmin(t *testing.T) {
 		c.signal(syscall.SIGKILL)
 		c.ends(-1)
 	}
+}
+
+// TestServeAccessLog: the access log has stdout for itself; a reader that has stopped, or has gone,
+// costs no request.
+func TestServeAccessLog(t *testing.T) {
+	text := saying("ok") + "[log]\naccess = \"all\"\n"
+	start := func() (*child, *os.File) {
+		t.Helper()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		c := beginTo(t, write(t, text), w)
+		c.listens()
+		return c, r
+	}
+	c, out := start()
+	c.want("GET", c.gateway+"/path?token=secret", 200, "ok")
+	c.signal(syscall.SIGTERM)
+	c.ends(0)
+	b, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line struct {
+		Path, Route string
+		Status      int
+	}
+	if err := json.Unmarshal(b, &line); err != nil || line.Path != "/path" || line.Route != "all" || line.Status != 200 {
+		t.Errorf("%s: %v", b, err)
+	}
+	out.Close()
+
+	gone, out := start()
+	out.Close()
+	gone.want("GET", gone.gateway, 200, "ok")
+	gone.await("the access log cannot be written: requests go on, lines are dropped")
+	gone.want("GET", gone.gateway, 200, "ok")
+	gone.want("GET", gone.admin+"/metrics", 200, "corsgate_access_log_dropped_total")
+	gone.signal(syscall.SIGTERM)
+	gone.ends(0)
 }

@@ -65,7 +65,7 @@ func readLog(t *table) Log {
 	return Log{
 		Level:  scalar(t, "level", slog.LevelInfo, parseLevel),
 		Format: t.oneOf("format", "auto", "text", "json"),
-		Access: scalar(t, "access", "off", parseAccess),
+		Access: scalar(t, "access", "errors", parseAccess),
 	}
 }
 

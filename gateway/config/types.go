@@ -67,7 +67,9 @@ type Log struct {
 	Level slog.Level
 	// Format is "auto" (default: text on a terminal, else JSON), "text" or "json".
 	Format string
-	// Access is "off", "errors", "all" or a share of requests such as "1%". Default, for now: "off".
+	// Access is what the access log on stdout has: "off", "errors" (default: 4xx and 5xx that were made here, 5xx of
+	// upstreams, responses that broke off, refusals by a policy), "all", or a share such as "1%": the errors, and that
+	// share of all requests.
 	Access string
 }
 

@@ -25,7 +25,6 @@ var unbuilt = []struct {
 	{"listener.*.proxy_protocol", on, "the PROXY protocol is not built yet: remove this key"},
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
 	{"tls", nil, "TLS is not built yet: remove this table"},
-	{"log.access", either(word("errors", "all"), share), `the access log is not built yet: remove this key or say "off"`},
 	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},
 	{"upstream.*.endpoints[]", prefix("https://", "dns+", "srv+"),
 		`TLS and discovery of endpoints are not built yet: use "http://host:port" or "unix:/path"`},
@@ -93,11 +92,6 @@ func share(v any) bool {
 	s, _ := v.(string)
 	_, f := parseRatio(s)
 	return f.message == ""
-}
-
-// either refuses what a or b do.
-func either(a, b func(any) bool) func(any) bool {
-	return func(v any) bool { return a(v) || b(v) }
 }
 
 // refuseUnbuilt notes a problem for each key and value of unbuilt that is in the file.

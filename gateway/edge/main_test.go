@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ type server struct {
 func serve(t testing.TB, opts edge.Options, ln net.Listener, handle func(*edge.Conn)) *server {
 	t.Helper()
 	s := &server{on: edge.NewListener("test", ln)}
-	s.Server = edge.NewServer(opts, handle, func(f *wire.Fault) {
+	s.Server = edge.NewServer(opts, handle, func(f *wire.Fault, _ netip.Addr) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.faults = append(s.faults, f)

@@ -10,7 +10,7 @@ import (
 
 // Refuse answers a request that cannot be trusted to be one, and ends the connection.
 func (c *Conn) Refuse(f *wire.Fault) {
-	c.server.onFault(f)
+	c.server.onFault(f, c.peer)
 	c.closing, c.refused = true, true
 	var b [512]byte
 	c.Send(AppendRefusal(b[:0], f)) //nolint:errcheck // the connection ends either way

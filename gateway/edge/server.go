@@ -33,7 +33,7 @@ type Server struct {
 	draining atomic.Bool
 	engine   fasthttp.Server
 	handle   func(*Conn)
-	onFault  func(*wire.Fault)
+	onFault  func(*wire.Fault, netip.Addr)
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
@@ -42,8 +42,8 @@ type Server struct {
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
 // connection. A handler must answer by Conn.Send before it returns. onFault is called for each
-// request that is refused as malformed.
-func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault)) *Server {
+// request that is refused as malformed, with the client's address.
+func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip.Addr)) *Server {
 	s := &Server{
 		handle:  handle,
 		onFault: onFault,
@@ -87,8 +87,8 @@ func (s *Server) Serve(l *Listener) error {
 // Options returns the options in force.
 func (s *Server) Options() *Options { return s.opts.Load() }
 
-// Fault reports a refusal to onFault.
-func (s *Server) Fault(f *wire.Fault) { s.onFault(f) }
+// Fault reports a refusal of a client's request to onFault.
+func (s *Server) Fault(f *wire.Fault, peer netip.Addr) { s.onFault(f, peer) }
 
 // Drain ends idle connections now and others after their current response, which says so. It
 // returns when all have ended, or with the context's error when the context is done, after it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,7 +55,7 @@ func TestDeadlines(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ln := newPipes()
 				l := edge.NewListener("test", ln)
-				s := edge.NewServer(opts, echo, func(edgeFault) {})
+				s := edge.NewServer(opts, echo, func(edgeFault, netip.Addr) {})
 				served := make(chan error, 1)
 				go func() { served <- s.Serve(l) }()
 				c := ln.dial()
@@ -103,7 +104,7 @@ func TestWriteDeadline(t *testing.T) {
 		ln := newPipes()
 		l := edge.NewListener("test", ln)
 		failed := make(chan error, 1)
-		s := edge.NewServer(opts, func(c *edge.Conn) { failed <- c.Send(make([]byte, 1<<20)) }, func(edgeFault) {})
+		s := edge.NewServer(opts, func(c *edge.Conn) { failed <- c.Send(make([]byte, 1<<20)) }, func(edgeFault, netip.Addr) {})
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
 		c := ln.dial()

@@ -30,6 +30,9 @@ type Exchange interface {
 	// upstream, valid until Done.
 	Prepare(content []byte) *wire.Fault
 	Request() []byte
+	// Sent notes that the request, or as much of it as there was room for, was written to an
+	// endpoint, in a turn of the loop that began at the given time.
+	Sent(since time.Time)
 	// Refuse appends the response to a request that is not forwarded because of its content. The
 	// connection ends after it.
 	Refuse(dst []byte, f *wire.Fault) []byte

@@ -23,6 +23,7 @@ func (l *Loop) ask(c *client, u *upconn) {
 	u.got, u.begun, u.interims = false, false, 0
 	u.unsent = c.x.Request()
 	n, err := send(u.fd, u.unsent)
+	c.x.Sent(l.now)
 	if err != 0 && err != unix.EAGAIN {
 		l.broken(u, err)
 		return

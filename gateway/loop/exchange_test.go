@@ -67,6 +67,8 @@ func (x *plain) Prepare(content []byte) *wire.Fault {
 
 func (x *plain) Request() []byte { return x.request }
 
+func (x *plain) Sent(time.Time) {}
+
 func (x *plain) Refuse(dst []byte, f *wire.Fault) []byte {
 	return x.answer(dst, f.Status, "refused: "+f.Class, true)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func begin(t testing.TB, change func(*trial), at ...string) *trial {
 func (r *trial) prepare(t testing.TB) {
 	t.Helper()
 	r.upstream.Store(upstream.New("test", r.endpoints, r.to))
-	r.server = edge.NewServer(r.options, r.handle, func(*wire.Fault) { r.faults.Add(1) })
+	r.server = edge.NewServer(r.options, r.handle, func(*wire.Fault, netip.Addr) { r.faults.Add(1) })
 	var err error
 	r.loop, err = loop.New(r.server, func() loop.Exchange { r.made.Add(1); return &plain{trial: r} }, slog.New(slog.DiscardHandler))
 	if err != nil {

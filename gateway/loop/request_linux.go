@@ -221,7 +221,7 @@ func (l *Loop) flush(c *client) bool {
 
 // refuse answers a request that is malformed, and ends the connection.
 func (l *Loop) refuse(c *client, f *wire.Fault) {
-	l.server.Fault(f)
+	l.server.Fault(f, c.peer)
 	l.finalResponse(c, edge.AppendRefusal(l.out[:0], f))
 }
 

@@ -30,6 +30,9 @@ type Exchange struct {
 	// Cancel makes a read of Stream that is under way fail. Needed with Stream.
 	Cancel func()
 
+	// Timed has Own measured.
+	Timed bool
+
 	// Endpoint is the one that was used, after Do; nil: there was none.
 	Endpoint *Endpoint
 	// Response is the head of the final response after a Do without an error. It is valid until
@@ -42,6 +45,9 @@ type Exchange struct {
 	uploaded chan error    // has the outcome of the upload, once
 	upload   error
 	progress *progress // of the upload, if there is a Stream
+	began    time.Time // when the last attempt had a connection, if Timed
+	sent     time.Time // when the request was sent
+	received time.Time // when the response's head was there
 	failed   bool      // the connection must not be used again
 }
 
@@ -114,6 +120,8 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 	}
 	now := time.Now() // the content or a connection may have taken long to come since x.Now
 	sent, err := c.send(head, now, x.timeout)
+	x.note(&x.sent)
+	x.began = now
 	// A failed write may hide an early response: 413 and a reset, for example.
 	c.armRead(now, e.opts.FirstByteTimeout, x.Deadline)
 	if err == nil && x.Stream != nil {
@@ -121,6 +129,7 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 	}
 	received, readErr := c.readHead(x.WebSocketKey)
 	if readErr == nil {
+		x.note(&x.received)
 		x.begin(c)
 		x.Response = &c.response
 		x.content = newContent(&c.response, string(x.Method) == "HEAD")
@@ -208,6 +217,23 @@ func (x *Exchange) End(now time.Time) {
 	}
 	x.conn, x.Response, x.Stream, x.Cancel, x.Content = nil, nil, nil, nil, nil
 	e.Leave()
+}
+
+// note notes the time, if it is to be measured.
+func (x *Exchange) note(t *time.Time) {
+	if x.Timed {
+		*t = time.Now()
+	}
+}
+
+// Own returns for how long this side has worked on the exchange: on sending the request, and since
+// the response's head was there. It is 0 unless Timed.
+// Precondition: Do has returned no error.
+func (x *Exchange) Own() time.Duration {
+	if !x.Timed {
+		return 0
+	}
+	return x.sent.Sub(x.began) + time.Since(x.received)
 }
 
 // ContentRead reports whether nothing of the request's content is left to be read from Stream.

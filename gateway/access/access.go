@@ -1,0 +1,193 @@
+// Package access is the access log: a line for each request that is to be logged, as JSON or as
+// text for a terminal.
+//
+// Requests are never kept waiting. Who serves one puts a Record into a Shard, which copies it to
+// memory of a fixed size; one goroutine renders what the shards hold and writes it. If the reader
+// of the log is slow, or has stopped, or the disk is full, the shards fill up, and further
+// records are dropped and counted.
+//
+// A line holds the path of the request and never its query, which may carry tokens, and none of
+// its header fields but Host and Origin. What a client has chosen is escaped in JSON, and quoted
+// in text wherever it is more than printable ASCII without blanks, so it cannot forge a line.
+package access
+
+import (
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Record is what there is to say of one request. The strings are those of the program and its
+// configuration; the slices are the client's, and are copied by Put. What is empty is left out.
+type Record struct {
+	Time   time.Time  // at which the request began
+	Client netip.Addr // the other end of the connection, or who that says it speaks for
+
+	ID, Method, Host, Path, Origin []byte
+
+	Route, Upstream, Endpoint string
+
+	Status  int
+	Verdict string        // of the CORS policy, by its code: "allowed", or why not
+	Error   string        // why the gateway refused, or what failed, by its code
+	Bytes   int64         // of the response's content, as declared; -1: not known
+	Total   time.Duration // from the request's head to the end of the response
+	Own     time.Duration // the gateway's share of it; -1: not measured
+}
+
+// Sizes of a shard: what a core can put in within a few milliseconds.
+const (
+	shardRecords = 1024
+	shardText    = 128 << 10 // bytes
+	maxText      = 1 << 10   // bytes of each of a record's slices; the end of a longer one is cut
+)
+
+// pause is how long the writer waits for company of a record. The shards must hold out as long.
+const pause = 10 * time.Millisecond
+
+// Options say what is logged, and how.
+type Options struct {
+	// Share is the share of all requests that is logged, 0 to 1, beside those that are to be
+	// logged in any case.
+	Share float64
+	// Text: lines for a person instead of JSON. Color: with colours.
+	Text, Color bool
+	// Shards is how many shards there are; > 0.
+	Shards int
+}
+
+// ParseShare returns the Share that a configuration's log.access stands for, and false for "off".
+// Precondition: the configuration is valid.
+func ParseShare(s string) (share float64, on bool) {
+	switch s {
+	case "off":
+		return 0, false
+	case "errors":
+		return 0, true
+	case "all":
+		return 1, true
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
+	if err != nil {
+		panic("BUG: log.access is " + strconv.Quote(s))
+	}
+	return percent / 100, true
+}
+
+// A Log is an access log. Its methods are safe for concurrent use.
+type Log struct {
+	threshold uint64 // of a random uint32: below it a request is logged
+	shards    []Shard
+	spare     buffer // swapped with that of a shard
+	render    *renderer
+	out       io.Writer
+	log       *slog.Logger
+	wake      chan struct{} // has an element when a shard has something
+	stop      chan struct{}
+	done      chan struct{} // closed when all is written
+	failing   bool          // the last write failed
+	torn      bool          // it left a line without its end
+	lost      atomic.Uint64 // records that could not be written
+}
+
+// New returns a log that writes to out until Close. What goes wrong with that is said to log.
+func New(out io.Writer, log *slog.Logger, o Options) *Log {
+	l := &Log{
+		threshold: uint64(math.Round(o.Share * (1 << 32))),
+		shards:    make([]Shard, o.Shards), render: newRenderer(o.Text, o.Color), out: out, log: log,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	for i := range l.shards {
+		l.shards[i].log = l
+	}
+	go l.run() // until Close
+	return l
+}
+
+// Sample reports whether a request that begins is one of the share that is logged.
+func (l *Log) Sample() bool { return l.threshold > 0 && uint64(rand.Uint32()) < l.threshold }
+
+// Shard returns a shard. Who gets the same has to wait for each other, for as long as it takes to
+// copy a record: let there be one for each core.
+func (l *Log) Shard(i int) *Shard { return &l.shards[i%len(l.shards)] }
+
+// AnyShard returns one for somebody who has none.
+func (l *Log) AnyShard() *Shard { return &l.shards[rand.IntN(len(l.shards))] }
+
+// Dropped returns how many records were not written.
+func (l *Log) Dropped() uint64 {
+	n := l.lost.Load()
+	for i := range l.shards {
+		n += l.shards[i].dropped.Load()
+	}
+	return n
+}
+
+// A Shard takes records. It is safe for concurrent use.
+type Shard struct {
+	log     *Log
+	mu      sync.Mutex
+	buf     buffer
+	dropped atomic.Uint64
+	_       [64]byte // the next one is another core's
+}
+
+// A buffer is memory for records and for what their slices refer to. It does not grow.
+type buffer struct {
+	records []Record
+	text    []byte
+}
+
+// Put takes a copy of r, or drops it if there is no room. It never waits for the writer.
+func (s *Shard) Put(r *Record) {
+	s.mu.Lock()
+	if s.buf.records == nil {
+		s.buf = newBuffer()
+	}
+	taken := s.buf.put(r)
+	first := len(s.buf.records) == 1
+	s.mu.Unlock()
+	if !taken {
+		s.dropped.Add(1)
+	} else if first {
+		s.log.signal()
+	}
+}
+
+func newBuffer() buffer {
+	return buffer{make([]Record, 0, shardRecords), make([]byte, 0, shardText)}
+}
+
+func (b *buffer) put(r *Record) bool {
+	need := len(r.ID) + len(r.Method) + len(r.Host) + len(r.Path) + len(r.Origin)
+	if len(b.records) == cap(b.records) || need > cap(b.text)-len(b.text) {
+		return false
+	}
+	b.records = append(b.records, *r)
+	c := &b.records[len(b.records)-1]
+	c.ID, c.Method, c.Host = b.keep(r.ID), b.keep(r.Method), b.keep(r.Host)
+	c.Path, c.Origin = b.keep(r.Path), b.keep(r.Origin)
+	return true
+}
+
+// keep returns a copy of t, cut at its end if it is too long.
+func (b *buffer) keep(t []byte) []byte {
+	from := len(b.text)
+	if len(t) > maxText {
+		b.text = append(append(b.text, t[:maxText-len(ellipsis)]...), ellipsis...)
+	} else {
+		b.text = append(b.text, t...)
+	}
+	return b.text[from:len(b.text):len(b.text)]
+}
+
+const ellipsis = "…"
+
+func (b *buffer) reset() { b.records, b.text = b.records[:0], b.text[:0] }

@@ -1,0 +1,13 @@
+package access
+
+// Done is closed when the writer has ended.
+func Done(l *Log) <-chan struct{} { return l.done }
+
+// Stop ends the writer's goroutine: a test then writes by Drain.
+func Stop(l *Log) {
+	close(l.stop)
+	<-l.done
+}
+
+// Drain writes what the shards hold.
+func Drain(l *Log) { l.drain() }

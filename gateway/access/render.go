@@ -1,0 +1,75 @@
+package access
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/rs/zerolog"
+)
+
+// A renderer makes lines of records, in buf. One goroutine uses it.
+type renderer struct {
+	buf    bytes.Buffer
+	logger zerolog.Logger
+	scrap  []byte
+}
+
+// fields are those of a line, in order.
+var fields = []string{
+	"client", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "origin", "bytes",
+	"total_us", "own_us", "id",
+}
+
+func newRenderer(text, color bool) *renderer {
+	r := &renderer{}
+	var w io.Writer = &r.buf
+	if text {
+		w = zerolog.ConsoleWriter{
+			Out: &r.buf, NoColor: !color, TimeFormat: "15:04:05.000",
+			PartsOrder: []string{zerolog.TimestampFieldName}, FieldsOrder: fields,
+		}
+	}
+	r.logger = zerolog.New(w)
+	return r
+}
+
+// record appends a line. Times are in UTC, which a terminal shows as local ones, durations in
+// microseconds.
+func (r *renderer) record(c *Record) {
+	e := r.logger.Log()
+	r.scrap = c.Time.UTC().AppendFormat(r.scrap[:0], "2006-01-02T15:04:05.000000Z")
+	e.Bytes("time", r.scrap)
+	r.scrap = c.Client.AppendTo(r.scrap[:0])
+	e.Bytes("client", r.scrap)
+	octets(e, "method", c.Method)
+	octets(e, "host", c.Host)
+	octets(e, "path", c.Path)
+	e.Int("status", c.Status)
+	word(e, "route", c.Route)
+	word(e, "upstream", c.Upstream)
+	word(e, "endpoint", c.Endpoint)
+	word(e, "verdict", c.Verdict)
+	word(e, "error", c.Error)
+	octets(e, "origin", c.Origin)
+	if c.Bytes >= 0 {
+		e.Int64("bytes", c.Bytes)
+	}
+	e.Int64("total_us", c.Total.Microseconds())
+	if c.Own >= 0 {
+		e.Int64("own_us", c.Own.Microseconds())
+	}
+	octets(e, "id", c.ID)
+	e.Send()
+}
+
+func octets(e *zerolog.Event, name string, value []byte) {
+	if len(value) > 0 {
+		e.Bytes(name, value)
+	}
+}
+
+func word(e *zerolog.Event, name, value string) {
+	if value != "" {
+		e.Str(name, value)
+	}
+}

@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/access"
+)
+
+// lastLines bounds how long a shutdown waits for the reader of the access log.
+const lastLines = time.Second
+
+// LogAccess writes an access log to out, as log.access of the configuration says, from Serve to
+// the end of Shutdown. text asks for lines for a person, which may be in colour, instead of JSON.
+// It must be called before Serve.
+func (g *Gateway) LogAccess(out io.Writer, text, color bool) {
+	share, on := access.ParseShare(g.current.Load().config.Log.Access)
+	if !on {
+		return
+	}
+	// One for each loop; the connections that have goroutines share them, and so do refusals.
+	shards := runtime.GOMAXPROCS(0)
+	g.access = access.New(out, g.log, access.Options{Share: share, Text: text, Color: color, Shards: shards})
+	g.metrics.counterFunc("access_log_dropped_total", "Requests that could not be logged because the log's reader was too slow, or failed.",
+		func() float64 { return float64(g.access.Dropped()) })
+}
+
+// shard returns where the i-th loop logs requests, or nil if they are not logged.
+func (g *Gateway) shard(i int) *access.Shard {
+	if g.access == nil {
+		return nil
+	}
+	return g.access.Shard(i)
+}
+
+// anyShard is shard for whoever is no loop.
+func (g *Gateway) anyShard() *access.Shard {
+	if g.access == nil {
+		return nil
+	}
+	return g.access.AnyShard()
+}
+
+// closeAccessLog writes what is left, unless nobody reads it.
+func (g *Gateway) closeAccessLog() {
+	if g.access == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
+	defer cancel()
+	if err := g.access.Close(ctx); err != nil {
+		g.log.Warn("the end of the access log is lost: nobody has read it", "dropped", g.access.Dropped())
+	}
+}

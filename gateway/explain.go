@@ -8,7 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
-// A Question is one request that the script of a page would make with fetch().
+// A Question is one request that a page would make: with fetch(), by a form, or a WebSocket.
 type Question struct {
 	// Origin is the page's origin as browsers serialize it, such as "https://app.example.com", or "null".
 	Origin string `json:"origin"`
@@ -20,8 +20,12 @@ type Question struct {
 	Headers []string `json:"headers"`
 	// Credentials is the credentials mode "include": cookies, client certificates and HTTP authentication.
 	Credentials bool `json:"credentials"`
-	// URL is what is asked for, absolute, of the scheme http or https: what the browser uses, whoever ends TLS.
+	// URL is what is asked for, absolute, of the scheme http or https, or of a WebSocket ws or wss: what the browser
+	// uses, whoever ends TLS.
 	URL string `json:"url"`
+	// Mode is how the page asks: "cors", fetch()'s usual mode, "no-cors", "same-origin", "navigate", which is a form or
+	// a link, or "websocket". "" is what the URL's scheme says, "cors" or "websocket".
+	Mode string `json:"mode"`
 }
 
 // An Outcome is what comes of a question.
@@ -34,10 +38,14 @@ const (
 	OutcomeDenied     Outcome = "denied"      // a browser keeps the response from the page, or does not even ask for it
 	OutcomeRedirected Outcome = "redirected"  // the page may follow a redirect: what comes of that is another question
 	OutcomeUpstream   Outcome = "upstream"    // the upstream owns CORS here: the gateway adds nothing
+	OutcomeOpaque     Outcome = "opaque"      // the request has its effects, and its page does not want to read what comes back
 )
 
-// Allowed reports whether the page certainly can read the response.
-func (o Outcome) Allowed() bool { return o == OutcomeAllowed || o == OutcomeSameOrigin }
+// Allowed reports whether the page certainly gets what it asks for: of a fetch() the response to read, else that its
+// request has its effects.
+func (o Outcome) Allowed() bool {
+	return o == OutcomeAllowed || o == OutcomeSameOrigin || o == OutcomeOpaque
+}
 
 // An Explanation says what a gateway and a browser do with a question, and why. Its JSON is for programs: names
 // stay, lists are never null.
@@ -47,7 +55,7 @@ type Explanation struct {
 	Question Question `json:"question"`
 	// Outcome is for the credentials mode that was asked about.
 	Outcome Outcome `json:"outcome"`
-	// Allowed is Outcome.Allowed().
+	// Allowed says that the page gets what it asks for; see Outcome.Allowed.
 	Allowed bool `json:"allowed"`
 	// Summary is the outcome in one sentence.
 	Summary string `json:"summary"`
@@ -163,7 +171,7 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	e, miss := s.examine(a)
-	if !e.Allowed && e.Outcome != OutcomeRedirected {
+	if a.changeable(e.Outcome) {
 		t := newTrial(s, a, miss)
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)

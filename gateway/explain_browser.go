@@ -15,6 +15,15 @@ import (
 func judge(a *inquiry, credentials bool, preflight, actual *run) ExplainedVerdict {
 	b := &judgement{inquiry: a, include: credentials, verdict: ExplainedVerdict{Steps: []Step{}}}
 	v := &b.verdict
+	if why := a.unasked(); why != "" {
+		b.step("main fetch", false, "%s", why)
+		v.Outcome = OutcomeDenied
+		return *v
+	}
+	if a.mode == modeNavigate || a.mode == modeNoCORS && !a.same || a.mode == modeWebSocket {
+		v.Outcome, v.Sent = b.noCORS(actual), true
+		return *v
+	}
 	if a.same {
 		v.Outcome, v.Sent = OutcomeSameOrigin, true
 		return *v

@@ -146,6 +146,9 @@ func browse(q gateway.Question, credentials bool, preflight, actual *http.Respon
 	if strings.HasPrefix(q.URL+"/", q.Origin+"/") {
 		return gateway.OutcomeSameOrigin
 	}
+	if strings.HasPrefix(q.Origin, "https:") && strings.HasPrefix(q.URL, "http:") && !strings.HasPrefix(q.URL, "http://127.") && !strings.HasPrefix(q.URL, "http://[::1]") {
+		return gateway.OutcomeDenied // mixed content
+	}
 	check := func(h http.Header) bool {
 		origin := strings.Join(h.Values("Access-Control-Allow-Origin"), ", ")
 		if !credentials {

@@ -81,6 +81,12 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 		say("escaped slashes and backslashes, ';' and doubled slashes are read differently by different servers: send the path without them")
 	case e.Actual.Status == 403 && policy != nil && policy.Denied == "block":
 		say(`denied = "block" keeps the request of this origin from the upstream (%s)`, place(s.config, "cors."+policy.Name+".denied"))
+	case a.unasked() != "" && a.mode != modeSameOrigin:
+		say("no header of a server helps here: the API needs TLS")
+	case e.Outcome == OutcomeDenied && a.mode == modeNoCORS && e.Actual.Status != 403 && policy != nil && policy.ResourcePolicy != "":
+		say("resource_policy = %q keeps the response from pages elsewhere that ask without CORS (%s)", policy.ResourcePolicy, place(s.config, "cors."+policy.Name+".resource_policy"))
+	case e.Actual.Status == 403 && policy != nil && a.mode == modeWebSocket && policy.WebSocketOriginCheck:
+		say("websocket_origin_check keeps the handshake of this origin from the upstream (%s)", place(s.config, "cors."+policy.Name+".websocket_origin_check"))
 	case e.Actual.Status == 403 && policy != nil && policy.CSRF == "enforce":
 		say(`csrf = "enforce" keeps the unsafe request of another site from the upstream (%s)`, place(s.config, "cors."+policy.Name+".csrf"))
 	}

@@ -29,6 +29,8 @@ type inquiry struct {
 	headers     []cors.RequestHeader // sorted by name, lower case
 	credentials bool
 
+	mode string
+
 	https   bool
 	host    string // with its port, unless it is the scheme's
 	target  string // path and query
@@ -61,7 +63,10 @@ func newInquiry(q Question) (*inquiry, error) {
 		return nil, err
 	}
 	a.same = a.origin == a.targetOrigin()
-	if !a.same {
+	if err := a.readMode(q.Mode); err != nil {
+		return nil, err
+	}
+	if !a.same && a.mode == modeCORS && a.unasked() == "" {
 		a.preflightReasons()
 	}
 	return a, nil
@@ -110,8 +115,8 @@ func (a *inquiry) readURL(text string) error {
 		return fmt.Errorf("URL %q: %w: write one such as https://api.example.com/items", text, err)
 	}
 	switch scheme := strings.ToLower(u.Scheme); {
-	case scheme == "ws" || scheme == "wss":
-		return fmt.Errorf("URL %q: WebSockets know no CORS: what guards them is websocket_origin_check; write http or https", text)
+	case (scheme == "ws" || scheme == "wss") && u.Host != "" && u.User == nil:
+		a.mode, a.https = modeWebSocket, scheme == "wss"
 	case scheme != "http" && scheme != "https" || u.Host == "":
 		return fmt.Errorf("URL %q is not absolute: write one such as https://api.example.com/items", text)
 	case u.User != nil:
@@ -212,8 +217,10 @@ func (a *inquiry) readHeaders(headers []string) error {
 		switch {
 		case !wire.IsToken([]byte(name)):
 			return fmt.Errorf(`header %q is not a header name: write one such as "X-Request-Id", or "Content-Type: text/plain"`, h)
-		case cors.ForbiddenRequestHeader(name):
+		case cors.ForbiddenRequestHeader(cors.RequestHeader{Name: name}):
 			return fmt.Errorf("header %s: browsers let no page set it: leave it out%s", name, forCookies(lower))
+		case cors.ForbiddenRequestHeader(cors.RequestHeader{Name: name, Value: value}):
+			return fmt.Errorf("header %s: browsers let no page set it to %s, which names a method that they refuse to send: leave it out", name, value)
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f }):
 			return fmt.Errorf("header %s: its value holds a character that is not printable ASCII: leave the value out", name)
 		case slices.ContainsFunc(a.headers, func(h cors.RequestHeader) bool { return h.Name == lower }):

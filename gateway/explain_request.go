@@ -13,7 +13,10 @@ import (
 
 // question returns a as a Question.
 func (a *inquiry) question() Question {
-	q := Question{Origin: a.origin, Method: a.method, Headers: []string{}, Credentials: a.credentials, URL: a.targetOrigin() + a.target}
+	q := Question{Origin: a.origin, Method: a.method, Headers: []string{}, Credentials: a.credentials, URL: a.targetOrigin() + a.target, Mode: a.mode}
+	if a.mode == modeWebSocket {
+		q.URL = "ws" + strings.TrimPrefix(q.URL, "http")
+	}
 	for _, h := range a.headers {
 		if h.Value != "" {
 			q.Headers = append(q.Headers, h.Name+": "+h.Value)
@@ -43,6 +46,9 @@ func (a *inquiry) actual() []string {
 		}
 		lines = append(lines, h.Name+": "+value)
 	}
+	if a.mode == modeWebSocket {
+		lines = append(lines, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+	}
 	if a.method == "POST" || a.method == "PUT" {
 		lines = append(lines, "Content-Length: 0")
 	}
@@ -51,11 +57,12 @@ func (a *inquiry) actual() []string {
 
 func (a *inquiry) lines(method string) []string {
 	lines := []string{method + " " + a.target + " HTTP/1.1", "Host: " + a.host}
-	if !a.same || method != "GET" && method != "HEAD" {
+	// See Fetch, "append a request Origin header".
+	if a.mode == modeWebSocket || !a.same && a.mode == modeCORS || method != "GET" && method != "HEAD" {
 		lines = append(lines, "Origin: "+a.origin)
 	}
 	if a.https || a.loopback() {
-		lines = append(lines, "Sec-Fetch-Site: "+a.site(), "Sec-Fetch-Mode: cors")
+		lines = append(lines, "Sec-Fetch-Site: "+a.site(), "Sec-Fetch-Mode: "+a.mode)
 	}
 	return lines
 }

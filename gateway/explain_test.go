@@ -75,6 +75,8 @@ func questionOf(command string) (q gateway.Question) {
 			q.Method = next()
 		case "--header":
 			q.Headers = append(q.Headers, next())
+		case "--mode":
+			q.Mode = next()
 		case "--credentials":
 			q.Credentials = true
 		default:
@@ -125,7 +127,19 @@ func TestExplainQuestions(t *testing.T) {
 	f(url("/items"), "not absolute")
 	f(url("api.example/items"), "not absolute")
 	f(url("ftp://api.example/"), "not absolute")
-	f(url("wss://api.example/"), "websocket_origin_check")
+	f(url("wss://u@api.example/"), "not absolute")
+	mode := func(mode, method, url string, headers ...string) func(*gateway.Question) {
+		return func(q *gateway.Question) { q.Mode, q.Method, q.URL, q.Headers = mode, method, url, headers }
+	}
+	f(mode("CORS", "", sane.URL), "write cors")
+	f(mode("websocket", "", sane.URL), "ws or wss")
+	f(mode("cors", "", "wss://api.example/"), "leave the mode out")
+	f(mode("", "POST", "wss://api.example/"), "leave them out")
+	f(mode("", "", "wss://api.example/", "X-A"), "leave them out")
+	f(mode("navigate", "PUT", sane.URL), "GET or POST")
+	f(mode("navigate", "POST", sane.URL, "X-A"), "sets no header")
+	f(mode("no-cors", "PUT", sane.URL), "GET, HEAD or POST")
+	f(mode("no-cors", "GET", sane.URL, "X-A"), "drop it")
 	f(url("https://u:p@api.example/"), "user information")
 	f(url("https://api.example/a/../b"), "dot segments", "/b")
 	f(url("https://api.example/a/%2E%2e/b/."), "dot segments", "/b/")
@@ -147,6 +161,9 @@ func TestExplainQuestions(t *testing.T) {
 	f(header("Sec-Fetch-Site"), "leave it out")
 	f(header("Host: x"), "leave it out")
 	f(header("X-Foo", "x-foo"), "twice")
+	f(header("X-HTTP-Method-Override: TRACE"), "refuse to send", "leave it out")
+	f(header("x-method-override: GET , track"), "leave it out")
+	f(header(`X-HTTP-Method: "a,b", Connect`), "leave it out")
 	f(header("X-Foo: a\r\nOrigin: b"), "printable")
 	f(header("X-Foo: ä"), "printable")
 	f(header("X: "+strings.Repeat("a", 70000)), "longer")

@@ -14,6 +14,14 @@ import (
 func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 	failed := e.verdict().failure()
 	switch {
+	case a.unasked() != "":
+		return "a browser does not even ask: " + failed
+	case e.Outcome == OutcomeOpaque:
+		return "the request is made, and the page sees nothing of what comes back: CORS has no say"
+	case a.mode == modeWebSocket && e.Outcome == OutcomeAllowed:
+		return "the gateway lets the WebSocket through, if the upstream agrees"
+	case a.mode == modeWebSocket && e.Outcome == OutcomeUpstream:
+		return "the upstream decides: no policy guards its WebSockets"
 	case e.Outcome == OutcomeSameOrigin:
 		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
 	case e.Outcome == OutcomeAllowed && e.Actual.Status >= 400:
@@ -32,6 +40,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return "no route of this path takes " + a.method
 	case e.Route == nil:
 		return "no route takes this request"
+	case a.mode == modeNoCORS && e.Actual.Status != 403, a.mode == modeWebSocket && e.Actual.Status != 403:
+		return failed
 	case e.Policy == nil:
 		return fmt.Sprintf("the gateway answers route %s itself, and the route names no policy: no page elsewhere can read it", e.Route.Name)
 	case e.Preflight != nil && e.Preflight.Reason != "" && e.Preflight.Reason != cors.Allowed.String():
@@ -79,6 +89,9 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	mode := "without credentials"
 	if q.Credentials {
 		mode = "with credentials"
+	}
+	if q.Mode != modeCORS {
+		mode = "in the mode " + q.Mode
 	}
 	fmt.Fprintf(&b, "%s %s\nfrom a page of %s, %s\n\n", q.Method, q.URL, q.Origin, mode)
 	fmt.Fprintf(&b, "%s: %s\n\n", e.Outcome, e.Summary)

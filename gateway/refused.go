@@ -89,24 +89,34 @@ const (
 
 // example returns the request as a question.
 func (x *exchange) example(what refusal, origin string) Question {
-	q := Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}}
-	if what == refusedPreflight {
+	q := Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}, Mode: modeCORS}
+	switch what {
+	case refusedPreflight:
 		q.Method = string(x.req.ACRM)
 		q.Headers = x.requested()
+	case refusedWebSocket:
+		q.Mode = modeWebSocket
+	case refusedCSRF, reportedCSRF:
+		if q.Method == "POST" {
+			q.Mode = modeNavigate // or fetch(), to the same effect
+		}
 	}
 	if !wire.IsToken([]byte(q.Method)) || len(q.Method) > maxQuoted {
 		q.Method = ""
 	}
 	// Most often somebody in front of the gateway ends TLS and says nothing of it; a page of https asks for no http.
-	scheme := "http://"
+	scheme := "http"
+	if q.Mode == modeWebSocket {
+		scheme = "ws"
+	}
 	if x.https || strings.HasPrefix(q.Origin, "https://") {
-		scheme = "https://"
+		scheme += "s"
 	}
 	path := string(x.req.Path)
 	if len(path) > maxExamplePath {
 		path = x.s.config.Routes[x.route.id].Path
 	}
-	q.URL = scheme + string(x.req.Host) + path
+	q.URL = scheme + "://" + string(x.req.Host) + path
 	return q
 }
 

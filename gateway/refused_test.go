@@ -1,13 +1,14 @@
 package gateway_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/corsgate/corsgate/gateway"
@@ -65,7 +66,7 @@ func wantRefusals(t *testing.T, g *gateway.Gateway, want ...gateway.Refusal) {
 			t.Errorf("entry %+v", r)
 		}
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(gateway.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(want, got, cmpopts.IgnoreFields(gateway.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -104,9 +105,10 @@ func TestRefusals(t *testing.T) {
 			f(1, "GET", "/bare", evil)
 			f(1, "GET", "/nothing", evil)
 			want := func(n uint64, route, policy, refused, reason, origin, method, url string, headers ...string) gateway.Refusal {
+				mode := map[string]string{"csrf": "navigate", "csrf-report": "navigate", "websocket": "websocket"}[refused]
 				return gateway.Refusal{
 					Route: route, Policy: policy, Origin: origin, Refused: refused, Reason: reason, Frequency: times(n),
-					Example: gateway.Question{Origin: origin, Method: method, URL: url, Headers: headers},
+					Example: gateway.Question{Origin: origin, Method: method, URL: url, Headers: headers, Mode: cmp.Or(mode, "cors")},
 				}
 			}
 			const secure, plain = "https://api.example.com", "http://api.example.com"
@@ -120,9 +122,16 @@ func TestRefusals(t *testing.T) {
 				want(3, "guard", "guard", "csrf", "origin-not-allowed", "https://evil.example", "POST", secure+"/guard"),
 				want(2, "guard", "guard", "csrf", "no-origin", "", "POST", plain+"/guard"),
 				want(2, "up", "app", "response", "origin-malformed", `"https://<evil>"`, "POST", plain+"/up"),
-				want(1, "up", "app", "websocket", "origin-not-allowed", "https://evil.example", "GET", secure+"/up/socket"),
+				want(1, "up", "app", "websocket", "origin-not-allowed", "https://evil.example", "GET", "wss://api.example.com/up/socket"),
 				want(1, "watch", "watch", "csrf-report", "origin-malformed", `"<b>\""`, "POST", plain+"/watch"),
 			)
+			for _, r := range g.Refusals() {
+				if e, err := g.Explain(r.Example); err == nil && e.Allowed && r.Refused != "csrf-report" {
+					t.Errorf("%+v was refused, but explain says %s: %s", r, e.Outcome, e.Summary)
+				} else if err != nil && (r.Reason != "origin-malformed" && r.Reason != "no-origin") {
+					t.Errorf("%+v: %v", r, err)
+				}
+			}
 		})
 	}
 }
@@ -167,5 +176,5 @@ func TestRefusalsJSON(t *testing.T) {
 	f("[]")
 	ask(t, address, "GET", "/own/a%20b", "Origin: https://evil.example")
 	f(`[{"route":"own","policy":"app","origin":"https://evil.example","refused":"response","reason":"origin-not-allowed",` +
-		`"example":{"origin":"https://evil.example","method":"GET","headers":[],"credentials":false,"url":"https://api.example.com/own/a%20b"},"count":1,"over":0`)
+		`"example":{"origin":"https://evil.example","method":"GET","headers":[],"credentials":false,"url":"https://api.example.com/own/a%20b","mode":"cors"},"count":1,"over":0`)
 }

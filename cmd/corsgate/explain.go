@@ -18,8 +18,8 @@ func newExplain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain [flags] URL",
 		Short: "Say what becomes of a page's request, why, and what would allow it",
-		Long: `Explain says what the gateway and a browser make of a request that a page makes with fetch(): the
-route and the pattern with their lines in the file, the preflight and its answer, each step of the
+		Long: `Explain says what the gateway and a browser make of a request that a page makes, with fetch(), by a
+form (--mode navigate) or for a WebSocket (a URL of ws or wss): the route and the pattern with their lines in the file, the preflight and its answer, each step of the
 Fetch standard, and the fewest edits of the file that would allow the request. Nothing is sent:
 the file need not be served, and the same code decides that serves.
 
@@ -27,7 +27,8 @@ The scheme of URL is the one that the browser uses, whoever ends TLS. A header i
 "Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
 others do not, Content-Type included, for which APIs want application/json.
 
-It exits with 0 if the page can read the response, with 1 if it cannot, or if the upstream or the
+It exits with 0 if the page can read the response, or in the modes in which no page can, if the
+request has its effects; with 1 if not, or if the upstream or the
 target of a redirect decides that, and with 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
 		Args: func(c *cobra.Command, args []string) error {
@@ -46,6 +47,7 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
 	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
+	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
 	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
 	return c
 }

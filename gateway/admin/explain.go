@@ -16,10 +16,11 @@ type Question struct {
 	Headers     []string // header=, any number of times: "Name" or "Name: value"
 	Credentials bool     // credentials=true
 	URL         string   // url=
+	Mode        string   // mode=; "" is cors, or websocket for a URL of that
 }
 
 const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
-&method=METHOD, &header=NAME (again and again), &credentials=true, &format=text`
+&method=METHOD, &header=NAME (again and again), &credentials=true, &mode=MODE, &format=text`
 
 // explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
 func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +50,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 // questionOf reads a query strictly: who mistypes a parameter is told so.
 func questionOf(query url.Values) (q Question, format string, err error) {
 	for name, values := range query {
-		known := []string{"origin", "method", "header", "credentials", "url", "format"}
+		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format"}
 		if !slices.Contains(known, name) {
 			return q, "", fmt.Errorf("unknown parameter %q: write one of %s", name, strings.Join(known, ", "))
 		}
@@ -73,5 +74,6 @@ func questionOf(query url.Values) (q Question, format string, err error) {
 		return q, "", fmt.Errorf("format=%q: write json or text", format)
 	}
 	q.Origin, q.Method, q.URL, q.Headers = query.Get("origin"), query.Get("method"), query.Get("url"), query["header"]
+	q.Mode = query.Get("mode")
 	return q, format, nil
 }

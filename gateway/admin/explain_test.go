@@ -46,8 +46,8 @@ func TestExplain(t *testing.T) {
 	f(minimal, 200, `"said": "<yes>"`, q)
 	f(minimal+"&format=json", 200, `"said": "<yes>"`, q)
 	f(minimal+"&format=text", 200, "in words: <yes>\n", q)
-	q.Method, q.Headers, q.Credentials = "PUT", []string{"X-A", "X-B: c"}, true
-	f(minimal+"&method=PUT&header=X-A&header=X-B:+c&credentials=true", 200, "<yes>", q)
+	q.Method, q.Headers, q.Credentials, q.Mode = "PUT", []string{"X-A", "X-B: c"}, true, "same-origin"
+	f(minimal+"&method=PUT&header=X-A&header=X-B:+c&credentials=true&mode=same-origin", 200, "<yes>", q)
 	q = admin.Question{Origin: "https://a.example", URL: "https://b.example/?x=y", Method: "TRACE"}
 	f(minimal+"&method=TRACE", 400, "method TRACE: write another", q)
 	none := admin.Question{}

@@ -1,6 +1,9 @@
 package cors
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // This file answers questions about the parts of a request, for tools that explain a verdict. No request is served by it.
 
@@ -19,9 +22,30 @@ func SafelistedMethod(method string) bool { return isSafelistedMethod(method) }
 // ForbiddenMethod reports whether browsers refuse to send method. See Fetch, "forbidden method".
 func ForbiddenMethod(method string) bool { return isForbiddenMethod(method) }
 
-// ForbiddenRequestHeader reports whether browsers let no page set name, in any case. See Fetch, "forbidden
-// request-header".
-func ForbiddenRequestHeader(name string) bool { return isForbiddenRequestHeader(name) }
+// ForbiddenRequestHeader reports whether browsers let no page set h: never, or not to this value, which asks servers to
+// take the request for one of a method that browsers refuse to send. See Fetch, "forbidden request-header".
+func ForbiddenRequestHeader(h RequestHeader) bool {
+	return isForbiddenRequestHeader(h.Name) ||
+		oneOf(h.Name, "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override") && slices.ContainsFunc(splitValue(h.Value), isForbiddenMethod[string])
+}
+
+// splitValue returns the members of a list field without the blanks around them. A comma in a quoted string parts
+// nothing. See Fetch, "get, decode, and split".
+func splitValue(v string) (members []string) {
+	start, quoted := 0, false
+	for i := 0; i <= len(v); i++ {
+		switch {
+		case i == len(v) || v[i] == ',' && !quoted:
+			members = append(members, strings.Trim(v[start:i], " \t"))
+			start = i + 1
+		case v[i] == '"':
+			quoted = !quoted
+		case v[i] == '\\' && quoted:
+			i++
+		}
+	}
+	return members
+}
 
 // maxSafelisted bounds the value of one safelisted request-header, in bytes, and maxSafelistedSum all of them together.
 const (

@@ -20,8 +20,7 @@ func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) str
 		preflight = preflight || e.Preflight != nil
 		sent = sent || verdict(e).Sent
 	}
-	readable := got.Verdict != unreadable
-	if last.Outcome != gateway.OutcomeUpstream && last.Outcome.Allowed() != readable {
+	if last.Outcome != gateway.OutcomeUpstream && predicted(c, hops) != c.happened(got) {
 		t.Errorf("%s (%s from %s): %s in the browser, but explain says %s: %s", c.name, c.ask, c.origin(), got.Verdict, last.Outcome, last.Summary)
 	}
 	if preflights > 0 && !preflight {
@@ -39,7 +38,16 @@ func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) str
 // explain asks about c, and then about what it is redirected to.
 func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) {
 	t.Helper()
-	q := gateway.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL}
+	q := gateway.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL, Mode: c.Mode}
+	if c.By == "form" {
+		q.Mode = "navigate"
+	}
+	if c.dropped {
+		if e, err := s.gate.Explain(q); err == nil || !strings.Contains(err.Error(), "browsers let no page set it") {
+			t.Errorf("%s: Explain(%+v) = %+v, %v, want an error", c.name, q, e, err)
+		}
+		q.Headers = nil
+	}
 	then := slices.Clone(c.then)
 	for {
 		e, err := s.gate.Explain(q)
@@ -62,6 +70,32 @@ func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) 
 		}
 		q.URL = to
 	}
+}
+
+// predicted returns whether, by explain, the page gets what it asks for; of a redirect that it does not want followed,
+// whether there is one.
+func predicted(c *testCase, hops []gateway.Explanation) bool {
+	if c.Redirect != "" {
+		return hops[0].Outcome == gateway.OutcomeRedirected
+	}
+	return hops[len(hops)-1].Outcome.Allowed()
+}
+
+// happened returns whether the page has got that.
+func (c *testCase) happened(got result) bool {
+	switch {
+	case c.Redirect == "error":
+		return got.Verdict == unreadable
+	case c.Redirect == "manual":
+		return got.Verdict == "opaqueredirect"
+	case c.By == "form":
+		return got.reached != ""
+	case c.By == "socket":
+		return got.Verdict == "hello"
+	case c.Mode == "no-cors":
+		return got.Verdict == "opaque" && got.reached != ""
+	}
+	return got.Verdict != unreadable
 }
 
 // verdict returns the browser's verdict for the credentials mode that was asked about.

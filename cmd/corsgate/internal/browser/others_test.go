@@ -82,6 +82,11 @@ func safelisted() (cases []*testCase) {
 	f("Range: bytes=0-1,3-4", false)
 	f("Cache-Control: no-cache", false)
 	f("If-None-Match: x", false)
+	f("X-HTTP-Method-Override: PUT", false)
+	for _, header := range []string{"X-HTTP-Method-Override: TRACE", "X-HTTP-Method: connect", "x-method-override: GET , TRACK"} {
+		f(header, true)
+		cases[len(cases)-1].dropped = true
+	}
 	f("DPR: 1", true)
 	cases[len(cases)-1].differs = "Chromium safelists client hints, the standard does not"
 	f("User-Agent: x", true)
@@ -97,7 +102,9 @@ func origins() []*testCase {
 		{name: "an http origin", page: plain, ask: "GET " + api80 + "/plain", verdict: "200", reached: "GET"},
 		{name: "https for an http page", page: plain, ask: "GET " + api443 + "/plain", verdict: "200", reached: "GET"},
 		{name: "http on loopback for an https page", page: app, ask: "GET http://api.localhost/plain", verdict: "200", reached: "GET"},
-		{name: "http for an https page", page: app, ask: "GET " + api80 + "/plain", verdict: unreadable, differs: "this is mixed content, not CORS"},
+		{name: "http for an https page", page: app, ask: "GET " + api80 + "/plain", verdict: unreadable},
+		{name: "http for an https page, preflight", page: app, ask: "PUT " + api80 + "/any", verdict: unreadable},
+		{name: "http on loopback for an https page, preflight", page: app, ask: "PUT http://api.localhost/any", verdict: "200", preflights: 1, reached: "PUT"},
 		{name: "null", page: app, By: "sandboxed", ask: "GET " + api443 + "/app", verdict: unreadable, reached: "GET"},
 		{name: "null, preflight", page: app, By: "sandboxed", ask: "PUT " + api443 + "/app", verdict: unreadable, preflights: 1},
 		{name: "null is allowed", page: app, By: "sandboxed", ask: "GET " + api443 + "/null", verdict: "200", reached: "GET"},

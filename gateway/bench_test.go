@@ -214,7 +214,7 @@ func wholeGateway(tb testing.TB, logs bool) net.Conn {
 	if logs {
 		g.LogAccess(io.Discard, false, false)
 	}
-	g.Attach(edge.NewListener("bench", ln), false)
+	g.Attach(edge.NewListener("bench", ln), &cfg.Listeners[0])
 	served := make(chan error, 1)
 	go func() { served <- g.Serve() }()
 	c, err := net.Dial("tcp", ln.Addr().String())

@@ -11,9 +11,10 @@ import (
 )
 
 // listen binds a listener: on the event loops if the configuration leaves it to us and the
-// listener is TCP, else on fasthttp's server.
+// listener is plain TCP, else on fasthttp's server.
 func (g *Gateway) listen(c *config.Listener) error {
-	if network, address := c.Address.Split(); c.Engine == "auto" && network == "tcp" {
+	plain := !c.TLS && !c.ProxyProtocol
+	if network, address := c.Address.Split(); plain && c.Engine == "auto" && network == "tcp" {
 		return g.listenLoops(c, address)
 	}
 	return g.listenBlocking(c)
@@ -40,7 +41,7 @@ func (g *Gateway) listenLoops(c *config.Listener, address string) error {
 			return fmt.Errorf("cannot watch a listening socket: %w", err)
 		}
 	}
-	g.attach(on, c.RedirectHTTPS)
+	g.attach(on, c)
 	return nil
 }
 

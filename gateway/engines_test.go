@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -18,11 +19,19 @@ import (
 const (
 	looped   = "auto"
 	blocking = "fasthttp"
+	secure   = "TLS" // blocking, as every listener with TLS
 )
 
 // parseFor parses a configuration whose first listener is on loopback, on one of the engines.
 func parseFor(t testing.TB, engine, text string) *config.Config {
 	t.Helper()
+	if engine == secure {
+		cert, key := authority(t).server.Write(t, t.TempDir(), "server")
+		text += fmt.Sprintf("\n[tls]\ncertificates = [{ cert = %q, key = %q }]\n", cert, key)
+		cfg := parse(t, text)
+		cfg.Listeners[0].Address, cfg.Listeners[0].TLS = "127.0.0.1:0", true
+		return cfg
+	}
 	cfg := parse(t, text)
 	cfg.Listeners[0].Address, cfg.Listeners[0].Engine = "127.0.0.1:0", engine
 	return cfg
@@ -31,10 +40,14 @@ func parseFor(t testing.TB, engine, text string) *config.Config {
 // serveOn runs a gateway on one of the engines until the test ends.
 func serveOn(t testing.TB, engine, text string) (*gateway.Gateway, string) {
 	t.Helper()
-	cfg := parseFor(t, engine, text)
+	return serveConfig(t, parseFor(t, engine, text))
+}
+
+func serveConfig(t testing.TB, cfg *config.Config) (*gateway.Gateway, string) {
+	t.Helper()
 	g, err := gateway.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
-		t.Fatalf("New: %v\n%s", err, text)
+		t.Fatalf("New: %v", err)
 	}
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
@@ -51,12 +64,22 @@ func serveOn(t testing.TB, engine, text string) (*gateway.Gateway, string) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return g, g.Addr(cfg.Listeners[0].Name)
+	address := g.Addr(cfg.Listeners[0].Name)
+	if cfg.Listeners[0].TLS {
+		secured.Store(address, true)
+		t.Cleanup(func() { secured.Delete(address) })
+	}
+	return g, address
 }
 
 // TestExchangesOnTheLoop plays the exchanges that TestExchanges plays, on the event loop: octet by
 // octet the outcome is the same.
-func TestExchangesOnTheLoop(t *testing.T) {
+func TestExchangesOnTheLoop(t *testing.T) { playAll(t, looped) }
+
+// TestExchangesOverTLS plays them over TLS. What differs is only what the gateway says of the client's scheme.
+func TestExchangesOverTLS(t *testing.T) { playAll(t, secure) }
+
+func playAll(t *testing.T, engine string) {
 	files, err := filepath.Glob("testdata/exchanges/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no exchanges: %v", err)
@@ -72,13 +95,16 @@ func TestExchangesOnTheLoop(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			for _, e := range script.exchanges {
-				t.Run(e.title, func(t *testing.T) { playLooped(t, script.config, e) })
+				if engine == secure && strings.Contains(e.want.client, "use https\n") {
+					continue // there is nothing to redirect
+				}
+				t.Run(e.title, func(t *testing.T) { playOn(t, engine, script.config, e) })
 			}
 		})
 	}
 }
 
-func playLooped(t *testing.T, config string, e *scripted) {
+func playOn(t *testing.T, engine, config string, e *scripted) {
 	d := newDouble(t, e.says...)
 	url := d.url()
 	if e.down {
@@ -87,10 +113,14 @@ func playLooped(t *testing.T, config string, e *scripted) {
 	if !strings.Contains(config, "[upstream.") {
 		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"
 	}
-	g, address := serveOn(t, looped, strings.ReplaceAll(config, "http://UPSTREAM", url))
+	want := e.want
+	if engine == secure {
+		want = e.want.overTLS()
+	}
+	g, address := serveOn(t, engine, strings.ReplaceAll(config, "http://UPSTREAM", url))
 	for range 2 { // the second time connections are used again, and the cache
 		got := play(t, d, g.Pseudonym(), address, e)
-		if diff := cmp.Diff(e.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}

@@ -75,7 +75,10 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	x.failure, x.length = "", -1
 	x.time()
 	x.trusted = x.s.trusts(x.peer)
-	x.https = x.trusted && x.req.HasForwarding && x.forwardedHTTPS()
+	x.https = on.TLS
+	if x.trusted && x.req.HasForwarding {
+		x.https = x.forwardedHTTPS(on.TLS)
+	}
 	x.client = x.clientOf()
 }
 

@@ -91,10 +91,13 @@ func (x *exchange) scheme() string {
 	return "http"
 }
 
-// forwardedHTTPS reports whether the nearest proxy says that its client used https.
-// Precondition: the peer is trusted.
-func (x *exchange) forwardedHTTPS() bool {
+// forwardedHTTPS reports whether the nearest proxy says that its client used https. If it does not
+// say, what it uses itself counts. Precondition: the peer is trusted.
+func (x *exchange) forwardedHTTPS(proxy bool) bool {
 	v := x.lastForwarded(wire.XForwardedProto)
+	if len(v) == 0 {
+		return proxy
+	}
 	return wire.EqualFold(v, "https")
 }
 

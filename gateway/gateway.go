@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,12 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	}
 	g.warn(warnings)
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
+	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
+		g.metrics.lost[l].Inc()
+		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
+	})
 	g.swap(s)
+	g.metrics.registry.MustRegister(newExpiries(g))
 	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
 		if c := g.current.Load().preflights; c != nil {
 			return float64(c.Len())
@@ -130,18 +136,18 @@ func (g *Gateway) listenBlocking(c *config.Listener) error {
 	if err != nil {
 		return err
 	}
-	g.Attach(l, c.RedirectHTTPS)
+	g.Attach(l, c)
 	return nil
 }
 
-// Attach adds a listener that was made elsewhere. It must be called before Serve.
-func (g *Gateway) Attach(l *edge.Listener, redirectHTTPS bool) {
+// Attach adds a listener that was made elsewhere; c says how it is to be served. It must be called before Serve.
+func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
 	g.blocking = append(g.blocking, l)
-	g.attach(l, redirectHTTPS)
+	g.attach(l, c)
 }
 
-func (g *Gateway) attach(l *edge.Listener, redirectHTTPS bool) {
-	l.RedirectHTTPS = redirectHTTPS
+func (g *Gateway) attach(l *edge.Listener, c *config.Listener) {
+	l.TLS, l.ProxyProtocol, l.RedirectHTTPS = c.TLS, c.ProxyProtocol, c.RedirectHTTPS
 	g.listeners = append(g.listeners, l)
 	g.metrics.gaugeFunc("connections", "Open connections of clients.", prometheus.Labels{"listener": l.Name},
 		func() float64 { return float64(l.Open()) })

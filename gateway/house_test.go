@@ -36,6 +36,7 @@ func TestHouse(t *testing.T) {
 		"github.com/hashicorp/golang-lru/": {"cache"},
 		"github.com/fsnotify/fsnotify":     {"gateway"},
 		"github.com/rs/zerolog":            {"gateway/access"},
+		"golang.org/x/crypto/":             {"gateway/edge"},
 	}
 	none := []string{"matcher", "gateway/wire", "gateway/limit"} // standard library only
 	for line := range strings.Lines(string(out)) {

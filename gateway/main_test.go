@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -47,8 +48,7 @@ func serve(t testing.TB, text string) (*gateway.Gateway, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	redirect := len(cfg.Listeners) > 0 && cfg.Listeners[0].RedirectHTTPS
-	g.Attach(edge.NewListener("test", ln), redirect)
+	g.Attach(edge.NewListener("test", ln), &cfg.Listeners[0])
 	served := make(chan error, 1)
 	go func() { served <- g.Serve() }()
 	t.Cleanup(func() {
@@ -65,7 +65,7 @@ func serve(t testing.TB, text string) (*gateway.Gateway, string) {
 }
 
 // dial connects to a gateway. The connection ends with the test.
-func dial(t testing.TB, address string) *net.TCPConn {
+func dial(t testing.TB, address string) clientConn {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -73,5 +73,8 @@ func dial(t testing.TB, address string) *net.TCPConn {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(patience))
+	if _, ok := secured.Load(address); ok {
+		return secureConn{tls.Client(c, authority(t).client()), c.(*net.TCPConn)}
+	}
 	return c.(*net.TCPConn)
 }

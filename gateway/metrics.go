@@ -26,6 +26,7 @@ type metrics struct {
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
+	lost             map[*edge.Loss]prometheus.Counter
 	unrouted         classCounters
 
 	generation   prometheus.Gauge
@@ -40,7 +41,8 @@ var durations = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .0
 var overheads = []float64{2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, .1}
 
 func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(), malformedTotal: map[string]prometheus.Counter{}}
+	m := &metrics{registry: prometheus.NewRegistry(), malformedTotal: map[string]prometheus.Counter{},
+		lost: map[*edge.Loss]prometheus.Counter{}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "corsgate_" + name, Help: help}, labels)
 		m.registry.MustRegister(v)
@@ -69,8 +71,15 @@ func newMetrics() *metrics {
 	}, []string{"route"})
 	m.registry.MustRegister(m.duration, m.overhead, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	malformed := counter("malformed_total", "Requests refused as malformed, by class.", "class")
-	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class) {
+	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class) {
 		m.malformedTotal[class] = malformed.WithLabelValues(class)
+	}
+	lost := map[string]*prometheus.CounterVec{
+		"tls":   counter("tls_handshake_errors_total", "Connections that ended in their TLS handshake, by reason.", "reason"),
+		"proxy": counter("proxy_protocol_errors_total", "Connections closed for their PROXY protocol header, by reason.", "reason"),
+	}
+	for _, l := range edge.Losses() {
+		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
 	}
 	m.unrouted = classes(m.requests, "")
 	m.generation = gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")

@@ -27,6 +27,8 @@ type snapshot struct {
 	policies   map[string]*compiledPolicy
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
+
+	certificates []shown // of edge.TLS
 }
 
 // trusts reports whether a peer's word about clients is believed.
@@ -92,7 +94,9 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		s.preflights = cache.New(cfg.Cache.Preflights)
 	}
 	s.edge = edgeOptions(cfg)
-	problems, warnings = s.compilePolicies(cfg, prev)
+	problems, warnings = s.compileTLS(cfg, prev, time.Now())
+	moreProblems, moreWarnings := s.compilePolicies(cfg, prev)
+	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
 		s.upstreams[u.Name] = compileUpstream(u, prev, m)
@@ -199,6 +203,7 @@ func edgeOptions(cfg *config.Config) edge.Options {
 		BodyIdle:         cfg.Timeouts.BodyIdle,
 		Connections:      connections(cfg.Limits.Connections),
 		ConnectionsPerIP: cfg.Limits.ConnectionsPerIP,
+		Proxies:          cfg.Trust.Proxies,
 	}
 }
 

@@ -60,11 +60,13 @@ type watcher struct {
 }
 
 // Watch takes over changes of the files of origins until ctx is done: it reloads the configuration in force. If the new
-// files will not do it logs why, and the old origins stay. While no policy has such a file it watches nothing. It must not
+// files will not do it logs why, and the old origins stay. Each day it logs which certificates expire soon. While no policy has such a file it watches nothing. It must not
 // be called twice at a time.
 func (g *Gateway) Watch(ctx context.Context) {
 	w := &watcher{g: g, seen: map[string]sight{}}
 	defer w.close()
+	day := time.NewTicker(24 * time.Hour)
+	defer day.Stop()
 	for {
 		w.follow()
 		var again <-chan time.Time
@@ -77,6 +79,8 @@ func (g *Gateway) Watch(ctx context.Context) {
 			return
 		case <-g.swapped:
 		case <-again:
+		case now := <-day.C:
+			g.warnExpiry(now)
 		case <-poll:
 		case <-failures: // such as too many events to be told
 		case <-events:

@@ -330,7 +330,7 @@ func TestRefreshUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Attach(edge.NewListener("test", ln), false)
+	g.Attach(edge.NewListener("test", ln), &config.Listener{})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve() }()
 	var stop atomic.Bool

@@ -25,6 +25,7 @@ func effective(cfg *config.Config, generation uint64) any {
 		"file":       cfg.File,
 		"generation": generation,
 		"listener":   named(cfg.Listeners),
+		"tls":        plain(reflect.ValueOf(cfg.TLS)),
 		"admin":      plain(reflect.ValueOf(cfg.Admin)),
 		"log":        plain(reflect.ValueOf(cfg.Log)),
 		"trust":      plain(reflect.ValueOf(cfg.Trust)),

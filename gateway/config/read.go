@@ -18,6 +18,7 @@ func (r *reader) read(values map[string]any) {
 	if len(r.cfg.Listeners) == 0 {
 		r.cfg.Listeners = []Listener{readListener(&table{r: r, path: "listener.http", name: "http"})}
 	}
+	r.cfg.TLS = readTLS(root.sub("tls"))
 	r.cfg.Admin = readAdmin(root.sub("admin"))
 	r.cfg.Log = readLog(root.sub("log"))
 	r.cfg.Trust = readTrust(root.sub("trust"))
@@ -39,6 +40,7 @@ func (r *reader) read(values map[string]any) {
 			`add [route.api] with upstream = "api", and [upstream.api] with endpoints = ["http://127.0.0.1:9001"]`})
 	}
 	r.checkAddresses()
+	r.checkListeners()
 	r.checkNames(values)
 }
 

@@ -14,6 +14,8 @@ type Config struct {
 	File string
 	// Listeners are where clients connect. Without any in the file: one named "http".
 	Listeners []Listener
+	// TLS is what listeners with TLS offer.
+	TLS TLS
 	// Admin is the operators' listener.
 	Admin Admin
 	// Log is the process's log and the access log.
@@ -44,7 +46,7 @@ type Listener struct {
 	Address Address
 	// TLS: clients speak TLS. Default false.
 	TLS bool
-	// ProxyProtocol: each connection starts with a PROXY protocol header. Default false.
+	// ProxyProtocol: each connection starts with a PROXY protocol header, and comes from one of Trust.Proxies. Default false.
 	ProxyProtocol bool
 	// RedirectHTTPS: requests, other than preflights, are answered 308 to https. Default false.
 	RedirectHTTPS bool
@@ -53,6 +55,26 @@ type Listener struct {
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).
 	Engine string
+}
+
+// TLS is [tls], for all listeners with TLS.
+type TLS struct {
+	// Certificates are chosen by the name that a client asks for; the first is for all other names. At least one, if
+	// a listener has TLS. Default none.
+	Certificates []Certificate
+	// MinVersion is the oldest version of TLS that is spoken, "1.2" (default) or "1.3".
+	MinVersion string
+	// ClientCA is a PEM file of authorities as it was written, see [Config.Path]: each client must present a certificate
+	// that one of them has signed. Default "": clients are not asked for one.
+	ClientCA string
+}
+
+// Certificate is an element of certificates in [tls]. File names are as they were written; see [Config.Path].
+type Certificate struct {
+	// Cert is a PEM file with the certificate, then those that lead to its root.
+	Cert string
+	// Key is the PEM file with its private key.
+	Key string
 }
 
 // Admin is [admin].

@@ -21,10 +21,9 @@ var unbuilt = []struct {
 	message string
 }{
 	{"listener.*.address", prefix("systemd:"), `sockets of systemd are not built yet: use "host:port" or "unix:/path"`},
-	{"listener.*.tls", on, "TLS listeners are not built yet: remove this key"},
 	{"listener.*.proxy_protocol", on, "the PROXY protocol is not built yet: remove this key"},
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
-	{"tls", nil, "TLS is not built yet: remove this table"},
+	{"tls.acme", nil, "ACME is not built yet: remove this table, and name files in [tls].certificates"},
 	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},
 	{"upstream.*.endpoints[]", prefix("https://", "dns+", "srv+"),
 		`TLS and discovery of endpoints are not built yet: use "http://host:port" or "unix:/path"`},

@@ -32,11 +32,12 @@ const (
 // sends and ends the response itself, after Continue and until it returns; and the server's drain
 // looks at it from outside, at idle only.
 type Conn struct {
-	net.Conn
-	server *Server
-	peer   netip.Addr
-	opts   *Options // of the current request
-	on     *Listener
+	net.Conn          // what HTTP is spoken over
+	socket   net.Conn // what that is spoken over: the same, unless it is TLS
+	server   *Server
+	peer     netip.Addr
+	opts     *Options // of the current request
+	on       *Listener
 
 	// Request is the current request. It is valid while a handler runs and aliases the buffer.
 	Request wire.Request
@@ -54,6 +55,9 @@ type Conn struct {
 	ended     bool  // all content was read
 	broken    bool  // content failed: nobody knows where the next request begins
 	waiting   bool  // the client waits for 100 (Continue)
+
+	opened bool // nothing comes before the first request
+	plain  bool // nobody has spoken TLS on a socket for it
 
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
@@ -105,6 +109,9 @@ func (c *Conn) next() bool {
 	}
 	c.opts = c.server.opts.Load()
 	c.compact()
+	if !c.opened && !c.open() {
+		return false
+	}
 	timeout := c.opts.Idle
 	if !c.started {
 		timeout = c.opts.Header
@@ -135,6 +142,14 @@ func (c *Conn) next() bool {
 			return false
 		}
 	}
+}
+
+// open makes the connection ready for its first request: it reads the header of the PROXY protocol and
+// makes the handshake of TLS. It reports false if the connection is over, or served elsewhere.
+func (c *Conn) open() bool {
+	c.opened = true
+	by := time.Now().Add(c.opts.Header)
+	return !c.on.TLS || c.shakeHands(by)
 }
 
 // goHome gives an idle connection back to where it came from, if it came from anywhere.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"net"
 	"time"
 )
@@ -64,7 +65,7 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	if c.aborted {
-		if t, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+		if t, ok := c.socket.(interface{ SetLinger(int) error }); ok {
 			t.SetLinger(0) //nolint:errcheck // best effort: the close below follows anyway
 		}
 		return c.Conn.Close()
@@ -77,13 +78,17 @@ func (c *Conn) Close() error {
 
 // linger ends the sending side and reads until the client ends its own, or the bounds are met.
 func (c *Conn) linger() {
-	t, ok := c.Conn.(interface{ CloseWrite() error })
+	if secure, ok := c.Conn.(*tls.Conn); ok && !c.plain {
+		secure.CloseWrite() //nolint:errcheck // the socket's follows
+	}
+	t, ok := c.socket.(interface{ CloseWrite() error })
 	if !ok || t.CloseWrite() != nil {
 		return
 	}
-	c.setReadDeadline(time.Now().Add(LingerTime))
+	// What comes in is of no interest, so TLS need not look at it.
+	c.socket.SetReadDeadline(time.Now().Add(LingerTime)) //nolint:errcheck // a dead socket shows at the read
 	for left := MaxLinger; left > 0; {
-		n, err := c.Conn.Read(c.in)
+		n, err := c.socket.Read(c.in)
 		if err != nil {
 			return
 		}

@@ -19,8 +19,8 @@ type Listener struct {
 	net.Listener
 	// Name is what the configuration calls it.
 	Name string
-	// RedirectHTTPS is the configuration's redirect_https.
-	RedirectHTTPS bool
+	// TLS, ProxyProtocol and RedirectHTTPS are the configuration's tls, proxy_protocol and redirect_https.
+	TLS, ProxyProtocol, RedirectHTTPS bool
 
 	server *Server
 	open   atomic.Int64

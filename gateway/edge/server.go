@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -24,6 +25,10 @@ type Options struct {
 	// listener's backlog. ConnectionsPerIP bounds those of one address (IPv6: of one /64), 0 not
 	// at all; further ones are closed.
 	Connections, ConnectionsPerIP int
+	// TLS is of listeners with TLS; see NewTLS. nil: no certificate is configured.
+	TLS *tls.Config
+	// Proxies are the peers whose PROXY protocol is believed.
+	Proxies []netip.Prefix
 }
 
 // A Server runs handlers for the requests on its listeners' connections.
@@ -34,6 +39,8 @@ type Server struct {
 	engine   fasthttp.Server
 	handle   func(*Conn)
 	onFault  func(*wire.Fault, netip.Addr)
+	onLost   func(*Loss, *Listener, netip.Addr, error)
+	sessions *tls.Config // of all TLS connections
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
@@ -51,6 +58,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 		gate:    newGate(),
 	}
 	s.opts.Store(&opts)
+	s.sessions = s.newSessions()
 	s.engine = fasthttp.Server{
 		Handler: s.exchange,
 		// The buffers hold the constant request and an empty response.
@@ -122,13 +130,16 @@ func (s *Server) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.Conn.Close() //nolint:errcheck // nothing is left to be done about it
+		c.socket.Close() //nolint:errcheck // nothing is left to be done about it
 	}
 }
 
 // register makes a Conn of a connection that was admitted.
 func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
-	c := &Conn{Conn: nc, server: s, peer: peer, on: l, opts: s.opts.Load(), ended: true}
+	c := &Conn{Conn: nc, socket: nc, server: s, peer: peer, on: l, opts: s.opts.Load(), ended: true}
+	if c.opened = !l.TLS && !l.ProxyProtocol; l.TLS {
+		c.Conn = tls.Server(nc, s.sessions)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c] = struct{}{}

@@ -112,7 +112,7 @@ func (d *Demo) startGateway(l net.Listener, log *slog.Logger) error {
 	if d.gate, err = gateway.New(cfg, log); err != nil {
 		return fmt.Errorf("configuration of the demo: %w", err)
 	}
-	d.gate.Attach(edge.NewListener("http", l), false)
+	d.gate.Attach(edge.NewListener("http", l), &config.Listener{})
 	d.running.Go(func() {
 		if err := d.gate.Serve(); err != nil {
 			log.Error("the gateway has failed", "error", err)

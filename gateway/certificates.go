@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A shown certificate is one that clients are shown, by the name of its file.
+type shown struct {
+	name string
+	*edge.Certificate
+}
+
+// compileTLS reads the certificates of a configuration. A reload reads them again; what only compiles the
+// configuration in force again does not, lest it fail for files that are being replaced.
+func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time) (problems, warnings config.Problems) {
+	if prev != nil && prev.config == cfg {
+		s.certificates, s.edge.TLS = prev.certificates, prev.edge.TLS
+		return nil, nil
+	}
+	var list []*edge.Certificate
+	for i, c := range cfg.TLS.Certificates {
+		certificate, notes, err := edge.LoadCertificate(cfg.Path(c.Cert), cfg.Path(c.Key), now)
+		if err != nil {
+			problems = append(problems, cfg.Problem("tls.certificates", i, err.Error(), ""))
+			continue
+		}
+		for _, note := range notes {
+			warnings = append(warnings, cfg.Problem("tls.certificates", i, note, ""))
+		}
+		list = append(list, certificate)
+		s.certificates = append(s.certificates, shown{c.Cert, certificate})
+	}
+	var clients *x509.CertPool
+	if cfg.TLS.ClientCA != "" {
+		var err error
+		if clients, err = edge.LoadAuthorities(cfg.Path(cfg.TLS.ClientCA)); err != nil {
+			problems = append(problems, cfg.Problem("tls.client_ca", -1, err.Error(), ""))
+		}
+	}
+	if len(list) > 0 {
+		s.edge.TLS = edge.NewTLS(list, tlsVersions[cfg.TLS.MinVersion], clients)
+	}
+	return problems, warnings
+}
+
+var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+// expiries tells Prometheus how long the certificates in force are valid.
+type expiries struct {
+	g    *Gateway
+	desc *prometheus.Desc
+}
+
+func newExpiries(g *Gateway) *expiries {
+	return &expiries{g, prometheus.NewDesc("corsgate_certificate_expiry_seconds",
+		"Seconds until a certificate expires, by its file; negative once it has.", []string{"name"}, nil)}
+}
+
+// Describe is part of prometheus.Collector.
+func (e *expiries) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
+
+// Collect is part of prometheus.Collector.
+func (e *expiries) Collect(to chan<- prometheus.Metric) {
+	seen := map[string]bool{}
+	for _, c := range e.g.current.Load().certificates {
+		if !seen[c.name] {
+			seen[c.name] = true
+			to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, time.Until(c.NotAfter()).Seconds(), c.name)
+		}
+	}
+}
+
+// warnExpiry logs which certificates have expired or will soon.
+func (g *Gateway) warnExpiry(now time.Time) {
+	for _, c := range g.current.Load().certificates {
+		if w := c.ExpiryWarning(now); w != "" {
+			g.log.Warn("certificate", "name", c.name, "warning", w)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"maps"
+	"slices"
+)
+
+// This file goes on with the list of all keys, for TLS, and checks what listeners need of other tables.
+
+func readTLS(t *table) TLS {
+	defer t.done()
+	return TLS{
+		Certificates: list[map[string]any, Certificate](t, "certificates", certificateShape, parseCertificate),
+		MinVersion:   t.oneOf("min_version", "1.2", "1.3"),
+		ClientCA:     t.str("client_ca", ""),
+	}
+}
+
+const certificateShape = `{ cert = "api.pem", key = "api.key" }`
+
+// parseCertificate understands an element of certificates. Whether the files will do is seen when they are read.
+func parseCertificate(values map[string]any) (c Certificate, f fault) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		s, ok := values[key].(string)
+		switch {
+		case key != "cert" && key != "key":
+			return c, fault{key + ": unknown key", didYouMean("%s", key, []string{"cert", "key"})}
+		case !ok:
+			return c, faultf("%s wants a string, not %s", key, kind(values[key]))
+		case key == "cert":
+			c.Cert = s
+		default:
+			c.Key = s
+		}
+	}
+	if c.Cert == "" || c.Key == "" {
+		return c, fault{"a certificate is two files, cert and key", "write " + certificateShape}
+	}
+	return c, fault{}
+}
+
+// checkListeners finds listeners that lack what their keys need.
+func (r *reader) checkListeners() {
+	for _, l := range r.cfg.Listeners {
+		table := joinKey("listener", l.Name)
+		if l.TLS && len(r.cfg.TLS.Certificates) == 0 && !r.bad("tls.certificates") {
+			r.problem(table+".tls", -1, fault{"there is no certificate to offer", "write [tls] with certificates = [" + certificateShape + "]"})
+		}
+		if l.TLS && l.RedirectHTTPS {
+			r.problem(table+".redirect_https", -1, fault{"with tls = true every request is https already", "remove this key"})
+		}
+		if l.ProxyProtocol && len(r.cfg.Trust.Proxies) == 0 && !r.bad("trust.proxies") {
+			r.problem(table+".proxy_protocol", -1, fault{"no proxy is trusted, so every connection would be closed", `write [trust] with proxies = ["10.0.0.0/8"]`})
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package edge
+
+import (
+	"crypto/tls"
+	"slices"
+	"strings"
+	"time"
+)
+
+// certificates choose what a client is shown, by the name it asks for. They are not changed once
+// made. The rules are:
+//
+//   - a certificate for exactly that name comes before one with a wildcard;
+//   - a name that no certificate has, or none at all, gets the first certificate, or another one
+//     for the first's name;
+//   - of several for one name, an ECDSA key comes first, if the client can verify it; else they are
+//     tried as they were configured.
+type certificates struct {
+	byName map[string][]*Certificate // lower case; with a wildcard: "*.example.com"
+	first  []*Certificate
+}
+
+func newCertificates(list []*Certificate) *certificates {
+	s := &certificates{byName: map[string][]*Certificate{}}
+	for _, c := range list {
+		for _, name := range c.leaf.DNSNames {
+			name = strings.ToLower(name)
+			if !slices.Contains(s.byName[name], c) {
+				s.byName[name] = append(s.byName[name], c)
+			}
+		}
+	}
+	for name := range s.byName {
+		slices.SortStableFunc(s.byName[name], func(a, b *Certificate) int { return rank(a) - rank(b) })
+	}
+	if len(list) > 0 {
+		s.first = list[:1]
+		if names := list[0].leaf.DNSNames; len(names) > 0 {
+			s.first = s.byName[strings.ToLower(names[0])]
+		}
+	}
+	return s
+}
+
+func rank(c *Certificate) int {
+	if c.ecdsa() {
+		return 0
+	}
+	return 1
+}
+
+// choose is what tls.Config calls GetCertificate.
+func (s *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.find(hello).at(time.Now()), nil
+}
+
+func (s *certificates) find(hello *tls.ClientHelloInfo) *Certificate {
+	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	list := s.byName[name]
+	if len(list) == 0 {
+		if dot := strings.IndexByte(name, '.'); dot > 0 {
+			list = s.byName["*"+name[dot:]]
+		}
+	}
+	// Whether a certificate has the name is known here; what the client can verify is asked of the library.
+	any := *hello
+	any.ServerName = ""
+	for _, list := range [][]*Certificate{list, s.first} {
+		for _, c := range list {
+			if any.SupportsCertificate(&c.tls) == nil {
+				return c
+			}
+		}
+		if len(list) > 0 {
+			return list[0] // the handshake will fail, and say why
+		}
+	}
+	panic("BUG: no certificate")
+}
+
+// at returns what is shown of a certificate at a time: its staple only while it is valid.
+func (c *Certificate) at(now time.Time) *tls.Certificate {
+	if now.Before(c.stapledFor) {
+		return &c.stapled
+	}
+	return &c.tls
+}

@@ -1,0 +1,50 @@
+package edge
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+)
+
+// maxStaple bounds a response of OCSP, in octets.
+const maxStaple = 64 << 10
+
+// staple attaches the response of an OCSP responder that a file holds in DER, if there is such a
+// file and the response says that the certificate is good. Otherwise it says why not: a client
+// that gets a bad staple gives up, and without one it does not.
+func (c *Certificate) staple(file string, now time.Time) (warning string) {
+	der, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ""
+	case err != nil:
+		return fmt.Sprintf("no OCSP staple: %v", explainFile(err))
+	case len(der) > maxStaple:
+		return fmt.Sprintf("no OCSP staple: %s is larger than any response", file)
+	case len(c.tls.Certificate) < 2:
+		return fmt.Sprintf("no OCSP staple: without the issuer's certificate behind the server's, %s cannot be verified", file)
+	}
+	issuer, err := x509.ParseCertificate(c.tls.Certificate[1])
+	if err != nil {
+		return fmt.Sprintf("no OCSP staple: the issuer's certificate cannot be read: %v", err)
+	}
+	r, err := ocsp.ParseResponseForCert(der, c.leaf, issuer)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("no OCSP staple: %s: %v", file, err)
+	case r.Status != ocsp.Good:
+		return fmt.Sprintf("no OCSP staple: %s says that the certificate is revoked or unknown", file)
+	case now.Before(r.ThisUpdate):
+		return fmt.Sprintf("no OCSP staple: %s is not valid before %s", file, r.ThisUpdate.UTC().Format(time.RFC3339))
+	case !now.Before(r.NextUpdate): // also if there is none: RFC 6960, section 4.2.2.1, has newer information all the time
+		return fmt.Sprintf("no OCSP staple: %s was valid until %s only", file, r.NextUpdate.UTC().Format(time.RFC3339))
+	}
+	c.stapled, c.stapledFor = c.tls, r.NextUpdate
+	c.stapled.OCSPStaple = der
+	return ""
+}

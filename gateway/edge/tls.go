@@ -1,0 +1,112 @@
+package edge
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file speaks TLS with clients, by crypto/tls.
+
+// suites of TLS 1.2: forward secret, authenticated. Those of TLS 1.3 all are, and Go does not let
+// one choose among them.
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// NewTLS returns what a configuration says of TLS: at least one certificate, the oldest version,
+// and the authorities of clients' certificates, nil if clients need none.
+func NewTLS(list []*Certificate, minVersion uint16, clients *x509.CertPool) *tls.Config {
+	c := &tls.Config{
+		GetCertificate: newCertificates(list).choose,
+		MinVersion:     minVersion,
+		CipherSuites:   suites,
+		NextProtos:     []string{"http/1.1"},
+	}
+	if clients != nil {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, clients
+	}
+	return c
+}
+
+// newSessions returns the configuration of all handshakes of a server, which defers to the one in
+// force. It outlives them, because crypto/tls makes the keys of session tickets for it, and
+// rotates them every day: so sessions are resumed across reloads. That a client which is resumed would
+// be accepted now is checked by crypto/tls: its certificate against the authorities in force.
+func (s *Server) newSessions() *tls.Config {
+	return &tls.Config{
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			if c := s.opts.Load().TLS; c != nil {
+				return c, nil
+			}
+			return nil, errors.New("no certificate is configured")
+		},
+		MinVersion: tls.VersionTLS12,
+	}
+}
+
+// FaultPlaintext is that of a client which speaks plain HTTP where TLS is spoken.
+var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this port speaks TLS: use https://"}
+
+// A transport is what TLS is spoken over: a socket, from which something may have been read.
+type transport struct {
+	net.Conn
+	read []byte
+}
+
+func (t *transport) Read(p []byte) (int, error) {
+	if len(t.read) > 0 {
+		n := copy(p, t.read)
+		t.read = t.read[n:]
+		return n, nil
+	}
+	return t.Conn.Read(p)
+}
+
+// shakeHands makes the handshake before by. It reports false if there is no secure connection.
+func (c *Conn) shakeHands(by time.Time) bool {
+	secure := c.Conn.(*tls.Conn)
+	secure.SetDeadline(by) //nolint:errcheck // a dead socket shows in the handshake
+	err := secure.Handshake()
+	if err == nil {
+		secure.SetDeadline(time.Time{}) //nolint:errcheck // likewise
+		return true
+	}
+	loss := lossOf(err)
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
+		loss = LossPlaintext
+		c.closing, c.refused, c.plain = true, true, true
+		c.server.onFault(FaultPlaintext, c.peer)
+		c.socket.Write(AppendRefusal(nil, FaultPlaintext)) //nolint:errcheck // the connection ends either way
+	}
+	c.server.lost(c, loss, err)
+	return false
+}
+
+// looksLikeHTTP reports whether the first octets of a connection are of a request line.
+func looksLikeHTTP(header [5]byte) bool {
+	for _, b := range header {
+		if b < 'A' || b > 'Z' {
+			return b == ' '
+		}
+	}
+	return true
+}
+
+// isCertificateError reports whether a handshake has failed for the client's certificate.
+func isCertificateError(err error) bool {
+	var invalid *tls.CertificateVerificationError
+	// The library has no name for the other one; a test holds the text.
+	return errors.As(err, &invalid) || strings.Contains(err.Error(), "didn't provide a certificate")
+}

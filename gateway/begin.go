@@ -23,12 +23,18 @@ func (x *exchange) begin() (answered bool) {
 	case r == nil:
 		x.refuseMiss(miss, preflight)
 	case preflight && r.policy != nil && !r.policy.Passthrough():
-		x.preflight()
+		if r.limit != nil && !r.limit.admitPreflight(x) {
+			r.limit.refusePreflight(x)
+		} else {
+			x.preflight()
+		}
 	case x.redirectHTTPS && !x.https:
 		x.redirectToHTTPS()
 	case x.loops():
 		x.failure = failureLoop
 		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
+	case r.limit != nil && !r.limit.admit(x):
+		r.limit.refuseRequest(x)
 	case r.policy != nil && x.guarded():
 		x.failure = failureGuard
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
@@ -130,6 +136,7 @@ func (x *exchange) respond(r *respond) {
 	x.status = r.status
 	x.out = append(x.out[:0], r.head...)
 	x.out = x.appendDate(x.out)
+	x.out = x.appendRate(x.out)
 	x.out = x.appendShare(x.out)
 	if r.status == 204 || r.status == 304 {
 		x.out = x.appendEnd(x.out)

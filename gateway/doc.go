@@ -5,6 +5,7 @@
 //	bytes → edge: strict validation → handle: load the snapshot → begin
 //	  begin: route → the policy's shadow, if it has one, only counts what it would change
 //	               → preflight? answered from the cache or by the policy
+//	               → one too many? refused by the route's limit; preflights are counted apart
 //	               → answered here? redirect, refusal, fixed response
 //	               → else an exchange with an upstream
 //	  the exchange → finish: the upstream's CORS fields dropped, ours set → bytes

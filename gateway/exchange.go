@@ -9,6 +9,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -34,11 +35,12 @@ type exchange struct {
 	content       int64  // octets of content that the request is known to have
 	now           time.Time
 
-	route   *target    // nil: none takes the request
-	client  netip.Addr // as far as it is known; see clientOf
-	trusted bool       // the peer is believed
-	https   bool       // the client used https, as far as we know
-	status  int        // of the response, for the counters
+	route   *target       // nil: none takes the request
+	client  netip.Addr    // as far as it is known; see clientOf
+	trusted bool          // the peer is believed
+	https   bool          // the client used https, as far as we know
+	rate    limit.Verdict // of the route's limit, if it has one
+	status  int           // of the response, for the counters
 	reason  cors.Reason
 	actual  bool   // reason is about an actual request, not a preflight
 	begun   bool   // something of the response was sent
@@ -142,12 +144,15 @@ func (x *exchange) appendContent(dst []byte, content string) []byte {
 }
 
 // appendShare appends what the route's policy adds to a response that is made here.
-func (x *exchange) appendShare(dst []byte) []byte {
+func (x *exchange) appendShare(dst []byte) []byte { return x.appendShareExposing(dst, nil) }
+
+// appendShareExposing is appendShare for a response that has fields of its own for pages to read.
+func (x *exchange) appendShareExposing(dst []byte, exposed [][]byte) []byte {
 	if x.route == nil || x.route.policy == nil {
 		return dst
 	}
 	p := x.route.policy
-	dst, x.reason = p.AppendActual(dst, x.req.Origin, x.req.OriginLines)
+	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
 	x.noteUnshared()
 	if p.VaryOrigin() {
 		dst = append(dst, "Vary: Origin\r\n"...)

@@ -84,7 +84,7 @@ func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
 		c := &s.config.Routes[i]
 		r := *s.routes[i]
 		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
-		r.shadow = nil // it would count
+		r.shadow, r.limit = nil, nil // they would count
 		q.routes = append([]*target(nil), s.routes...)
 		q.routes[i] = &r
 	}

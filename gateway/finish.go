@@ -27,6 +27,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	if !res.HasDate {
 		dst = x.appendDate(dst)
 	}
+	dst = x.appendRate(dst)
 	if res.Status == 101 {
 		x.out = append(append(dst, upgradeLines...), '\r', '\n')
 		return wire.NoContent

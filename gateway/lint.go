@@ -48,7 +48,7 @@ func (l *linter) warn(key string, index int, hint, format string, args ...any) {
 // at returns the place of a key.
 func (l *linter) at(key string, index int) string { return l.cfg.Problem(key, index, "", "").Place() }
 
-// unused finds policies and upstreams that nothing refers to. That an unused policy names a shadow does not count.
+// unused finds policies, upstreams and rate limits that nothing refers to. That an unused policy names a shadow does not count.
 func (l *linter) unused() {
 	shadow := map[string]string{}
 	for i := range l.cfg.CORS {
@@ -58,6 +58,7 @@ func (l *linter) unused() {
 	for i := range l.cfg.Routes {
 		r := &l.cfg.Routes[i]
 		used["upstream."+r.Upstream] = true
+		used["limit."+r.Limit] = true
 		used["cors."+r.CORS] = true
 		used["cors."+shadow[r.CORS]] = true // its own shadow is not tried
 	}
@@ -69,6 +70,11 @@ func (l *linter) unused() {
 	for i := range l.cfg.Upstreams {
 		if name := l.cfg.Upstreams[i].Name; !used["upstream."+name] {
 			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route leads to this upstream")
+		}
+	}
+	for i := range l.cfg.RateLimits {
+		if name := l.cfg.RateLimits[i].Name; !used["limit."+name] {
+			l.warn("limit."+name, -1, fmt.Sprintf("remove it, or write limit = %q in a route", name), "no route has this limit")
 		}
 	}
 }

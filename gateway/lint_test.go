@@ -41,6 +41,7 @@ func TestLint(t *testing.T) {
 	f(app + api + uses)
 	f("[route.r]\nrespond = {}\n")
 	// Unused tables. A shadow is used, but not that of a shadow.
+	f(api+"[limit.l]\nrate = \"1/s\"\n[route.r]\nupstream = \"api\"\n", "3: limit.l: no route")
 	f(app+api+"[route.r]\nrespond = {}\n", "1: cors.app: no route", "3: upstream.api: no route")
 	f(app + "shadow = \"next\"\n[cors.next]\norigins = [\"*\"]\n[route.r]\ncors = \"app\"\nrespond = {}\n")
 	f(app+"shadow = \"next\"\n[cors.next]\norigins = [\"*\"]\nshadow = \"last\"\n[cors.last]\norigins = [\"*\"]\n"+

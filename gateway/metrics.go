@@ -23,6 +23,8 @@ type metrics struct {
 	actual           *prometheus.CounterVec
 	forged           *prometheus.CounterVec
 	shadow           *prometheus.CounterVec
+	limited          *prometheus.CounterVec
+	limitEvictions   *prometheus.CounterVec
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
@@ -58,6 +60,8 @@ func newMetrics() *metrics {
 	m.actual = counter("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
 	m.forged = counter("csrf_total", "Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = \"report\").", "policy")
 	m.shadow = counter("shadow_diff_total", "CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
+	m.limited = counter("limited_total", "Requests and preflights that a rate limit refused.", "limit", "kind")
+	m.limitEvictions = counter("limit_evictions_total", "Clients that a rate limit took for others while it still counted them, because its table was full.", "limit")
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{

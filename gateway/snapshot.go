@@ -25,6 +25,7 @@ type snapshot struct {
 	routes     []*target
 	upstreams  map[string]*upstreamPool
 	policies   map[string]*compiledPolicy
+	limits     map[string]*rateLimit
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 
@@ -53,6 +54,8 @@ type target struct {
 	timeout    time.Duration // of the whole exchange; 0: none
 	maxContent int64         // octets
 	csrf       csrfMode
+	limit      *rateLimit // nil: none
+	limitKey   []byte     // the name, for limits that count by route
 
 	routeMetrics
 }
@@ -81,12 +84,12 @@ func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
 }
 
 // compile makes the snapshot of a configuration. It takes over from prev, which may be nil, the
-// upstreams that did not change, with their connections, and the policies. It starts nothing: a snapshot that is
+// upstreams that did not change, with their connections, the policies, and the limits with what they counted. It starts nothing: a snapshot that is
 // not used leaves no trace. The problems are those that only the parts can see; warnings are
 // reported apart.
 func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, problems, warnings config.Problems) {
 	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies,
-		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}}
+		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}, limits: map[string]*rateLimit{}}
 	if prev != nil {
 		s.generation = prev.generation + 1
 	}
@@ -101,6 +104,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		u := &cfg.Upstreams[i]
 		s.upstreams[u.Name] = compileUpstream(u, prev, m)
 	}
+	s.compileLimits(cfg, prev, m)
 	s.compileRoutes(cfg, m)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table
@@ -134,6 +138,8 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) {
 			id:         uint32(i),
 			name:       c.Name,
 			upstream:   s.upstreams[c.Upstream],
+			limit:      s.limits[c.Limit],
+			limitKey:   []byte(c.Name),
 			timeout:    c.Timeout,
 			maxContent: int64(cfg.Limits.BodyBytes),
 		}

@@ -150,6 +150,9 @@ tls_cert = ""
 tls_key = ""
 tls_server_name = ""
 send_proxy_protocol = false
+[limit.public]
+rate = "100/s"
+store = "local"
 [route.api]
 upstream = "api"
 limit = ""
@@ -169,7 +172,7 @@ func TestUnbuiltIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := strings.NewReplacer("listener.http", "listener.*", "cors.app", "cors.*", "upstream.api", "upstream.*", "route.api", "route.*")
+	name := strings.NewReplacer("listener.http", "listener.*", "cors.app", "cors.*", "upstream.api", "upstream.*", "route.api", "route.*", "limit.public", "limit.*")
 	refused := map[string]bool{}
 	for _, p := range problems(t, string(text)) {
 		if !strings.Contains(p.Message, "not built yet") {

@@ -31,6 +31,9 @@ func (r *reader) read(values map[string]any) {
 	for _, t := range root.named("upstream") {
 		r.cfg.Upstreams = append(r.cfg.Upstreams, readUpstream(t))
 	}
+	for _, t := range root.named("limit") {
+		r.cfg.RateLimits = append(r.cfg.RateLimits, readRateLimit(t))
+	}
 	for _, t := range root.named("route") {
 		r.cfg.Routes = append(r.cfg.Routes, readRoute(t))
 	}
@@ -179,6 +182,21 @@ func readUpstream(t *table) Upstream {
 		seen[id] = i
 	}
 	return u
+}
+
+func readRateLimit(t *table) RateLimit {
+	defer t.done()
+	l := RateLimit{
+		Name:  t.name,
+		Rate:  scalar(t, "rate", Rate{}, parseRate),
+		Key:   scalar(t, "key", "client_ip", parseLimitKey),
+		Store: t.oneOf("store", "local", "redis"),
+	}
+	l.Burst = t.integer("burst", min(l.Rate.Events, maxBurst), 1, maxBurst)
+	if !t.has("rate") {
+		t.problem("rate", fault{"a limit needs a rate", `write rate = "100/s"`})
+	}
+	return l
 }
 
 // parseWeight understands the weight of an endpoint.

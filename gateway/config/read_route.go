@@ -155,11 +155,12 @@ func (r *reader) checkNames(values map[string]any) {
 		tables, _ := values[key].(map[string]any)
 		return slices.Sorted(maps.Keys(tables))
 	}
-	policies, upstreams := names("cors"), names("upstream")
+	policies, upstreams, limits := names("cors"), names("upstream"), names("limit")
 	for _, route := range r.cfg.Routes {
 		table := joinKey("route", route.Name)
 		r.checkName(table+".cors", route.CORS, "cors", "policy", "policies", policies)
 		r.checkName(table+".upstream", route.Upstream, "upstream", "upstream", "upstreams", upstreams)
+		r.checkName(table+".limit", route.Limit, "limit", "rate limit", "rate limits", limits)
 	}
 	for i := range r.cfg.CORS {
 		key := joinKey("cors", r.cfg.CORS[i].Name) + ".shadow"

@@ -32,6 +32,8 @@ type Config struct {
 	CORS []CORS
 	// Upstreams are the groups of endpoints that routes name.
 	Upstreams []Upstream
+	// RateLimits are the rate limits that routes name.
+	RateLimits []RateLimit
 	// Routes say what becomes of a request. At least one, unless there was a problem.
 	Routes []Route
 
@@ -240,6 +242,28 @@ type Endpoint struct {
 	Network string
 	// Address is "host:port" with a port always, or the path of a unix socket; for "srv" a bare name.
 	Address string
+}
+
+// RateLimit is [limit.NAME].
+type RateLimit struct {
+	// Name is the table's name.
+	Name string
+	// Rate is how many requests are allowed on average. Required.
+	Rate Rate
+	// Burst is how many are allowed at once, 1 to 1000000. Default Rate.Events.
+	Burst int
+	// Key is whose requests are counted together: "client_ip" (default; IPv6 by /64), "origin", "header:NAME" or "route".
+	Key string
+	// Store is where they are counted: "local" (default) or "redis".
+	Store string
+}
+
+// Rate is a number of events in a time.
+type Rate struct {
+	// Events in the time of Per: at least 1, at most one each microsecond.
+	Events int
+	// Per is a second, a minute or an hour.
+	Per time.Duration
 }
 
 // Route is [route.NAME]. Exactly one of Upstream, Redirect and Respond is set, unless there was a problem.

@@ -93,6 +93,53 @@ func parseRatio(s string) (float64, fault) {
 	return v / 100, fault{}
 }
 
+// maxBurst is what a limiter can count ahead, with any rate.
+const maxBurst = 1_000_000
+
+// rateUnits are the times that rates are written in.
+var rateUnits = []struct {
+	suffix string
+	per    time.Duration
+}{{"/s", time.Second}, {"/m", time.Minute}, {"/h", time.Hour}}
+
+// String returns r as it would be written in a file: "100/s".
+func (r Rate) String() string {
+	for _, u := range rateUnits {
+		if r.Per == u.per {
+			return strconv.Itoa(r.Events) + u.suffix
+		}
+	}
+	return ""
+}
+
+// parseRate understands "100/s", "30/m" and "1000/h".
+func parseRate(s string) (Rate, fault) {
+	for _, u := range rateUnits {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok || !isDigits(digits) {
+			continue
+		}
+		n, err := strconv.Atoi(digits)
+		switch most := int(u.per / time.Microsecond); {
+		case err != nil || n > most:
+			return Rate{}, faultf("%q is more than %d%s, which is no limit", s, most, u.suffix)
+		case n == 0:
+			return Rate{}, fault{fmt.Sprintf("%q admits nothing", s), "to refuse all requests write respond = { status = 403 } in the route"}
+		}
+		return Rate{Events: n, Per: u.per}, fault{}
+	}
+	return Rate{}, faultf(`%q is not a rate: write it such as "100/s", "30/m" or "1000/h"`, s)
+}
+
+// parseLimitKey understands limit.key.
+func parseLimitKey(s string) (string, fault) {
+	name, named := strings.CutPrefix(s, "header:")
+	if named && isToken(name) || s == "client_ip" || s == "origin" || s == "route" {
+		return s, fault{}
+	}
+	return "", faultf(`%q is not one of "client_ip", "origin", "header:NAME", "route"`, s)
+}
+
 // parsePrefix understands a CIDR, or a bare address as a network of one.
 func parsePrefix(s string) (netip.Prefix, fault) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {

@@ -41,7 +41,7 @@ type Limiter struct {
 	ahead   int64 // burst*period: how far a cell can be paid ahead
 	start   time.Time
 	seed    maphash.Seed
-	evicted atomic.Uint64
+	evicted func()
 	table   *[sets]set
 }
 
@@ -58,14 +58,15 @@ type cell struct {
 	tat atomic.Int64  // nanoseconds since the Limiter's start
 }
 
-// New returns a Limiter for which no event has happened. Its time begins at now.
+// New returns a Limiter for which no event has happened. Its time begins at now. It calls evicted, under a lock, whenever a
+// key loses its cell while it is not idle: the table is too small for what comes, and some are refused early.
 //
 // Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
-func New(period time.Duration, burst int, now time.Time) *Limiter {
+func New(period time.Duration, burst int, now time.Time, evicted func()) *Limiter {
 	if period < MinPeriod || period > time.Hour || burst < 1 || burst > MaxBurst {
 		panic("BUG: a limit out of range")
 	}
-	return &Limiter{period: int64(period), ahead: int64(burst) * int64(period), start: now,
+	return &Limiter{period: int64(period), ahead: int64(burst) * int64(period), start: now, evicted: evicted,
 		seed: maphash.MakeSeed(), table: new([sets]set)}
 }
 
@@ -126,12 +127,8 @@ func (l *Limiter) assign(s *set, hash uint64, now int64) *cell {
 		}
 	}
 	if least.tat.Load() > now {
-		l.evicted.Add(1)
+		l.evicted()
 	}
 	least.key.Store(hash)
 	return least
 }
-
-// Evicted returns how many keys lost their cell while they were not idle: the table is too small
-// for what comes, and some clients are refused early.
-func (l *Limiter) Evicted() uint64 { return l.evicted.Load() }

@@ -141,7 +141,7 @@ func checkNothingElse(s string, at int) *PatternError {
 	case '#':
 		return fault(i, hint, "fragment; an origin has none")
 	case '\\':
-		return fault(i, hint, "backslash; an origin has none")
+		return fault(i, hintGlob, "backslash; patterns are no regular expressions, and an origin has none")
 	}
 	if i == len(s)-1 && i > at {
 		return fault(i, hint, "slash at the end; an origin has none")

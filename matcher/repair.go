@@ -23,7 +23,19 @@ func repair(s string) string {
 				break
 			}
 		}
+		// "https//a", or a scheme spelt with one slash, or none.
+		for _, half := range []string{"https/", "http/"} {
+			if after, ok := strings.CutPrefix(rest, half); ok {
+				scheme, rest = strings.TrimSuffix(half, "/"), after
+				break
+			}
+		}
 		rest = strings.TrimLeft(rest, "/\\")
+		if name, _, _ := strings.Cut(rest, ":"); name == "localhost" || strings.HasPrefix(rest, "127.") {
+			if !strings.HasPrefix(s, "https") {
+				scheme = "http" // what people develop with
+			}
+		}
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		rest = rest[:i]

@@ -14,7 +14,7 @@ func newInit() *cobra.Command {
 		Use:     "init",
 		Short:   "Print a configuration with every key explained",
 		Example: "  corsgate init > corsgate.toml",
-		Args:    cobra.NoArgs,
+		Args:    nothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := c.OutOrStdout().Write(config.Example())
 			if err != nil {
@@ -29,7 +29,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and what it was built from",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		Run: func(c *cobra.Command, _ []string) {
 			fmt.Fprintf(c.OutOrStdout(), "corsgate %s\n%s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},

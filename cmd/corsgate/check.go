@@ -20,7 +20,7 @@ func newCheck() *cobra.Command {
 		Long: `Check reads a configuration as serve would, and reports everything that is wrong with it at once,
 each as FILE:LINE: key: message. What is valid and can hardly be meant is reported too, as a
 warning. It exits with 0 if the file is valid and with 2 if not.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf(`--format %q: say "text" or "json"`, format)

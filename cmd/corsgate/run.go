@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -44,8 +46,41 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return exit.status
 	}
-	fmt.Fprintf(stderr, "corsgate: %v\n\n%s", err, command.UsageString())
+	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", plainly(err), command.CommandPath())
 	return exitUsage
+}
+
+// plainly returns what is wrong with a command line without the words of the libraries that have read it.
+func plainly(err error) string {
+	var number *strconv.NumError
+	text := err.Error()
+	if value, reason, ok := strings.Cut(text, " flag: "); ok && (errors.As(err, &number) || strings.Contains(reason, ": invalid duration")) {
+		if strings.HasPrefix(reason, "strconv.ParseBool") {
+			return value + ": write true or false"
+		}
+		return value + `: write a time such as "5s"`
+	}
+	return text
+}
+
+// nothing refuses arguments, which the command does not take.
+func nothing(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, and %q is one", c.Name(), args[0])
+	}
+	return nil
+}
+
+// known refuses the name of a command that there is not, with those that it is near to.
+func known(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return errors.New(text)
 }
 
 // newRoot returns the command tree. Only what a command was asked for goes to stdout.
@@ -64,15 +99,49 @@ To begin:         corsgate init > corsgate.toml
 		SilenceUsage:  true,
 		// Its usage is a command; without one it does nothing.
 		DisableFlagsInUseLine: true,
-		Args:                  cobra.NoArgs,
+		Args:                  known,
+		// As the library has it where it looks itself.
+		SuggestionsMinimumDistance: 2,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("a command is missing")
 		},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newDemo(), newInit(), newVersion())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			// The library's own prints its help for whatever shell it does not know, and exits with 0.
+			c.Args = known
+			c.RunE = func(*cobra.Command, []string) error {
+				return errors.New("a shell is missing: write completion bash, zsh, fish or powershell")
+			}
+			for _, shell := range c.Commands() {
+				shell.Args = nothing
+			}
+		}
+	}
 	return root
+}
+
+// newHelp returns the command help: the library's own exits with 0 for what it does not know.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return known(c, rest)
+			}
+			return c.Help()
+		},
+	}
 }
 
 // configFlag adds the flag --config to c.

@@ -34,7 +34,7 @@ The access log (log.access) goes to stdout, and the log of the process itself to
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
 gateway goes on with the configuration that it has. Changes of a policy's origins_file are taken
 over in the same way, without a signal.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(path, c.OutOrStdout(), c.ErrOrStderr())
 		},

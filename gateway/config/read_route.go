@@ -153,6 +153,8 @@ func (r *reader) checkAddresses() {
 func (r *reader) checkNames(values map[string]any) {
 	names := func(key string) []string {
 		tables, _ := values[key].(map[string]any)
+		tables = maps.Clone(tables)
+		maps.DeleteFunc(tables, func(_ string, v any) bool { return !isTables(v) && !isTable(v) })
 		return slices.Sorted(maps.Keys(tables))
 	}
 	policies, upstreams, limits := names("cors"), names("upstream"), names("limit")

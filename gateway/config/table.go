@@ -113,6 +113,16 @@ func (t *table) sub(key string) *table {
 	return &table{r: t.r, path: t.key(key), name: key, values: values}
 }
 
+func isTable(value any) bool {
+	_, ok := value.(map[string]any)
+	return ok
+}
+
+func isTables(value any) bool {
+	_, ok := value.([]map[string]any)
+	return ok
+}
+
 // named returns the tables [key.NAME] in the order of the file.
 func (t *table) named(key string) []*table {
 	if _, ok := t.values[key].([]map[string]any); ok {
@@ -126,6 +136,8 @@ func (t *table) named(key string) []*table {
 	for _, name := range t.r.byPosition(all.path, all.values) {
 		values, ok := all.values[name].(map[string]any)
 		switch {
+		case isTables(all.values[name]):
+			all.problem(name, fault{"is an array of tables", fmt.Sprintf("write [%s.%s], with single brackets", key, name)})
 		case !ok && complained:
 		case !ok:
 			all.problem(name, fault{"stands outside of a named table", fmt.Sprintf("give the table a name: [%s.NAME]", key)})
@@ -208,6 +220,11 @@ func (t *table) positive(key string, def time.Duration) time.Duration {
 
 // optionalDuration returns the duration of key and true, or def and false if there is none.
 func (t *table) optionalDuration(key string, def time.Duration) (time.Duration, bool) {
+	if n, ok := t.values[key].(int64); ok {
+		t.known = append(t.known, key)
+		t.problem(key, fault{fmt.Sprintf("%d has no unit", n), fmt.Sprintf(`write "%ds" for seconds, "%dms" for milliseconds`, n, n)})
+		return def, false
+	}
 	s, ok := lookup[string](t, key, `a string such as "250ms"`)
 	if !ok {
 		return def, false
@@ -270,7 +287,7 @@ func list[V, T any](t *table, key, wants string, parse func(V) (T, fault)) []T {
 	if present && !ok {
 		f := wrongType("an array", value)
 		if s, ok := value.(string); ok {
-			f.hint = fmt.Sprintf("write [%q]", s)
+			f.hint = "write [" + quoted(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })) + "]"
 		}
 		t.problem(key, f)
 	}

@@ -72,6 +72,9 @@ func parseDuration(s string) (time.Duration, fault) {
 	switch {
 	case err != nil && isDigits(s):
 		return 0, fault{fmt.Sprintf("%q has no unit", s), fmt.Sprintf(`write "%ss" for seconds, "%sms" for milliseconds`, s, s)}
+	case err != nil && strings.HasSuffix(s, "d") && isDigits(s[:len(s)-1]) && len(s) < 6:
+		days, _ := strconv.Atoi(s[:len(s)-1]) // a few digits
+		return 0, fault{fmt.Sprintf("%q is written in days", s), fmt.Sprintf(`write "%dh"`, 24*days)}
 	case err != nil:
 		return 0, faultf(`%q is not a duration: write it such as "250ms", "10s" or "24h"`, s)
 	case d < 0:

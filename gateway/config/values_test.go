@@ -35,7 +35,9 @@ func TestParseDuration(t *testing.T) {
 	bad("", "not a duration")
 	bad("-1s", "negative")
 	bad("10", `"10s" for seconds`)
-	bad("1d", "not a duration")
+	bad("1d", "in days")
+	bad("d", "not a duration")
+	bad("1000000000d", "not a duration")
 	bad("9999999999h", "not a duration")
 }
 

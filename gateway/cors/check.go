@@ -2,6 +2,7 @@ package cors
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,7 +98,7 @@ func (c *checker) methods() []string {
 		m := normalizeMethod(written)
 		switch {
 		case !isToken(m):
-			c.fail(key, i, `write a method such as "PUT"`, "%q is not a method name", written)
+			c.fail(key, i, oneEach(written, `write a method such as "PUT"`), "%q is not a method name", written)
 			continue
 		case len(m) > maxMethod:
 			c.fail(key, i, "", "method of %d bytes: at most %d are supported", len(m), maxMethod)
@@ -187,12 +188,24 @@ func (c *checker) exposeHeaders() []string {
 	return names
 }
 
+// oneEach returns the hint for an element that is no name: what it lists, if it is a list, one each.
+func oneEach(element, otherwise string) string {
+	names := strings.FieldsFunc(element, func(r rune) bool { return r == ',' || r == ' ' })
+	if len(names) < 2 {
+		return otherwise
+	}
+	for i, n := range names {
+		names[i] = strconv.Quote(n)
+	}
+	return "write each as an element of its own: " + strings.Join(names, ", ")
+}
+
 // headerName checks what all header names have in common and records name in seen; false means leave it out.
 func (c *checker) headerName(key string, i int, name string, seen map[string]bool) bool {
 	folded := strings.ToLower(name)
 	switch {
 	case !isToken(name):
-		c.fail(key, i, `write a name such as "X-Request-Id"`, "%q is not a header name", name)
+		c.fail(key, i, oneEach(name, `write a name such as "X-Request-Id"`), "%q is not a header name", name)
 		return false
 	case len(name) > maxHeaderName:
 		c.fail(key, i, "", "header name of %d bytes: at most %d are supported", len(name), maxHeaderName)

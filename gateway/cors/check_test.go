@@ -90,6 +90,7 @@ func TestOtherProblems(t *testing.T) {
 	// Methods.
 	f(cors.Config{Methods: []string{"PUT", "delete", "PATCH", "chicken-2"}}, "methods[3]? CHICKEN-2")
 	f(cors.Config{Methods: []string{"*"}})
+	f(cors.Config{Methods: []string{"GET, PUT"}, RequestHeaders: []string{"X-A,X-B"}}, `methods[0] own: "GET", "PUT"`, `request_headers[0] own: "X-A", "X-B"`)
 	f(cors.Config{Methods: []string{"P T", "", "Trace", "TRACK", "CONNECT", strings.Repeat("M", 65)}},
 		"methods[0] not a method", "methods[1] not a method", "methods[2] forbidden", "methods[3] forbidden", "methods[4] forbidden", "methods[5] 65 bytes")
 	f(cors.Config{Methods: []string{"patch", "put", "PUT", "get"}}, "methods[0]? write PATCH", "methods[2]? twice", "methods[3]? GET; browsers")

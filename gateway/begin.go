@@ -10,19 +10,18 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// begin decides what becomes of a request. It reports true if x.out holds the whole response,
-// false if x.head holds the head of a request to the route's upstream.
+// begin decides what becomes of a request, of which find has found the route. It reports true if
+// x.out holds the whole response, false if x.head holds the head of a request to the route's
+// upstream.
 func (x *exchange) begin() (answered bool) {
-	preflight := cors.IsPreflight(x.req.Method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
-	miss := x.find(preflight)
 	r := x.route
-	if r != nil && r.shadow != nil && !preflight {
+	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}
 	switch {
 	case r == nil:
-		x.refuseMiss(miss, preflight)
-	case preflight && r.policy != nil && !r.policy.Passthrough():
+		x.refuseMiss()
+	case x.answersPreflight():
 		if r.limit != nil && !r.limit.admitPreflight(x) {
 			r.limit.refusePreflight(x)
 		} else {
@@ -52,40 +51,46 @@ func (x *exchange) begin() (answered bool) {
 	return true
 }
 
-// find chooses the route: a preflight's by the method it asks for.
-func (x *exchange) find(preflight bool) route.Miss {
+// find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
+func (x *exchange) find() {
 	method := x.req.Method
-	if preflight {
+	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
+	if x.isPreflight {
 		method = x.req.ACRM
 	}
 	i, miss := x.s.table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
-	if i >= 0 {
+	if x.miss = miss; i >= 0 {
 		x.route = x.s.routes[i]
 	}
-	return miss
+}
+
+// answersPreflight reports whether the request is a preflight that the route's policy answers.
+func (x *exchange) answersPreflight() bool {
+	p := x.route.policy
+	return x.isPreflight && p != nil && !p.Passthrough()
 }
 
 // standardMethods are those that Allow can name where the rules name none.
 var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // refuseMiss answers a request that no route takes.
-func (x *exchange) refuseMiss(miss route.Miss, preflight bool) {
+func (x *exchange) refuseMiss() {
 	switch {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
 		// RFC 9110, section 9.3.7: a question to the server as a whole.
 		x.answer(200, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n", "")
-	case miss == route.Ambiguous:
+	case x.miss == route.Ambiguous:
 		x.g.metrics.malformed("path")
 		x.closing, x.failure = true, "path"
 		x.answer(400, "", "this path can be read in two ways that lead to different routes: send it without escapes or dot segments")
-	case miss == route.NoHost:
+	case x.miss == route.NoHost:
 		x.failure = failureHost
 		x.answer(421, "", "no route is configured for this host")
-	case preflight:
+	case x.isPreflight:
 		x.failure = failureMethod
 		// Nothing is known that could be shared; 403 says so to whoever asks by hand.
 		x.answer(403, preflightVary, "no route takes the method that this preflight asks for")
-	case miss == route.NoMethod:
+	case x.miss == route.NoMethod:
 		x.failure = failureMethod
 		allowed := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
 		x.answer(405, "Allow: "+strings.Join(allowed, ", ")+"\r\n", "the routes of this path do not take this method")

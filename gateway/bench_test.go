@@ -80,6 +80,7 @@ func newBenchExchange(tb testing.TB, g *Gateway, head string) *exchange {
 // decide makes x's request pass through begin, as a new one.
 func (x *exchange) decide() bool {
 	x.route, x.out, x.head = nil, keep(x.out), keep(x.head)
+	x.find()
 	return x.begin()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/limit"
+	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -41,6 +42,7 @@ type exchange struct {
 	https   bool          // the client used https, as far as we know
 	rate    limit.Verdict // of the route's limit, if it has one
 	status  int           // of the response, for the counters
+	miss    route.Miss    // why, if nothing more is known
 	reason  cors.Reason
 	actual  bool   // reason is about an actual request, not a preflight
 	begun   bool   // something of the response was sent
@@ -53,6 +55,8 @@ type exchange struct {
 	sampled bool          // it is logged, whatever becomes of it
 	timed   bool          // own is measured
 	own     time.Duration // the gateway's share of the time so far
+
+	isPreflight bool
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream

@@ -23,16 +23,31 @@ func (g *Gateway) newLooped(i int) func() loop.Exchange {
 func (x *exchange) Head() *wire.Request { return x.req }
 
 // Begin is part of loop.Exchange.
-func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends, answered bool) {
+func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
 	x.start(c.Peer, c.On, c.Ends, x.req.Length, c.Now)
-	x.out = dst
 	defer func() {
 		if x.rescued(recover()) {
-			out, ends, answered = x.out, true, true
+			out, ends, next = x.out, true, loop.Answered
 		}
 	}()
-	answered = x.begin()
-	return x.out, x.closing, answered
+	x.find()
+	if x.elsewhere() {
+		return dst, ends, loop.Elsewhere
+	}
+	if x.out = dst; x.begin() {
+		return x.out, x.closing, loop.Answered
+	}
+	return x.out, x.closing, loop.Forwarded
+}
+
+// elsewhere reports whether the request, if it is forwarded at all, needs what only the blocking
+// engine can do. Preflights are answered by either.
+func (x *exchange) elsewhere() bool {
+	r := x.route
+	if r == nil || r.upstream == nil || x.answersPreflight() {
+		return false
+	}
+	return x.req.WebSocket || r.upstream.blocking
 }
 
 // rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.

@@ -78,3 +78,18 @@ func dial(t testing.TB, address string) clientConn {
 	}
 	return c.(*net.TCPConn)
 }
+
+// until waits for something that nobody tells of.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	timeout := time.After(patience)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("it did not come about that %s", what)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"io"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -14,6 +16,7 @@ import (
 func (g *Gateway) handle(c *edge.Conn) {
 	x := g.exchangeOf(c)
 	defer x.rescue(c)
+	x.find()
 	if x.begin() {
 		x.send(c)
 		x.worked(x.now)
@@ -99,6 +102,9 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
+	if r.upstream.config.SendProxyProtocol {
+		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
+	}
 	if !x.req.HasContent() {
 		x.frameLength(0)
 		x.up.Head = x.head
@@ -133,6 +139,15 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	}
 	x.up.Head = x.head
 	return true
+}
+
+// source returns where the client is: the other end of the connection, unless that is a trusted
+// proxy which says otherwise. It then does not say the port.
+func (x *exchange) source(c *edge.Conn) net.Addr {
+	if x.client == x.peer {
+		return c.RemoteAddr()
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
 }
 
 // readSmall reads content of a known, small length before the upstream is bothered: a slow

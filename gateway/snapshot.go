@@ -75,7 +75,9 @@ type respond struct {
 type upstreamPool struct {
 	name      string
 	config    config.Upstream
+	secure    secure
 	pool      *upstream.Upstream
+	blocking  bool            // only the blocking engine can make its exchanges
 	responses []classCounters // by the number of the configured endpoint
 }
 
@@ -102,7 +104,9 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
-		s.upstreams[u.Name] = compileUpstream(u, prev, m)
+		secure, faults := readSecure(cfg, u)
+		problems = append(problems, faults...)
+		s.upstreams[u.Name] = compileUpstream(u, secure, prev, m)
 	}
 	s.compileLimits(cfg, prev, m)
 	s.compileRoutes(cfg, m)
@@ -167,16 +171,17 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) {
 
 var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}
 
-func compileUpstream(c *config.Upstream, prev *snapshot, m *metrics) *upstreamPool {
+func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metrics) *upstreamPool {
 	if prev != nil {
-		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) {
+		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.secure.sum == files.sum {
 			return old
 		}
 	}
 	addresses := make([]upstream.Address, len(c.Endpoints))
-	u := &upstreamPool{name: c.Name, config: *c}
+	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol}
 	for i, e := range c.Endpoints {
-		addresses[i] = upstream.Address{Label: e.URL, Index: i, Network: e.Network, Dial: e.Address}
+		addresses[i] = upstream.Address{Label: e.URL, Index: i, Network: e.Network, Dial: e.Address, ServerName: serverName(c, e)}
+		u.blocking = u.blocking || e.TLS
 		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
 	}
 	u.pool = upstream.New(c.Name, addresses, upstream.Options{
@@ -189,6 +194,8 @@ func compileUpstream(c *config.Upstream, prev *snapshot, m *metrics) *upstreamPo
 		KeepAlive:        c.KeepAlive,
 		Retries:          c.Retries,
 		Host:             c.Host,
+		TLS:              files.tls,
+		SendProxy:        c.SendProxyProtocol,
 	})
 	return u
 }

@@ -165,7 +165,7 @@ func readUpstream(t *table) Upstream {
 		TLSCA:             t.str("tls_ca", ""),
 		TLSCert:           t.str("tls_cert", ""),
 		TLSKey:            t.str("tls_key", ""),
-		TLSServerName:     t.str("tls_server_name", ""),
+		TLSServerName:     scalar(t, "tls_server_name", "", optional(parseServerName)),
 		SendProxyProtocol: t.boolean("send_proxy_protocol", false),
 	}
 	array, ok := t.values["endpoints"].([]any)
@@ -181,6 +181,7 @@ func readUpstream(t *table) Upstream {
 		}
 		seen[id] = i
 	}
+	t.checkSecure(&u)
 	return u
 }
 

@@ -51,6 +51,14 @@ func TestDoor(t *testing.T) {
 	write(t, c, "hello")
 	expect(t, read, "200 hello")
 	local()
+	// What the exchange says is for elsewhere: as it was, chunks and all.
+	write(t, c, "GET /elsewhere HTTP/1.1\r\nHost: h\r\n\r\n")
+	expect(t, read, "200 ")
+	local()
+	write(t, c, "POST /elsewhere HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\nGET /local HTTP/1.1\r\nHost: h\r\n\r\n")
+	expect(t, read, "200 hello")
+	expect(t, read, "200 ") // edge answers it as well: it came before the connection was idle
+	local()
 	// Others before and behind it, in one write: those before are the loop's.
 	text, want := through(80 << 10)
 	write(t, c, "GET /f HTTP/1.1\r\nHost: h\r\n\r\nGET /local HTTP/1.1\r\nHost: h\r\n\r\n"+text+"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")

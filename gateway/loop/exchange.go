@@ -15,11 +15,11 @@ import (
 // answered 500.
 type Exchange interface {
 	// Head is where the request's head is parsed to. It aliases the loop's buffer until Begin
-	// returns, or, if Begin returns false, until Request returns.
+	// returns, or, if the request is Forwarded, until Request returns.
 	Head() *wire.Request
-	// Begin decides what becomes of the request. If it is answered here, the whole response is
-	// appended to dst; otherwise the request is for Upstream.
-	Begin(dst []byte, c Client) (out []byte, ends, answered bool)
+	// Begin decides what becomes of the request. If it is Answered, the whole response is appended
+	// to dst, and the connection ends after it if ends is set.
+	Begin(dst []byte, c Client) (out []byte, ends bool, next Next)
 	// Upstream returns where the request goes, Deadline when the exchange must have ended (zero:
 	// never), Safe whether its method is safe.
 	Upstream() *upstream.Upstream
@@ -50,6 +50,16 @@ type Exchange interface {
 	Done(e *upstream.Endpoint, now time.Time)
 	Gone(now time.Time)
 }
+
+// Next is what becomes of a request.
+type Next uint8
+
+// What can become of a request.
+const (
+	Answered  Next = iota // here
+	Forwarded             // it is for Upstream
+	Elsewhere             // it is not for the loop: nothing of it was begun, or counted
+)
 
 // A Client is what an Exchange has to know of the connection that its request came on.
 type Client struct {

@@ -17,7 +17,8 @@ import (
 )
 
 // A plain exchange is the simplest gateway there can be: a path that begins with "/local" is
-// answered, everything else is forwarded without any field of its own. "/panic…" panics.
+// answered, "/elsewhere" is not for the loop, everything else is forwarded without any field of its
+// own. "/panic…" panics.
 type plain struct {
 	*trial
 	req      wire.Request
@@ -32,7 +33,7 @@ type plain struct {
 
 func (x *plain) Head() *wire.Request { return &x.req }
 
-func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends, answered bool) {
+func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
 	x.now, x.minor, x.path = c.Now, x.req.Minor, string(x.req.Path)
 	x.safe, x.head = wire.IsSafe(x.req.Method), string(x.req.Method) == "HEAD"
 	x.upstream = x.trial.upstream.Load()
@@ -40,9 +41,11 @@ func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends, answered boo
 	case x.path == "/panic":
 		panic("asked for")
 	case strings.HasPrefix(x.path, "/local"):
-		return x.answer(dst, 200, x.path, c.Ends), c.Ends, true
+		return x.answer(dst, 200, x.path, c.Ends), c.Ends, loop.Answered
+	case strings.HasPrefix(x.path, "/elsewhere"):
+		return dst, c.Ends, loop.Elsewhere
 	}
-	return dst, c.Ends, false
+	return dst, c.Ends, loop.Forwarded
 }
 
 func (x *plain) Upstream() *upstream.Upstream { return x.upstream }

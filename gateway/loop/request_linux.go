@@ -84,7 +84,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 		l.await(c, 0, opts.Header)
 		return 0, true
 	}
-	content, used, door := l.content(r, b[head:])
+	size, used, door := l.content(r, b[head:])
 	if door {
 		l.giveBack(x)
 		l.handOver(c, b)
@@ -97,8 +97,17 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	}
 	c.need = 0
 	c.state &^= partial
-	out, last, answered := l.beginExchange(c, x)
-	if !answered {
+	out, last, next := l.beginExchange(c, x)
+	switch next {
+	case Elsewhere:
+		l.giveBack(x)
+		l.handOver(c, b)
+		return 0, false
+	case Forwarded:
+		content := b[head : head+size]
+		if r.Chunked {
+			wire.Unchunk(content, b[head:head+used])
+		}
 		if fault = x.Prepare(content); fault == nil {
 			l.forward(c, x)
 			return head + used, l.alive(c)
@@ -110,7 +119,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	return head + used, l.respond(c, out, last)
 }
 
-func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last, answered bool) {
+func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last bool, next Next) {
 	r := x.Head()
 	if r.Close || l.draining {
 		c.state |= ends
@@ -140,26 +149,20 @@ func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	c.need = need
 }
 
-// content finds the content of a request in b, which follows its head. It returns the content
-// decoded and the octets it takes, -1 if it is small but not all here. door reports that the
-// request is not for the loop.
-func (l *Loop) content(r *wire.Request, b []byte) (content []byte, used int, door bool) {
+// content finds the content of a request in b, which follows its head. It returns its octets when
+// decoded and those it takes, -1 if it is small but not all here. door reports that the request is
+// not for the loop.
+func (l *Loop) content(r *wire.Request, b []byte) (size, used int, door bool) {
 	switch {
-	case r.WebSocket:
-		return nil, 0, true
 	case r.Chunked:
 		size, used, d, fault := wire.Unchunk(nil, b)
-		if fault != nil || !d.Done() {
-			return nil, 0, true
-		}
-		wire.Unchunk(b[:size], b)
-		return b[:size], used, false
+		return size, used, fault != nil || !d.Done()
 	case r.Length <= int64(len(b)):
-		return b[:r.Length], int(r.Length), false
+		return int(r.Length), int(r.Length), false
 	case r.Length > smallContent || r.Continue:
-		return nil, 0, true
+		return 0, 0, true
 	}
-	return nil, -1, false
+	return 0, -1, false
 }
 
 // send sends octets to a client. What does not go out at once is kept and goes first. It reports
@@ -235,8 +238,8 @@ func (l *Loop) refuseContent(c *client, f *wire.Fault) {
 		l.refuse(c, f) // a reload has changed the limits
 		return
 	}
-	out, _, answered := l.beginExchange(c, x)
-	if !answered {
+	out, _, next := l.beginExchange(c, x)
+	if next != Answered {
 		out = x.Refuse(l.out[:0], f)
 	}
 	x.Done(nil, l.now)

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -27,11 +28,13 @@ const (
 // A conn is a connection to an endpoint. One exchange uses it at a time.
 type conn struct {
 	net.Conn
+	secure *tls.Conn // Conn, if it speaks TLS
 	raw    syscall.RawConn
 	look   func(fd uintptr) bool // c.lookOnce, made once: a closure per exchange would be an allocation
 	poll   poll
 	silent bool // what the last look has seen
 	reused bool
+	idle   bool      // no exchange uses it
 	since  time.Time // idle since
 
 	in       []byte
@@ -47,7 +50,7 @@ func newConn(nc net.Conn) (*conn, error) {
 	c := &conn{Conn: nc, in: make([]byte, firstBuffer)}
 	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return nil, errors.Join(err, nc.Close())
+		return nil, err
 	}
 	c.raw, c.look = raw, c.lookOnce
 	return c, nil
@@ -63,7 +66,7 @@ func (c *conn) quiet(now time.Time) bool {
 		c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
 	}
 	c.silent = false
-	return c.raw.Read(c.look) == nil && c.silent
+	return c.raw.Read(c.look) == nil && c.silent && c.spent()
 }
 
 func (c *conn) lookOnce(fd uintptr) bool {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -25,6 +26,9 @@ type Exchange struct {
 	WebSocketKey []byte
 	// Method of the request: HEAD has a response without content.
 	Method []byte
+	// Source and Target are the two ends of the client's connection, for upstreams that are told by
+	// the PROXY protocol. Other upstreams need none.
+	Source, Target net.Addr
 	// Now is the time at which the exchange begins, Deadline when it must have ended; zero: never.
 	Now, Deadline time.Time
 	// Cancel makes a read of Stream that is under way fail. Needed with Stream.
@@ -97,7 +101,7 @@ func (x *Exchange) at(e *Endpoint) (again bool, err error) {
 		}
 		// The peer closed the idle connection as we took it: nothing was processed.
 	}
-	c, err := e.connect(x.Deadline)
+	c, err := e.connect(x)
 	if err != nil {
 		status := 502
 		if x.expired() {
@@ -208,7 +212,7 @@ func (x *Exchange) End(now time.Time) {
 		complete = x.stopUpload(!complete) == nil && complete
 		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
 	}
-	clean := complete && c.r == c.w && x.content.framing != wire.UntilClose && !c.response.Close
+	clean := complete && c.r == c.w && !e.opts.SendProxy && x.content.framing != wire.UntilClose && !c.response.Close
 	c.giveBack()
 	if clean {
 		e.give(c, now)

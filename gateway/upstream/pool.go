@@ -1,7 +1,7 @@
 package upstream
 
 import (
-	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,6 +13,7 @@ type Endpoint struct {
 	Address Address
 
 	opts     *Options
+	tls      *tls.Config   // nil: it does not speak TLS
 	inFlight atomic.Int64  // exchanges now, of both engines
 	waiting  atomic.Int64  // exchanges in the queue
 	freed    chan struct{} // has an element when an exchange has ended while others waited
@@ -23,7 +24,7 @@ type Endpoint struct {
 }
 
 func newEndpoint(a Address, opts *Options) *Endpoint {
-	return &Endpoint{Address: a, opts: opts, freed: make(chan struct{}, 1)}
+	return &Endpoint{Address: a, opts: opts, tls: clientTLS(opts.TLS, a.ServerName), freed: make(chan struct{}, 1)}
 }
 
 // take returns an idle connection that its peer has not closed, or nil.
@@ -40,7 +41,7 @@ func (e *Endpoint) take(now time.Time) *conn {
 		e.idle = e.idle[:n-1]
 		e.mu.Unlock()
 		if now.Sub(c.since) < e.opts.KeepAlive && c.quiet(now) {
-			c.reused = true
+			c.reused, c.idle = true, false
 			return c
 		}
 		c.Close() //nolint:errcheck // it is dead or too old
@@ -49,7 +50,7 @@ func (e *Endpoint) take(now time.Time) *conn {
 
 // give makes a connection idle.
 func (e *Endpoint) give(c *conn, now time.Time) {
-	c.since = now
+	c.since, c.idle = now, true
 	e.mu.Lock()
 	if e.closed.Load() {
 		e.mu.Unlock()
@@ -67,23 +68,9 @@ func (e *Endpoint) Options() *Options { return e.opts }
 // connections to it are of no more use.
 func (e *Endpoint) Closed() bool { return e.closed.Load() }
 
-func (e *Endpoint) connect(deadline time.Time) (*conn, error) {
-	nc, err := e.Dial(deadline)
-	if err != nil {
-		return nil, err
-	}
-	return newConn(nc)
-}
-
-// Dial makes a new connection, within connect_timeout and before deadline, if that is not zero.
-func (e *Endpoint) Dial(deadline time.Time) (net.Conn, error) {
-	by := time.Now().Add(e.opts.ConnectTimeout)
-	if !deadline.IsZero() && deadline.Before(by) {
-		by = deadline
-	}
-	d := net.Dialer{Deadline: by, KeepAlive: 30 * time.Second}
-	return d.DialContext(context.Background(), e.Address.Network, e.Address.Dial)
-}
+// Dial makes a new connection, within connect_timeout and before deadline, if that is not zero. It
+// does not speak TLS and sends no PROXY header.
+func (e *Endpoint) Dial(deadline time.Time) (net.Conn, error) { return e.dial(e.connectBy(deadline)) }
 
 // expire closes connections that have been idle for keep_alive.
 func (e *Endpoint) expire(now time.Time) {

@@ -49,6 +49,7 @@ type Address struct {
 	Index         int    // the number of that among the upstream's configured endpoints
 	Network, Dial string // as net.Dial takes them
 	Authority     string // sent as Host where the client gave none; "": Dial
+	ServerName    string // to ask for and to verify by TLS; "": the endpoint does not speak it
 }
 
 // id tells addresses apart.

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"crypto/tls"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,13 @@ type Options struct {
 	KeepAlive        time.Duration // for which an idle connection is kept; 0: not at all
 	Retries          int           // further attempts, where one is safe
 	Host             string        // sent as Host; "": the client's
+
+	// TLS is what endpoints with a ServerName are spoken to with: authorities and the client's
+	// certificate. nil: the system's authorities, no certificate. It must not be changed.
+	TLS *tls.Config
+	// SendProxy has each connection begin with a PROXY protocol header (version 2). It then speaks
+	// for one client connection, and for one request of it: it is not used again.
+	SendProxy bool
 }
 
 // An Upstream is a named group of endpoints. It is safe for concurrent use.

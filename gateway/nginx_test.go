@@ -1,0 +1,112 @@
+package gateway_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// startNginx runs nginx until the test ends, with these lines in its http block, in which PORT
+// stands for a port of 127.0.0.1. It returns that port. Without nginx the test is skipped, or
+// fails if CORSGATE_NO_SKIP=1 is in the environment.
+func startNginx(t *testing.T, lines string) (port string) {
+	t.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/nginx")
+	}
+	if err != nil {
+		if os.Getenv("CORSGATE_NO_SKIP") == "1" {
+			t.Fatalf("it needs nginx: %v", err)
+		}
+		t.Skip("it needs nginx")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ = net.SplitHostPort(ln.Addr().String())
+	ln.Close()
+	dir := t.TempDir()
+	os.Chmod(filepath.Dir(dir), 0o755)
+	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log stderr warn;\nevents {}\nhttp {\naccess_log off;\n"+
+		"client_body_temp_path %[1]s/a;\nproxy_temp_path %[1]s/b;\nfastcgi_temp_path %[1]s/c;\nuwsgi_temp_path %[1]s/d;\nscgi_temp_path %[1]s/e;\n%[2]s\n}\n",
+		dir, strings.ReplaceAll(lines, "PORT", "127.0.0.1:"+port))
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	nginx := exec.Command(path, "-c", file, "-p", dir, "-e", "stderr")
+	nginx.Stderr = &log
+	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { nginx.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		nginx.Process.Signal(os.Interrupt)
+		<-ended
+		if t.Failed() {
+			t.Logf("nginx says:\n%s", log.String())
+		}
+	})
+	until(t, "nginx listens", func() bool {
+		select {
+		case <-ended:
+			t.Fatalf("nginx has ended:\n%s", log.String())
+		default:
+		}
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return port
+}
+
+// TestNginxTLS: nginx as an upstream with TLS is asked for the name that is configured, and its
+// connection is used again.
+func TestNginxTLS(t *testing.T) {
+	v, _ := newVault(t)
+	port := startNginx(t, fmt.Sprintf(`server {
+		listen PORT ssl;
+		ssl_certificate %[1]s/cert.pem;
+		ssl_certificate_key %[1]s/key.pem;
+		ssl_protocols TLSv1.2 TLSv1.3;
+		location / { return 200 "$ssl_protocol $ssl_server_name $connection_requests $http_host"; }
+		location /ca.pem { root %[1]s; }
+	}`, string(v)))
+	text := securely("https://127.0.0.1:"+port, fmt.Sprintf("tls_ca = %q\ntls_server_name = \"example.com\"\n", v.path("ca.pem")))
+	ca, err := os.ReadFile(v.path("ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, engine := range []string{looped, blocking} {
+		_, address := serveOn(t, engine, text)
+		client := &http.Client{Transport: &http.Transport{}} // one connection: its requests come one after the other
+		for i := range 3 {
+			want := fmt.Sprintf("TLSv1.3 example.com %d %s", i+1, address)
+			res, err := client.Get("http://" + address + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if res.StatusCode != 200 || string(content) != want || err != nil {
+				t.Errorf("%s: %s %q, %v, want %q", engine, res.Status, content, err, want)
+			}
+		}
+		client.CloseIdleConnections()
+		if res, content := ask(t, address, "GET", "/ca.pem"); res.StatusCode != 200 || content != string(ca) {
+			t.Errorf("%s: %s %q, want the file", engine, res.Status, content)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// This file reads what an upstream's tls_* keys name. Verification cannot be switched off: an
+// authority of one's own is as little work, and protects.
+
+// secure is what endpoints of an upstream are spoken to with.
+type secure struct {
+	tls *tls.Config       // nil: the system's authorities and no certificate
+	sum [sha256.Size]byte // of the files: if they change, connections are made anew
+}
+
+// readSecure reads the files of an upstream, and reports what is wrong with them.
+func readSecure(cfg *config.Config, c *config.Upstream) (s secure, problems config.Problems) {
+	bad := func(key, hint, format string, args ...any) {
+		problems = append(problems, cfg.Problem("upstream."+c.Name+"."+key, -1, fmt.Sprintf(format, args...), hint))
+	}
+	read := func(key, name string) []byte {
+		text, err := os.ReadFile(cfg.Path(name))
+		if err != nil {
+			bad(key, "", "cannot read the file: %v", err)
+		}
+		return text
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	var ca, cert, key []byte
+	if c.TLSCA != "" {
+		if ca = read("tls_ca", c.TLSCA); ca != nil {
+			t.RootCAs = x509.NewCertPool()
+			if !t.RootCAs.AppendCertsFromPEM(ca) {
+				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", cfg.Path(c.TLSCA))
+			}
+		}
+	}
+	if c.TLSCert != "" && c.TLSKey != "" {
+		cert, key = read("tls_cert", c.TLSCert), read("tls_key", c.TLSKey)
+	}
+	if cert != nil && key != nil {
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			at, text := faultyHalf(err)
+			bad(at, "", "%s and %s are no certificate with its key: %s", cfg.Path(c.TLSCert), cfg.Path(c.TLSKey), text)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	if ca == nil && cert == nil && key == nil || len(problems) > 0 {
+		return secure{}, problems
+	}
+	return secure{tls: t, sum: sha256.Sum256(bytes.Join([][]byte{ca, cert, key}, []byte{0}))}, nil
+}
+
+// faultyHalf returns which key crypto/tls complains of, and the complaint without its prefix.
+func faultyHalf(err error) (key, text string) {
+	text = strings.TrimPrefix(err.Error(), "tls: ")
+	if strings.Contains(text, "private key") || strings.Contains(text, "key input") {
+		return "tls_key", text
+	}
+	return "tls_cert", text
+}
+
+// serverName returns the name that an endpoint's certificate must bear, or "" if it speaks no TLS.
+// Where endpoints are looked up by SRV it is the domain that was configured: what DNS answers
+// proves nothing. See RFC 6125, section 6.2.1.
+func serverName(c *config.Upstream, e config.Endpoint) string {
+	switch {
+	case !e.TLS:
+		return ""
+	case c.TLSServerName != "":
+		return c.TLSServerName
+	case e.Discovery == "srv":
+		name := e.Address
+		for strings.HasPrefix(name, "_") {
+			_, name, _ = strings.Cut(name, ".")
+		}
+		return name
+	}
+	host, _, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		panic("BUG: an endpoint without a port: " + e.Address)
+	}
+	return host
+}

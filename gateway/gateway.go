@@ -31,6 +31,7 @@ type Gateway struct {
 	pseudonym string           // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
 	shadows   top[ShadowDiff]
+	loading   loading
 	refusals  top[Refusal]
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
@@ -50,7 +51,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.swap(s)
-	g.metrics.registry.MustRegister(newExpiries(g))
+	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g))
 	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
 		if c := g.current.Load().preflights; c != nil {
 			return float64(c.Len())
@@ -100,7 +101,7 @@ func (g *Gateway) swap(s *snapshot) {
 	default: // there is one to be taken
 	}
 	g.metrics.generation.Set(float64(s.generation))
-	g.metrics.reloadedWell.Set(1)
+	g.reloaded()
 }
 
 // Listen binds every address of the configuration, or none.
@@ -195,7 +196,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	defer g.mu.Unlock()
 	prev := g.current.Load()
 	if p := restartOnly(prev.config, cfg); len(p) > 0 {
-		g.metrics.reloadedWell.Set(0)
+		g.ReloadFailed(p)
 		return p
 	}
 	if err := g.replace(cfg, prev); err != nil {
@@ -210,16 +211,13 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 	s, problems, warnings := compile(cfg, prev, g.metrics)
 	if len(problems) > 0 {
-		g.metrics.reloadedWell.Set(0)
+		g.ReloadFailed(problems)
 		return problems
 	}
 	g.warn(warnings)
 	g.swap(s)
 	return nil
 }
-
-// ReloadFailed records that a configuration could not even be read.
-func (g *Gateway) ReloadFailed() { g.metrics.reloadedWell.Set(0) }
 
 // restartOnly reports what differs between two configurations that a reload cannot change.
 func restartOnly(old, cfg *config.Config) (p config.Problems) {

@@ -69,7 +69,9 @@ type process struct {
 	path string
 	log  *slog.Logger
 	gate *gateway.Gateway
-	mu   sync.Mutex // held while the configuration is read again
+
+	started time.Time
+	mu      sync.Mutex // held while the configuration is read again
 }
 
 // serve runs the gateway that the file at path describes until it is told to stop.
@@ -82,7 +84,7 @@ func serve(path string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	p := &process{path: path, log: newLogger(cfg.Log, stderr)}
+	p := &process{path: path, log: newLogger(cfg.Log, stderr), started: time.Now()}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -157,6 +159,7 @@ func (p *process) watch() (stop func()) {
 func (p *process) adminServer() *http.Server {
 	a := &admin.Admin{
 		Ready:    p.gate.Ready,
+		Status:   p.status,
 		Registry: p.gate.Registry(),
 		Reload:   p.reload,
 		Config:   func() any { return effective(p.gate.Config()) },
@@ -176,6 +179,16 @@ func (p *process) adminServer() *http.Server {
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 		// No WriteTimeout: a profile takes as long as it was asked to.
 	}
+}
+
+func (p *process) status() admin.Status {
+	cfg, generation := p.gate.Config()
+	s := admin.Status{Version: version(), Started: p.started, File: cfg.File, Generation: generation}
+	var err error
+	if s.Loaded, err = p.gate.LastReload(); err != nil {
+		s.ReloadError = err.Error()
+	}
+	return s
 }
 
 // wait obeys signals until the gateway has stopped.
@@ -227,7 +240,7 @@ func (p *process) reload() error {
 	defer p.mu.Unlock()
 	cfg, err := load(p.path)
 	if err != nil {
-		p.gate.ReloadFailed()
+		p.gate.ReloadFailed(err)
 	} else {
 		err = p.gate.Reload(cfg)
 	}

@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
@@ -23,6 +22,8 @@ import (
 type Admin struct {
 	// Ready reports whether new requests are welcome.
 	Ready func() bool
+	// Status returns the state of the process.
+	Status func() Status
 	// Registry holds the metrics.
 	Registry *prometheus.Registry
 	// Reload reads the configuration again and serves it. Its error is shown as it is: one
@@ -47,7 +48,10 @@ type Admin struct {
 // http.Server sets the timeouts; a write timeout would cut profiles off.
 func (a *Admin) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", index)
+	page := dashboard()
+	mux.Handle("GET /{$}", page)
+	mux.Handle("GET /dashboard/", http.StripPrefix("/dashboard", page))
+	mux.HandleFunc("GET /status", a.status)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /config", asJSON(a.Config))
@@ -113,30 +117,4 @@ func text(w http.ResponseWriter, status int, lines string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintln(w, lines) //nolint:errcheck // the client has gone
-}
-
-const indexPage = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>corsgate</title>
-<style>body { font: 16px/1.6 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }</style>
-<h1>corsgate</h1>
-<ul>
-<li><a href="/metrics">/metrics</a> for Prometheus
-<li><a href="/healthz">/healthz</a> answers 200 while the process lives
-<li><a href="/readyz">/readyz</a> answers 503 while the gateway drains
-<li><a href="/config">/config</a> is the configuration in force
-<li><a href="/explain">/explain</a> says what becomes of a request, and why: /explain?origin=https://app.example.com&amp;method=PUT&amp;url=https://api.example.com/
-<li><a href="/refused">/refused</a> lists the origins that policies have refused, and why, the most frequent first
-<li><a href="/shadow">/shadow</a> is what the shadows of policies would change, the most frequent first
-<li><code>POST /reload</code> reads the configuration file again
-<li><a href="/debug/pprof/">/debug/pprof/</a> profiles the process
-</ul>
-`
-
-func index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	io.WriteString(w, indexPage) //nolint:errcheck // the client has gone
 }

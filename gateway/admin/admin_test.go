@@ -27,16 +27,21 @@ type fixture struct {
 	failure error
 	reloads int
 	config  any
+	status  admin.Status
 	explain func(admin.Question) (any, error)
 }
 
 func (f *fixture) handler() http.Handler {
 	registry := prometheus.NewRegistry()
-	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "corsgate_test_total"})
-	registry.MustRegister(c)
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "corsgate_test_total", ConstLabels: prometheus.Labels{"name": "a"}})
+	d := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "corsgate_test_seconds", Buckets: []float64{.5, 1}})
+	registry.MustRegister(c, d)
+	d.Observe(.2)
+	d.Observe(.7)
 	c.Inc()
 	a := &admin.Admin{
 		Ready:    func() bool { return f.ready },
+		Status:   func() admin.Status { return f.status },
 		Registry: registry,
 		Reload:   func() error { f.reloads++; return f.failure },
 		Config:   func() any { return f.config },
@@ -76,10 +81,11 @@ func TestPages(t *testing.T) {
 		}
 	}
 	check("GET", "/", 200, "/metrics")
+	check("GET", "/status", 200, `"ready": true`)
 	check("GET", "/healthz", 200, "ok\n")
 	check("HEAD", "/healthz", 200, "")
 	check("GET", "/readyz", 200, "ready\n")
-	check("GET", "/metrics", 200, "corsgate_test_total 1")
+	check("GET", "/metrics", 200, `corsgate_test_total{name="a"} 1`)
 	check("GET", "/config", 200, `"a": "b"`)
 	check("GET", "/shadow", 200, `"a diff"`)
 	check("GET", "/refused", 200, `"an origin"`)
@@ -115,6 +121,9 @@ func TestIndexLinks(t *testing.T) {
 	}
 	for _, link := range links {
 		path, _, _ := strings.Cut(string(link), `"`)
+		if path == "data:," {
+			continue // no icon
+		}
 		if w := ask(h, "GET", path); w.Code == http.StatusNotFound {
 			t.Errorf("%s is not there", path)
 		}
@@ -206,4 +215,60 @@ func TestGuardListener(t *testing.T) {
 	check("unix", filepath.Join(t.TempDir(), "admin.sock"), "anything", 200)
 	check("tcp", "127.0.0.1:0", "127.0.0.1", 200)
 	check("tcp", "127.0.0.1:0", "anything", 421)
+}
+
+// TestStatus: what the dashboard lives on.
+func TestStatus(t *testing.T) {
+	h := (&fixture{ready: true, status: admin.Status{Version: "v1", Generation: 3, ReloadError: "a.toml:1: x: wrong"}}).handler()
+	var s struct {
+		Ready       bool
+		Version     string
+		Generation  int
+		ReloadError string `json:"reload_error"`
+		Metrics     map[string][]struct {
+			Labels  map[string]string
+			Value   *float64
+			Count   *uint64
+			Buckets [][2]any
+		}
+	}
+	if err := json.Unmarshal(ask(h, "GET", "/status").Body.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Ready || s.Version != "v1" || s.Generation != 3 || s.ReloadError != "a.toml:1: x: wrong" {
+		t.Errorf("%+v", s)
+	}
+	if c := s.Metrics["test_total"]; len(c) != 1 || c[0].Value == nil || *c[0].Value != 1 || c[0].Labels["name"] != "a" {
+		t.Errorf("the counter: %+v", c)
+	}
+	d := s.Metrics["test_seconds"]
+	if len(d) != 1 || d[0].Count == nil || *d[0].Count != 2 || fmt.Sprint(d[0].Buckets) != "[[0.5 1] [1 2] [+Inf 2]]" {
+		t.Errorf("the histogram: %+v", d)
+	}
+}
+
+// TestDashboardIsClosed: the page can get nothing from elsewhere, and holds no script of its own.
+func TestDashboardIsClosed(t *testing.T) {
+	h := (&fixture{}).handler()
+	w := ask(h, "GET", "/")
+	csp := w.Header().Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("the policy lacks %s: %s", want, csp)
+		}
+	}
+	page := w.Body.String()
+	for _, bad := range []string{"http://", "src=\"//", "<style", " style=", " onclick", "<script>"} {
+		if strings.Contains(strings.ReplaceAll(page, `placeholder="http`, ""), bad) {
+			t.Errorf("the page has %s", bad)
+		}
+	}
+	for path, kind := range map[string]string{"/dashboard/main.js": "text/javascript", "/dashboard/style.css": "text/css"} {
+		if w := ask(h, "GET", path); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Content-Type"))
+		}
+	}
+	if w := ask(h, "GET", "/dashboard/nothing"); w.Code != 404 {
+		t.Errorf("/dashboard/nothing: %d", w.Code)
+	}
 }

@@ -81,3 +81,6 @@ func (e *Endpoint) enter(deadline time.Time) error {
 	e.wake()
 	return nil
 }
+
+// InFlight returns how many exchanges with the endpoint are under way.
+func (e *Endpoint) InFlight() int { return int(e.inFlight.Load()) }

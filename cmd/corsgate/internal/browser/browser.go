@@ -9,6 +9,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -61,7 +62,7 @@ func (b Browser) Load(t testing.TB, url string, flags ...string) string {
 	var errs strings.Builder
 	c.Stderr = &errs
 	out, err := c.Output()
-	if err != nil {
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) { // a helper that lingers has nothing to add to the document
 		t.Fatalf("%s: %v\n%s", b, err, withoutBus(errs.String()))
 	}
 	return string(out)

@@ -18,6 +18,9 @@ func (x *exchange) begin() (answered bool) {
 	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}
+	if r != nil && r.remembers {
+		x.remember(r)
+	}
 	switch {
 	case r == nil:
 		x.refuseMiss()
@@ -40,11 +43,16 @@ func (x *exchange) begin() (answered bool) {
 	case x.content > r.maxContent:
 		x.failure = edge.FaultContentSize.Class
 		x.answer(413, "", "the content is larger than allowed here")
+	case r.rewrite != nil && r.rewrite.refuses(x.req.Path):
+		x.answer(400, "", "without the prefix that this route takes off, the path would begin with two slashes")
 	case r.redirect != nil:
 		x.redirect(r.redirect)
 	case r.respond != nil:
 		x.respond(r.respond)
 	default:
+		if r.split != nil {
+			x.route = r.split.pick(x)
+		}
 		x.appendRequest()
 		return false
 	}
@@ -129,7 +137,11 @@ func (x *exchange) redirectToHTTPS() {
 
 // redirect answers with a configured redirect.
 func (x *exchange) redirect(r *redirect) {
-	to := strings.ReplaceAll(r.to, "$path", string(x.req.Path))
+	path := "/" // of "*", too
+	if x.req.Path[0] == '/' {
+		path = string(x.appendPath(nil))
+	}
+	to := strings.ReplaceAll(r.to, "$path", path)
 	if !strings.Contains(r.to, "?") {
 		to += string(x.req.Query)
 	}
@@ -142,7 +154,7 @@ func (x *exchange) respond(r *respond) {
 	x.out = append(x.out[:0], r.head...)
 	x.out = x.appendDate(x.out)
 	x.out = x.appendRate(x.out)
-	x.out = x.appendShare(x.out)
+	x.out = x.appendShare(x.out, x.route.response)
 	if r.status == 204 || r.status == 304 {
 		x.out = x.appendEnd(x.out)
 		return

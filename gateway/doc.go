@@ -46,5 +46,8 @@
 //  6. Access-Control-Allow-Origin is absent, or "*" without credentials, or the request's Origin.
 //  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless
 //     the policy says so.
-//  8. What is routed is what is forwarded: the path that chose the route is the path sent.
+//  8. What is routed is what is forwarded: the path that chose the route is the path sent, octet by
+//     octet. Where a route rewrites it, segments that its own path begins with are left off the front
+//     and configured ones put there; nothing is decoded, and what comes out is a path that the
+//     gateway itself would take, or the request is refused.
 package gateway

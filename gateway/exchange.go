@@ -57,6 +57,8 @@ type exchange struct {
 	own     time.Duration // the gateway's share of the time so far
 
 	isPreflight bool
+	host        []byte // what $host stands for; see remember
+	id          []byte // see requestID
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream
@@ -86,6 +88,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 		x.https = x.forwardedHTTPS(on.TLS)
 	}
 	x.client = x.clientOf()
+	x.id = x.id[:0]
 }
 
 // keep returns b emptied for use again, or nothing if it has grown too large to be kept.
@@ -125,7 +128,7 @@ func (x *exchange) answer(status int, extra, text string) {
 	out := edge.AppendStatusLine(x.out[:0], status)
 	out = x.appendDate(out)
 	out = append(out, extra...)
-	out = x.appendShare(out)
+	out = x.appendShare(out, x.editsFor(status))
 	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	if text != "" {
 		text += "\n"
@@ -147,19 +150,35 @@ func (x *exchange) appendContent(dst []byte, content string) []byte {
 	return dst
 }
 
-// appendShare appends what the route's policy adds to a response that is made here.
-func (x *exchange) appendShare(dst []byte) []byte { return x.appendShareExposing(dst, nil) }
+// appendShare appends what the route and its policy add to a response that is made here.
+func (x *exchange) appendShare(dst []byte, e *edits) []byte {
+	return x.appendShareExposing(dst, e, nil)
+}
 
 // appendShareExposing is appendShare for a response that has fields of its own for pages to read.
-func (x *exchange) appendShareExposing(dst []byte, exposed [][]byte) []byte {
-	if x.route == nil || x.route.policy == nil {
+func (x *exchange) appendShareExposing(dst []byte, e *edits, exposed [][]byte) []byte {
+	if x.route == nil {
 		return dst
 	}
-	p := x.route.policy
-	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
-	x.noteUnshared()
-	if p.VaryOrigin() {
-		dst = append(dst, "Vary: Origin\r\n"...)
+	dst = x.appendEdits(dst, e)
+	origin := false
+	if p := x.route.policy; p != nil {
+		dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
+		x.noteUnshared()
+		origin = p.VaryOrigin()
 	}
-	return dst
+	x.vary = x.vary[:0]
+	return x.appendVary(dst, e, origin)
+}
+
+// editsFor returns the fields that the route sets on a response that is made here.
+func (x *exchange) editsFor(status int) *edits {
+	switch r := x.route; {
+	case r == nil:
+		return nil
+	case r.redirect != nil && r.redirect.status == status:
+		return r.response
+	default:
+		return r.errors
+	}
 }

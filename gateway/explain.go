@@ -86,10 +86,23 @@ type ExplainedRoute struct {
 	Place string `json:"place"`
 	// Path is the route's prefix.
 	Path string `json:"path"`
-	// Action is "upstream", "redirect" or "respond".
+	// Action is "upstream", "split", "redirect" or "respond".
 	Action string `json:"action"`
 	// Upstream is the name of the upstream, or "".
 	Upstream string `json:"upstream"`
+	// Split are the upstreams among which requests are divided; none where they are not.
+	Split []ExplainedShare `json:"split"`
+	// Mirror is the name of the upstream that gets copies of requests, or "".
+	Mirror string `json:"mirror"`
+	// Target is the path and query that the upstream gets where the route changes the path, or "".
+	Target string `json:"target"`
+}
+
+// An ExplainedShare is what an upstream gets of the requests of a route.
+type ExplainedShare struct {
+	Upstream string `json:"upstream"`
+	// Weight is relative to those of the others.
+	Weight int `json:"weight"`
 }
 
 // An ExplainedPolicy is the policy of a route.
@@ -198,6 +211,9 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 	miss = actual.miss
 	if r != nil {
 		e.Route, e.Policy = s.explainRoute(a, r)
+		if r.rewrite != nil && !actual.answered {
+			e.Route.Target = actual.target()
+		}
 	}
 	e.Anonymous = judge(a, false, preflight, actual)
 	e.Credentialed = judge(a, true, preflight, actual)
@@ -211,8 +227,16 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 
 func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *ExplainedPolicy) {
 	c := &s.config.Routes[r.id]
-	er := &ExplainedRoute{Name: c.Name, Place: place(s.config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream"}
+	er := &ExplainedRoute{Name: c.Name, Place: place(s.config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream", Split: []ExplainedShare{}}
+	for _, share := range c.Split {
+		er.Split = append(er.Split, ExplainedShare(share))
+	}
+	if c.Mirror != nil {
+		er.Mirror = c.Mirror.Upstream
+	}
 	switch {
+	case len(c.Split) > 0:
+		er.Action = "split"
 	case c.Redirect != nil:
 		er.Action = "redirect"
 	case c.Respond != nil:

@@ -133,6 +133,14 @@ func (r *run) status() int {
 	return 0
 }
 
+// target returns what stands in the request line for the upstream.
+// Precondition: the request is not answered here.
+func (r *run) target() string {
+	_, line, _ := strings.Cut(string(r.x.head), " ")
+	target, _, _ := strings.Cut(line, " ")
+	return target
+}
+
 // header returns the lines of the answer's head and its content, as far as they are the gateway's.
 func (r *run) header() (lines []string, content string) {
 	head, rest, _ := bytes.Cut(r.x.out, []byte("\r\n\r\n"))

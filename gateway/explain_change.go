@@ -138,7 +138,7 @@ func (t *trial) policy() bool {
 	}
 	const dropped = "the upstream's own CORS fields are dropped then"
 	warning := ""
-	if r.Upstream != "" {
+	if r.Upstream != "" || len(r.Split) > 0 {
 		warning = dropped
 	}
 	all := t.cfg.CORS

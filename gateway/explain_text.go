@@ -135,16 +135,41 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	return err
 }
 
+// does says what becomes of the requests of a route.
+func (r *ExplainedRoute) does() string {
+	var does string
+	switch r.Action {
+	case "redirect":
+		return "which redirects"
+	case "respond":
+		return "which the gateway answers itself"
+	case "split":
+		var shares []string
+		for _, s := range r.Split {
+			shares = append(shares, fmt.Sprintf("%s (%d)", s.Upstream, s.Weight))
+		}
+		does = "split among upstreams " + strings.Join(shares, ", ")
+	default:
+		does = "to upstream " + r.Upstream
+	}
+	if r.Target != "" {
+		does += " as " + r.Target
+	}
+	if r.Mirror != "" {
+		does += ", mirrored to " + r.Mirror
+	}
+	return does
+}
+
 func (e *Explanation) writeRoute(b *strings.Builder) {
 	if e.Route == nil {
 		b.WriteString("route         none\n")
 		return
 	}
-	does := map[string]string{"redirect": "which redirects", "respond": "which the gateway answers itself", "upstream": "to upstream " + e.Route.Upstream}
-	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, does[e.Route.Action])
+	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, e.Route.does())
 	p := e.Policy
 	switch {
-	case p == nil && e.Route.Upstream != "":
+	case p == nil && (e.Route.Upstream != "" || len(e.Route.Split) > 0):
 		b.WriteString("policy        none: the upstream owns CORS\n")
 	case p == nil:
 		b.WriteString("policy        none: no page of another origin can read the answers\n")

@@ -14,16 +14,22 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	dst := append(x.out[:0], "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
+	edits := x.route.response
 	p := x.route.policy
 	if p != nil && !p.Passthrough() {
 		dst = x.appendShared(dst, res, p)
 	} else {
 		for i := range res.Fields {
-			if f := &res.Fields[i]; res.Forwardable(f) {
+			if f := &res.Fields[i]; res.Forwardable(f) && !edits.drops(f.Name) {
 				dst = appendField(dst, f)
 			}
 		}
+		if edits != nil {
+			x.vary = x.vary[:0]
+			dst = x.appendVary(dst, edits, false)
+		}
 	}
+	dst = x.appendEdits(dst, edits)
 	if !res.HasDate {
 		dst = x.appendDate(dst)
 	}
@@ -60,12 +66,13 @@ func appendLength(dst []byte, n int64) []byte {
 // appendShared appends the upstream's fields but for those that the policy owns, which it then
 // sets itself. Vary is merged into one line if the answer depends on Origin.
 func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) []byte {
+	edits := x.route.response
 	x.vary = x.vary[:0]
 	var exposed [][]byte
 	for i := range res.Fields {
 		f := &res.Fields[i]
 		switch {
-		case !res.Forwardable(f):
+		case !res.Forwardable(f) || edits.drops(f.Name):
 			continue
 		case f.ID == wire.Vary && p.VaryOrigin():
 			x.vary = append(x.vary, f.Value)
@@ -81,8 +88,5 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 	}
 	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
 	x.noteUnshared()
-	if p.VaryOrigin() {
-		dst = cors.AppendVary(dst, x.vary, "Origin")
-	}
-	return dst
+	return x.appendVary(dst, edits, p.VaryOrigin())
 }

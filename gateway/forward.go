@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"bytes"
-	"strconv"
 
+	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -11,17 +11,21 @@ import (
 // that may go on, as the client spelt it, then what the gateway has to say of the client.
 // Nothing is copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
-	r := x.req
-	dst := append(x.head[:0], r.Method...)
-	dst = append(dst, ' ')
-	dst = append(dst, r.Path...)
+	x.head = x.appendRequestTo(x.head[:0], x.route.upstream.pool)
+}
+
+// appendRequestTo appends the head that an upstream gets.
+func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
+	r, edits := x.req, x.route.request
+	dst = append(append(dst, r.Method...), ' ')
+	dst = x.appendPath(dst)
 	dst = append(dst, r.Query...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, x.route.upstream.pool.Host(r.Host)...)
+	dst = append(dst, to.Host(r.Host)...)
 	dst = append(dst, '\r', '\n')
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || !r.Forwardable(f) {
+		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || !r.Forwardable(f) || edits.drops(f.Name) {
 			continue
 		}
 		dst = appendField(dst, f)
@@ -29,7 +33,11 @@ func (x *exchange) appendRequest() {
 	if r.WebSocket {
 		dst = append(dst, upgradeLines...)
 	}
-	x.head = x.appendForwarding(dst)
+	if w := x.route.rewrite; w != nil {
+		dst = append(dst, w.forwarded...)
+	}
+	dst = x.appendEdits(dst, edits)
+	return x.appendForwarding(dst)
 }
 
 // upgradeLines ask for, and agree to, a WebSocket: both are hop-by-hop, so each hop writes them.
@@ -127,13 +135,14 @@ func (x *exchange) lastForwarded(id wire.FieldID) []byte {
 
 // frameLength ends x.head for content of a known length. Methods that expect content get a
 // Content-Length even without (RFC 9110, section 8.6).
-func (x *exchange) frameLength(octets int64) {
+func (x *exchange) frameLength(octets int64) { x.head = x.appendFraming(x.head, octets) }
+
+// appendFraming appends what ends the head of the request for content of a known length.
+func (x *exchange) appendFraming(dst []byte, octets int64) []byte {
 	if octets > 0 || expectsContent(x.req.Method) {
-		x.head = append(x.head, "Content-Length: "...)
-		x.head = strconv.AppendInt(x.head, octets, 10)
-		x.head = append(x.head, '\r', '\n')
+		dst = appendLength(dst, octets)
 	}
-	x.head = append(x.head, '\r', '\n')
+	return append(dst, '\r', '\n')
 }
 
 // frameChunks ends x.head for content of unknown length.

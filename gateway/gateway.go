@@ -33,6 +33,7 @@ type Gateway struct {
 	shadows   top[ShadowDiff]
 	loading   loading
 	refusals  top[Refusal]
+	mirrors   mirrors
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
 }
@@ -282,6 +283,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	if again := g.server.Drain(ctx); err == nil {
 		err = again
 	}
+	g.mirrors.stop(ctx.Done())
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()
 	}

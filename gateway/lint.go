@@ -59,6 +59,12 @@ func (l *linter) unused() {
 		r := &l.cfg.Routes[i]
 		used["upstream."+r.Upstream] = true
 		used["limit."+r.Limit] = true
+		for _, share := range r.Split {
+			used["upstream."+share.Upstream] = true
+		}
+		if r.Mirror != nil {
+			used["upstream."+r.Mirror.Upstream] = true
+		}
 		used["cors."+r.CORS] = true
 		used["cors."+shadow[r.CORS]] = true // its own shadow is not tried
 	}

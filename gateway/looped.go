@@ -44,10 +44,10 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 // engine can do. Preflights are answered by either.
 func (x *exchange) elsewhere() bool {
 	r := x.route
-	if r == nil || r.upstream == nil || x.answersPreflight() {
+	if r == nil || r.upstream == nil && r.split == nil || x.answersPreflight() {
 		return false
 	}
-	return x.req.WebSocket || r.upstream.blocking
+	return x.req.WebSocket || r.blocking()
 }
 
 // rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.
@@ -79,19 +79,31 @@ func (x *exchange) Safe() bool { return wire.IsSafe(x.req.Method) }
 //
 // What finish needs of the request is its method, path, Host and Origin, and the loop will read
 // others into its buffer meanwhile: the first two stand at the front of the request that is sent,
-// the others are copied behind it.
+// unless the path is another there, the others are copied behind it.
 func (x *exchange) Prepare(content []byte) *wire.Fault {
 	if int64(len(content)) > x.route.maxContent {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
+	}
+	if x.route.mirror != nil {
+		x.reflect(content, true)
 	}
 	x.frameLength(int64(len(content)))
 	x.head = append(x.head, content...)
 	x.request = len(x.head)
 	r := x.req
 	x.head = append(append(x.head, r.Host...), r.Origin...)
+	if x.route.rewrite != nil {
+		x.head = append(x.head, r.Path...)
+	}
 	line, rest := x.head[:x.request], x.head[x.request:]
-	r.Host, r.Origin = rest[:len(r.Host)], rest[len(r.Host):]
-	r.Method, r.Path = line[:len(r.Method)], line[len(r.Method)+1:][:len(r.Path)]
+	host, origin := len(r.Host), len(r.Origin)
+	r.Host, r.Origin = rest[:host], rest[host:][:origin]
+	r.Method = line[:len(r.Method)]
+	if x.route.rewrite != nil {
+		r.Path = rest[host+origin:]
+	} else {
+		r.Path = line[len(r.Method)+1:][:len(r.Path)]
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ type metrics struct {
 	limitEvictions   *prometheus.CounterVec
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
+	mirror           *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
 	lost             map[*edge.Loss]prometheus.Counter
 	unrouted         classCounters
@@ -64,6 +65,7 @@ func newMetrics() *metrics {
 	m.limitEvictions = counter("limit_evictions_total", "Clients that a rate limit took for others while it still counted them, because its table was full.", "limit")
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
+	m.mirror = counter("mirror_total", "Copies of requests for a route's mirror: answered, failed, dropped for want of room, skipped because of their content.", "route", "outcome")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "corsgate_request_duration_seconds", Help: "From the request's head to the end of the response, of forwarded requests.",
 		Buckets: durations,

@@ -161,7 +161,7 @@ var exposedRateFields = [][]byte{[]byte("Retry-After, RateLimit, RateLimit-Polic
 // refuseRequest answers a request that came too soon.
 func (l *rateLimit) refuseRequest(x *exchange) {
 	l.refused.requests.Inc()
-	l.refuse(x, func(dst []byte) []byte { return x.appendShareExposing(dst, exposedRateFields) })
+	l.refuse(x, func(dst []byte) []byte { return x.appendShareExposing(dst, x.route.errors, exposedRateFields) })
 }
 
 // refusePreflight answers a preflight that is one of too many. It is not shared: no browser lets a page see it.

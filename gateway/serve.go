@@ -106,6 +106,9 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
 	}
 	if !x.req.HasContent() {
+		if r.mirror != nil {
+			x.reflect(nil, true)
+		}
 		x.frameLength(0)
 		x.up.Head = x.head
 		return true
@@ -123,6 +126,9 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if err != nil {
 		x.refuseContent(c, err)
 		return false
+	}
+	if r.mirror != nil {
+		x.reflect(content, whole)
 	}
 	switch {
 	case whole:

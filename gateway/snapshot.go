@@ -51,6 +51,15 @@ type target struct {
 	upstream   *upstreamPool // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
+	rewrite    *rewrite // nil: the path goes on as it is
+	request    *edits   // of the request's fields; nil: none
+	response   *edits   // of the response's fields; nil: none
+	errors     *edits   // of those that the gateway makes itself, but for redirect and respond
+	remembers  bool     // some of these need usesHost or usesID
+	usesHost   bool
+	usesID     bool
+	split      *split        // nil: all to upstream
+	mirror     *mirror       // nil: none
 	timeout    time.Duration // of the whole exchange; 0: none
 	maxContent int64         // octets
 	csrf       csrfMode
@@ -109,7 +118,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		s.upstreams[u.Name] = compileUpstream(u, secure, prev, m)
 	}
 	s.compileLimits(cfg, prev, m)
-	s.compileRoutes(cfg, m)
+	problems = append(problems, s.compileRoutes(cfg, m)...)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table
 	for _, c := range conflicts {
@@ -135,7 +144,7 @@ func rules(cfg *config.Config) []route.Rule {
 	return list
 }
 
-func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) {
+func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems config.Problems) {
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r := &target{
@@ -160,13 +169,19 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) {
 			}
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
+		r.rewrite = compileRewrite(c)
+		r.compileEdits(c)
 		if p := s.policies[c.CORS]; p != nil {
 			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]
 			r.shadow = compileShadow(p, s.policies[p.table.Shadow], m)
 		}
 		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
+		r.mirror = s.compileMirror(c, m)
+		r.split = s.compileSplit(r, c, m)
 		s.routes = append(s.routes, r)
+		problems = append(problems, checkRewrite(cfg, c)...)
 	}
+	return problems
 }
 
 var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}

@@ -160,3 +160,20 @@ func TestTunnelTimesOut(t *testing.T) {
 		t.Errorf("the client got %q, %v, want 01234 and the end", got, err)
 	}
 }
+
+// TestTunnelOfSplit: a route that is divided takes WebSockets too, on both engines.
+func TestTunnelOfSplit(t *testing.T) {
+	url := webSockets(t, func(c net.Conn, r io.Reader) { io.Copy(c, r) })
+	onEngines(t, func(t *testing.T, engine string) {
+		_, address := serveOn(t, engine, fmt.Sprintf("[upstream.one]\nendpoints = [%q]\n[upstream.two]\nendpoints = [%q]\n"+
+			"[route.api]\nsplit = [{ upstream = \"one\", weight = 1 }, { upstream = \"two\", weight = 1 }]\nmirror = { upstream = \"two\" }\n", url, url))
+		for range 4 {
+			c, r := open(t, address, "early")
+			echoed := make([]byte, 5)
+			if _, err := io.ReadFull(r, echoed); err != nil || string(echoed) != "early" {
+				t.Errorf("%q, %v", echoed, err)
+			}
+			c.Close()
+		}
+	})
+}

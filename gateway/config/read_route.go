@@ -14,42 +14,53 @@ import (
 func readRoute(t *table) Route {
 	defer t.done()
 	route := Route{
-		Name:                  t.name,
-		Hosts:                 list[string, string](t, "hosts", "a string", parseRouteHost),
-		Path:                  cmp.Or(scalar(t, "path", "/", optional(parsePath)), "/"),
-		Methods:               list[string, string](t, "methods", "a string", parseMethod),
-		CORS:                  t.str("cors", ""),
-		Upstream:              t.str("upstream", ""),
-		Redirect:              readRedirect(t),
-		Respond:               readRespond(t),
-		Limit:                 t.str("limit", ""),
-		StripPrefix:           scalar(t, "strip_prefix", "", optional(parsePath)),
-		AddPrefix:             scalar(t, "add_prefix", "", optional(parsePath)),
-		Timeout:               t.duration("timeout", time.Minute),
-		Priority:              t.oneOf("priority", "normal", "low", "high"),
-		RequestSetHeaders:     t.fields("request_set_headers"),
-		RequestRemoveHeaders:  list[string, string](t, "request_remove_headers", "a string", parseFieldName),
-		ResponseSetHeaders:    t.fields("response_set_headers"),
-		ResponseRemoveHeaders: list[string, string](t, "response_remove_headers", "a string", parseFieldName),
+		Name:        t.name,
+		Hosts:       list[string, string](t, "hosts", "a string", parseRouteHost),
+		Path:        cmp.Or(scalar(t, "path", "/", optional(parsePath)), "/"),
+		Methods:     list[string, string](t, "methods", "a string", parseMethod),
+		CORS:        t.str("cors", ""),
+		Upstream:    t.str("upstream", ""),
+		Split:       readSplit(t),
+		SplitKey:    scalar(t, "split_key", "", parseSplitKey),
+		Mirror:      readMirror(t),
+		Redirect:    readRedirect(t),
+		Respond:     readRespond(t),
+		Limit:       t.str("limit", ""),
+		StripPrefix: scalar(t, "strip_prefix", "", optional(parsePath)),
+		AddPrefix:   scalar(t, "add_prefix", "", optional(parsePath)),
+		Timeout:     t.duration("timeout", time.Minute),
+		Priority:    t.oneOf("priority", "normal", "low", "high"),
 	}
+	readEdits(t, &route)
 	if t.values["body_bytes"] == "" {
 		t.known = append(t.known, "body_bytes")
 	} else if size := t.size("body_bytes", -1, 0, maxSize); size >= 0 {
 		route.BodyBytes = &size
 	}
+	action := readAction(t)
+	checkAction(t, action)
+	checkPrefixes(t, &route)
+	return route
+}
+
+// readAction returns the key that says what becomes of the route's requests, or "".
+func readAction(t *table) string {
+	const choice = "exactly one of upstream, split, redirect and respond"
 	var actions []string
-	for _, key := range []string{"upstream", "redirect", "respond"} {
+	for _, key := range []string{"upstream", "split", "redirect", "respond"} {
 		if t.has(key) && t.values[key] != "" {
 			actions = append(actions, key)
 		}
 	}
 	switch {
 	case len(actions) == 0:
-		t.r.problem(t.path, -1, fault{"a route needs exactly one of upstream, redirect and respond", `write upstream = "NAME"`})
+		t.r.problem(t.path, -1, fault{"a route needs " + choice, `write upstream = "NAME"`})
+		return ""
 	case len(actions) > 1:
-		t.problem(actions[1], faultf("a route has exactly one of upstream, redirect and respond: %s is at %s", actions[0], t.r.at(t.key(actions[0]), -1)))
+		t.problem(actions[1], faultf("a route has %s: %s is at %s", choice, actions[0], t.r.at(t.key(actions[0]), -1)))
+		return ""
 	}
-	return route
+	return actions[0]
 }
 
 // optional makes parse accept "".
@@ -60,28 +71,6 @@ func optional(parse func(string) (string, fault)) func(string) (string, fault) {
 		}
 		return parse(s)
 	}
-}
-
-// fields returns a table of header names and values, or nil.
-func (t *table) fields(key string) map[string]string {
-	sub := t.sub(key)
-	var fields map[string]string
-	for _, name := range t.r.byPosition(sub.path, sub.values) {
-		value, ok := lookup[string](sub, name, "a string")
-		_, f := parseFieldName(name)
-		if f.message == "" && ok && !isFieldValue(value) {
-			f = faultf("%q is not a field value", value)
-		}
-		if f.message != "" {
-			sub.problem(name, f)
-		} else if ok {
-			if fields == nil {
-				fields = map[string]string{}
-			}
-			fields[name] = value
-		}
-	}
-	return fields
 }
 
 func readRedirect(route *table) *Redirect {
@@ -160,13 +149,19 @@ func (r *reader) checkNames(values map[string]any) {
 	policies, upstreams, limits := names("cors"), names("upstream"), names("limit")
 	for _, route := range r.cfg.Routes {
 		table := joinKey("route", route.Name)
-		r.checkName(table+".cors", route.CORS, "cors", "policy", "policies", policies)
-		r.checkName(table+".upstream", route.Upstream, "upstream", "upstream", "upstreams", upstreams)
-		r.checkName(table+".limit", route.Limit, "limit", "rate limit", "rate limits", limits)
+		r.checkName(table+".cors", -1, route.CORS, "cors", "policy", "policies", policies)
+		r.checkName(table+".upstream", -1, route.Upstream, "upstream", "upstream", "upstreams", upstreams)
+		r.checkName(table+".limit", -1, route.Limit, "limit", "rate limit", "rate limits", limits)
+		for i, share := range route.Split {
+			r.checkName(table+".split", i, share.Upstream, "upstream", "upstream", "upstreams", upstreams)
+		}
+		if route.Mirror != nil {
+			r.checkName(table+".mirror.upstream", -1, route.Mirror.Upstream, "upstream", "upstream", "upstreams", upstreams)
+		}
 	}
 	for i := range r.cfg.CORS {
 		key := joinKey("cors", r.cfg.CORS[i].Name) + ".shadow"
-		r.checkName(key, r.cfg.CORS[i].Shadow, "cors", "policy", "policies", policies)
+		r.checkName(key, -1, r.cfg.CORS[i].Shadow, "cors", "policy", "policies", policies)
 		r.checkShadow(key, &r.cfg.CORS[i])
 	}
 }
@@ -191,16 +186,16 @@ func (r *reader) checkShadow(key string, c *CORS) {
 	}
 }
 
-// checkName notes a problem at key if its value is a name that is not among names.
-func (r *reader) checkName(key, name, table, one, many string, names []string) {
+// checkName notes a problem at key, or at one of its elements, if its value is a name that is not among names.
+func (r *reader) checkName(key string, index int, name, table, one, many string, names []string) {
 	switch {
 	case name == "" || slices.Contains(names, name):
 		return
 	case len(names) == 0:
-		r.problem(key, -1, fault{fmt.Sprintf("there is no %s %q, nor any other", one, name), fmt.Sprintf("add [%s.NAME]", table)})
+		r.problem(key, index, fault{fmt.Sprintf("there is no %s %q, nor any other", one, name), fmt.Sprintf("add [%s.NAME]", table)})
 	default:
 		f := faultf("there is no %s %q: the %s are %s", one, name, many, quoted(names))
 		f.hint = didYouMean("%q", name, names)
-		r.problem(key, -1, f)
+		r.problem(key, index, f)
 	}
 }

@@ -280,15 +280,23 @@ type Route struct {
 	CORS string
 	// Upstream names the upstream to forward to, or is "".
 	Upstream string
+	// Split are the upstreams among which requests are divided, or nil.
+	Split []SplitShare
+	// SplitKey is what requests of one client have in common, so that all go to one of Split: "client_ip",
+	// "header:NAME" or "cookie:NAME". "": nothing, each request is divided anew. Default "".
+	SplitKey string
+	// Mirror says which requests are also sent to another upstream, or is nil.
+	Mirror *Mirror
 	// Redirect is the redirect to answer with, or nil.
 	Redirect *Redirect
 	// Respond is the fixed response to answer with, or nil.
 	Respond *Respond
 	// Limit names a rate limit; "": none. Default "".
 	Limit string
-	// StripPrefix is taken off the path before forwarding. Default "".
+	// StripPrefix are whole segments at the beginning of Path, which are taken off the path before
+	// forwarding. Default "".
 	StripPrefix string
-	// AddPrefix is put before the path before forwarding. Default "".
+	// AddPrefix is put before the path after that. Default "".
 	AddPrefix string
 	// Timeout bounds the whole exchange; 0: no bound. Default 60s.
 	Timeout time.Duration
@@ -296,7 +304,7 @@ type Route struct {
 	BodyBytes *ByteSize
 	// Priority under overload is "low", "normal" (default) or "high".
 	Priority string
-	// RequestSetHeaders are fields to set on the request before it is forwarded.
+	// RequestSetHeaders are fields to set on the request before it is forwarded; see [Parts] for their values.
 	RequestSetHeaders map[string]string
 	// RequestRemoveHeaders are fields to remove from it.
 	RequestRemoveHeaders []string
@@ -306,9 +314,26 @@ type Route struct {
 	ResponseRemoveHeaders []string
 }
 
+// SplitShare is one element of a route's split.
+type SplitShare struct {
+	// Upstream names an upstream.
+	Upstream string
+	// Weight is its share of the requests, relative to those of the others: 0 to 1000. At least one is above 0.
+	Weight int
+}
+
+// Mirror is mirror = { … } of a route.
+type Mirror struct {
+	// Upstream names the upstream that gets copies of requests, and whose responses nobody sees.
+	Upstream string
+	// Share of the requests is copied: 0 to 1. Default 1.
+	Share float64
+}
+
 // Redirect is redirect = { … } of a route.
 type Redirect struct {
-	// To is an http or https URL, or a path; "$path" in it stands for the request's path.
+	// To is an http or https URL, or a path; "$path" in it stands for the request's path, without StripPrefix and
+	// with AddPrefix.
 	To string
 	// Status is 301, 302, 303, 307 or 308. Default 308.
 	Status int

@@ -35,13 +35,7 @@ var unbuilt = []struct {
 	{"upstream.*.health", nil, "health checks are not built yet: remove this table"},
 	{"upstream.*.ejection", nil, "ejection of endpoints is not built yet: remove this table"},
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
-	{"route.*.strip_prefix", filled, "changes to the path are not built yet: remove this key"},
-	{"route.*.add_prefix", filled, "changes to the path are not built yet: remove this key"},
 	{"route.*.priority", word("low", "high"), "priorities are not built yet: remove this key"},
-	{"route.*.request_set_headers", filled, "changes to header fields are not built yet: remove this key"},
-	{"route.*.request_remove_headers", filled, "changes to header fields are not built yet: remove this key"},
-	{"route.*.response_set_headers", filled, "changes to header fields are not built yet: remove this key"},
-	{"route.*.response_remove_headers", filled, "changes to header fields are not built yet: remove this key"},
 	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},
 }

@@ -102,6 +102,7 @@ const (
 	failureLoop   = "loop"
 	failureHost   = "no-host" // no route takes the host, the path, the method
 	failurePath   = "no-path"
+	failurePrefix = "prefix" // without it the path is not one to forward
 	failureMethod = "no-method"
 )
 

@@ -44,6 +44,7 @@ func (x *exchange) begin() (answered bool) {
 		x.failure = edge.FaultContentSize.Class
 		x.answer(413, "", "the content is larger than allowed here")
 	case r.rewrite != nil && r.rewrite.refuses(x.req.Path):
+		x.failure = failurePrefix
 		x.answer(400, "", "without the prefix that this route takes off, the path would begin with two slashes")
 	case r.redirect != nil:
 		x.redirect(r.redirect)

@@ -38,6 +38,8 @@ func TestLint(t *testing.T) {
 		uses = "[route.api]\ncors = \"app\"\nupstream = \"api\"\n"
 	)
 	// Nothing to say.
+	f(app + api + "[upstream.next]\nendpoints = [\"http://127.0.0.1:9002\"]\n[upstream.copy]\nendpoints = [\"http://127.0.0.1:9003\"]\n" +
+		"[route.api]\ncors = \"app\"\nsplit = [{ upstream = \"api\", weight = 1 }, { upstream = \"next\", weight = 0 }]\nmirror = { upstream = \"copy\" }\n")
 	f(app + api + uses)
 	f("[route.r]\nrespond = {}\n")
 	// Unused tables. A shadow is used, but not that of a shadow.

@@ -52,8 +52,10 @@ func (e *ends) client() *tls.Config { return &tls.Config{RootCAs: e.Pool, Server
 
 // overTLS returns the outcome of the same exchange over TLS.
 func (o outcome) overTLS() outcome {
-	https := strings.NewReplacer("X-Forwarded-Proto: http\r\n", "X-Forwarded-Proto: https\r\n", ";proto=http\r\n", ";proto=https\r\n")
-	over := outcome{client: o.client}
+	https := strings.NewReplacer("X-Forwarded-Proto: http\r\n", "X-Forwarded-Proto: https\r\n", ";proto=http\r\n", ";proto=https\r\n",
+		// $scheme
+		"X-Url: http://", "X-Url: https://", " over http\r\n", " over https\r\n")
+	over := outcome{client: https.Replace(o.client)}
 	for _, s := range o.upstream {
 		over.upstream = append(over.upstream, https.Replace(s))
 	}

@@ -9,12 +9,52 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
 )
+
+// echo answers with the request line and the fields that begin with "X-", until the test ends.
+func echo(t *testing.T) (addr string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				content := ""
+				for r := bufio.NewReader(c); ; {
+					line, err := r.ReadString('\n')
+					if err != nil {
+						return
+					}
+					if line == "\r\n" {
+						break
+					}
+					if content == "" || strings.HasPrefix(line, "X-") {
+						content += strings.Replace(line, "\r", "", 1)
+					}
+				}
+				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nServer: echo/1.0\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(content), content)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		serving.Wait()
+	})
+	return ln.Addr().String()
+}
 
 // TestReadme runs every example of the README: each toml block is served, and each curl line
 // that follows it must be answered, byte for byte, as the README says, but for the date.
@@ -48,6 +88,7 @@ func TestReadme(t *testing.T) {
 // serveReadme serves a configuration until the test ends and returns where.
 func serveReadme(t *testing.T, text string) string {
 	t.Helper()
+	text = strings.ReplaceAll(text, "127.0.0.1:9002", echo(t))
 	text = "[listener.http]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"off\"\n" + text
 	cfg, err := config.Parse("README.md", []byte(text))
 	if err != nil {

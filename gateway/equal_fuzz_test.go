@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file fuzzes what must come to the same: an answer from the cache and a computed one, and what explain says of a
+// request and what becomes of it.
+
+// equalConfig has a route for each kind of policy.
+const equalConfig = `
+[trust]
+proxies = ["127.0.0.1"]
+[upstream.api]
+endpoints = ["http://127.0.0.1:1"]
+[cors.app]
+origins         = ["https://app.example", "https://*.app.example", "https://pr-*.preview.example:*", "http://localhost:*"]
+methods         = ["PUT", "PATCH"]
+request_headers = ["Authorization", "X-Request-ID"]
+expose_headers  = ["ETag"]
+credentials     = true
+max_age         = "1h"
+shadow          = "any"
+[cors.any]
+origins         = ["*"]
+methods         = ["*"]
+request_headers = ["*", "Authorization"]
+private_network = true
+[cors.echo]
+origins         = ["https://app.example", "null"]
+methods         = ["*"]
+request_headers = ["*"]
+credentials     = true
+denied          = "block"
+dangerously_allow_null_origin = true
+[cors.guard]
+origins                = ["https://app.example"]
+csrf                   = "enforce"
+websocket_origin_check = true
+upstream_cors          = "passthrough"
+[route.app]
+cors = "app"
+upstream = "api"
+[route.any]
+path = "/any"
+cors = "any"
+respond = { status = 200, body = "hello" }
+[route.echo]
+path = "/echo"
+cors = "echo"
+redirect = { to = "https://new.example$path" }
+[route.guard]
+path = "/guard"
+methods = ["GET", "POST"]
+cors = "guard"
+upstream = "api"
+[route.bare]
+path = "/bare"
+upstream = "api"
+`
+
+// outcomeOf plays a request's head to g and returns what comes of it, or nothing if it is no request.
+func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered bool) {
+	x := &exchange{g: g, req: &wire.Request{}}
+	n, fault := x.req.Parse([]byte(head), g.current.Load().edge.Limits)
+	if fault != nil {
+		return string(edge.AppendRefusal(nil, fault)), true
+	}
+	if n != len(head) {
+		return "", false
+	}
+	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), edge.NewListener("test", nil), false, 0, now)
+	if x.begin() {
+		return string(x.out), true
+	}
+	var res wire.Response
+	if _, fault := res.Parse([]byte(plainResponse), g.current.Load().edge.Limits); fault != nil {
+		panic(fault.Reason)
+	}
+	x.finish(&res)
+	return string(x.out), false
+}
+
+// FuzzCached: the first answer, which is computed, the second, which may come from the cache, and that of a gateway without
+// one are the same, octet by octet.
+func FuzzCached(f *testing.F) {
+	for _, path := range []string{"/", "/any", "/echo", "/guard"} {
+		f.Add(path, "Origin: https://app.example\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization,x-request-id\r\n")
+		f.Add(path, "Origin: https://evil.example\r\nAccess-Control-Request-Method: PUT\r\n")
+	}
+	f.Add("/any", "Origin: x y\r\nAccess-Control-Request-Method: *\r\nAccess-Control-Request-Private-Network: true\r\n")
+	f.Add("/echo", "Origin: null\r\nOrigin: null\r\nAccess-Control-Request-Method: A\r\nAccess-Control-Request-Headers: a\r\nAccess-Control-Request-Headers: B, \r\n")
+	cached, uncached := newBenchGateway(f, equalConfig), newBenchGateway(f, equalConfig+"[cache]\npreflights = 0\n")
+	now := time.Now()
+	f.Fuzz(func(t *testing.T, path, fields string) {
+		head := "OPTIONS " + path + " HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n"
+		want, _ := outcomeOf(uncached, head, now)
+		for i := range 2 {
+			if got, _ := outcomeOf(cached, head, now); got != want {
+				t.Fatalf("answer %d to %q (-uncached +cached):\n%s", i+1, head, cmp.Diff(want, got))
+			}
+		}
+	})
+}
+
+// FuzzExplain: what explain says of a preflight and of the request that follows is what becomes of the same octets.
+func FuzzExplain(f *testing.F) {
+	for _, url := range []string{"https://h/", "http://h/any?q", "https://h:8443/echo/x", "http://h/guard", "https://h/bare", "wss://h/guard"} {
+		f.Add("https://app.example", "", "", url, true)
+		f.Add("https://evil.example", "PUT", "X-Request-ID: 1", url, false)
+	}
+	f.Add("null", "POST", "Content-Type", "https://h/echo", true)
+	f.Add("https://h", "DELETE", "Authorization", "https://h/a%2fb", false)
+	g := newBenchGateway(f, equalConfig)
+	f.Fuzz(func(t *testing.T, origin, method, header, url string, credentials bool) {
+		q := Question{Origin: origin, Method: method, URL: url, Credentials: credentials}
+		if header != "" {
+			q.Headers = []string{header}
+		}
+		if strings.HasPrefix(url, "ws") {
+			q.Method, q.Headers = "", nil
+		}
+		e, err := g.Explain(q)
+		if err != nil {
+			return
+		}
+		for _, said := range []*ExplainedExchange{e.Preflight, e.Actual} {
+			if said == nil {
+				continue
+			}
+			head := strings.Join(said.Request, "\r\n") + "\r\n"
+			if strings.HasPrefix(e.Question.URL, "https:") || strings.HasPrefix(e.Question.URL, "wss:") {
+				head += "X-Forwarded-Proto: https\r\n"
+			}
+			out, answered := outcomeOf(g, head+"\r\n", time.Now())
+			if by := map[bool]string{true: "gateway", false: "upstream"}[answered]; by != said.AnsweredBy {
+				t.Fatalf("%+v: answered by the %s, said to be by the %s: %q", q, by, said.AnsweredBy, out)
+			}
+			lines, _, _ := strings.Cut(out, "\r\n\r\n")
+			for _, line := range strings.Split(lines, "\r\n") {
+				name, _, _ := strings.Cut(line, ":")
+				ours := answered && name != "Date" || strings.HasPrefix(name, "Access-Control-") || name == "Vary" || name == "Cross-Origin-Resource-Policy"
+				if ours && !strings.Contains(strings.Join(said.Response, "\n")+"\n", line+"\n") {
+					t.Fatalf("%+v: %q is in the answer, and explain says %q", q, line, said.Response)
+				}
+			}
+			if answered && len(said.Response) != strings.Count(lines, "\r\n")+1 {
+				t.Fatalf("%+v: %q is the answer, and explain says %q", q, lines, said.Response)
+			}
+		}
+	})
+}

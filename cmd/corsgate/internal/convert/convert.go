@@ -99,7 +99,9 @@ func (p *policy) note(format string, args ...any) {
 
 // lose notes an origin that was not carried over.
 func (p *policy) lose(text, format string, args ...any) {
-	p.lost = append(p.lost, lost{text, fmt.Sprintf(format, args...)})
+	if l := (lost{text, fmt.Sprintf(format, args...)}); !slices.Contains(p.lost, l) {
+		p.lost = append(p.lost, l)
+	}
 }
 
 // origin adds an origin that is compared as a whole.

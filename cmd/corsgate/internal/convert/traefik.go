@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,8 @@ import (
 //
 //   - accessControlAllowOriginListRegex matches a part of the Origin, unless it is anchored;
 //   - "*" with accessControlAllowCredentials echoes any origin;
-//   - Vary: Origin is only sent with addVaryHeader.
+//   - Vary: Origin is only sent with addVaryHeader;
+//   - customResponseHeaders may hold the fields themselves, which are then sent to whoever asks.
 
 func readTraefik(text string) ([]*policy, error) {
 	documents, err := readYAML(text)
@@ -61,7 +63,7 @@ func middleware(m map[string]any, path []string, around []map[string]any) *polic
 	}
 	name := "app"
 	for i := len(path) - 1; i >= 0; i-- {
-		if !strings.EqualFold(path[i], "headers") && !strings.EqualFold(path[i], "spec") {
+		if !slices.Contains([]string{"headers", "customresponseheaders", "spec"}, strings.ToLower(path[i])) {
 			name = path[i]
 			break
 		}
@@ -95,7 +97,7 @@ func labels(m map[string]any, path []string) (policies []*policy) {
 		if byName[name] == nil {
 			byName[name] = map[string]any{}
 		}
-		byName[name].(map[string]any)[option] = value
+		byName[name].(map[string]any)[strings.TrimPrefix(option, "customresponseheaders.")] = value
 	}
 	for key, v := range m {
 		add(key, text(v))
@@ -123,6 +125,7 @@ func fromTraefik(name, where string, f map[string]any) *policy {
 		}
 		p.origin(o)
 	}
+	p.origin(text(f["accesscontrolalloworigin"])) // of customResponseHeaders
 	expressions := texts(f["accesscontrolalloworiginlistregex"])
 	if s := text(f["accesscontrolalloworiginlistregex"]); strings.ContainsAny(s, "{(") {
 		expressions = []string{s} // a comma in it may be its own
@@ -136,7 +139,7 @@ func fromTraefik(name, where string, f map[string]any) *policy {
 	if s := text(f["accesscontrolmaxage"]); s != "" {
 		p.age(s)
 	}
-	dynamic := len(expressions) > 0 || len(p.origins) > 0
+	dynamic := len(expressions) > 0 || len(texts(f["accesscontrolalloworiginlist"])) > 0 && !p.any
 	if dynamic && text(f["addvaryheader"]) != "true" {
 		p.hole("without addVaryHeader, caches hand the answer for one origin to another (no Vary: Origin)")
 	}

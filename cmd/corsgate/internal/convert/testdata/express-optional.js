@@ -1,0 +1,1 @@
+cors({origin: /^https:\/\/([a-z0-9-]+\.)?example\.com(:\d+)?$/i})

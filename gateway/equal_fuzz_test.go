@@ -78,6 +78,7 @@ func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered boo
 		return "", false
 	}
 	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), edge.NewListener("test", nil), false, 0, now)
+	x.find()
 	if x.begin() {
 		return string(x.out), true
 	}

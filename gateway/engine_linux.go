@@ -3,7 +3,9 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -14,22 +16,48 @@ import (
 // listener is plain TCP, else on fasthttp's server.
 func (g *Gateway) listen(c *config.Listener) error {
 	plain := !c.TLS && !c.ProxyProtocol
-	if network, address := c.Address.Split(); plain && c.Engine == "auto" && network == "tcp" {
+	network, address := c.Address.Split()
+	if plain && c.Engine == "auto" && network == "tcp" {
 		return g.listenLoops(c, address)
 	}
-	return g.listenBlocking(c)
+	if err := g.listenBlocking(c); err != nil || c.TLS || c.Engine != "auto" || network == "unix" {
+		return err
+	}
+	return g.leadHome(g.blocking[len(g.blocking)-1])
 }
 
-// listenLoops binds one socket for each loop, and makes the loops if there are none yet.
-func (g *Gateway) listenLoops(c *config.Listener, address string) error {
-	if g.loops == nil {
-		for i := range runtime.GOMAXPROCS(0) {
-			l, err := loop.New(g.server, g.newLooped(i), g.log)
-			if err != nil {
-				return err
-			}
-			g.loops = append(g.loops, l)
+// leadHome has the loops serve the connections of a listener on which something comes before the
+// first request, or which is not ours to bind, as soon as that is done.
+func (g *Gateway) leadHome(l *edge.Listener) error {
+	if err := g.makeLoops(); err != nil {
+		return err
+	}
+	var turn atomic.Uint32
+	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
+		return g.loops[turn.Add(1)%uint32(len(g.loops))].(*loop.Loop).Take(nc, peer, on)
+	}
+	return nil
+}
+
+// makeLoops makes the loops, if there are none yet.
+func (g *Gateway) makeLoops() error {
+	if g.loops != nil {
+		return nil
+	}
+	for i := range runtime.GOMAXPROCS(0) {
+		l, err := loop.New(g.server, g.newLooped(i), g.log)
+		if err != nil {
+			return err
 		}
+		g.loops = append(g.loops, l)
+	}
+	return nil
+}
+
+// listenLoops binds one socket for each loop.
+func (g *Gateway) listenLoops(c *config.Listener, address string) error {
+	if err := g.makeLoops(); err != nil {
+		return err
 	}
 	fds, addr, err := loop.Listen(address, len(g.loops))
 	if err != nil {

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -67,16 +66,11 @@ func serve(t testing.TB, text string) (*gateway.Gateway, string) {
 // dial connects to a gateway. The connection ends with the test.
 func dial(t testing.TB, address string) clientConn {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
+	c := dialPlain(t, address)
 	if _, ok := secured.Load(address); ok {
-		return secureConn{tls.Client(c, authority(t).client()), c.(*net.TCPConn)}
+		return secureConn{overTLS(t, c), c}
 	}
-	return c.(*net.TCPConn)
+	return c
 }
 
 // until waits for something that nobody tells of.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/internal/pki"
 )
@@ -61,3 +62,18 @@ func (o outcome) overTLS() outcome {
 	}
 	return over
 }
+
+// dialPlain connects to a gateway without TLS, whatever it speaks.
+func dialPlain(t testing.TB, address string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	return c.(*net.TCPConn)
+}
+
+// overTLS speaks TLS over a connection.
+func overTLS(t testing.TB, c net.Conn) *tls.Conn { return tls.Client(c, authority(t).client()) }

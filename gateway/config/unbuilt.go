@@ -20,8 +20,6 @@ var unbuilt = []struct {
 	refused func(any) bool // of the value; nil: any, and the whole table
 	message string
 }{
-	{"listener.*.address", prefix("systemd:"), `sockets of systemd are not built yet: use "host:port" or "unix:/path"`},
-	{"listener.*.proxy_protocol", on, "the PROXY protocol is not built yet: remove this key"},
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
 	{"tls.acme", nil, "ACME is not built yet: remove this table, and name files in [tls].certificates"},
 	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},

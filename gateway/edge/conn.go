@@ -56,8 +56,9 @@ type Conn struct {
 	broken    bool  // content failed: nobody knows where the next request begins
 	waiting   bool  // the client waits for 100 (Continue)
 
-	opened bool // nothing comes before the first request
-	plain  bool // nobody has spoken TLS on a socket for it
+	under  *transport // of TLS; nil without
+	opened bool       // nothing comes before the first request
+	plain  bool       // nobody has spoken TLS on a socket for it
 
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
@@ -149,12 +150,23 @@ func (c *Conn) next() bool {
 func (c *Conn) open() bool {
 	c.opened = true
 	by := time.Now().Add(c.opts.Header)
+	if c.on.ProxyProtocol {
+		read, ok := c.proxied(by)
+		switch {
+		case !ok:
+			return false
+		case c.on.TLS:
+			c.under.read = read
+		default:
+			c.w = copy(c.in, read)
+		}
+	}
 	return !c.on.TLS || c.shakeHands(by)
 }
 
 // goHome gives an idle connection back to where it came from, if it came from anywhere.
 func (c *Conn) goHome() bool {
-	c.moved = c.home != nil && c.started && !c.server.draining.Load() && c.home(c.Conn)
+	c.moved = c.home != nil && (c.started || c.on.Home != nil) && !c.server.draining.Load() && c.home(c.Conn)
 	return c.moved
 }
 

@@ -28,8 +28,22 @@ func (s *Server) Full() bool {
 }
 
 // Admit counts a connection that l has accepted. It reports false if its address has too many;
-// otherwise Leave must follow when the connection has ended.
+// otherwise Leave must follow when the connection has ended. The address may be invalid, if it is not
+// known yet; see nameSite.
 func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
+	if peer.IsValid() && !s.nameSite(peer) {
+		return false
+	}
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open++
+	l.open.Add(1)
+	return true
+}
+
+// nameSite counts a connection for its address. It reports false if that has too many.
+func (s *Server) nameSite(peer netip.Addr) bool {
 	most := s.opts.Load().ConnectionsPerIP
 	site := siteOf(peer)
 	g := &s.gate
@@ -39,20 +53,20 @@ func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
 		return false
 	}
 	g.perIP[site]++
-	g.open++
-	l.open.Add(1)
 	return true
 }
 
 // Leave takes back one Admit.
 func (s *Server) Leave(peer netip.Addr, l *Listener) {
-	site := siteOf(peer)
 	g := &s.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
-	if g.perIP[site]--; g.perIP[site] == 0 {
-		delete(g.perIP, site)
+	if peer.IsValid() {
+		site := siteOf(peer)
+		if g.perIP[site]--; g.perIP[site] == 0 {
+			delete(g.perIP, site)
+		}
 	}
 	l.open.Add(-1)
 	select {

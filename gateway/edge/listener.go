@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -22,13 +23,18 @@ type Listener struct {
 	// TLS, ProxyProtocol and RedirectHTTPS are the configuration's tls, proxy_protocol and redirect_https.
 	TLS, ProxyProtocol, RedirectHTTPS bool
 
+	// Home, if set, takes a connection that speaks plain HTTP once it is known whose it is, before
+	// its first request and whenever it is idle; it then closes it. It reports false if it does not.
+	Home func(nc net.Conn, peer netip.Addr, l *Listener) bool
+
 	server *Server
 	open   atomic.Int64
 	done   chan struct{}
 	once   sync.Once
 }
 
-// Listen binds an address: "host:port", ":port" or "unix:/path".
+// Listen binds an address: "host:port", ":port" or "unix:/path". "systemd:NAME" is a socket that
+// systemd has bound.
 //
 // A Unix socket that a dead process has left is removed; one that is served is an error.
 func Listen(name, address string) (*Listener, error) {
@@ -38,6 +44,13 @@ func Listen(name, address string) (*Listener, error) {
 		if err := removeStale(path); err != nil {
 			return nil, err
 		}
+	}
+	if socket, ok := strings.CutPrefix(address, "systemd:"); ok && network == "tcp" {
+		ln, err := listenSystemd(socket)
+		if err != nil {
+			return nil, err
+		}
+		return NewListener(name, ln), nil
 	}
 	ln, err := net.Listen(network, address)
 	if err != nil {
@@ -95,7 +108,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 		switch {
 		case err == nil:
 			delay = 0
-			if peer := peerAddr(nc); l.server.Admit(peer, l) {
+			peer := peerAddr(nc)
+			if l.ProxyProtocol {
+				peer = netip.Addr{} // it is named later
+			}
+			if l.server.Admit(peer, l) {
 				return l.server.register(nc, peer, l), nil
 			}
 			nc.Close() //nolint:errcheck // it was not admitted

@@ -43,8 +43,16 @@ func Losses() []*Loss {
 func (s *Server) OnLost(f func(loss *Loss, on *Listener, peer netip.Addr, err error)) { s.onLost = f }
 
 func (s *Server) lost(c *Conn, loss *Loss, err error) {
+	peer := c.peer
+	if !peer.IsValid() {
+		peer = peerAddr(c.socket)
+	}
+	s.lostFrom(peer, c.on, loss, err)
+}
+
+func (s *Server) lostFrom(peer netip.Addr, on *Listener, loss *Loss, err error) {
 	if s.onLost != nil {
-		s.onLost(loss, c.on, c.peer, err)
+		s.onLost(loss, on, peer, err)
 	}
 }
 

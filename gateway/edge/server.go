@@ -138,7 +138,10 @@ func (s *Server) closeAll() {
 func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 	c := &Conn{Conn: nc, socket: nc, server: s, peer: peer, on: l, opts: s.opts.Load(), ended: true}
 	if c.opened = !l.TLS && !l.ProxyProtocol; l.TLS {
-		c.Conn = tls.Server(nc, s.sessions)
+		c.under = &transport{Conn: nc}
+		c.Conn = tls.Server(c.under, s.sessions)
+	} else if l.Home != nil {
+		c.home = func(nc net.Conn) bool { return l.Home(nc, c.peer, l) }
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,11 +28,12 @@ func (l *Loop) handOver(c *client, b []byte) {
 		return
 	}
 	peer, on := c.peer, c.on
-	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.takeBack(nc, peer, on) })
+	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.Take(nc, peer, on) })
 }
 
-// takeBack takes an idle connection from edge's goroutines. It is called on one of them.
-func (l *Loop) takeBack(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
+// Take takes an idle connection that was admitted from edge's goroutines. It is called on one of them.
+// It reports false if it does not.
+func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
 	fd, err := duplicate(nc.(syscall.Conn))
 	if err != nil {
 		return false

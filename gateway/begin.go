@@ -54,6 +54,7 @@ func (x *exchange) begin() (answered bool) {
 		if r.split != nil {
 			x.route = r.split.pick(x)
 		}
+		x.aim()
 		x.appendRequest()
 		return false
 	}

@@ -154,7 +154,7 @@ func BenchmarkAccount(b *testing.B) {
 			x.shard = g.anyShard()
 			x.peer = netip.MustParseAddr("192.0.2.1")
 			x.decide()
-			e := x.route.upstream.pool.Pick(upstream.Choice{})
+			e := x.route.upstream.pool.Pick(&upstream.Choice{})
 			b.ReportAllocs()
 			for b.Loop() {
 				x.status = 200

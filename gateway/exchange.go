@@ -67,6 +67,8 @@ type exchange struct {
 	vary    [][]byte
 	up      upstream.Exchange
 
+	attempts upstream.Attempts
+
 	date    [len("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n")]byte
 	dateSec int64 // the second that date stands for
 }

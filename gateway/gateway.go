@@ -14,6 +14,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -53,6 +54,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	})
 	g.swap(s)
 	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g))
+	g.metrics.registry.MustRegister(healthCollector{g})
 	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
 		if c := g.current.Load().preflights; c != nil {
 			return float64(c.Len())
@@ -84,6 +86,7 @@ func (g *Gateway) swap(s *snapshot) {
 	prev := g.current.Load()
 	for name, u := range s.upstreams {
 		if prev == nil || prev.upstreams[name] != u {
+			u.pool.Changed = func(c upstream.Change) { g.logChange(name, c) }
 			u.pool.Start()
 		}
 	}

@@ -61,19 +61,8 @@ func (x *exchange) rescued(p any) bool {
 	return true
 }
 
-// Upstream is part of loop.Exchange.
-func (x *exchange) Upstream() *upstream.Upstream { return x.route.upstream.pool }
-
-// Deadline is part of loop.Exchange.
-func (x *exchange) Deadline() time.Time {
-	if x.route.timeout == 0 {
-		return time.Time{}
-	}
-	return x.now.Add(x.route.timeout)
-}
-
-// Safe is part of loop.Exchange.
-func (x *exchange) Safe() bool { return wire.IsSafe(x.req.Method) }
+// Attempts is part of loop.Exchange.
+func (x *exchange) Attempts() *upstream.Attempts { return &x.attempts }
 
 // Prepare is part of loop.Exchange.
 //

@@ -28,6 +28,7 @@ type metrics struct {
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
 	mirror           *prometheus.CounterVec
+	retries          *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
 	lost             map[*edge.Loss]prometheus.Counter
 	unrouted         classCounters
@@ -66,6 +67,7 @@ func newMetrics() *metrics {
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.mirror = counter("mirror_total", "Copies of requests for a route's mirror: answered, failed, dropped for want of room, skipped because of their content.", "route", "outcome")
+	m.retries = counter("upstream_retries_total", "Further attempts of exchanges, after one had failed.", "upstream")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "corsgate_request_duration_seconds", Help: "From the request's head to the end of the response, of forwarded requests.",
 		Buckets: durations,

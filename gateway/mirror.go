@@ -142,11 +142,13 @@ func (c *copied) send() {
 	}()
 	now := time.Now()
 	x := &c.exchange
-	*x = upstream.Exchange{Head: c.octets[:c.head:c.head], Content: c.octets[c.head:], Method: c.method, Now: now, Deadline: now.Add(m.timeout)}
+	*x = upstream.Exchange{Head: c.octets[:c.head:c.head], Content: c.octets[c.head:], Method: c.method, Now: now}
 	if c.client != nil {
 		x.Source, x.Target = c.client, c.client
 	}
-	if err := m.upstream.pool.Do(x); err != nil {
+	a := upstream.Attempts{To: m.upstream.pool, Deadline: now.Add(m.timeout), Idempotent: upstream.IsIdempotent(c.method)}
+	a.Begin()
+	if err := a.Do(x); err != nil {
 		c.g.log.Debug("mirror failed", "route", m.route, "upstream", m.upstream.name, "error", err)
 		return
 	}

@@ -73,7 +73,7 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 	if !x.prepare(c) {
 		return nil
 	}
-	err := x.route.upstream.pool.Do(&x.up)
+	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
 		x.refuseFailed(c, err)
@@ -96,9 +96,6 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
 	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed}
-	if r.timeout > 0 {
-		x.up.Deadline = x.now.Add(r.timeout)
-	}
 	if x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}

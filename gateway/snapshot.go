@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/netip"
-	"reflect"
 	"runtime"
 	"syscall"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/route"
-	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -78,20 +76,6 @@ type respond struct {
 	status int
 	head   string // status line and Content-Type
 	body   string
-}
-
-// upstreamPool is an upstream with the counters of its endpoints.
-type upstreamPool struct {
-	name      string
-	config    config.Upstream
-	secure    secure
-	pool      *upstream.Upstream
-	blocking  bool            // only the blocking engine can make its exchanges
-	responses []classCounters // by the number of the configured endpoint
-}
-
-func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
-	u.responses[e.Address.Index].count(status)
 }
 
 // compile makes the snapshot of a configuration. It takes over from prev, which may be nil, the
@@ -185,43 +169,6 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 }
 
 var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}
-
-func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metrics) *upstreamPool {
-	if prev != nil {
-		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.secure.sum == files.sum {
-			return old
-		}
-	}
-	addresses := make([]upstream.Address, len(c.Endpoints))
-	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol}
-	for i, e := range c.Endpoints {
-		addresses[i] = upstream.Address{Label: e.URL, Index: i, Network: e.Network, Dial: e.Address, ServerName: serverName(c, e)}
-		u.blocking = u.blocking || e.TLS
-		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
-	}
-	u.pool = upstream.New(c.Name, addresses, upstream.Options{
-		MaxConnections:   c.MaxConnections,
-		MaxQueue:         c.MaxQueue,
-		QueueTimeout:     c.QueueTimeout,
-		ConnectTimeout:   c.ConnectTimeout,
-		FirstByteTimeout: orNoBound(c.FirstByteTimeout),
-		IdleTimeout:      orNoBound(c.IdleTimeout),
-		KeepAlive:        c.KeepAlive,
-		Retries:          c.Retries,
-		Host:             c.Host,
-		TLS:              files.tls,
-		SendProxy:        c.SendProxyProtocol,
-	})
-	return u
-}
-
-// orNoBound returns d, or for 0 a time that nobody waits for.
-func orNoBound(d time.Duration) time.Duration {
-	if d == 0 {
-		return 10 * 365 * 24 * time.Hour
-	}
-	return d
-}
 
 func edgeOptions(cfg *config.Config) edge.Options {
 	return edge.Options{

@@ -20,7 +20,7 @@ const tunnelBuffer = 4 << 10
 func (x *exchange) tunnel(c *edge.Conn) {
 	client, fromClient := c.Tunnel()
 	server, fromServer := x.up.Tunnel()
-	t := &tunnel{idle: x.s.config.Timeouts.Idle, deadline: x.up.Deadline}
+	t := &tunnel{idle: x.s.config.Timeouts.Idle, deadline: x.attempts.Deadline}
 	t.touch()
 	done := make(chan struct{})
 	go func() {

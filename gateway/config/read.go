@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -144,47 +143,6 @@ func readCORS(t *table) CORS {
 	return c
 }
 
-func readUpstream(t *table) Upstream {
-	defer t.done()
-	u := Upstream{
-		Name:              t.name,
-		Endpoints:         list[string, Endpoint](t, "endpoints", "a string", parseEndpoint),
-		Weights:           list[int64, int](t, "weights", "an integer", parseWeight),
-		Balance:           t.oneOf("balance", "p2c", "round_robin", "least_in_flight", "hash"),
-		HashKey:           scalar(t, "hash_key", "", parseHashKey),
-		MaxConnections:    t.integer("max_connections", 512, 1, 1_000_000),
-		MaxQueue:          t.integer("max_queue", 1024, 0, 1_000_000),
-		QueueTimeout:      t.duration("queue_timeout", time.Second),
-		ConnectTimeout:    t.positive("connect_timeout", 2*time.Second),
-		FirstByteTimeout:  t.duration("first_byte_timeout", 30*time.Second),
-		IdleTimeout:       t.duration("idle_timeout", 30*time.Second),
-		KeepAlive:         t.duration("keep_alive", time.Minute),
-		Retries:           t.integer("retries", 1, 0, 10),
-		RetryBudget:       scalar(t, "retry_budget", 0.2, parseRatio),
-		Host:              scalar(t, "host", "", parseHostField),
-		TLSCA:             t.str("tls_ca", ""),
-		TLSCert:           t.str("tls_cert", ""),
-		TLSKey:            t.str("tls_key", ""),
-		TLSServerName:     scalar(t, "tls_server_name", "", optional(parseServerName)),
-		SendProxyProtocol: t.boolean("send_proxy_protocol", false),
-	}
-	array, ok := t.values["endpoints"].([]any)
-	if !t.has("endpoints") || ok && len(array) == 0 {
-		t.problem("endpoints", fault{"an upstream needs at least one endpoint", `write endpoints = ["http://127.0.0.1:9001"]`})
-	}
-	seen := map[string]int{}
-	for i, e := range u.Endpoints {
-		id := fmt.Sprint(e.Discovery, e.TLS, e.Network, e.Address)
-		if first, twice := seen[id]; twice {
-			t.r.problem(t.key("endpoints"), i, faultf("%q is there twice, also at %s", e.URL, t.r.at(t.key("endpoints"), first)))
-			continue
-		}
-		seen[id] = i
-	}
-	t.checkSecure(&u)
-	return u
-}
-
 func readRateLimit(t *table) RateLimit {
 	defer t.done()
 	l := RateLimit{
@@ -198,12 +156,4 @@ func readRateLimit(t *table) RateLimit {
 		t.problem("rate", fault{"a limit needs a rate", `write rate = "100/s"`})
 	}
 	return l
-}
-
-// parseWeight understands the weight of an endpoint.
-func parseWeight(n int64) (int, fault) {
-	if n < 0 || n > 1000 {
-		return 0, faultf("%d is out of range: 0 to 1000", n)
-	}
-	return int(n), fault{}
 }

@@ -196,6 +196,8 @@ type Upstream struct {
 	Weights []int
 	// Balance is "p2c" (default), "round_robin", "least_in_flight" or "hash".
 	Balance string
+	// SlowStart is the time in which the share of an endpoint that has come back grows to what it was; 0: at once. Default 0.
+	SlowStart time.Duration
 	// HashKey is what "hash" hashes: "client_ip", "path", "header:NAME" or "cookie:NAME". Default "".
 	HashKey string
 	// MaxConnections to one endpoint; > 0. Default 512.
@@ -228,6 +230,36 @@ type Upstream struct {
 	TLSServerName string
 	// SendProxyProtocol: connections start with a PROXY protocol header. Default false.
 	SendProxyProtocol bool
+	// Health is how endpoints are checked; nil: they are not.
+	Health *Health
+	// Ejection is when endpoints are taken out of use for a while. Its defaults hold without a table.
+	Ejection Ejection
+}
+
+// Health is [upstream.NAME.health].
+type Health struct {
+	// Path of a GET, perhaps with a query; "": a connection is all that is asked for. Default "/healthz".
+	Path string
+	// Interval between checks, give or take a tenth; > 0. Default 2s.
+	Interval time.Duration
+	// Timeout of a check; > 0. Default 1s.
+	Timeout time.Duration
+	// Healthy is how many good checks in a row end an endpoint's being unwell; > 0. Default 2.
+	Healthy int
+	// Unhealthy is how many bad checks in a row begin it; > 0. Default 3.
+	Unhealthy int
+	// Status are the status codes that are good. At least one. Default 200.
+	Status []int
+}
+
+// Ejection is [upstream.NAME.ejection].
+type Ejection struct {
+	// Failures in a row that take an endpoint out of use; 0: never. Default 5.
+	Failures int
+	// BaseTime is for how long, the first time; doubled at each repeat, up to 5 min; > 0. Default 5s.
+	BaseTime time.Duration
+	// MaxShare of the endpoints that are out at once, 0 to 1. Default 0.5.
+	MaxShare float64
 }
 
 // Endpoint is one server of an upstream.

@@ -26,7 +26,6 @@ type client struct {
 	feeding *upconn   // that waits for unsent to go out
 	linger  int       // octets read since the end of the sending side; -1: it has not ended
 	state   connState // flags
-	tries   int8      // further attempts that x may make
 }
 
 type connState uint8

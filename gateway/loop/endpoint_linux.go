@@ -27,6 +27,7 @@ type upconn struct {
 	unsent   []byte // of the request, not ours: part of what Exchange.Request returned
 	saved    []byte // part of a response's head
 	interims int8
+	status   int16
 	got      bool // an octet of a response has come
 
 	// Of a response whose head was received.
@@ -54,22 +55,23 @@ func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
 	return p
 }
 
-// choose picks an endpoint for c's exchange, other than the one that has just failed.
-func (l *Loop) choose(c *client, failed *upstream.Endpoint) {
-	e := c.x.Upstream().Pick(upstream.Choice{Failed: failed})
+// choose picks an endpoint for the next attempt of c's exchange.
+func (l *Loop) choose(c *client) {
+	a := c.x.Attempts()
+	e, entered := a.Next()
 	if e == nil {
 		l.fail(c, nil, upstream.ErrNowhere)
 		return
 	}
 	p := l.poolOf(e)
 	switch {
-	case e.TryEnter():
+	case entered:
 		l.connect(c, p)
 	case e.TryQueue():
 		c.hold = &hold{client: c, pool: p, queued: true}
 		p.queue = append(p.queue, c.hold)
 		timeout := e.Options().QueueTimeout
-		if d := c.x.Deadline(); !d.IsZero() {
+		if d := a.Deadline; !d.IsZero() {
 			timeout = min(timeout, d.Sub(l.now))
 		}
 		l.arm(&c.socket, max(timeout, 0))
@@ -94,7 +96,7 @@ func (l *Loop) connect(c *client, p *pool) {
 func (l *Loop) dial(c *client, p *pool) {
 	h := &hold{client: c, pool: p}
 	c.hold = h
-	deadline := c.x.Deadline()
+	deadline := c.x.Attempts().Deadline
 	go func() {
 		fd, err := dialOnce(p.endpoint, deadline)
 		if l.Post(func() { l.dialed(h, fd, err) }) {
@@ -134,18 +136,12 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 			return
 		}
 		c.hold = nil
-		if late := expired(c.x.Deadline()); c.tries > 0 && !late {
-			c.tries--
-			l.choose(c, p.endpoint)
-			l.settle(c)
-		} else {
-			status := 502
-			if late {
-				status = 504
-			}
-			l.fail(c, p.endpoint, &upstream.Error{Status: status, Class: upstream.ClassConnect, Err: err})
-			l.settle(c)
+		f := upstream.Failure{Err: &upstream.Error{Status: 502, Class: upstream.ClassConnect, Err: err}, Unsent: true}
+		if expired(c.x.Attempts().Deadline) {
+			f.Err.Status = 504
 		}
+		l.again(c, p, f)
+		l.settle(c)
 		return
 	}
 	if c == nil {

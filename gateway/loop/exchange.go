@@ -20,11 +20,8 @@ type Exchange interface {
 	// Begin decides what becomes of the request. If it is Answered, the whole response is appended
 	// to dst, and the connection ends after it if ends is set.
 	Begin(dst []byte, c Client) (out []byte, ends bool, next Next)
-	// Upstream returns where the request goes, Deadline when the exchange must have ended (zero:
-	// never), Safe whether its method is safe.
-	Upstream() *upstream.Upstream
-	Deadline() time.Time
-	Safe() bool
+	// Attempts returns where the request goes, and by when, from the first to the last attempt.
+	Attempts() *upstream.Attempts
 	// Prepare takes the content of the request, decoded, or returns why it is not wanted. After it,
 	// nothing of Head aliases the loop's buffer. Request then returns the whole request for the
 	// upstream, valid until Done.

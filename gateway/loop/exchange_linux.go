@@ -12,9 +12,9 @@ import (
 
 // forward sends a request to its upstream.
 func (l *Loop) forward(c *client, x Exchange) {
-	c.x, c.tries = x, int8(x.Upstream().Retries())
+	c.x = x
 	l.wheel.clear(&c.socket)
-	l.choose(c, nil)
+	l.choose(c)
 }
 
 // ask writes the request of c's exchange to u and waits for the response.
@@ -36,7 +36,7 @@ func (l *Loop) ask(c *client, u *upconn) {
 
 // armUpstream gives u a deadline timeout ahead, but not after that of its exchange.
 func (l *Loop) armUpstream(u *upconn, timeout time.Duration) {
-	if d := u.client.x.Deadline(); !d.IsZero() {
+	if d := u.client.x.Attempts().Deadline; !d.IsZero() {
 		timeout = min(timeout, d.Sub(l.now))
 	}
 	l.arm(&u.socket, max(timeout, 0))
@@ -93,6 +93,7 @@ func (l *Loop) readUpstream(u *upconn) {
 // complete ends an exchange whose response is all there.
 func (l *Loop) complete(u *upconn) {
 	c := u.client
+	u.pool.endpoint.Answered(int(u.status))
 	l.part(u)
 	if u.keep {
 		l.idle(u)
@@ -129,21 +130,9 @@ func (l *Loop) upstreamEOF(u *upconn) {
 
 // broken acts on a connection that has failed within an exchange.
 func (l *Loop) broken(u *upconn, err error) {
-	c, p := u.client, u.pool
 	switch {
 	case u.begun:
 		l.cut(u, upstream.ErrCut, nil)
-	case u.reused && !u.got && (c.x.Safe() || len(u.unsent) == len(c.x.Request())):
-		// The peer closed the idle connection as we took it. Repeating the request is safe: none of
-		// it was sent, or its method is.
-		l.part(u)
-		l.discard(u)
-		if p.endpoint.TryEnter() {
-			l.dial(c, p)
-		} else {
-			l.choose(c, nil)
-			l.settle(c)
-		}
 	case u.got:
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: upstream.ErrCut})
 	default:
@@ -151,14 +140,42 @@ func (l *Loop) broken(u *upconn, err error) {
 	}
 }
 
-// giveUp ends an exchange whose response has not begun.
+// giveUp ends an attempt whose response has not begun, and the exchange unless there is another.
 func (l *Loop) giveUp(u *upconn, err *upstream.Error) {
+	f := upstream.Failure{Err: err, Unsent: len(u.unsent) == len(u.client.x.Request()), Received: u.got}
+	if u.reused && u.client.x.Attempts().Stale(f) {
+		l.renew(u)
+		return
+	}
 	c, p := u.client, u.pool
 	l.part(u)
 	l.discard(u)
-	l.fail(c, p.endpoint, err)
+	l.again(c, p, f)
 	l.serveQueue(p)
 	l.settle(c)
+}
+
+// renew makes an attempt once more, at the same endpoint on a new connection.
+func (l *Loop) renew(u *upconn) {
+	c, p := u.client, u.pool
+	l.part(u)
+	l.discard(u)
+	if p.endpoint.TryEnter() {
+		l.dial(c, p)
+		return
+	}
+	l.choose(c) // another exchange was quicker
+	l.settle(c)
+}
+
+// again makes the next attempt of an exchange, or answers that it has failed. The caller goes on
+// with the client.
+func (l *Loop) again(c *client, p *pool, f upstream.Failure) {
+	if c.x.Attempts().Again(p.endpoint, f) {
+		l.choose(c)
+	} else {
+		l.fail(c, p.endpoint, f.Err)
+	}
 }
 
 // fail answers a request whose exchange failed before its response began. The caller goes on
@@ -185,9 +202,12 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: err})
 		return
 	}
+	x := c.x
+	if !expired(x.Attempts().Deadline) { // a long exchange that ran out of time is nobody's failure
+		p.endpoint.Failed()
+	}
 	l.part(u)
 	l.discard(u)
-	x := c.x
 	c.x = nil
 	x.Cut(p.endpoint, err)
 	x.Done(p.endpoint, l.now)
@@ -230,7 +250,7 @@ func (l *Loop) upstreamExpired(u *upconn) {
 	case u.client == nil:
 	case u.begun:
 		l.cut(u, os.ErrDeadlineExceeded, nil)
-	case expired(u.client.x.Deadline()):
+	case expired(u.client.x.Attempts().Deadline):
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassTimeout, Err: os.ErrDeadlineExceeded})
 	default:
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassFirstByte, Err: os.ErrDeadlineExceeded})

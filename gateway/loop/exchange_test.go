@@ -23,20 +23,24 @@ type plain struct {
 	*trial
 	req      wire.Request
 	now      time.Time
-	safe     bool
 	head     bool
 	minor    uint8
 	path     string
 	request  []byte
-	upstream *upstream.Upstream
+	attempts upstream.Attempts
 }
 
 func (x *plain) Head() *wire.Request { return &x.req }
 
 func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
 	x.now, x.minor, x.path = c.Now, x.req.Minor, string(x.req.Path)
-	x.safe, x.head = wire.IsSafe(x.req.Method), string(x.req.Method) == "HEAD"
-	x.upstream = x.trial.upstream.Load()
+	x.head = string(x.req.Method) == "HEAD"
+	a := &x.attempts
+	a.To, a.Deadline, a.Idempotent = x.upstream.Load(), time.Time{}, upstream.IsIdempotent(x.req.Method)
+	if x.timeout > 0 {
+		a.Deadline = x.now.Add(x.timeout)
+	}
+	a.Begin()
 	switch {
 	case x.path == "/panic":
 		panic("asked for")
@@ -48,16 +52,7 @@ func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next lo
 	return dst, c.Ends, loop.Forwarded
 }
 
-func (x *plain) Upstream() *upstream.Upstream { return x.upstream }
-
-func (x *plain) Deadline() time.Time {
-	if x.timeout == 0 {
-		return time.Time{}
-	}
-	return x.now.Add(x.timeout)
-}
-
-func (x *plain) Safe() bool { return x.safe }
+func (x *plain) Attempts() *upstream.Attempts { return &x.attempts }
 
 func (x *plain) Prepare(content []byte) *wire.Fault {
 	if x.path == "/unwanted" {

@@ -27,6 +27,11 @@ func (l *Loop) head(u *upconn, b []byte) {
 		if l.res.Status < 200 {
 			continue
 		}
+		if u.reused && upstream.Unprocessed(l.res.Status, l.res.Close) {
+			l.renew(u)
+			return
+		}
+		u.status = int16(l.res.Status)
 		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && u.framing != wire.UntilClose && len(u.unsent) == 0

@@ -4,15 +4,14 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // An Exchange is one request to an upstream and its response. The caller fills the exported
-// fields, calls Do, renders the response from Response, reads its content by Next until io.EOF,
-// and calls End in any case. An Exchange may be used again after End. One goroutine uses it.
+// fields, calls Attempts.Do, renders the response from Response, reads its content by Next until
+// io.EOF, and calls End in any case. An Exchange may be used again after End. One goroutine uses it.
 type Exchange struct {
 	// Head is the whole request head; Content is content that follows it at once.
 	Head, Content []byte
@@ -29,8 +28,8 @@ type Exchange struct {
 	// Source and Target are the two ends of the client's connection, for upstreams that are told by
 	// the PROXY protocol. Other upstreams need none.
 	Source, Target net.Addr
-	// Now is the time at which the exchange begins, Deadline when it must have ended; zero: never.
-	Now, Deadline time.Time
+	// Now is the time at which the exchange begins.
+	Now time.Time
 	// Cancel makes a read of Stream that is under way fail. Needed with Stream.
 	Cancel func()
 
@@ -44,6 +43,7 @@ type Exchange struct {
 	Response *wire.Response
 
 	conn     *conn
+	deadline time.Time // when the exchange must have ended; zero: never
 	content  content
 	timeout  time.Duration // for a wait on content
 	uploaded chan error    // has the outcome of the upload, once
@@ -64,58 +64,54 @@ var ErrContent = errors.New("the content of the request could not be read")
 
 // Do sends the request and reads the head of the response. The error is an *Error, or wraps
 // ErrContent and the error of Stream.
-func (u *Upstream) Do(x *Exchange) error {
-	x.timeout, x.failed, x.uploaded, x.upload, x.progress = u.opts.IdleTimeout, false, nil, nil, nil
-	var last error
-	var tried *Endpoint
-	for attempt := 0; attempt <= u.opts.Retries; attempt++ {
-		e := u.Pick(Choice{Failed: tried})
-		x.Endpoint = e
-		if e == nil {
+func (a *Attempts) Do(x *Exchange) error {
+	x.timeout, x.failed, x.uploaded, x.upload, x.progress = a.To.opts.IdleTimeout, false, nil, nil, nil
+	x.deadline = a.Deadline
+	for {
+		e, entered := a.Next()
+		if x.Endpoint = e; e == nil {
 			return ErrNowhere
 		}
-		tried = e
-		if err := e.enter(x.Deadline); err != nil {
-			return &Error{503, ClassQueue, err}
+		if !entered {
+			if err := e.enter(a.Deadline); err != nil {
+				return &Error{503, ClassQueue, err}
+			}
 		}
-		again, err := x.at(e)
+		f, err := x.at(e, a)
 		if err == nil {
 			return nil
 		}
 		e.Leave()
-		if last = err; !again || x.expired() {
+		if f.Err == nil || !a.Again(e, f) {
 			return err
 		}
 	}
-	return last
 }
 
-func (x *Exchange) expired() bool { return !x.Deadline.IsZero() && !time.Now().Before(x.Deadline) }
+func (x *Exchange) expired() bool { return !x.deadline.IsZero() && !time.Now().Before(x.deadline) }
 
-// at makes the exchange at one endpoint. again reports whether it may be repeated elsewhere.
-func (x *Exchange) at(e *Endpoint) (again bool, err error) {
+// at makes the exchange at one endpoint. If err is the endpoint's doing, f says how it failed.
+func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 	if c := e.take(x.Now); c != nil {
-		stale, err := x.on(c, e)
-		if err == nil || !stale {
-			return false, err
+		f, err := x.on(c, e)
+		if err == nil || f.Err == nil || !a.Stale(f) {
+			return f, err
 		}
 		// The peer closed the idle connection as we took it: nothing was processed.
 	}
 	c, err := e.connect(x)
 	if err != nil {
-		status := 502
+		f.Err = &Error{502, ClassConnect, err}
 		if x.expired() {
-			status = 504
+			f.Err.Status = 504
 		}
-		return true, &Error{status, ClassConnect, err}
+		return f, f.Err
 	}
-	_, err = x.on(c, e)
-	return false, err
+	return x.on(c, e)
 }
 
-// on makes the exchange on one connection. stale reports that it failed, that the connection had
-// been used before, and that repeating the request on another one is certain to be safe.
-func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
+// on makes the exchange on one connection.
+func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	x.conn = c
 	head := x.Head
 	if len(x.Content) > 0 {
@@ -127,34 +123,40 @@ func (x *Exchange) on(c *conn, e *Endpoint) (stale bool, err error) {
 	x.note(&x.sent)
 	x.began = now
 	// A failed write may hide an early response: 413 and a reset, for example.
-	c.armRead(now, e.opts.FirstByteTimeout, x.Deadline)
+	c.armRead(now, e.opts.FirstByteTimeout, x.deadline)
 	if err == nil && x.Stream != nil {
 		x.startUpload(c)
 	}
 	received, readErr := c.readHead(x.WebSocketKey)
+	if readErr == nil && c.reused && x.Stream == nil && Unprocessed(c.response.Status, c.response.Close) {
+		x.drop(c)
+		return Failure{Err: ErrUnprocessed, Unsent: true}, ErrUnprocessed
+	}
 	if readErr == nil {
 		x.note(&x.received)
 		x.begin(c)
 		x.Response = &c.response
 		x.content = newContent(&c.response, string(x.Method) == "HEAD")
 		x.failed = err != nil
-		return false, nil
+		return Failure{}, nil
 	}
 	upload, ended := x.pollUpload()
 	if !ended {
 		x.stopUpload(true) //nolint:errcheck // it fails because it is told to
 	}
+	x.drop(c)
+	if errors.Is(upload, ErrContent) {
+		return Failure{}, upload
+	}
+	f = Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.Stream != nil}
+	return f, f.Err
+}
+
+// drop closes the exchange's connection, which is broken.
+func (x *Exchange) drop(c *conn) {
 	c.giveBack()
 	c.Close() //nolint:errcheck // it is broken
 	x.conn = nil
-	switch {
-	case errors.Is(upload, ErrContent):
-		return false, upload
-	case c.reused && !received && x.Stream == nil && (sent == 0 || wire.IsSafe(x.Method)) &&
-		!errors.Is(readErr, os.ErrDeadlineExceeded): // a slow upstream has got the request, and twice is no help
-		return true, readErr
-	}
-	return false, x.explain(readErr, received)
 }
 
 // explain returns the Error for what ended the wait for a response.
@@ -177,9 +179,13 @@ func (x *Exchange) explain(err error, received bool) *Error {
 // its end. Any other error means that the response is incomplete: the client must notice.
 func (x *Exchange) Next() ([]byte, error) {
 	if c := x.conn; !x.content.pending(c) {
-		c.armRead(time.Now(), x.timeout, x.Deadline)
+		c.armRead(time.Now(), x.timeout, x.deadline)
 	}
-	return x.content.next(x.conn)
+	run, err := x.content.next(x.conn)
+	if err != nil && err != io.EOF && !x.expired() { // a long exchange that ran out of time is nobody's failure
+		x.Endpoint.Failed()
+	}
+	return run, err
 }
 
 // Whole returns all content of the response if it has come in with the head, and whether that is
@@ -211,6 +217,9 @@ func (x *Exchange) End(now time.Time) {
 		}
 		complete = x.stopUpload(!complete) == nil && complete
 		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
+	}
+	if x.content.done {
+		e.Answered(c.response.Status)
 	}
 	clean := complete && c.r == c.w && !e.opts.SendProxy && x.content.framing != wire.UntilClose && !c.response.Close
 	c.giveBack()

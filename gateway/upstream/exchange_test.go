@@ -11,7 +11,7 @@ import (
 )
 
 func TestFailures(t *testing.T) {
-	f := func(converse func(*peer), change func(*upstream.Options, *upstream.Exchange), status int, class string) {
+	f := func(converse func(*peer), change func(*upstream.Options, *trip), status int, class string) {
 		t.Helper()
 		s := serve(t, func(p *peer) {
 			p.request()
@@ -39,11 +39,11 @@ func TestFailures(t *testing.T) {
 	f(says(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100)+ok), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\n"+strings.Repeat("X: 1\r\n", 200)+"\r\n"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)+"\r\n\r\n"), nil, 502, upstream.ClassMalformed)
-	f(silent, func(o *upstream.Options, _ *upstream.Exchange) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)
-	f(silent, func(_ *upstream.Options, x *upstream.Exchange) { x.Deadline = x.Now.Add(20 * time.Millisecond) }, 504, upstream.ClassTimeout)
+	f(silent, func(o *upstream.Options, _ *trip) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)
+	f(silent, func(_ *upstream.Options, x *trip) { x.Deadline = x.Now.Add(20 * time.Millisecond) }, 504, upstream.ClassTimeout)
 	// One octet is no head.
 	f(func(p *peer) { p.say("H"); p.r.ReadByte() },
-		func(o *upstream.Options, _ *upstream.Exchange) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)
+		func(o *upstream.Options, _ *trip) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)
 }
 
 // TestOldNow: what came before the exchange, such as a slow client's content, is not the
@@ -103,7 +103,7 @@ func TestPending(t *testing.T) {
 	u := pool(t, options(), s)
 	x := request("GET", "")
 	go func() { next <- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n" }()
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := x.Next(); string(data) != "hello" || err != nil {

@@ -150,8 +150,21 @@ func pool(t testing.TB, opts upstream.Options, servers ...*server) *upstream.Ups
 	return u
 }
 
-func request(method string, content string) *upstream.Exchange {
-	x := &upstream.Exchange{Method: []byte(method), Now: time.Now()}
+// A trip is an exchange and when it must have ended.
+type trip struct {
+	upstream.Exchange
+	Deadline time.Time
+}
+
+// do makes an exchange, up to the head of the response.
+func do(u *upstream.Upstream, x *trip) error {
+	a := upstream.Attempts{To: u, Deadline: x.Deadline, Idempotent: upstream.IsIdempotent(x.Method)}
+	a.Begin()
+	return a.Do(&x.Exchange)
+}
+
+func request(method string, content string) *trip {
+	x := &trip{Exchange: upstream.Exchange{Method: []byte(method), Now: time.Now()}}
 	x.Head = fmt.Appendf(nil, "%s / HTTP/1.1\r\nHost: h\r\n", method)
 	if content != "" {
 		x.Head = fmt.Appendf(x.Head, "Content-Length: %d\r\n", len(content))
@@ -162,8 +175,8 @@ func request(method string, content string) *upstream.Exchange {
 }
 
 // run makes an exchange and returns the whole response.
-func run(u *upstream.Upstream, x *upstream.Exchange) (status int, content string, err error) {
-	if err := u.Do(x); err != nil {
+func run(u *upstream.Upstream, x *trip) (status int, content string, err error) {
+	if err := do(u, x); err != nil {
 		return 0, "", err
 	}
 	defer func() { x.End(time.Now()) }()

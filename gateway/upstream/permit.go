@@ -22,14 +22,27 @@ func (e *Endpoint) TryEnter() bool {
 			return false
 		}
 		if e.inFlight.CompareAndSwap(n, n+1) {
+			e.entered.Add(1)
+			if e.opts.Balance == Hash {
+				e.upstream.flying.Add(1)
+			}
 			return true
 		}
 	}
 }
 
+// full reports whether TryEnter would fail.
+func (e *Endpoint) full() bool { return e.inFlight.Load() >= int64(e.opts.MaxConnections) }
+
 // Leave ends an exchange.
 func (e *Endpoint) Leave() {
-	e.inFlight.Add(-1)
+	n := e.inFlight.Add(-1)
+	switch e.opts.Balance {
+	case LeastInFlight:
+		e.upstream.set.Load().note(e, n)
+	case Hash:
+		e.upstream.flying.Add(-1)
+	}
 	e.wake()
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"sync"
@@ -12,19 +13,26 @@ import (
 type Endpoint struct {
 	Address Address
 
+	upstream *Upstream
 	opts     *Options
 	tls      *tls.Config   // nil: it does not speak TLS
 	inFlight atomic.Int64  // exchanges now, of both engines
 	waiting  atomic.Int64  // exchanges in the queue
+	entered  atomic.Int64  // exchanges so far
+	failures atomic.Int64  // exchanges that have failed in a row
+	slot     atomic.Int32  // its number among the set's entries, while it is one
 	freed    chan struct{} // has an element when an exchange has ended while others waited
+
+	condition
+	cancelChecks context.CancelFunc // nil: there are none; guarded like condition
 
 	mu     sync.Mutex
 	idle   []*conn     // most recently used last
 	closed atomic.Bool // written under mu
 }
 
-func newEndpoint(a Address, opts *Options) *Endpoint {
-	return &Endpoint{Address: a, opts: opts, tls: clientTLS(opts.TLS, a.ServerName), freed: make(chan struct{}, 1)}
+func newEndpoint(a Address, u *Upstream) *Endpoint {
+	return &Endpoint{Address: a, upstream: u, opts: &u.opts, tls: clientTLS(u.opts.TLS, a.ServerName), freed: make(chan struct{}, 1)}
 }
 
 // take returns an idle connection that its peer has not closed, or nil.
@@ -70,7 +78,9 @@ func (e *Endpoint) Closed() bool { return e.closed.Load() }
 
 // Dial makes a new connection, within connect_timeout and before deadline, if that is not zero. It
 // does not speak TLS and sends no PROXY header.
-func (e *Endpoint) Dial(deadline time.Time) (net.Conn, error) { return e.dial(e.connectBy(deadline)) }
+func (e *Endpoint) Dial(deadline time.Time) (net.Conn, error) {
+	return e.dial(context.Background(), e.connectBy(deadline))
+}
 
 // expire closes connections that have been idle for keep_alive.
 func (e *Endpoint) expire(now time.Time) {

@@ -21,10 +21,10 @@ func TestLIFO(t *testing.T) {
 		}
 	})
 	u := pool(t, options(), s)
-	var open []*upstream.Exchange
+	var open []*trip
 	for range 3 {
 		x := request("GET", "")
-		if err := u.Do(x); err != nil {
+		if err := do(u, x); err != nil {
 			t.Fatal(err)
 		}
 		open = append(open, x)
@@ -122,7 +122,7 @@ func TestAbandonedResponse(t *testing.T) {
 	s := serve(t, answer)
 	u := pool(t, options(), s)
 	x := request("GET", "")
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	x.End(time.Now()) // the client has gone
@@ -137,10 +137,10 @@ func TestPowerOfTwoChoices(t *testing.T) {
 	a, b := serve(t, answer), serve(t, answer)
 	u := pool(t, options(), a, b)
 	// With two endpoints both are looked at, so the counts can differ by one at most.
-	var open []*upstream.Exchange
+	var open []*trip
 	for i := range 12 {
 		x := request("GET", "")
-		if err := u.Do(x); err != nil {
+		if err := do(u, x); err != nil {
 			t.Fatal(err)
 		}
 		open = append(open, x)
@@ -176,10 +176,10 @@ func TestStop(t *testing.T) {
 	u := upstream.New("test", []upstream.Address{s.address()}, options())
 	u.Start()
 	x, y := request("GET", ""), request("GET", "")
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
-	if err := u.Do(y); err != nil {
+	if err := do(u, y); err != nil {
 		t.Fatal(err)
 	}
 	y.Next()

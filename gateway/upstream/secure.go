@@ -34,11 +34,16 @@ func clientTLS(base *tls.Config, name string) *tls.Config {
 
 // connect makes a new connection, ready for x's request, within connect_timeout and x's deadline.
 func (e *Endpoint) connect(x *Exchange) (*conn, error) {
-	by := e.connectBy(x.Deadline)
-	nc, err := e.dial(by)
+	by := e.connectBy(x.deadline)
+	nc, err := e.dial(context.Background(), by)
 	if err != nil {
 		return nil, err
 	}
+	return e.ready(nc, by, x)
+}
+
+// ready makes a connection ready for x's request, or closes it.
+func (e *Endpoint) ready(nc net.Conn, by time.Time, x *Exchange) (*conn, error) {
 	c, err := newConn(nc)
 	if err == nil && (e.opts.SendProxy || e.tls != nil) {
 		nc.SetDeadline(by) //nolint:errcheck // a dead socket shows at once
@@ -120,7 +125,7 @@ func (e *Endpoint) connectBy(deadline time.Time) time.Time {
 	return by
 }
 
-func (e *Endpoint) dial(by time.Time) (net.Conn, error) {
+func (e *Endpoint) dial(ctx context.Context, by time.Time) (net.Conn, error) {
 	d := net.Dialer{Deadline: by, KeepAlive: 30 * time.Second}
-	return d.DialContext(context.Background(), e.Address.Network, e.Address.Dial)
+	return d.DialContext(ctx, e.Address.Network, e.Address.Dial)
 }

@@ -196,7 +196,7 @@ func TestTLSFarewell(t *testing.T) {
 	}
 	u, _ = secured(t, &tls.Config{}, "example.com", options(), converse)
 	x := request("GET", "")
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	x.End(time.Now()) // its content was not read

@@ -1,10 +1,21 @@
 package upstream
 
+import (
+	"slices"
+	"time"
+)
+
 // A set is the endpoints of an upstream at one time. It is never written to: what changes makes
 // another one. A pick loads it once.
 type set struct {
 	endpoints []*Endpoint // in the order of the addresses
 	authority []byte      // of the first; "" if there is none
+
+	active   []entry // those that take exchanges, never none of some
+	weight   int64   // of all of them
+	schedule []int32 // their numbers; see schedule
+	ring     *ring   // for Hash only
+	low      *lowest // for LeastInFlight only; the one thing that changes
 }
 
 // Endpoints returns the endpoints of now, in the order of their addresses. The slice must not be
@@ -12,9 +23,9 @@ type set struct {
 func (u *Upstream) Endpoints() []*Endpoint { return u.set.Load().endpoints }
 
 // SetEndpoints replaces the endpoints. Those whose address stays remain what they are, with their
-// connections and what is known of them. Those that leave lose their idle connections now, others
-// after the exchange that uses them. It may be called at any time, also with no address: then
-// exchanges fail.
+// connections and what is known of them; their weight may change. Those that leave lose their idle
+// connections now, others after the exchange that uses them. It may be called at any time, also
+// with no address: then exchanges fail.
 func (u *Upstream) SetEndpoints(addresses []Address) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -22,31 +33,105 @@ func (u *Upstream) SetEndpoints(addresses []Address) {
 	for _, e := range u.Endpoints() {
 		known[e.Address.id()] = e
 	}
-	s := &set{}
+	had, now := len(known) > 0, time.Now()
+	var list []*Endpoint
 	for _, a := range addresses {
 		e := known[a.id()]
 		if e == nil {
-			e = newEndpoint(a, &u.opts)
-			if u.stopped {
-				e.close()
+			e = newEndpoint(a, u)
+			if had {
+				e.since = now
 			}
 		}
 		delete(known, a.id())
-		s.endpoints = append(s.endpoints, e)
+		list = append(list, e)
+		if u.stopped {
+			e.close()
+		}
 	}
-	if len(s.endpoints) > 0 {
-		s.authority = []byte(s.endpoints[0].Address.authority())
-	}
-	u.set.Store(s)
+	u.addresses = slices.Clone(addresses)
+	u.rebuild(list, now)
 	for _, e := range known {
 		e.close()
+		e.stopChecks()
+	}
+	if u.started && !u.stopped {
+		u.startChecks()
+	}
+	u.kick()
+}
+
+// rebuild makes the set of list, of which u.addresses says the weights. Precondition: u.mu is held.
+func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
+	s := &set{endpoints: list}
+	if len(list) > 0 {
+		s.authority = []byte(list[0].Address.authority())
+	}
+	drained := !slices.ContainsFunc(u.addresses, func(a Address) bool { return a.Weight > 0 })
+	all := int64(0)   // the weight of all, whether they can be used or not
+	var out []entry   // those that cannot
+	const unit = 1000 // so that there are fractions for the slow start
+	u.ramping = false
+	for i, e := range list {
+		w := int64(u.addresses[i].Weight)
+		if drained {
+			w = 1
+		}
+		if w == 0 {
+			continue
+		}
+		all += w * unit
+		if e.out() {
+			out = append(out, newEntry(e, w*unit))
+		} else {
+			r := u.ramp(e, now)
+			u.ramping = u.ramping || r < 1
+			s.active = append(s.active, newEntry(e, max(1, int64(float64(w*unit)*r))))
+		}
+	}
+	if u.panicking = len(s.active) == 0 && len(out) > 0; u.panicking {
+		s.active = out // to try is better than to refuse
+	}
+	if len(s.active) > 0 {
+		u.prepare(s, float64(len(list))/float64(all))
+	}
+	u.set.Store(s)
+}
+
+// prepare makes what the balance needs. mean is the inverse of the mean weight.
+func (u *Upstream) prepare(s *set, mean float64) {
+	weights := make([]int64, len(s.active))
+	for i, a := range s.active {
+		a.endpoint.slot.Store(int32(i))
+		weights[i] = a.weight
+		s.weight += a.weight
+	}
+	s.schedule = schedule(weights)
+	switch u.opts.Balance {
+	case LeastInFlight:
+		s.low = new(lowest)
+	case Hash:
+		s.ring = newRing(s.active, mean*min(pointsEach, maxPoints/float64(len(s.endpoints))))
 	}
 }
+
+// ramp returns the share of its weight that an endpoint has now: less than 1 for the slow_start
+// time after it has come, or come back.
+func (u *Upstream) ramp(e *Endpoint, now time.Time) float64 {
+	if e.since.IsZero() || u.opts.SlowStart <= 0 {
+		return 1
+	}
+	return min(1, max(1./slowSteps, float64(now.Sub(e.since))/float64(u.opts.SlowStart)))
+}
+
+// slowSteps is the number of steps of a slow start, and what the first is a part of.
+const slowSteps = 10
 
 // An Address says where an endpoint is.
 type Address struct {
 	Label         string // as the configuration writes it, for logs and metrics
 	Index         int    // the number of that among the upstream's configured endpoints
+	Weight        int    // relative to the others; 0: it takes no exchanges, unless all have 0
 	Network, Dial string // as net.Dial takes them
 	Authority     string // sent as Host where the client gave none; "": Dial
 	ServerName    string // to ask for and to verify by TLS; "": the endpoint does not speak it

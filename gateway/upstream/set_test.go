@@ -27,10 +27,10 @@ func TestSetEndpoints(t *testing.T) {
 		t.Errorf("%d connections to the endpoint that stays, want 1", n)
 	}
 	x, idle := request("GET", ""), request("GET", "")
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
-	if err := u.Do(idle); err != nil {
+	if err := do(u, idle); err != nil {
 		t.Fatal(err)
 	}
 	idle.Next()

@@ -15,7 +15,7 @@ import (
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
 func (x *Exchange) startUpload(c *conn) {
 	done := make(chan error, 1)
-	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.Deadline}
+	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline}
 	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
 	go func() {

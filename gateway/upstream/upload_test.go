@@ -13,8 +13,8 @@ import (
 )
 
 // stream makes a request whose content is streamed.
-func stream(r io.Reader, length int, cancel func()) *upstream.Exchange {
-	x := &upstream.Exchange{Method: []byte("POST"), Now: time.Now(), Stream: r, Cancel: cancel, Chunked: length < 0}
+func stream(r io.Reader, length int, cancel func()) *trip {
+	x := &trip{Exchange: upstream.Exchange{Method: []byte("POST"), Now: time.Now(), Stream: r, Cancel: cancel, Chunked: length < 0}}
 	framing := "Transfer-Encoding: chunked"
 	if length >= 0 {
 		framing = fmt.Sprintf("Content-Length: %d", length)
@@ -85,7 +85,7 @@ func TestFullDuplex(t *testing.T) {
 	})
 	u := pool(t, options(), s)
 	x := stream(io.LimitReader(endless{}, size), -1, func() {})
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	total := 0
@@ -209,7 +209,7 @@ func TestContentFaultAfterResponse(t *testing.T) {
 	u := pool(t, options(), s)
 	r, w := io.Pipe()
 	x := stream(r, -1, func() {})
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	x.Next()
@@ -252,7 +252,7 @@ func TestAfterTheHeadIdleTimeoutCounts(t *testing.T) {
 	u := pool(t, opts, s)
 	r, w := io.Pipe()
 	x := stream(r, -1, func() {})
-	if err := u.Do(x); err != nil {
+	if err := do(u, x); err != nil {
 		t.Fatal(err)
 	}
 	go func() { w.Write([]byte("hello")); w.Close() }()

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"crypto/tls"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +10,8 @@ import (
 // Options are what a configuration says of an upstream. Durations are positive
 // but where 0 has a meaning; "no bound" is a very long one.
 type Options struct {
+	Balance          Balance
+	SlowStart        time.Duration // in which the share of an endpoint that has come back grows; 0: at once
 	MaxConnections   int           // per endpoint
 	MaxQueue         int           // exchanges that wait for a connection, per endpoint
 	QueueTimeout     time.Duration // for a connection
@@ -18,8 +19,11 @@ type Options struct {
 	FirstByteTimeout time.Duration // from the request to the response's head
 	IdleTimeout      time.Duration // no progress on content, either way
 	KeepAlive        time.Duration // for which an idle connection is kept; 0: not at all
-	Retries          int           // further attempts, where one is safe
+	Retries          int           // further attempts, where one is safe, 0 to MaxRetries
+	RetryBudget      float64       // the share of recent exchanges that may be repeated
 	Host             string        // sent as Host; "": the client's
+	Health           *Health       // active checks; nil: none
+	Ejection         Ejection
 
 	// TLS is what endpoints with a ServerName are spoken to with: authorities and the client's
 	// certificate. nil: the system's authorities, no certificate. It must not be changed.
@@ -27,24 +31,40 @@ type Options struct {
 	// SendProxy has each connection begin with a PROXY protocol header (version 2). It then speaks
 	// for one client connection, and for one request of it: it is not used again.
 	SendProxy bool
+
+	Retried func() // if set, called for each further attempt, on any goroutine
 }
 
 // An Upstream is a named group of endpoints. It is safe for concurrent use.
 type Upstream struct {
 	Name string
-	opts Options
-	host []byte // opts.Host
-	set  atomic.Pointer[set]
-	stop chan struct{}
+	// Changed, if set before Start, is called for each change of an endpoint's condition, for one at
+	// a time. It must not wait.
+	Changed func(Change)
 
-	mu      sync.Mutex // of what changes the set; no exchange takes it
-	stopped bool
+	opts   Options
+	host   []byte // opts.Host
+	set    atomic.Pointer[set]
+	turn   atomic.Uint64 // of RoundRobin
+	flying atomic.Int64  // exchanges now, at all endpoints; counted for Hash only
+	budget budget
+	stop   chan struct{}
+	kicked chan struct{} // has an element when there is something to review
+
+	mu        sync.Mutex // of what follows, and of the condition of endpoints; no exchange takes it
+	addresses []Address  // of the set's endpoints
+	panicking bool       // no endpoint can be used, so all are
+	ramping   bool       // the weight of an endpoint has yet to grow
+	started   bool
+	stopped   bool
 }
 
-// New returns an upstream that is not started: Do works, but idle connections are not expired.
+// New returns an upstream that is not started: exchanges work, but idle connections do not expire
+// and nobody looks after the health of endpoints.
 func New(name string, addresses []Address, opts Options) *Upstream {
-	u := &Upstream{Name: name, opts: opts, stop: make(chan struct{}), host: []byte(opts.Host)}
+	u := &Upstream{Name: name, opts: opts, host: []byte(opts.Host), stop: make(chan struct{}), kicked: make(chan struct{}, 1)}
 	u.set.Store(&set{})
+	u.budget.allowed.Store(minRetries)
 	u.SetEndpoints(addresses)
 	return u
 }
@@ -61,29 +81,56 @@ func (u *Upstream) Host(host []byte) []byte {
 	return u.set.Load().authority
 }
 
-// Retries returns how many further attempts an exchange may make, where one is safe.
-func (u *Upstream) Retries() int { return u.opts.Retries }
+// Start begins to look after the endpoints. Stop ends it.
+func (u *Upstream) Start() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.started || u.stopped {
+		return
+	}
+	u.started = true
+	u.startChecks()
+	go u.tend()
+}
 
-// Start begins to close connections that have been idle for too long. Stop ends it.
-func (u *Upstream) Start() { go u.expire() }
-
-func (u *Upstream) expire() {
-	tick := time.NewTicker(max(u.opts.KeepAlive/4, 10*time.Millisecond))
-	defer tick.Stop()
+// tend closes connections that have been idle for too long, renews the retry budget, and has the
+// condition of endpoints reviewed when something has happened or time has passed.
+func (u *Upstream) tend() {
+	old := time.NewTicker(max(u.opts.KeepAlive/4, 10*time.Millisecond))
+	defer old.Stop()
+	second := time.NewTicker(budgetStep)
+	defer second.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
 	for {
 		select {
 		case <-u.stop:
 			return
-		case now := <-tick.C:
+		case now := <-old.C:
 			for _, e := range u.Endpoints() {
 				e.expire(now)
 			}
+			continue
+		case <-second.C:
+			u.budget.renew(u.Endpoints(), u.opts.RetryBudget)
+			continue
+		case <-u.kicked:
+		case <-due.C:
 		}
+		due.Reset(u.review(time.Now()))
 	}
 }
 
-// Stop closes idle connections. Exchanges under way go on, and their connections are closed
-// after them.
+// kick has tend review the endpoints.
+func (u *Upstream) kick() {
+	select {
+	case u.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// Stop closes idle connections and ends what Start began. Exchanges under way go on, and their
+// connections are closed after them.
 func (u *Upstream) Stop() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -93,36 +140,6 @@ func (u *Upstream) Stop() {
 	u.stopped = true
 	for _, e := range u.Endpoints() {
 		e.close()
+		e.stopChecks()
 	}
-}
-
-// A Choice is what Pick has to know of an exchange.
-type Choice struct {
-	Failed *Endpoint // the one that has just failed; nil: none
-}
-
-// Pick chooses the endpoint with fewer exchanges in flight of two chosen at random, which is
-// nearly as even as asking all and does not herd. It returns nil if there is no endpoint.
-func (u *Upstream) Pick(c Choice) *Endpoint {
-	list := u.Endpoints()
-	n := len(list)
-	switch n {
-	case 0:
-		return nil
-	case 1:
-		return list[0]
-	}
-	i := rand.IntN(n)
-	j := rand.IntN(n - 1)
-	if j >= i {
-		j++
-	}
-	a, b := list[i], list[j]
-	switch {
-	case a == c.Failed:
-		return b
-	case b == c.Failed || a.inFlight.Load() <= b.inFlight.Load():
-		return a
-	}
-	return b
 }

@@ -1,0 +1,115 @@
+package upstream
+
+import (
+	"errors"
+	"time"
+)
+
+// MaxRetries bounds Options.Retries.
+const MaxRetries = 10
+
+// Attempts are what one exchange has tried, and what it may still try. Both engines ask here where
+// to go and whether to go on, so that the rules stand in one place. The zero value with To and the
+// other exported fields is ready; Begin makes it so again.
+type Attempts struct {
+	To *Upstream
+	// Choice is what the balance needs to know. Tried is not the caller's.
+	Choice
+	// Deadline is when the exchange must have ended; zero: never.
+	Deadline time.Time
+	// Idempotent says that doing what the request asks for twice is no more than doing it once.
+	// See RFC 9110, section 9.2.2.
+	Idempotent bool
+
+	left int
+	list [MaxRetries + 1]*Endpoint
+}
+
+// Begin makes a ready for a new exchange.
+func (a *Attempts) Begin() {
+	a.left = a.To.opts.Retries
+	clear(a.Tried)
+	a.Tried = a.list[:0]
+}
+
+// Next chooses the endpoint of the next attempt and enters it. If it reports false, the exchange
+// has to wait in the queue of the endpoint: it and all others are full. The endpoint is nil if the
+// upstream has none.
+func (a *Attempts) Next() (e *Endpoint, entered bool) {
+	e = a.To.Pick(&a.Choice)
+	if e == nil || e.TryEnter() {
+		return e, e != nil
+	}
+	other := a.To.set.Load().least(func(o *Endpoint) bool { return !o.full() && !a.tried(o) })
+	if other != nil && other.TryEnter() {
+		return other, true
+	}
+	return e, false
+}
+
+// A Failure is how an attempt failed before a response began.
+type Failure struct {
+	Err      *Error
+	Unsent   bool // nothing of the request can have reached the endpoint
+	Received bool // something of a response has come
+	Streamed bool // content was sent that is not there any more
+}
+
+// Stale reports whether an attempt on a connection that had been used before may be made again at
+// once, at the same endpoint on a new connection: the endpoint has most likely closed the idle
+// connection as it was taken, which is nobody's failure. It is no retry.
+func (a *Attempts) Stale(f Failure) bool { return a.repeatable(f) && !a.expired() }
+
+// Again reports whether there is to be another attempt after one at e has failed. It has to be
+// safe, the exchange must have retries and time left, and the upstream's budget some. It also
+// notes the failure for the ejection of e.
+func (a *Attempts) Again(e *Endpoint, f Failure) bool {
+	if f.Err.Class != ClassQueue {
+		e.Failed()
+	}
+	if a.left == 0 || !a.repeatable(f) || a.expired() || !a.To.budget.take() {
+		return false
+	}
+	a.left--
+	a.Tried = append(a.Tried, e)
+	if a.To.opts.Retried != nil {
+		a.To.opts.Retried()
+	}
+	return true
+}
+
+// repeatable reports whether it is safe to send the request once more: nothing of it was sent, or
+// nothing has come back and its method allows it. An endpoint that was too slow has got the
+// request; to ask twice as much of slow ones is no help.
+func (a *Attempts) repeatable(f Failure) bool {
+	if f.Received || f.Streamed {
+		return false
+	}
+	switch f.Err.Class {
+	case ClassConnect:
+		return true
+	case ClassBroken:
+		return f.Unsent || a.Idempotent
+	}
+	return false
+}
+
+func (a *Attempts) expired() bool { return !a.Deadline.IsZero() && !time.Now().Before(a.Deadline) }
+
+// IsIdempotent reports whether a method is idempotent: sending its request twice has the effect of
+// sending it once. See RFC 9110, section 9.2.2.
+func IsIdempotent(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// Unprocessed reports whether a response on a connection that had been used before says that the
+// endpoint has not seen the request: it closed the idle connection, and said so by a 408, as the
+// request was sent. See RFC 9110, section 15.5.9.
+func Unprocessed(status int, closes bool) bool { return status == 408 && closes }
+
+// ErrUnprocessed is the Failure of such a response.
+var ErrUnprocessed = &Error{502, ClassBroken, errors.New("it closed the idle connection")}

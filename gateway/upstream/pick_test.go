@@ -1,0 +1,349 @@
+package upstream_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/corsgate/corsgate/gateway/upstream"
+)
+
+// unused returns n addresses at which there is nothing, with weights.
+func unused(n int, weights ...int) []upstream.Address {
+	list := make([]upstream.Address, n)
+	for i := range list {
+		list[i] = upstream.Address{Label: fmt.Sprint(i), Index: i, Weight: 1, Network: "tcp", Dial: fmt.Sprintf("192.0.2.1:%d", i+1)}
+		if len(weights) > 0 {
+			list[i].Weight = weights[i]
+		}
+	}
+	return list
+}
+
+// balanced returns an upstream that is never asked for an exchange.
+func balanced(b upstream.Balance, list []upstream.Address) *upstream.Upstream {
+	return upstream.New("test", list, upstream.Options{Balance: b, MaxConnections: 1 << 30})
+}
+
+var balances = map[string]upstream.Balance{
+	"p2c": upstream.OfTwo, "round_robin": upstream.RoundRobin, "least_in_flight": upstream.LeastInFlight, "hash": upstream.Hash,
+}
+
+// picks returns how often each endpoint is picked of n times; each exchange ends at once.
+func picks(u *upstream.Upstream, n int, choice func(int) upstream.Choice) []int {
+	counts := make([]int, len(u.Endpoints()))
+	for i := range n {
+		var c upstream.Choice
+		if choice != nil {
+			c = choice(i)
+		}
+		counts[u.Pick(&c).Address.Index]++
+	}
+	return counts
+}
+
+func keyed(i int) upstream.Choice {
+	return upstream.Choice{Hashed: true, Hash: xxhash.Sum64(fmt.Append(nil, "key ", i))}
+}
+
+// TestShares: where nothing is in flight, each balance but hash gives endpoints what their weight
+// says. The bound is ten standard deviations.
+func TestShares(t *testing.T) {
+	const n = 100_000
+	for name, b := range balances {
+		for _, weights := range [][]int{{1, 1}, {1, 1, 1, 1, 1}, {5, 1, 1}, {3, 2}, {1000, 1}, {0, 1, 3}, {0, 0}} {
+			u := balanced(b, unused(len(weights), weights...))
+			total := 0
+			for _, w := range weights {
+				total += w
+			}
+			for i, got := range picks(u, n, nil) {
+				p := 1 / float64(len(weights))
+				if total > 0 {
+					p = float64(weights[i]) / float64(total)
+				}
+				if d := math.Abs(float64(got) - n*p); d > 10*math.Sqrt(n*p*(1-p))+1 {
+					t.Errorf("%s, weights %v: endpoint %d is picked %d times of %d, want some %.0f", name, weights, i, got, n, n*p)
+				}
+			}
+		}
+	}
+}
+
+// TestRoundRobin: the order is that of smooth weighted round robin, again and again.
+func TestRoundRobin(t *testing.T) {
+	f := func(want string, weights ...int) {
+		t.Helper()
+		u := balanced(upstream.RoundRobin, unused(len(weights), weights...))
+		got := ""
+		for range 2 * len(want) {
+			got += u.Pick(&upstream.Choice{}).Address.Label
+		}
+		for i := range want { // it begins anywhere
+			if want[i:]+want+want[:i] == got {
+				return
+			}
+		}
+		t.Errorf("weights %v: %s, want %s again and again", weights, got, want)
+	}
+	f("012", 1, 1, 1)
+	f("0010200", 5, 1, 1)
+	f("0010200", 50, 10, 10)
+	f("01", 1000, 1000)
+	f("001", 2, 1)
+	f("1", 0, 3)
+}
+
+// busy gives each endpoint exchanges in flight.
+func busy(t *testing.T, u *upstream.Upstream, counts ...int) {
+	t.Helper()
+	for i, n := range counts {
+		for range n {
+			if !u.Endpoints()[i].TryEnter() {
+				t.Fatal("no room")
+			}
+		}
+	}
+}
+
+// TestLeastInFlight: exactly the least busy one, by its weight.
+func TestLeastInFlight(t *testing.T) {
+	f := func(weights, counts []int, want ...int) {
+		t.Helper()
+		u := balanced(upstream.LeastInFlight, unused(len(weights), weights...))
+		busy(t, u, counts...)
+		for i, n := range picks(u, 1000, nil) {
+			is := false
+			for _, w := range want {
+				is = is || w == i
+			}
+			if (n > 0) != is {
+				t.Errorf("weights %v, in flight %v: endpoint %d is picked %d times, want only %v", weights, counts, i, n, want)
+			}
+		}
+	}
+	f([]int{1, 1, 1}, []int{2, 1, 3}, 1)
+	f([]int{1, 1, 1}, []int{2, 1, 1}, 1, 2)
+	f([]int{1, 1, 1}, []int{1, 1, 1}, 0, 1, 2)
+	f([]int{10, 1}, []int{9, 1}, 0)
+	f([]int{10, 1}, []int{11, 1}, 1)
+	f([]int{0, 1}, []int{0, 7}, 1)
+}
+
+// TestLeastInFlightTwin: whatever begins, ends, leaves and comes, the pick is one that nobody is less
+// busy than.
+func TestLeastInFlightTwin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	list := unused(12, 1, 1, 1, 1, 1, 1, 3, 3, 3, 7, 7, 0)
+	u := balanced(upstream.LeastInFlight, list)
+	cost := func(e *upstream.Endpoint) float64 {
+		return float64(e.InFlight()) / float64(list[e.Address.Index].Weight)
+	}
+	for range 20_000 {
+		e := u.Endpoints()[random.IntN(len(u.Endpoints()))]
+		switch random.IntN(10) {
+		case 0:
+			from := random.IntN(6)
+			u.SetEndpoints(list[from : from+1+random.IntN(len(list)-from)])
+		case 1, 2, 3, 4:
+			if e.InFlight() > 0 {
+				e.Leave()
+			}
+		case 5:
+			e.TryEnter()
+		default:
+			got := u.Pick(&upstream.Choice{})
+			for _, e := range u.Endpoints() {
+				if list[e.Address.Index].Weight > 0 && cost(e) < cost(got)-1e-6 {
+					t.Fatalf("endpoint %d is picked, but %d is less busy: %v against %v", got.Address.Index, e.Address.Index, cost(e), cost(got))
+				}
+			}
+			got.TryEnter()
+		}
+	}
+}
+
+// TestOfTwo: never the busiest, and with two endpoints always the less busy one, by its weight.
+func TestOfTwo(t *testing.T) {
+	u := balanced(upstream.OfTwo, unused(5))
+	busy(t, u, 1, 2, 9, 1, 1)
+	if n := picks(u, 10_000, nil); n[2] != 0 || n[0] == 0 || n[1] == 0 || n[1] > n[0] {
+		t.Errorf("picked %v", n)
+	}
+	u = balanced(upstream.OfTwo, unused(2, 10, 1))
+	busy(t, u, 9, 1)
+	if n := picks(u, 1000, nil); n[1] != 0 {
+		t.Errorf("picked %v", n)
+	}
+	busy(t, u, 2, 0)
+	if n := picks(u, 1000, nil); n[0] != 0 {
+		t.Errorf("picked %v", n)
+	}
+}
+
+// TestTried: where an exchange has failed it goes again only if there is no other endpoint.
+func TestTried(t *testing.T) {
+	for name, b := range balances {
+		u := balanced(b, unused(4, 1, 5, 1, 0))
+		e := u.Endpoints()
+		tries := func(c upstream.Choice, tried ...*upstream.Endpoint) []int {
+			return picks(u, 1000, func(i int) upstream.Choice {
+				if b == upstream.Hash {
+					c = keyed(i)
+				}
+				c.Tried = tried
+				return c
+			})
+		}
+		if n := tries(upstream.Choice{}, e[1]); n[1] != 0 || n[3] != 0 || n[0] == 0 || n[2] == 0 {
+			t.Errorf("%s, one was tried: %v", name, n)
+		}
+		if n := tries(upstream.Choice{}, e[1], e[0]); n[2] != 1000 {
+			t.Errorf("%s, two were tried: %v", name, n)
+		}
+		if n := tries(upstream.Choice{}, e[0], e[1], e[2]); n[0] == 0 || n[1] == 0 || n[3] != 0 {
+			t.Errorf("%s, all were tried: %v", name, n)
+		}
+	}
+}
+
+// owners returns whom each of n keys belongs to while nothing is in flight.
+func owners(u *upstream.Upstream, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		c := keyed(i)
+		list[i] = u.Pick(&c).Address.Label
+	}
+	return list
+}
+
+// TestHashShares: keys are spread by weight, and the same key always finds the same endpoint.
+func TestHashShares(t *testing.T) {
+	const n = 100_000
+	for _, weights := range [][]int{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {4, 2, 1, 1}} {
+		u := balanced(upstream.Hash, unused(len(weights), weights...))
+		counts, total := picks(u, n, keyed), 0
+		for _, w := range weights {
+			total += w
+		}
+		for i, got := range counts {
+			// The ring depends on the addresses alone, so these figures are always the same.
+			if want := float64(n*weights[i]) / float64(total); math.Abs(float64(got)-want) > .25*want {
+				t.Errorf("weights %v: endpoint %d has %d keys, want some %.0f", weights, i, got, want)
+			}
+		}
+		if got, again := owners(u, 1000), owners(u, 1000); fmt.Sprint(got) != fmt.Sprint(again) {
+			t.Error("keys have moved")
+		}
+	}
+}
+
+// TestHashMoves: when an endpoint leaves, its keys move and no other; when it comes, keys move to
+// it alone.
+func TestHashMoves(t *testing.T) {
+	const n = 20_000
+	list := unused(20)
+	u := balanced(upstream.Hash, list)
+	before := owners(u, n)
+	u.SetEndpoints(append(append([]upstream.Address(nil), list[:7]...), list[8:]...))
+	moved := 0
+	for i, owner := range owners(u, n) {
+		if owner != before[i] {
+			if moved++; before[i] != "7" {
+				t.Fatalf("key %d has moved from %s to %s", i, before[i], owner)
+			}
+		}
+	}
+	if moved == 0 || moved > 2*n/20 {
+		t.Errorf("%d of %d keys have moved, want some %d", moved, n, n/20)
+	}
+	u.SetEndpoints(list)
+	if fmt.Sprint(owners(u, n)) != fmt.Sprint(before) {
+		t.Error("keys have not come back")
+	}
+}
+
+// TestHashBound: no endpoint gets more than 1.25 times its share of what is in flight, whatever
+// the keys, and a key goes on from there to always the same endpoints.
+func TestHashBound(t *testing.T) {
+	for _, weights := range [][]int{{1, 1, 1, 1}, {5, 2, 1}} {
+		u := balanced(upstream.Hash, unused(len(weights), weights...))
+		total := 0
+		for _, w := range weights {
+			total += w
+		}
+		c := keyed(1) // one key for all
+		for n := 1; n <= 1000; n++ {
+			e := u.Pick(&c)
+			e.TryEnter()
+			if most := math.Ceil(1.25 * float64(n*weights[e.Address.Index]) / float64(total)); e.InFlight() > int(most) {
+				t.Fatalf("weights %v: %d of %d in flight are at endpoint %d, want at most %v", weights, e.InFlight(), n, e.Address.Index, most)
+			}
+		}
+		for _, e := range u.Endpoints() {
+			for e.InFlight() > 0 {
+				e.Leave()
+			}
+		}
+		if a, b := u.Pick(&c), keyed(1); a != u.Pick(&b) {
+			t.Error("the key has not come back")
+		}
+	}
+}
+
+// BenchmarkPick is a choice among 100 endpoints that all have exchanges in flight.
+func BenchmarkPick(b *testing.B) {
+	for name, balance := range balances {
+		for _, weighted := range []bool{false, true} {
+			weights := make([]int, 100)
+			for i := range weights {
+				if weights[i] = 1; weighted {
+					weights[i] = 1 + i%7
+				}
+			}
+			u := balanced(balance, unused(100, weights...))
+			for i, e := range u.Endpoints() {
+				for range 1 + i*37%11 {
+					e.TryEnter()
+				}
+			}
+			run := func(name string, c upstream.Choice, end func(*upstream.Endpoint)) {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						c.Hash += 0x9e3779b97f4a7c15
+						if e := u.Pick(&c); end != nil {
+							end(e)
+						}
+					}
+				})
+			}
+			c := upstream.Choice{Hashed: balance == upstream.Hash}
+			run(fmt.Sprintf("balance=%s/weighted=%t", name, weighted), c, nil)
+			// With what an exchange does besides: it begins there, and another ends elsewhere.
+			i := 0
+			run(fmt.Sprintf("balance=%s/weighted=%t/moving", name, weighted), c, func(e *upstream.Endpoint) {
+				e.TryEnter()
+				for {
+					if i = (i + 61) % 100; u.Endpoints()[i].InFlight() > 0 {
+						break
+					}
+				}
+				u.Endpoints()[i].Leave()
+			})
+		}
+	}
+}
+
+// TestPickAllocations: a choice allocates nothing.
+func TestPickAllocations(t *testing.T) {
+	for name, balance := range balances {
+		u := balanced(balance, unused(100))
+		c := keyed(1)
+		if n := testing.AllocsPerRun(100, func() { u.Pick(&c) }); n > 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package upstream
+
+import "time"
+
+// A Status is what can be told of an endpoint at one time.
+type Status struct {
+	URL          string // as the configuration writes it
+	Address      string // where it is, as net.Dial takes it
+	Index        int    // the number of URL among the upstream's endpoints
+	Weight       int
+	Usable       bool      // it is healthy and not ejected
+	Unhealthy    string    // what the last check said; "": it is healthy, or not checked
+	EjectedUntil time.Time // zero: it is not ejected
+	InFlight     int64     // exchanges now
+	Waiting      int64     // in the queue
+}
+
+// Status returns what can be told of each endpoint now, in their order.
+func (u *Upstream) Status() []Status {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var list []Status
+	for i, e := range u.Endpoints() {
+		list = append(list, Status{
+			URL: e.Address.Label, Address: e.Address.Dial, Index: e.Address.Index, Weight: u.addresses[i].Weight,
+			Usable: !e.out(), Unhealthy: e.unhealthy, EjectedUntil: e.until,
+			InFlight: e.inFlight.Load(), Waiting: e.waiting.Load(),
+		})
+	}
+	return list
+}

@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// This file is what the gateway has to do with upstreams as such: it makes them, chooses among
+// their endpoints for an exchange, and tells of their condition.
+
+// upstreamPool is an upstream with the counters of its endpoints.
+type upstreamPool struct {
+	name      string
+	config    config.Upstream
+	secure    secure
+	blocking  bool // only the blocking engine can make its exchanges
+	pool      *upstream.Upstream
+	responses []classCounters // by the number of the configured endpoint
+	hashKey   *hashKey        // nil: the balance needs none
+}
+
+func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
+	u.responses[e.Address.Index].count(status)
+}
+
+// balances are those of package upstream, as a configuration names them.
+var balances = map[string]upstream.Balance{
+	"p2c": upstream.OfTwo, "round_robin": upstream.RoundRobin, "least_in_flight": upstream.LeastInFlight, "hash": upstream.Hash,
+}
+
+func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metrics) *upstreamPool {
+	if prev != nil {
+		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.secure.sum == files.sum {
+			return old
+		}
+	}
+	addresses := make([]upstream.Address, len(c.Endpoints))
+	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
+	for i, e := range c.Endpoints {
+		addresses[i] = upstream.Address{Label: e.URL, Index: i, Weight: 1, Network: e.Network, Dial: e.Address, ServerName: serverName(c, e)}
+		u.blocking = u.blocking || e.TLS
+		if len(c.Weights) > 0 {
+			addresses[i].Weight = c.Weights[i]
+		}
+		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
+	}
+	opts := upstream.Options{
+		Balance:          balances[c.Balance],
+		SlowStart:        c.SlowStart,
+		MaxConnections:   c.MaxConnections,
+		MaxQueue:         c.MaxQueue,
+		QueueTimeout:     c.QueueTimeout,
+		ConnectTimeout:   c.ConnectTimeout,
+		FirstByteTimeout: orNoBound(c.FirstByteTimeout),
+		IdleTimeout:      orNoBound(c.IdleTimeout),
+		KeepAlive:        c.KeepAlive,
+		Retries:          c.Retries,
+		RetryBudget:      c.RetryBudget,
+		Host:             c.Host,
+		TLS:              files.tls,
+		SendProxy:        c.SendProxyProtocol,
+		Ejection: upstream.Ejection{Failures: c.Ejection.Failures,
+			BaseTime: c.Ejection.BaseTime, MaxShare: c.Ejection.MaxShare},
+		Retried: m.retries.WithLabelValues(c.Name).Inc,
+	}
+	if h := c.Health; h != nil {
+		opts.Health = &upstream.Health{Path: h.Path, Status: h.Status, Interval: h.Interval, Timeout: h.Timeout,
+			Healthy: h.Healthy, Unhealthy: h.Unhealthy}
+	}
+	u.pool = upstream.New(c.Name, addresses, opts)
+	return u
+}
+
+// orNoBound returns d, or for 0 a time that nobody waits for.
+func orNoBound(d time.Duration) time.Duration {
+	if d == 0 {
+		return 10 * 365 * 24 * time.Hour
+	}
+	return d
+}
+
+// logChange tells of a change of an endpoint's condition, once for each.
+func (g *Gateway) logChange(name string, c upstream.Change) {
+	attrs := []any{"upstream", name, "endpoint", c.Endpoint.Address.Label, "address", c.Endpoint.Address.Dial}
+	if c.Usable {
+		g.log.Info("endpoint takes requests again", attrs...)
+		return
+	}
+	attrs = append(attrs, "reason", c.Reason)
+	if c.For > 0 {
+		attrs = append(attrs, "for", c.For.Round(time.Millisecond))
+	}
+	g.log.Warn("endpoint taken out of use", attrs...)
+}
+
+// aim makes x.attempts ready for the exchange with the route's upstream.
+func (x *exchange) aim() {
+	a := &x.attempts
+	a.To, a.Deadline = x.route.upstream.pool, time.Time{}
+	if x.route.timeout > 0 {
+		a.Deadline = x.now.Add(x.route.timeout)
+	}
+	a.Idempotent = upstream.IsIdempotent(x.req.Method)
+	a.Hashed = false
+	if key := x.route.upstream.hashKey; key != nil {
+		a.Hash, a.Hashed = key.hash(x)
+	}
+	a.Begin()
+}
+
+// UpstreamStatus is what can be told of an upstream at one time.
+type UpstreamStatus struct {
+	Name      string
+	Endpoints []upstream.Status
+}
+
+// Upstreams returns what can be told of each upstream now, by name.
+func (g *Gateway) Upstreams() []UpstreamStatus {
+	var list []UpstreamStatus
+	for name, u := range g.current.Load().upstreams {
+		list = append(list, UpstreamStatus{name, u.pool.Status()})
+	}
+	slices.SortFunc(list, func(a, b UpstreamStatus) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// A healthCollector makes upstream_healthy from what is true when it is asked. A configured
+// endpoint that stands for several servers, because its name is looked up, counts by the share of
+// them that can be used: an address that a name leads to makes no series of its own.
+type healthCollector struct{ g *Gateway }
+
+var healthyDesc = prometheus.NewDesc("corsgate_upstream_healthy",
+	"1 if the endpoint is healthy and not ejected, else 0; of a name that is looked up, the share of its servers.",
+	[]string{"upstream", "endpoint"}, nil)
+
+// Describe is part of prometheus.Collector.
+func (c healthCollector) Describe(to chan<- *prometheus.Desc) { to <- healthyDesc }
+
+// Collect is part of prometheus.Collector.
+func (c healthCollector) Collect(to chan<- prometheus.Metric) {
+	for name, u := range c.g.current.Load().upstreams {
+		servers, usable := make([]float64, len(u.config.Endpoints)), make([]float64, len(u.config.Endpoints))
+		for _, e := range u.pool.Status() {
+			servers[e.Index]++
+			if e.Usable {
+				usable[e.Index]++
+			}
+		}
+		for i, e := range u.config.Endpoints {
+			to <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, usable[i]/max(servers[i], 1), name, e.URL)
+		}
+	}
+}

@@ -64,6 +64,7 @@ type Upstream struct {
 func New(name string, addresses []Address, opts Options) *Upstream {
 	u := &Upstream{Name: name, opts: opts, host: []byte(opts.Host), stop: make(chan struct{}), kicked: make(chan struct{}, 1)}
 	u.set.Store(&set{})
+	u.budget.left = minRetries
 	u.budget.allowed.Store(minRetries)
 	u.SetEndpoints(addresses)
 	return u

@@ -77,6 +77,9 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 	x.head = x.up.Head // it may have grown
 	if err != nil {
 		x.refuseFailed(c, err)
+		if errors.Is(err, upstream.ErrGone) {
+			return nil // what the upstream has to do with it is not known
+		}
 		return x.up.Endpoint
 	}
 	x.closing = !x.up.ContentRead() || c.Ends()
@@ -95,7 +98,7 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 // It reports false if the content could not be read and that has been answered.
 func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
-	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed}
+	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Client: c}
 	if x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
@@ -273,6 +276,10 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 // the only honest answer is none: the connection ends without the end of the content, by a reset
 // where the client could take a plain end for that of the content.
 func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
+	if errors.Is(err, upstream.ErrGone) {
+		x.closing = true
+		return false
+	}
 	x.Cut(x.up.Endpoint, err)
 	if !x.begun {
 		x.closing = true

@@ -63,7 +63,7 @@ func (c *conn) quiet(now time.Time) bool {
 		return false
 	}
 	if !c.readBy.After(now) {
-		c.setReadBy(now.Add(time.Minute)) // an expired deadline would fail the look
+		c.setReadBy(now.Add(glance)) // an expired deadline would fail the look
 	}
 	c.silent = false
 	return c.raw.Read(c.look) == nil && c.silent && c.spent()
@@ -105,19 +105,19 @@ var (
 	errUnaskedUpgrade = errors.New("it switches protocols, but not to what was asked for")
 )
 
-// readHead reads the head of the final response into c.response. Interim responses before it are
-// skipped. webSocketKey is the request's Sec-WebSocket-Key if it asks for a WebSocket, else empty: a
-// switch of protocols that was not asked for is an error. received reports whether any octet came in.
-func (c *conn) readHead(webSocketKey []byte) (received bool, err error) {
+// readHead reads the head of the final response of x into c.response. Interim responses before it
+// are skipped. A switch of protocols that was not asked for is an error. received reports whether
+// any octet came in.
+func (c *conn) readHead(x *Exchange) (received bool, err error) {
 	c.r, c.w = 0, 0
 	for range MaxInterim + 1 {
-		n, err := c.readOneHead()
+		n, err := c.readOneHead(x)
 		if err != nil {
 			return c.w > 0, err
 		}
 		c.r += n
 		switch s := c.response.Status; {
-		case s == 101 && len(webSocketKey) > 0 && accepts(&c.response, webSocketKey):
+		case s == 101 && len(x.WebSocketKey) > 0 && accepts(&c.response, x.WebSocketKey):
 			return true, nil
 		case s == 101:
 			return true, errUnaskedUpgrade
@@ -129,7 +129,7 @@ func (c *conn) readHead(webSocketKey []byte) (received bool, err error) {
 }
 
 // readOneHead parses the head at in[r:w], reading as much as it needs.
-func (c *conn) readOneHead() (int, error) {
+func (c *conn) readOneHead(x *Exchange) (int, error) {
 	for {
 		if c.r < c.w {
 			n, fault := c.response.Parse(c.in[c.r:c.w], ResponseLimits)
@@ -145,7 +145,7 @@ func (c *conn) readOneHead() (int, error) {
 		}
 		n, err := c.Read(c.in[c.w:])
 		c.w += n
-		if n == 0 && err != nil {
+		if n == 0 && err != nil && !x.patient(c, err) {
 			return 0, err
 		}
 	}

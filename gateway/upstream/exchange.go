@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -36,6 +37,10 @@ type Exchange struct {
 	// Timed has Own measured.
 	Timed bool
 
+	// Client, if set, is watched while the upstream lets us wait, unless there is a Stream, which is
+	// read meanwhile. If it goes the exchange ends with ErrGone.
+	Client Client
+
 	// Endpoint is the one that was used, after Do; nil: there was none.
 	Endpoint *Endpoint
 	// Response is the head of the final response after a Do without an error. It is valid until
@@ -53,6 +58,11 @@ type Exchange struct {
 	sent     time.Time // when the request was sent
 	received time.Time // when the response's head was there
 	failed   bool      // the connection must not be used again
+
+	gone      atomic.Bool
+	glances   bool      // the wait may become longer than its deadline; see await
+	waitBy    time.Time // when it ends then
+	stopWatch func()    // nil: the client is not watched
 }
 
 // lastPiece bounds the wait for the last piece of an upload after the response has ended: it is on
@@ -123,11 +133,11 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	x.note(&x.sent)
 	x.began = now
 	// A failed write may hide an early response: 413 and a reset, for example.
-	c.armRead(now, e.opts.FirstByteTimeout, x.deadline)
+	x.await(c, now, e.opts.FirstByteTimeout)
 	if err == nil && x.Stream != nil {
 		x.startUpload(c)
 	}
-	received, readErr := c.readHead(x.WebSocketKey)
+	received, readErr := c.readHead(x)
 	if readErr == nil && c.reused && x.Stream == nil && Unprocessed(c.response.Status, c.response.Close) {
 		x.drop(c)
 		return Failure{Err: ErrUnprocessed, Unsent: true}, ErrUnprocessed
@@ -145,7 +155,10 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 		x.stopUpload(true) //nolint:errcheck // it fails because it is told to
 	}
 	x.drop(c)
-	if errors.Is(upload, ErrContent) {
+	switch {
+	case x.gone.Load():
+		return Failure{}, ErrGone
+	case errors.Is(upload, ErrContent):
 		return Failure{}, upload
 	}
 	f = Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.Stream != nil}
@@ -154,6 +167,7 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 
 // drop closes the exchange's connection, which is broken.
 func (x *Exchange) drop(c *conn) {
+	x.unwatch()
 	c.giveBack()
 	c.Close() //nolint:errcheck // it is broken
 	x.conn = nil
@@ -178,11 +192,19 @@ func (x *Exchange) explain(err error, received bool) *Error {
 // Next returns the next run of the response's content, valid until the next call, and io.EOF at
 // its end. Any other error means that the response is incomplete: the client must notice.
 func (x *Exchange) Next() ([]byte, error) {
-	if c := x.conn; !x.content.pending(c) {
-		c.armRead(time.Now(), x.timeout, x.deadline)
+	c := x.conn
+	if !x.content.pending(c) {
+		x.await(c, time.Now(), x.timeout)
 	}
-	run, err := x.content.next(x.conn)
-	if err != nil && err != io.EOF && !x.expired() { // a long exchange that ran out of time is nobody's failure
+	run, err := x.content.next(c)
+	for err != nil && x.patient(c, err) {
+		run, err = x.content.next(c)
+	}
+	switch {
+	case err == nil || err == io.EOF:
+	case x.gone.Load():
+		return nil, ErrGone
+	case !x.expired(): // a long exchange that ran out of time is nobody's failure
 		x.Endpoint.Failed()
 	}
 	return run, err
@@ -228,7 +250,8 @@ func (x *Exchange) End(now time.Time) {
 	} else {
 		c.Close() //nolint:errcheck // it is not to be used again
 	}
-	x.conn, x.Response, x.Stream, x.Cancel, x.Content = nil, nil, nil, nil, nil
+	x.unwatch()
+	x.conn, x.Response, x.Stream, x.Cancel, x.Content, x.Client = nil, nil, nil, nil, nil, nil
 	e.Leave()
 }
 

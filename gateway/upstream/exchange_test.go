@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,4 +147,84 @@ func TestSplitResponse(t *testing.T) {
 	if n := s.opened.Load(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
+}
+
+// A leaver is a client that goes when it is told to.
+type leaver struct {
+	watched chan func()
+	stopped atomic.Int64
+}
+
+func (l *leaver) Watch(gone func()) (stop func()) {
+	l.watched <- gone
+	return func() { l.stopped.Add(1) }
+}
+
+// TestGone: when the client goes while the upstream lets us wait, for the response or for more of
+// its content, the exchange ends, and nobody takes that for the endpoint's failure.
+func TestGone(t *testing.T) {
+	f := func(begins string) {
+		t.Helper()
+		ended := make(chan bool, 1)
+		s := serve(t, func(p *peer) {
+			p.request()
+			p.say(begins)
+			p.r.ReadByte()
+			ended <- true
+		})
+		opts := options()
+		opts.Retries = 3
+		u := pool(t, opts, s)
+		l := &leaver{watched: make(chan func(), 1)}
+		x := request("GET", "")
+		x.Client = l
+		go func() { (<-l.watched)() }()
+		if _, _, err := run(u, x); !errors.Is(err, upstream.ErrGone) {
+			t.Errorf("%v, want ErrGone", err)
+		}
+		<-ended
+		if s.opened.Load() != 1 || l.stopped.Load() != 1 {
+			t.Errorf("%d connections, %d watches were stopped, want 1 and 1", s.opened.Load(), l.stopped.Load())
+		}
+	}
+	f("")
+	f("HTTP/1.1 200")
+	f("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+}
+
+// TestPatience: a watch does not change what is waited for.
+func TestPatience(t *testing.T) {
+	s := serve(t, func(p *peer) {
+		for {
+			if req, _ := p.request(); req == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+			time.Sleep(100 * time.Millisecond)
+			p.say("k")
+		}
+	})
+	u := pool(t, options(), s)
+	for range 2 {
+		l := &leaver{watched: make(chan func(), 1)}
+		x := request("GET", "")
+		x.Client = l
+		if status, content, err := run(u, x); status != 200 || content != "ok" || err != nil {
+			t.Errorf("%d %q, %v", status, content, err)
+		}
+		if len(l.watched) != 1 || l.stopped.Load() != 1 {
+			t.Error("the client was not watched, or still is")
+		}
+	}
+	if n := s.opened.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+	mute := serve(t, func(p *peer) { p.request(); p.r.ReadByte() })
+	opts := options()
+	opts.FirstByteTimeout = 100 * time.Millisecond
+	x := request("GET", "")
+	x.Client = &leaver{watched: make(chan func(), 1)}
+	_, _, err := run(pool(t, opts, mute), x)
+	wantError(t, err, 504, upstream.ClassFirstByte)
 }

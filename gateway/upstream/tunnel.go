@@ -18,6 +18,7 @@ func accepts(r *wire.Response, key []byte) bool {
 // Tunnel returns the connection behind a response of status 101, and what has been read of it
 // already. The caller closes it before End.
 func (x *Exchange) Tunnel() (nc net.Conn, read []byte) {
+	x.unwatch()
 	x.failed = true // End must not keep it
 	return x.conn.Conn, x.conn.in[x.conn.r:x.conn.w]
 }

@@ -1,0 +1,54 @@
+//go:build unix
+
+package edge
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Watch has gone called, on another goroutine, when the client resets the connection or both sides
+// have ended. A client that has ended its own side only may still wait for the response. stop
+// ends the watch; after it gone is not called. Content must not be read meanwhile.
+func (c *Conn) Watch(gone func()) (stop func()) {
+	nc := c.Conn
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
+		nc = t.NetConn()
+	}
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return func() {}
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return func() {}
+	}
+	c.setReadDeadline(time.Now().Add(watchTime))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := raw.Read(ended); err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			gone()
+		}
+	}()
+	return func() {
+		c.wake()
+		<-done
+		c.setReadDeadline(time.Now().Add(watchTime)) // the next read moves it again
+	}
+}
+
+// watchTime is longer than any exchange.
+const watchTime = 10 * 365 * 24 * time.Hour
+
+// ended reports whether a socket is dead. It is called again when something comes in.
+func ended(fd uintptr) bool {
+	fds := []unix.PollFd{{Fd: int32(fd)}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+}

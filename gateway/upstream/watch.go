@@ -1,0 +1,63 @@
+package upstream
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// This file ends an exchange whose client has gone. To watch a client costs a goroutine, so it
+// begins when the upstream has let us wait for a while, which most do not.
+
+// glance is how long a wait is before the client is watched.
+const glance = 60 * time.Millisecond
+
+// ErrGone says that the client has gone before the exchange was over.
+var ErrGone = errors.New("the client has gone")
+
+// A Client can be watched while nothing is read from it.
+type Client interface {
+	// Watch has gone called, on another goroutine, when the client has gone, until stop is called.
+	Watch(gone func()) (stop func())
+}
+
+// await gives a wait on the endpoint its deadline, timeout from now or that of the exchange. If it
+// may become long, it is interrupted before, for patient to begin the watch.
+func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
+	if x.Client == nil || x.Stream != nil || x.stopWatch != nil || timeout <= glance {
+		x.glances = false
+		c.armRead(now, timeout, x.deadline)
+		return
+	}
+	x.glances, x.waitBy = true, now.Add(timeout)
+	if !x.deadline.IsZero() && x.deadline.Before(x.waitBy) {
+		x.waitBy = x.deadline
+	}
+	// As it stands, it may be soon enough and not too soon: moving it costs more than a short read.
+	if left := c.readBy.Sub(now); left < glance/2 || left > glance {
+		c.setReadBy(now.Add(glance))
+	}
+}
+
+// patient reports whether a wait that has ended with err goes on: it was only the glance.
+func (x *Exchange) patient(c *conn, err error) bool {
+	if !x.glances || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	x.glances = false
+	c.setReadBy(x.waitBy)
+	gone := &x.gone
+	x.stopWatch = x.Client.Watch(func() {
+		gone.Store(true)
+		c.Conn.Close() //nolint:errcheck // whoever waits for it notices
+	})
+	return true
+}
+
+// unwatch ends the watch.
+func (x *Exchange) unwatch() {
+	if x.stopWatch != nil {
+		x.stopWatch()
+		x.stopWatch = nil
+	}
+}

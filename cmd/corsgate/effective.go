@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/corsgate/corsgate/gateway/config"
 )
@@ -74,7 +73,7 @@ func plain(v reflect.Value) any {
 	case reflect.Struct:
 		table := make(map[string]any, v.NumField())
 		for i := range v.NumField() {
-			table[keyOf(v.Type().Field(i).Name)] = plain(v.Field(i))
+			table[config.Key(v.Type().Field(i).Name)] = plain(v.Field(i))
 		}
 		return table
 	case reflect.Slice:
@@ -93,24 +92,4 @@ func plain(v reflect.Value) any {
 		return fmt.Sprintf("%g%%", 100*v.Float())
 	}
 	return v.Interface()
-}
-
-// keyOf returns the key of the file that a field of config stands for: "BodyBytes" is body_bytes.
-func keyOf(field string) string {
-	switch field {
-	case "WebSocketOriginCheck":
-		return "websocket_origin_check"
-	case "TLSCA":
-		return "tls_ca"
-	}
-	runes := []rune(field)
-	var b strings.Builder
-	for i, r := range runes {
-		// A word begins at an upper-case letter that follows, or is followed by, a lower-case one.
-		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }

@@ -75,8 +75,8 @@ func compareKeys(t *testing.T, path string, want, got map[string]any) {
 func TestKeyOf(t *testing.T) {
 	f := func(field, want string) {
 		t.Helper()
-		if got := keyOf(field); got != want {
-			t.Errorf("keyOf(%q) = %q, want %q", field, got, want)
+		if got := config.Key(field); got != want {
+			t.Errorf("config.Key(%q) = %q, want %q", field, got, want)
 		}
 	}
 	f("Path", "path")

@@ -1,0 +1,360 @@
+// Package deploy_test checks what is deployed: files that no compiler reads.
+package deploy_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"go.yaml.in/yaml/v3"
+)
+
+// tool finds a program, or else skips t. With CORSGATE_NO_SKIP=1 in the environment it fails t.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	for _, dir := range []string{"", "/usr/sbin/", "/sbin/"} {
+		if path, err := exec.LookPath(dir + name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CORSGATE_NO_SKIP") == "1" {
+		t.Fatalf("there is no %s", name)
+	}
+	t.Skipf("there is no %s", name)
+	return ""
+}
+
+// run runs a program and returns what it says. It must exit with 0.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// known returns the names of all metrics that a gateway has, with those that histograms are made of.
+func known(t *testing.T) map[string]bool {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "corsgate.toml")
+	text := read(t, "testdata/everything.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Parse(path, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.LogAccess(os.Stderr, false, false)
+	if err := g.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	defer g.Shutdown(t.Context()) //nolint:errcheck // there are no requests
+	families, err := g.Registry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of certificates there are none here, and what Prometheus itself adds.
+	names := map[string]bool{"up": true, "corsgate_certificate_expiry_seconds": true}
+	for _, f := range families {
+		names[f.GetName()] = true
+		if f.GetType().String() == "HISTOGRAM" {
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				names[f.GetName()+suffix] = true
+			}
+		}
+	}
+	return names
+}
+
+var metric = regexp.MustCompile(`\b(corsgate|process|go)_[a-z_]+\b|\bup\b`)
+
+// checkMetrics checks that the metrics of an expression exist.
+func checkMetrics(t *testing.T, names map[string]bool, where, expr string) {
+	t.Helper()
+	found := metric.FindAllString(expr, -1)
+	if len(found) == 0 {
+		t.Errorf("%s asks for no metric: %s", where, expr)
+	}
+	for _, name := range found {
+		if !names[name] {
+			t.Errorf("%s asks for %s, which does not exist", where, name)
+		}
+	}
+}
+
+type rule struct {
+	Alert, Expr, For    string
+	Labels, Annotations map[string]string
+}
+
+func rules(t *testing.T) []rule {
+	t.Helper()
+	var file struct {
+		Groups []struct{ Rules []rule }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "prometheus/alerts.yml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	return file.Groups[0].Rules
+}
+
+// TestAlerts: each alert asks for what exists, says how bad it is, and has a page that tells what to do.
+func TestAlerts(t *testing.T) {
+	names := known(t)
+	pages := map[string]bool{}
+	for _, r := range rules(t) {
+		checkMetrics(t, names, r.Alert, r.Expr)
+		if s := r.Labels["severity"]; s != "page" && s != "ticket" || r.For == "" || r.Annotations["summary"] == "" {
+			t.Errorf("%s lacks a severity, a duration or a summary", r.Alert)
+		}
+		if want := "deploy/runbooks/" + r.Alert + ".md"; r.Annotations["runbook"] != want {
+			t.Errorf("%s: runbook %s, want %s", r.Alert, r.Annotations["runbook"], want)
+		}
+		page := read(t, "runbooks/"+r.Alert+".md")
+		if !strings.HasPrefix(page, "# "+r.Alert+"\n") || !strings.Contains(page, "**Who is affected:**") || !strings.Contains(page, "\n1. ") {
+			t.Errorf("the page of %s lacks its title, who is affected, or what to do", r.Alert)
+		}
+		pages[r.Alert+".md"] = true
+	}
+	files, err := os.ReadDir("runbooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !pages[f.Name()] {
+			t.Errorf("runbooks/%s belongs to no alert", f.Name())
+		}
+	}
+}
+
+// TestPromtool: Prometheus takes the rules, and they fire when they should.
+func TestPromtool(t *testing.T) {
+	promtool := tool(t, "promtool")
+	run(t, promtool, "check", "rules", "prometheus/alerts.yml")
+	run(t, promtool, "test", "rules", "prometheus/alerts_test.yml")
+}
+
+// TestGrafana: each panel asks for what exists, and none lies on another.
+func TestGrafana(t *testing.T) {
+	var d struct {
+		Title, UID string
+		Panels     []struct {
+			Title   string
+			GridPos struct{ X, Y, W, H int }
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "grafana/corsgate.json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	names, taken := known(t), map[[2]int]string{}
+	for _, p := range d.Panels {
+		if len(p.Targets) == 0 {
+			t.Errorf("panel %s shows nothing", p.Title)
+		}
+		for _, target := range p.Targets {
+			checkMetrics(t, names, "panel "+p.Title, target.Expr)
+		}
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x >= 24 {
+					t.Fatalf("panel %s lies on %s, or beside the page", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+	}
+	if len(d.Panels) == 0 || d.UID != "corsgate" {
+		t.Errorf("%d panels, uid %s", len(d.Panels), d.UID)
+	}
+}
+
+// TestUnit: systemd takes the unit, and finds little to complain about.
+func TestUnit(t *testing.T) {
+	analyze := tool(t, "systemd-analyze")
+	out := run(t, analyze, "security", "--offline=true", "--threshold=15", "systemd/corsgate.service")
+	t.Log(out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:])
+
+	// It looks for the binary, so the unit gets one that is here.
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(t.TempDir(), "corsgate.service")
+	text := strings.ReplaceAll(read(t, "systemd/corsgate.service"), "/usr/bin/corsgate", self)
+	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := run(t, analyze, "verify", "--man=no", unit); strings.Contains(said, "corsgate.service:") {
+		t.Errorf("systemd-analyze verify: %s", said)
+	}
+}
+
+// TestUsersAndFiles makes the user and the directories in a root of their own.
+func TestUsersAndFiles(t *testing.T) {
+	sysusers, tmpfiles := tool(t, "systemd-sysusers"), tool(t, "systemd-tmpfiles")
+	if os.Getuid() != 0 {
+		t.Skip("only root can make directories of others")
+	}
+	root, err := filepath.Abs(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(root+"/etc", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	here, err := filepath.Abs("systemd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, sysusers, "--root="+root, here+"/corsgate.sysusers")
+	run(t, tmpfiles, "--root="+root, "--create", here+"/corsgate.tmpfiles")
+	if passwd := read(t, root+"/etc/passwd"); !strings.Contains(passwd, "corsgate:") || !strings.Contains(passwd, "/usr/sbin/nologin") {
+		t.Errorf("users: %s", passwd)
+	}
+	if info, err := os.Stat(root + "/etc/corsgate/tls"); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("/etc/corsgate/tls: %v, %v", info, err)
+	}
+}
+
+// TestFirewall: nft takes the rules.
+func TestFirewall(t *testing.T) {
+	nft := tool(t, "nft")
+	if os.Getuid() != 0 {
+		t.Skip("nft asks the kernel, which answers root only")
+	}
+	run(t, nft, "--check", "--file", "network/nftables.conf")
+}
+
+// TestBird: bird takes the configuration.
+func TestBird(t *testing.T) { run(t, tool(t, "bird"), "-p", "-c", "network/bird.conf") }
+
+// TestKeepalived: keepalived finds nothing wrong. Its exit status does not tell: having read a configuration without a
+// fault it ends by SIGTERM where it may not look at network interfaces.
+func TestKeepalived(t *testing.T) {
+	keepalived := tool(t, "keepalived")
+	check := func(path string) string {
+		t.Helper()
+		said := filepath.Join(t.TempDir(), "said")
+		c := exec.CommandContext(t.Context(), keepalived, "--config-test="+said, "--use-file", path)
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it signals its group
+		c.Run()                                            //nolint:errcheck // as above
+		b, err := os.ReadFile(said)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	wrong := filepath.Join(t.TempDir(), "wrong.conf")
+	if err := os.WriteFile(wrong, []byte("vrrp_instance x {\n\tnonsense 1\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := check(wrong); !strings.Contains(said, "nonsense") {
+		t.Errorf("keepalived does not say that the wrong one is wrong: %q", said)
+	}
+	path, err := filepath.Abs("network/keepalived.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := check(path); strings.Contains(said, "keyword") || strings.Contains(said, "must") {
+		t.Errorf("keepalived: %s", said)
+	}
+}
+
+// TestSysctl: each line sets a key once, has a reason before it, and no key that this kernel does not know.
+func TestSysctl(t *testing.T) {
+	seen := map[string]bool{}
+	commented := false
+	for line := range strings.Lines(read(t, "kernel/90-corsgate.conf")) {
+		line = strings.TrimSpace(line)
+		key, value, ok := strings.Cut(line, " = ")
+		switch {
+		case strings.HasPrefix(line, "#"):
+			commented = true
+		case line == "":
+			commented = false
+		case !ok || value == "" || seen[key] || !commented:
+			t.Errorf("%q is no setting, or the second of its kind, or without a reason", line)
+		default:
+			seen[key] = true
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("there are no settings")
+	}
+}
+
+// TestScripts: the shell takes them.
+func TestScripts(t *testing.T) {
+	sh := tool(t, "sh")
+	for _, script := range []string{"network/corsgate-anycast", "package/preinstall", "package/postinstall", "package/preremove"} {
+		run(t, sh, "-n", script)
+		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 == 0 {
+			t.Errorf("%s cannot be run: %v", script, err)
+		}
+	}
+}
+
+// TestPackage: what the package is made of is there.
+func TestPackage(t *testing.T) {
+	var p struct {
+		Contents []struct{ Src, Dst string }
+		Scripts  map[string]string
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "package/nfpm.yaml")), &p); err != nil {
+		t.Fatal(err)
+	}
+	files := slices.Collect(maps.Values(p.Scripts))
+	for _, c := range p.Contents {
+		files = append(files, c.Src)
+	}
+	for _, f := range files {
+		if _, err := os.Stat("../" + f); err != nil && !strings.HasPrefix(f, "bin/") {
+			t.Error(err)
+		}
+	}
+}
+
+// TestReadme: it names every file of this directory.
+func TestReadme(t *testing.T) {
+	readme := read(t, "README.md")
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".go") || path == "README.md" ||
+			strings.HasPrefix(path, "runbooks/") || strings.HasPrefix(path, "testdata/") || strings.HasSuffix(path, "_test.yml") {
+			return err
+		}
+		if !strings.Contains(readme, path) && !strings.Contains(readme, filepath.Dir(path)+"/`") {
+			t.Errorf("README.md does not name %s", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

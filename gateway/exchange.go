@@ -36,19 +36,20 @@ type exchange struct {
 	content       int64  // octets of content that the request is known to have
 	now           time.Time
 
-	route   *target       // nil: none takes the request
-	client  netip.Addr    // as far as it is known; see clientOf
-	trusted bool          // the peer is believed
-	https   bool          // the client used https, as far as we know
-	rate    limit.Verdict // of the route's limit, if it has one
-	status  int           // of the response, for the counters
-	miss    route.Miss    // why, if nothing more is known
-	reason  cors.Reason
-	actual  bool   // reason is about an actual request, not a preflight
-	begun   bool   // something of the response was sent
-	noted   bool   // as refused
-	failure string // code of what failed, for the access log
-	length  int64  // octets of the response's content as declared; -1: not known
+	route       *target       // nil: none takes the request
+	client      netip.Addr    // as far as it is known; see clientOf
+	trusted     bool          // the peer is believed
+	https       bool          // the client used https, as far as we know
+	rate        limit.Verdict // of the route's limit, if it has one
+	status      int           // of the response, for the counters
+	miss        route.Miss    // why, if nothing more is known
+	reason      cors.Reason
+	actual      bool   // reason is about an actual request, not a preflight
+	multiplexed bool   // it came by HTTP/2
+	begun       bool   // something of the response was sent
+	noted       bool   // as refused
+	failure     string // code of what failed, for the access log
+	length      int64  // octets of the response's content as declared; -1: not known
 
 	shard   *access.Shard // nil: no access log
 	seq     uint32        // requests so far

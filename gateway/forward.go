@@ -74,7 +74,7 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 		dst = append(append(append(dst, `;host="`...), x.req.Host...), '"')
 	}
 	dst = append(append(dst, ";proto="...), x.scheme()...)
-	dst = append(append(dst, "\r\nVia: 1."...), '0'+x.req.Minor, ' ')
+	dst = append(append(append(dst, "\r\nVia: "...), x.version()...), ' ')
 	dst = append(dst, x.g.pseudonym...)
 	return append(dst, '\r', '\n')
 }
@@ -90,6 +90,17 @@ func (x *exchange) appendEarlier(dst []byte, id wire.FieldID) []byte {
 		}
 	}
 	return dst
+}
+
+// version returns the version of HTTP in which the request came.
+func (x *exchange) version() string {
+	switch {
+	case x.multiplexed:
+		return "2.0"
+	case x.req.Minor == 0:
+		return "1.0"
+	}
+	return "1.1"
 }
 
 func (x *exchange) scheme() string {

@@ -77,3 +77,5 @@ func dialPlain(t testing.TB, address string) *net.TCPConn {
 
 // overTLS speaks TLS over a connection.
 func overTLS(t testing.TB, c net.Conn) *tls.Conn { return tls.Client(c, authority(t).client()) }
+
+func overTLSWith(c net.Conn, config *tls.Config) *tls.Conn { return tls.Client(c, config) }

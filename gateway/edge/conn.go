@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -56,9 +57,11 @@ type Conn struct {
 	broken    bool  // content failed: nobody knows where the next request begins
 	waiting   bool  // the client waits for 100 (Continue)
 
-	under  *transport // of TLS; nil without
-	opened bool       // nothing comes before the first request
-	plain  bool       // nobody has spoken TLS on a socket for it
+	under   *transport   // of TLS; nil without
+	streams *http.Server // that serves the connection's streams; nil: it has none
+	resets  atomic.Int32 // of streams; see settle
+	opened  bool         // nothing comes before the first request
+	plain   bool         // nobody has spoken TLS on a socket for it
 
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
@@ -161,7 +164,17 @@ func (c *Conn) open() bool {
 			c.w = copy(c.in, read)
 		}
 	}
-	return !c.on.TLS || c.shakeHands(by)
+	if !c.on.TLS {
+		return true
+	}
+	if !c.shakeHands(by) {
+		return false
+	}
+	if isHTTP2(c.Conn) {
+		c.multiplex()
+		return false
+	}
+	return true
 }
 
 // goHome gives an idle connection back to where it came from, if it came from anywhere.

@@ -13,5 +13,8 @@
 //   - a refusal closes the connection, and reaches the client before it does;
 //   - content is decoded here, bounded, and what a handler leaves of it is drained or the
 //     connection ends: it is never read as a request;
-//   - every wait on a client has a deadline.
+//   - every wait on a client has a deadline;
+//   - what comes before the first request, the PROXY protocol and the handshake of TLS, is read on
+//     the connection's goroutine, within the time that a head may take;
+//   - a request of HTTP/2 is read as the HTTP/1.1 that it stands for; see stream.
 package edge

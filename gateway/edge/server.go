@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -42,9 +43,13 @@ type Server struct {
 	onLost   func(*Loss, *Listener, netip.Addr, error)
 	sessions *tls.Config // of all TLS connections
 
-	mu    sync.Mutex
-	conns map[*Conn]struct{}
-	gate  gate
+	mu          sync.Mutex
+	conns       map[*Conn]struct{}
+	streams     *http.Server // for HTTP/2 connections that begin; nil: none has begun yet
+	streamsOpts *Options     // that it is made of
+	idleStreams sync.Pool    // of *Conn
+
+	gate gate
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
@@ -105,7 +110,10 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for turn := 0; ; turn++ {
+		if turn%20 == 0 {
+			s.goAway()
+		}
 		s.mu.Lock()
 		left := len(s.conns)
 		for c := range s.conns {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -31,7 +33,7 @@ func NewTLS(list []*Certificate, minVersion uint16, clients *x509.CertPool) *tls
 		GetCertificate: newCertificates(list).choose,
 		MinVersion:     minVersion,
 		CipherSuites:   suites,
-		NextProtos:     []string{"http/1.1"},
+		NextProtos:     []string{"h2", "http/1.1"},
 	}
 	if clients != nil {
 		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, clients
@@ -62,6 +64,21 @@ var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this 
 type transport struct {
 	net.Conn
 	read []byte
+	c    atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
+}
+
+// SyscallConn returns the socket.
+func (t *transport) SyscallConn() (syscall.RawConn, error) {
+	return t.Conn.(syscall.Conn).SyscallConn()
+}
+
+// Close closes the socket.
+func (t *transport) Close() error {
+	err := t.Conn.Close()
+	if c := t.c.Load(); c != nil && c.shut.CompareAndSwap(false, true) {
+		c.server.forget(c)
+	}
+	return err
 }
 
 func (t *transport) Read(p []byte) (int, error) {

@@ -2,5 +2,10 @@
 
 package edge
 
-// Watch cannot look here: that the client has gone shows when something is sent.
-func (*Conn) Watch(func()) (stop func()) { return func() {} }
+// Watch cannot look here: that the client has gone shows when something is sent, except on a stream.
+func (c *Conn) Watch(gone func()) (stop func()) {
+	if st, ok := c.Conn.(*stream); ok {
+		return st.watch(gone)
+	}
+	return func() {}
+}

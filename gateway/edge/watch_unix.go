@@ -16,6 +16,9 @@ import (
 // have ended. A client that has ended its own side only may still wait for the response. stop
 // ends the watch; after it gone is not called. Content must not be read meanwhile.
 func (c *Conn) Watch(gone func()) (stop func()) {
+	if st, ok := c.Conn.(*stream); ok {
+		return st.watch(gone)
+	}
 	nc := c.Conn
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
 		nc = t.NetConn()

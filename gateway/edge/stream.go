@@ -1,0 +1,280 @@
+package edge
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// A stream is one request of HTTP/2 as a connection of HTTP/1.1 that exists in memory only. What
+// the server of net/http has made of the stream is written down as HTTP/1.1 and read by the one
+// parser; and the response, which is HTTP/1.1 like any other, is read by it too and sent as HTTP/2.
+// So there is one idea of what a request is, and one of what becomes of it.
+//
+// It is not repaired: nothing in a method, a target or a field can end a line, and what does not
+// stand where it was put is refused by the parser. net/http has judged the pseudo-header fields,
+// joined the crumbs of Cookie, and dropped trailers.
+type stream struct {
+	on *Conn // the connection of the stream
+	w  http.ResponseWriter
+	r  *http.Request
+	rc *http.ResponseController
+
+	// The request.
+	head    []byte // in[at:] has not been read
+	at      int
+	content bool // follows the head
+	chunked bool
+	ended   bool // all content was read
+
+	// The response.
+	saved    []byte // part of a head
+	response wire.Response
+	framing  wire.Framing
+	left     int64
+	decoder  wire.Chunked
+	begun    bool // the head was sent
+	done     bool // all was
+
+	readBy, writeBy time.Time // deadlines, in force while something is read or written
+}
+
+// begin makes st the stream of a request.
+func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
+	st.w, st.r, st.rc = w, r, http.NewResponseController(w)
+	_, sized := r.Header["Content-Length"]
+	st.content = r.Body != http.NoBody && r.ContentLength != 0 || sized
+	st.chunked = st.content && !sized
+	st.head = st.appendHead(st.head[:0])
+}
+
+// end forgets all but memory to use again.
+func (st *stream) end() {
+	head, saved, response := st.head[:0], st.saved[:0], st.response
+	if cap(head) > firstBuffer {
+		head = nil
+	}
+	*st = stream{head: head, saved: saved, response: response}
+}
+
+func (st *stream) appendHead(dst []byte) []byte {
+	r := st.r
+	line := func(parts ...string) {
+		for _, p := range parts {
+			if strings.ContainsAny(p, "\r\n") {
+				p = "\x00" // which no part of a head may hold
+			}
+			dst = append(dst, p...)
+		}
+		dst = append(dst, '\r', '\n')
+	}
+	line(r.Method, " ", r.RequestURI, " HTTP/1.1")
+	line("Host: ", r.Host)
+	for name, values := range r.Header {
+		if name == "Host" { // it is what r.Host is, or net/http has refused it
+			continue
+		}
+		for _, v := range values {
+			line(name, ": ", v)
+		}
+	}
+	if st.chunked {
+		line("Transfer-Encoding: chunked")
+	}
+	return append(dst, '\r', '\n')
+}
+
+// Read reads the request.
+func (st *stream) Read(p []byte) (int, error) {
+	switch {
+	case st.at < len(st.head):
+		n := copy(p, st.head[st.at:])
+		st.at += n
+		return n, nil
+	case !st.content || st.ended:
+		return 0, io.EOF
+	case st.chunked:
+		return st.readChunk(p)
+	}
+	n, err := st.readBody(p)
+	return n, st.explain(err)
+}
+
+// readBody reads content. A deadline of net/http ends the content, also while nobody reads.
+func (st *stream) readBody(p []byte) (int, error) {
+	st.rc.SetReadDeadline(st.readBy) //nolint:errcheck // streams of net/http have deadlines
+	n, err := st.r.Body.Read(p)
+	if err == nil {
+		st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+	}
+	return n, err
+}
+
+// readChunk reads what content there is as one chunk.
+func (st *stream) readChunk(p []byte) (int, error) {
+	const size, end = len("00000000\r\n"), len("\r\n")
+	if len(p) < size+1+end {
+		return 0, io.ErrShortBuffer
+	}
+	n, err := st.readBody(p[size : len(p)-end])
+	if n == 0 {
+		if err == io.EOF {
+			st.ended = true
+			return copy(p, wire.LastChunk), nil
+		}
+		return 0, st.explain(err)
+	}
+	const digits = "0123456789abcdef"
+	for i := range size - 2 {
+		p[i] = digits[n>>(4*(size-3-i))&0xf]
+	}
+	copy(p[size-2:], "\r\n")
+	copy(p[size+n:], "\r\n")
+	return size + n + end, nil
+}
+
+// explain makes the end of the content of a stream that goes on an end of the content, even where
+// it is not the end that Content-Length has announced: the reader sees that itself.
+func (st *stream) explain(err error) error {
+	if err != nil && err != io.EOF && st.r.Context().Err() == nil && strings.Contains(err.Error(), "declared a Content-Length") {
+		return io.EOF
+	}
+	return err
+}
+
+// responseLimits are no bounds: the head was made here, or has been bounded before.
+var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
+
+// Write sends a piece of the response.
+func (st *stream) Write(p []byte) (int, error) {
+	b := p
+	if len(st.saved) > 0 {
+		st.saved = append(st.saved, p...)
+		b = st.saved
+	}
+	for !st.begun {
+		n, fault := st.response.Parse(b, responseLimits)
+		if fault != nil {
+			return 0, fault
+		}
+		if n == 0 {
+			st.saved = append(st.saved[:0], b...)
+			return len(p), nil
+		}
+		if st.response.Status >= 200 { // before it comes 100 (Continue) at most, which net/http sends by itself
+			st.sendHead()
+		}
+		b = b[n:]
+	}
+	st.saved = st.saved[:0]
+	if st.done {
+		return len(p), nil
+	}
+	// A deadline of net/http resets the stream, also while nobody writes. What is left of a complete response net/http sends
+	// when the handler has returned, so then the deadline stays.
+	st.rc.SetWriteDeadline(st.writeBy) //nolint:errcheck // streams of net/http have deadlines
+	if err := st.sendContent(b); err != nil || st.done {
+		return len(p), err
+	}
+	err := st.rc.Flush()
+	st.rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // as above
+	return len(p), err
+}
+
+func (st *stream) sendHead() {
+	r := &st.response
+	st.begun = true
+	st.framing, st.left = r.Framing(st.r.Method == "HEAD"), r.Length
+	st.done = st.framing == wire.NoContent
+	h := st.w.Header()
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if f.ID.HopByHop() {
+			continue
+		}
+		name := textproto.CanonicalMIMEHeaderKey(string(f.Name))
+		h[name] = append(h[name], string(f.Value))
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // or net/http would guess
+	}
+	if r.Close && st.on.server.draining.Load() {
+		h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
+	}
+	st.w.WriteHeader(r.Status)
+}
+
+// sendContent sends content of the response as it is framed in p.
+func (st *stream) sendContent(p []byte) error {
+	for len(p) > 0 && !st.done {
+		data := p
+		switch st.framing {
+		case wire.ByLength:
+			data = p[:min(int64(len(p)), st.left)]
+			p = p[len(data):]
+			st.left -= int64(len(data))
+			st.done = st.left == 0
+		case wire.ByChunks:
+			var n int
+			var fault *wire.Fault
+			if data, n, fault = st.decoder.Next(p); fault != nil {
+				return fault
+			}
+			p = p[n:]
+			st.done = st.decoder.Done()
+		default: // a response without an end is not made for HTTP/1.1
+			p = nil
+		}
+		if _, err := st.w.Write(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetReadDeadline is part of net.Conn. A time that has long passed makes a read under way fail.
+func (st *stream) SetReadDeadline(t time.Time) error {
+	if t.Unix() > 1 {
+		st.readBy = t
+		return nil
+	}
+	return st.rc.SetReadDeadline(t)
+}
+
+// SetWriteDeadline is part of net.Conn.
+func (st *stream) SetWriteDeadline(t time.Time) error {
+	st.writeBy = t
+	return nil
+}
+
+// SetDeadline is part of net.Conn.
+func (st *stream) SetDeadline(t time.Time) error {
+	st.SetWriteDeadline(t) //nolint:errcheck // it cannot fail
+	return st.SetReadDeadline(t)
+}
+
+// watch has gone called when the client resets the stream, until stop is called.
+func (st *stream) watch(gone func()) (stop func()) {
+	done := make(chan struct{})
+	stopped := context.AfterFunc(st.r.Context(), func() { defer close(done); gone() })
+	return func() {
+		if !stopped() {
+			<-done
+		}
+	}
+}
+
+// Close is part of net.Conn. A stream ends with its handler.
+func (st *stream) Close() error { return nil }
+
+// LocalAddr is part of net.Conn.
+func (st *stream) LocalAddr() net.Addr { return st.on.LocalAddr() }
+
+// RemoteAddr is part of net.Conn.
+func (st *stream) RemoteAddr() net.Addr { return st.on.RemoteAddr() }

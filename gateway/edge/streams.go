@@ -1,0 +1,182 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file speaks HTTP/2 with clients, by the server of net/http, to which a connection is handed
+// when ALPN has chosen it. Each request of such a connection becomes a Conn of its own; see stream.
+//
+// HTTP/3 needs no more than another server for whose requests ServeHTTP is the handler.
+
+// Bounds of an HTTP/2 connection. net/http runs no more handlers at once than there may be streams,
+// counting those whose stream was reset, queues four times as many, and then gives up the
+// connection; so what all connections together can cost is bounded by their number.
+const (
+	maxStreams  = 100
+	pingAfter   = 30 * time.Second // without a frame from the client
+	pingTimeout = 15 * time.Second
+	maxResets   = 1000 // streams that the client may have reset, beyond those it let end
+)
+
+// newStreams returns a server for HTTP/2 connections that begin under these options.
+func (s *Server) newStreams(opts *Options) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	return &http.Server{
+		Handler:        s,
+		Protocols:      &protocols,
+		MaxHeaderBytes: opts.Limits.HeadBytes,
+		IdleTimeout:    opts.Idle,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			MaxReadFrameSize:     16 << 10,
+			// Of what a connection sends this much may wait for handlers, whatever its streams.
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     256 << 10,
+			SendPingTimeout:               pingAfter,
+			PingTimeout:                   pingTimeout,
+			WriteByteTimeout:              opts.BodyIdle,
+		},
+		BaseContext: func(l net.Listener) context.Context {
+			return context.WithValue(context.Background(), connKey{}, l.(*handover).c)
+		},
+		// What it could complain about, the client did.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+}
+
+// connKey is the key of the *Conn in the context of its requests.
+type connKey struct{}
+
+// multiplex hands a connection to net/http, which closes it. Options that net/http is told once may
+// have changed: then another server takes new connections, and the old one goes on with those it has.
+func (c *Conn) multiplex() {
+	s, opts := c.server, c.opts
+	s.mu.Lock()
+	if old := s.streamsOpts; s.streams == nil || old.Limits != opts.Limits || old.Idle != opts.Idle || old.BodyIdle != opts.BodyIdle {
+		s.streams, s.streamsOpts = s.newStreams(opts), opts
+	}
+	c.streams = s.streams
+	s.mu.Unlock()
+	c.under.c.Store(c) // from here on it ends when net/http closes it
+	if err := c.streams.Serve(&handover{c: c}); err == http.ErrServerClosed {
+		c.Conn.Close() //nolint:errcheck // the server drains, and has not taken it
+	}
+}
+
+// A handover is a listener that has accepted one connection.
+type handover struct {
+	c     *Conn
+	given bool
+}
+
+// Accept returns the connection, once.
+func (h *handover) Accept() (net.Conn, error) {
+	if h.given {
+		return nil, net.ErrClosed
+	}
+	h.given = true
+	return h.c.Conn, nil
+}
+
+// Close is part of net.Listener.
+func (h *handover) Close() error { return nil }
+
+// Addr is part of net.Listener.
+func (h *handover) Addr() net.Addr { return h.c.LocalAddr() }
+
+// goAway tells the clients of multiplexed connections that the server drains. It may be called
+// again and again: a connection may have begun meanwhile.
+func (s *Server) goAway() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel() // that they have gone is seen elsewhere
+	s.mu.Lock()
+	servers := map[*http.Server]bool{}
+	for c := range s.conns {
+		if c.streams != nil {
+			servers[c.streams] = true
+		}
+	}
+	s.mu.Unlock()
+	for server := range servers {
+		server.Shutdown(over) //nolint:errcheck // it is not waited for
+	}
+}
+
+// FaultResets is that of a client which resets most of the streams that it opens.
+var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many streams were reset"}
+
+// isHTTP2 reports whether ALPN has chosen HTTP/2.
+func isHTTP2(c net.Conn) bool {
+	return c.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// ServeHTTP serves one stream.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	on := r.Context().Value(connKey{}).(*Conn)
+	c := s.streamOf(on)
+	st := c.Conn.(*stream)
+	st.begin(w, r)
+	if c.next() {
+		s.handle(c)
+	}
+	complete := st.done
+	reset := r.Context().Err() != nil
+	s.release(c)
+	on.settle(reset)
+	if !complete {
+		panic(http.ErrAbortHandler) // which resets the stream
+	}
+}
+
+// settle counts an ended stream. A client that resets most of what it asks for only wants to keep us busy.
+func (c *Conn) settle(reset bool) {
+	if !reset {
+		if c.resets.Load() > 0 {
+			c.resets.Add(-1)
+		}
+		return
+	}
+	if c.resets.Add(1) == maxResets {
+		c.server.onFault(FaultResets, c.peer)
+		c.socket.Close() //nolint:errcheck // nobody waits for anything
+	}
+}
+
+// streamOf returns a Conn for a stream of a multiplexed connection. They are used again: with them
+// come the buffers of the handler's state.
+func (s *Server) streamOf(on *Conn) *Conn {
+	c, ok := s.idleStreams.Get().(*Conn)
+	if !ok {
+		c = &Conn{Conn: &stream{}, server: s, opened: true, plain: true}
+	}
+	c.peer, c.on, c.opts = on.peer, on.on, on.opts
+	c.Conn.(*stream).on = on
+	return c
+}
+
+// release forgets the last request of a Conn for streams.
+func (s *Server) release(c *Conn) {
+	state, in, st := c.State, c.in, c.Conn.(*stream)
+	if cap(in) > firstBuffer {
+		in = nil
+	}
+	st.end()
+	*c = Conn{Conn: st, server: s, opened: true, plain: true, State: state, in: in, Request: c.Request}
+	s.idleStreams.Put(c)
+}
+
+// Multiplexed reports whether the current request came by HTTP/2.
+func (c *Conn) Multiplexed() bool {
+	_, ok := c.Conn.(*stream)
+	return ok
+}

@@ -73,6 +73,7 @@ type Conn struct {
 	started     bool   // a request has been read
 	shut        atomic.Bool
 	idle        atomic.Bool
+	idleSince   atomic.Int64 // in Unix nanoseconds
 	interrupted atomic.Bool
 	readBy      time.Time // the read deadline in force
 	writeBy     time.Time // the write deadline in force
@@ -116,7 +117,7 @@ func (c *Conn) next() bool {
 	if !c.opened && !c.open() {
 		return false
 	}
-	timeout := c.opts.Idle
+	timeout := c.server.IdleTimeout()
 	if !c.started {
 		timeout = c.opts.Header
 	}
@@ -219,6 +220,7 @@ func (c *Conn) compact() {
 // the time has passed, the client has gone, or the server drains.
 func (c *Conn) await(timeout time.Duration) bool {
 	c.armRead(timeout)
+	c.idleSince.Store(time.Now().UnixNano())
 	c.idle.Store(true)
 	if c.server.draining.Load() {
 		return false

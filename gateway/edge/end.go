@@ -15,7 +15,7 @@ func (c *Conn) End() { c.closing = true }
 // the client or the server wishes it, or the content that a handler has left unread cannot be
 // drained within bounds. A handler that reads the content asks when it has.
 func (c *Conn) Ends() bool {
-	if c.server.draining.Load() {
+	if c.server.draining.Load() || c.server.Crowded() {
 		c.closing = true // which a handler now announces; one that has not asked is not taken by surprise
 	}
 	return c.over()

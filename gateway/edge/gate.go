@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A gate counts connections and decides whether there may be one more. Both engines pass it, once
@@ -13,6 +15,9 @@ type gate struct {
 	open  int
 	perIP map[netip.Prefix]int
 	freed chan struct{} // has an element when a connection may have become free
+
+	level  atomic.Int32 // see crowd
+	reaper *time.Timer  // runs while the level is not zero
 }
 
 func newGate() gate {
@@ -39,6 +44,7 @@ func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
 	defer g.mu.Unlock()
 	g.open++
 	l.open.Add(1)
+	s.crowd()
 	return true
 }
 
@@ -69,6 +75,7 @@ func (s *Server) Leave(peer netip.Addr, l *Listener) {
 		}
 	}
 	l.open.Add(-1)
+	s.crowd()
 	select {
 	case g.freed <- struct{}{}:
 	default:

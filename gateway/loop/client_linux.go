@@ -64,7 +64,7 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
 	case l.draining:
 		l.retire(c)
 	case served:
-		l.arm(&c.socket, timeouts.Idle)
+		l.arm(&c.socket, l.server.IdleTimeout())
 	default:
 		l.arm(&c.socket, timeouts.Header)
 	}
@@ -188,7 +188,7 @@ func (l *Loop) next(c *client) {
 		l.retire(c)
 	default:
 		l.readOn(c)
-		l.arm(&c.socket, l.server.Options().Idle)
+		l.arm(&c.socket, l.server.IdleTimeout())
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 	yieldEvery    = 16       // turns until other goroutines are let in
 )
 
+// hurryEvery bounds how often all clients are looked at while there are too many.
+const hurryEvery = time.Second
+
 // A Loop is one event loop. Its methods are called on its own goroutine but for those that say
 // otherwise.
 type Loop struct {
@@ -49,6 +52,7 @@ type Loop struct {
 	start   time.Time
 	now     time.Time // of this turn
 	nextDue time.Time // of the wheel
+	hurried time.Time // when idle clients were last hurried
 
 	in   []byte // for reading; free between events
 	out  []byte // for responses that are streamed
@@ -206,6 +210,22 @@ func (l *Loop) advance() {
 	l.file.SetReadDeadline(l.nextDue) //nolint:errcheck // the file can have deadlines: it is polled
 	l.wheel.advance(ticks(l.now.Sub(l.start)), l.expired)
 	l.expireIdle()
+	if l.server.Pressed() && l.now.Sub(l.hurried) >= hurryEvery {
+		l.hurried = l.now
+		l.hurry()
+	}
+}
+
+// hurry moves the deadlines of idle clients up to where they would be if they had become idle
+// only now.
+func (l *Loop) hurry() {
+	timeout := l.server.IdleTimeout()
+	due := ticks(l.now.Sub(l.start)+timeout) + 1
+	for _, s := range l.sockets {
+		if s != nil && s.client != nil && s.client.quiet() && s.deadline > due {
+			l.arm(s, timeout)
+		}
+	}
 }
 
 func (l *Loop) expired(s *socket) {

@@ -40,7 +40,7 @@ func (l *Loop) requests(c *client, b []byte) {
 	case c.is(eof):
 		l.clientEOF(c) // the rest is no whole request
 	case len(b) == 0:
-		l.arm(&c.socket, l.server.Options().Idle)
+		l.arm(&c.socket, l.server.IdleTimeout())
 	}
 }
 
@@ -121,7 +121,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 
 func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last bool, next Next) {
 	r := x.Head()
-	if r.Close || l.draining {
+	if r.Close || l.draining || l.server.Crowded() {
 		c.state |= ends
 	}
 	// Chunks that nobody wants end the connection: edge, which may not have them all, does so, and

@@ -35,6 +35,7 @@ func (x *exchange) worked(since time.Time) {
 
 // account counts the request, and its exchange with an endpoint unless e is nil, and logs it.
 func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
+	x.left()
 	if x.shard != nil && (x.sampled || x.isError(e)) {
 		x.log(e)
 	}
@@ -100,6 +101,7 @@ const (
 	failurePanic  = "panic"
 	failureGuard  = "guard" // the origin may not use the resource; the verdict says why
 	failureLoop   = "loop"
+	failureShed   = "shed"
 	failureHost   = "no-host" // no route takes the host, the path, the method
 	failurePath   = "no-path"
 	failurePrefix = "prefix" // without it the path is not one to forward

@@ -50,6 +50,8 @@ func (x *exchange) begin() (answered bool) {
 		x.redirect(r.redirect)
 	case r.respond != nil:
 		x.respond(r.respond)
+	case x.shed():
+		x.refuseShed()
 	default:
 		if r.split != nil {
 			x.route = r.split.pick(x)

@@ -47,6 +47,7 @@ type exchange struct {
 	actual      bool   // reason is about an actual request, not a preflight
 	multiplexed bool   // it came by HTTP/2
 	begun       bool   // something of the response was sent
+	inFlight    bool   // counted; see shed
 	noted       bool   // as refused
 	failure     string // code of what failed, for the access log
 	length      int64  // octets of the response's content as declared; -1: not known
@@ -133,22 +134,28 @@ func (x *exchange) answer(status int, extra, text string) {
 	out = append(out, extra...)
 	out = x.appendShare(out, x.editsFor(status))
 	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
-	if text != "" {
-		text += "\n"
+	if text == "" {
+		x.out = x.appendContent(out)
+	} else {
+		x.out = x.appendContent(out, text, "\n")
 	}
-	x.out = x.appendContent(out, text)
 }
 
 // appendContent appends the length of the content, the end of the head, and, unless the request
 // is a HEAD, the content.
-func (x *exchange) appendContent(dst []byte, content string) []byte {
-	x.length = int64(len(content))
+func (x *exchange) appendContent(dst []byte, content ...string) []byte {
+	x.length = 0
+	for _, part := range content {
+		x.length += int64(len(part))
+	}
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, x.length, 10)
 	dst = append(dst, '\r', '\n')
 	dst = x.appendEnd(dst)
 	if string(x.req.Method) != "HEAD" {
-		dst = append(dst, content...)
+		for _, part := range content {
+			dst = append(dst, part...)
+		}
 	}
 	return dst
 }

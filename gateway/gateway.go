@@ -31,6 +31,7 @@ type Gateway struct {
 	loops     []engine         // those that serve the others
 	pseudonym string           // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
+	overload  overload
 	shadows   top[ShadowDiff]
 	loading   loading
 	refusals  top[Refusal]
@@ -54,6 +55,9 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	})
 	g.swap(s)
 	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g))
+	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {
+		return float64(g.overload.inFlight.Load())
+	})
 	g.metrics.registry.MustRegister(healthCollector{g})
 	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
 		if c := g.current.Load().preflights; c != nil {
@@ -178,6 +182,9 @@ type engine interface {
 
 // Serve serves until Shutdown, or until a listener fails, whose error it then returns at once.
 func (g *Gateway) Serve() error {
+	stop := make(chan struct{})
+	defer close(stop)
+	go g.watchMemory(stop)
 	failed := make(chan error, len(g.blocking)+len(g.loops))
 	for _, l := range g.blocking {
 		go func() { failed <- g.server.Serve(l) }()

@@ -32,6 +32,8 @@ type metrics struct {
 	malformedTotal   map[string]prometheus.Counter
 	lost             map[*edge.Loss]prometheus.Counter
 	unrouted         classCounters
+	shedInFlight     prometheus.Counter
+	shedMemory       prometheus.Counter
 
 	generation   prometheus.Gauge
 	reloadedWell prometheus.Gauge
@@ -90,6 +92,8 @@ func newMetrics() *metrics {
 		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
 	}
 	m.unrouted = classes(m.requests, "")
+	shed := counter("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
+	m.shedInFlight, m.shedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
 	m.generation = gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")
 	m.reloadedWell = gauge("config_last_reload_successful", "1 if the last attempt to load a configuration succeeded.")
 	return m

@@ -61,6 +61,7 @@ type target struct {
 	timeout    time.Duration // of the whole exchange; 0: none
 	maxContent int64         // octets
 	csrf       csrfMode
+	room       room
 	limit      *rateLimit // nil: none
 	limitKey   []byte     // the name, for limits that count by route
 
@@ -139,6 +140,7 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			limitKey:   []byte(c.Name),
 			timeout:    c.Timeout,
 			maxContent: int64(cfg.Limits.BodyBytes),
+			room:       roomOf(c, s.inFlight()),
 		}
 		if c.BodyBytes != nil {
 			r.maxContent = int64(*c.BodyBytes)

@@ -18,6 +18,7 @@ const tunnelBuffer = 4 << 10
 // WebSocket, until both sides have ended, one has failed, neither has said anything for the
 // timeouts.idle time, or the route's timeout has passed. Octets only: frames are not looked at.
 func (x *exchange) tunnel(c *edge.Conn) {
+	x.left()
 	client, fromClient := c.Tunnel()
 	server, fromServer := x.up.Tunnel()
 	t := &tunnel{idle: x.s.config.Timeouts.Idle, deadline: x.attempts.Deadline}

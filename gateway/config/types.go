@@ -115,7 +115,8 @@ type Limits struct {
 	HeaderFields int
 	// BodyBytes bounds a request body; 0 admits none. Default 10MiB.
 	BodyBytes ByteSize
-	// InFlight bounds requests at once. Default 0: derived.
+	// InFlight bounds requests at once that upstreams are asked for: beyond it, 503; see Route.Priority.
+	// Default 0: as many as Connections.
 	InFlight int
 }
 
@@ -334,7 +335,7 @@ type Route struct {
 	Timeout time.Duration
 	// BodyBytes replaces Limits.BodyBytes; nil: it does not. Default nil.
 	BodyBytes *ByteSize
-	// Priority under overload is "low", "normal" (default) or "high".
+	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high".
 	Priority string
 	// RequestSetHeaders are fields to set on the request before it is forwarded; see [Parts] for their values.
 	RequestSetHeaders map[string]string

@@ -22,11 +22,9 @@ var unbuilt = []struct {
 }{
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
 	{"tls.acme", nil, "ACME is not built yet: remove this table, and name files in [tls].certificates"},
-	{"limits.in_flight", above(0), "a bound on requests in flight is not built yet: remove this key"},
 	{"upstream.*.endpoints[]", prefix("dns+", "srv+"),
 		`discovery of endpoints is not built yet: use "http://host:port", "https://host:port" or "unix:/path"`},
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
-	{"route.*.priority", word("low", "high"), "priorities are not built yet: remove this key"},
 	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},
 }

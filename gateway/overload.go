@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"math"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"sync/atomic"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// This file refuses what is too much at once, so that what was accepted stays fast. The rules are:
+//
+//   - only requests for an upstream are shed, and last of all checks: preflights, refusals and
+//     answers of the gateway's own cost no more than the 503 would;
+//   - a route of low priority is shed from 85 % of limits.in_flight on, one of normal priority from
+//     95 %, one of high priority from 100 %: so there is always room for what matters more;
+//   - when memory runs out as GOMEMLIMIT sees it, low priority is shed first, then normal; a limit
+//     that is not set is none;
+//   - a WebSocket is in flight until it is agreed to: what limits those is limits.connections.
+//
+// What a crowd of connections changes is decided in package edge.
+
+// Shares of limits.in_flight, in percent, and of GOMEMLIMIT, from which on routes are shed, by
+// rank. There is no share of memory for high priority: what it would save is the gateway's own.
+var (
+	shedInFlight = [...]int64{85, 95, 100}
+	shedMemory   = [...]float64{.70, .85}
+)
+
+// ranks are the priorities of routes.
+var ranks = map[string]uint8{"low": 0, "normal": 1, "high": 2}
+
+// overload counts what is in flight and watches memory. It is safe for concurrent use.
+type overload struct {
+	inFlight atomic.Int64
+	// memory is the least rank that there is memory for; 0: all.
+	memory atomic.Uint32
+}
+
+// room is what a route has: how many requests may be in flight for one of it to be let in.
+type room struct {
+	rank uint8
+	most int64
+}
+
+// roomOf returns the room of a route. inFlight is limits.in_flight, or what it is derived from.
+func roomOf(c *config.Route, inFlight int) room {
+	rank := ranks[c.Priority]
+	return room{rank, max(1, int64(inFlight)*shedInFlight[rank]/100)}
+}
+
+// inFlight returns how many requests may be in flight. What is not said is derived: as many as
+// there may be connections, which HTTP/1.1 cannot exceed, but HTTP/2 can.
+func (s *snapshot) inFlight() int {
+	if n := s.config.Limits.InFlight; n > 0 {
+		return n
+	}
+	return s.edge.Connections
+}
+
+// shed counts a request that is to be forwarded, until left, or reports that it is one too many.
+func (x *exchange) shed() bool {
+	o, r := &x.g.overload, x.route
+	switch {
+	case uint32(r.room.rank) < o.memory.Load():
+		x.g.metrics.shedMemory.Inc()
+	case o.inFlight.Add(1) > r.room.most:
+		o.inFlight.Add(-1)
+		x.g.metrics.shedInFlight.Inc()
+	default:
+		x.inFlight = true
+		return false
+	}
+	return true
+}
+
+// left takes back what shed has counted, once.
+func (x *exchange) left() {
+	if x.inFlight {
+		x.inFlight = false
+		x.g.overload.inFlight.Add(-1)
+	}
+}
+
+// retryAfter are lines that send clients back at different times, lest they all come at once.
+var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-After: 3\r\n", "Retry-After: 4\r\n"}
+
+// refuseShed answers a request that was shed.
+func (x *exchange) refuseShed() {
+	x.failure = failureShed
+	x.answer(503, retryAfter[x.seq%uint32(len(retryAfter))], "the gateway has more requests than it can take: come back later")
+}
+
+// watchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is
+// nothing to be looked at.
+func (g *Gateway) watchMemory(stop <-chan struct{}) {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return
+	}
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		g.overload.note(memoryInUse(), limit)
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// note sheds what there is no memory for.
+func (o *overload) note(inUse uint64, limit int64) {
+	least := uint32(0)
+	for rank, share := range shedMemory {
+		if float64(inUse) >= share*float64(limit) {
+			least = uint32(rank) + 1
+		}
+	}
+	o.memory.Store(least)
+}
+
+// memoryInUse returns what the last garbage collection has found in use, and stacks, in bytes.
+// What is garbage does not count: the collector, which knows the limit, will come for it.
+func memoryInUse() uint64 {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	runtimemetrics.Read(samples)
+	return samples[0].Value.Uint64() + samples[1].Value.Uint64()
+}

@@ -171,7 +171,7 @@ func (l *rateLimit) refusePreflight(x *exchange) {
 }
 
 func (l *rateLimit) refuse(x *exchange, share func([]byte) []byte) {
-	x.status = 429
+	x.status, x.failure = 429, failureLimit
 	wait := seconds(x.rate.Next)
 	dst := x.appendDate(edge.AppendStatusLine(x.out[:0], x.status))
 	dst = append(dst, "Retry-After: "...)

@@ -60,19 +60,22 @@ func write(w io.Writer, dir string) error {
 
 // table is a table of the file, and the type that holds it.
 type table struct {
-	name   string // "[route.NAME]"
+	name   string // "`[route.NAME]`", or the first sentence of the comment
 	doc    string // what the comment says beyond that
 	fields []field
 }
 
 type field struct{ key, doc string }
 
+// notTables are the whole file, and values that it has in one string.
+var notTables = map[string]bool{"Config": true, "Endpoint": true, "Rate": true}
+
 // isTable matches the first sentence of the comment of a type that is a table: "Route is [route.NAME].".
-var isTable = regexp.MustCompile(`^\w+ is (\[[a-z_.A-Z]+\]|[a-z_]+ = \{ … \}[^.,]*|an element of [a-z_]+ in \[[a-z_.A-Z]+\])[.,]?\s*`)
+var isTable = regexp.MustCompile(`^\w+ is (\[[a-z_.A-Z]+\]|[a-z_]+ = \{ … \}[^.,]*)[.,]?\s*`)
 
 // typesOf returns the tables in the order of the source.
 func typesOf(dir string) ([]*table, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	paths, err := filepath.Glob(filepath.Join(dir, "types*.go"))
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +106,18 @@ func tableOf(d ast.Decl) *table {
 		return nil
 	}
 	text := oneLine(g.Doc.Text())
-	first := isTable.FindStringSubmatch(text)
-	body, ok := g.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType)
-	if first == nil || !ok {
+	spec := g.Specs[0].(*ast.TypeSpec)
+	body, ok := spec.Type.(*ast.StructType)
+	if !ok || notTables[spec.Name.Name] {
 		return nil
 	}
-	t := &table{name: first[1], doc: text[len(first[0]):]}
+	t := &table{}
+	if first := isTable.FindStringSubmatch(text); first != nil {
+		t.name, t.doc = "`"+first[1]+"`", text[len(first[0]):]
+	} else {
+		t.name, t.doc, _ = strings.Cut(strings.TrimPrefix(text, spec.Name.Name+" is "), ". ")
+		t.name = strings.ToUpper(t.name[:1]) + strings.TrimSuffix(t.name[1:], ".")
+	}
 	keys := map[string]string{}
 	for _, f := range body.Fields.List {
 		for _, name := range f.Names {
@@ -154,7 +163,7 @@ func sentence(name, text string, keys map[string]string) string {
 }
 
 func (t *table) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## `%s`\n\n", t.name)
+	fmt.Fprintf(b, "\n## %s\n\n", t.name)
 	if t.doc != "" {
 		fmt.Fprintf(b, "%s\n\n", strings.ToUpper(t.doc[:1])+t.doc[1:])
 	}

@@ -88,9 +88,9 @@ function upstreams() {
 		const failed = total("upstream_requests_total", { ...labels, code_class: "5xx" });
 		if (failed > 0) bits.push(["5xx", number(failed)]);
 		const health = samples.series("upstream_healthy").find((r) => r.labels.upstream === l.upstream && r.labels.endpoint === l.endpoint);
-		if (health) bits.push(["", health.value === 1 ? "healthy" : "unhealthy"]);
+		if (health) bits.push(["", health.value === 1 ? "healthy" : health.value === 0 ? "unhealthy" : `${percent(health.value)} healthy`]);
 		keyed(part(e, "detail"), bits, ([k]) => k, () => make("span"), (s, [k, v]) => {
-			if (k === "") pill(s, v, v === "healthy" ? "good" : "bad");
+			if (k === "") pill(s, v, v === "healthy" ? "good" : v === "unhealthy" ? "bad" : "warn");
 			else set(s, k === "in flight" ? `${v} in flight` : `${k} ${v}`);
 		});
 	});

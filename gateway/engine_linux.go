@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -10,33 +9,26 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/loop"
+	"golang.org/x/sys/unix"
 )
 
-// listen binds a listener: on the event loops if the configuration leaves it to us and the
-// listener is plain TCP, else on fasthttp's server.
-func (g *Gateway) listen(c *config.Listener) error {
-	plain := !c.TLS && !c.ProxyProtocol
-	network, address := c.Address.Split()
-	if plain && c.Engine == "auto" && network == "tcp" {
-		return g.listenLoops(c, address)
-	}
-	if err := g.listenBlocking(c); err != nil || c.TLS || c.Engine != "auto" || network == "unix" {
-		return err
-	}
-	return g.leadHome(g.blocking[len(g.blocking)-1])
+// onLoops reports whether the event loops accept the connections of a listener: if they may serve them,
+// and nothing comes before the first request.
+func onLoops(c *config.Listener) bool { return mayLoop(c) && !c.ProxyProtocol }
+
+// mayLoop reports whether the event loops may serve a listener's connections: if the configuration
+// leaves it to us and the listener is plain TCP.
+func mayLoop(c *config.Listener) bool {
+	network, _ := c.Address.Split()
+	return !c.TLS && c.Engine == "auto" && network != "unix"
 }
 
-// leadHome has the loops serve the connections of a listener on which something comes before the
-// first request, or which is not ours to bind, as soon as that is done.
-func (g *Gateway) leadHome(l *edge.Listener) error {
-	if err := g.makeLoops(); err != nil {
-		return err
+// width returns how many loops there are, or will be.
+func (g *Gateway) width() int {
+	if g.loops != nil {
+		return len(g.loops)
 	}
-	var turn atomic.Uint32
-	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
-		return g.loops[turn.Add(1)%uint32(len(g.loops))].(*loop.Loop).Take(nc, peer, on)
-	}
-	return nil
+	return runtime.GOMAXPROCS(0)
 }
 
 // makeLoops makes the loops, if there are none yet.
@@ -44,33 +36,88 @@ func (g *Gateway) makeLoops() error {
 	if g.loops != nil {
 		return nil
 	}
-	for i := range runtime.GOMAXPROCS(0) {
+	var loops []engine
+	for i := range g.width() {
 		l, err := loop.New(g.server, g.newLooped(i), g.log)
 		if err != nil {
+			for _, l := range loops {
+				l.Drain(0)
+			}
 			return err
 		}
-		g.loops = append(g.loops, l)
+		loops = append(loops, l)
+	}
+	g.loops = loops
+	if g.serving {
+		g.runLoops()
 	}
 	return nil
 }
 
-// listenLoops binds one socket for each loop.
-func (g *Gateway) listenLoops(c *config.Listener, address string) error {
-	if err := g.makeLoops(); err != nil {
-		return err
-	}
-	fds, addr, err := loop.Listen(address, len(g.loops))
-	if err != nil {
-		return edge.ExplainBind(err)
-	}
-	on := edge.NewListener(c.Name, sockets{addr})
-	for i, l := range g.loops {
-		if err := l.(*loop.Loop).Accept(fds[i], on); err != nil {
-			return fmt.Errorf("cannot watch a listening socket: %w", err)
+// prepare makes for a binding what accepts on its sockets.
+func (g *Gateway) prepare(b *binding) error {
+	if mayLoop(&b.config) {
+		if err := g.makeLoops(); err != nil {
+			return err
 		}
 	}
-	g.attach(on, c)
+	if !onLoops(&b.config) {
+		if err := b.listenBlocking(); err != nil {
+			return err
+		}
+		if mayLoop(&b.config) {
+			for _, l := range b.on {
+				g.leadHome(l)
+			}
+		}
+		return nil
+	}
+	b.onLoops = true
+	on := edge.NewListener(b.config.Name, sockets{b.sockets.Addr()})
+	describe(on, &b.config)
+	b.on = []*edge.Listener{on}
+	// There are as many of the one as of the other, unless the sockets were bound for other purposes or by
+	// a process with another number of processors: then no socket may be without a loop, nor a loop without.
+	for i := range max(b.sockets.Len(), len(g.loops)) {
+		fd, err := b.sockets.Duplicate(i % b.sockets.Len())
+		if err != nil {
+			return err
+		}
+		b.looped = append(b.looped, fd)
+	}
 	return nil
+}
+
+// leadHome has the loops serve the connections of a listener on which something comes before the
+// first request, as soon as that is done.
+func (g *Gateway) leadHome(l *edge.Listener) {
+	loops := g.loops // they do not change any more
+	var turn atomic.Uint32
+	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
+		return loops[turn.Add(1)%uint32(len(loops))].(*loop.Loop).Take(nc, peer, on)
+	}
+}
+
+func (g *Gateway) startOnLoops(b *binding) {
+	for i, fd := range b.looped {
+		if err := g.loops[i%len(g.loops)].(*loop.Loop).Accept(fd, b.on[0]); err != nil {
+			g.log.Error("an event loop does not accept", "listener", b.config.Name, "error", err.Error())
+		}
+	}
+	b.looped = nil
+}
+
+func (b *binding) discardLooped() {
+	for _, fd := range b.looped {
+		unix.Close(fd) //nolint:errcheck // it was not used
+	}
+	b.looped = nil
+}
+
+func (g *Gateway) retireOnLoops(on *edge.Listener) {
+	for _, l := range g.loops {
+		l.(*loop.Loop).Retire(on)
+	}
 }
 
 // sockets stands for the sockets that the loops accept on; Accept is theirs.

@@ -2,7 +2,21 @@
 
 package gateway
 
-import "github.com/corsgate/corsgate/gateway/config"
+import (
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+)
 
-// listen binds a listener on fasthttp's server: the event loop is for Linux.
-func (g *Gateway) listen(c *config.Listener) error { return g.listenBlocking(c) }
+// The event loop is for Linux: elsewhere fasthttp's server serves every listener.
+
+func onLoops(*config.Listener) bool { return false }
+
+func (g *Gateway) width() int { return 1 }
+
+func (g *Gateway) prepare(b *binding) error { return b.listenBlocking() }
+
+func (g *Gateway) startOnLoops(*binding) {}
+
+func (b *binding) discardLooped() {}
+
+func (g *Gateway) retireOnLoops(*edge.Listener) {}

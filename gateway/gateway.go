@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -26,10 +26,8 @@ type Gateway struct {
 	metrics   *metrics
 	access    *access.Log // nil: none
 	server    *edge.Server
-	listeners []*edge.Listener
-	blocking  []*edge.Listener // those of listeners that fasthttp's server serves
-	loops     []engine         // those that serve the others
-	pseudonym string           // in Via: unique to this process, says nothing about it
+	listeners *listeners
+	pseudonym string // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
 	overload  overload
 	shadows   top[ShadowDiff]
@@ -38,11 +36,21 @@ type Gateway struct {
 	mirrors   mirrors
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
+
+	bindings  []*binding // what is listened on
+	inherited map[inheritance]*edge.Sockets
+	loops     []engine // nil: no listener has needed them yet
+	serving   bool     // Serve was called
+	closed    bool     // Shutdown stops, or has stopped, what is served
+	work      sync.WaitGroup
+	failure   chan error
+	ended     chan struct{} // closed after Shutdown
 }
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1)}
+	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
+		listeners: newListeners(), inherited: map[inheritance]*edge.Sockets{}, failure: make(chan error, 1), ended: make(chan struct{})}
 	s, problems, warnings := compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
@@ -54,7 +62,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.swap(s)
-	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g))
+	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g), g.listeners)
 	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {
 		return float64(g.overload.inFlight.Load())
 	})
@@ -112,61 +120,33 @@ func (g *Gateway) swap(s *snapshot) {
 	g.reloaded()
 }
 
-// Listen binds every address of the configuration, or none.
+// Listen binds every address of the configuration, or none. What was inherited and is not needed is closed.
 func (g *Gateway) Listen() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	cfg := g.current.Load().config
-	for i := range cfg.Listeners {
-		c := &cfg.Listeners[i]
-		if err := g.listen(c); err != nil {
-			g.unlisten()
-			return cfg.Problem("listener."+c.Name+".address", -1, fmt.Sprintf("cannot listen on %s: %v", c.Address, err), "")
-		}
+	next, err := g.rebind(g.current.Load().config)
+	for _, s := range g.inherited {
+		s.Leave()
 	}
-	return nil
-}
-
-// unlisten undoes what Listen has done so far.
-func (g *Gateway) unlisten() {
-	for _, l := range g.listeners {
-		l.Close() //nolint:errcheck // nothing was accepted
-	}
-	for _, l := range g.loops {
-		l.Drain()
-		l.Run() // it has nothing to do but to end
-	}
-	g.listeners, g.blocking, g.loops = nil, nil, nil
-}
-
-// listenBlocking binds a listener whose connections have a goroutine each.
-func (g *Gateway) listenBlocking(c *config.Listener) error {
-	l, err := edge.Listen(c.Name, string(c.Address))
+	clear(g.inherited)
 	if err != nil {
+		for _, l := range g.loops {
+			l.Drain(0)
+		}
+		g.loops = nil
 		return err
 	}
-	g.Attach(l, c)
+	g.exchange(next)
 	return nil
-}
-
-// Attach adds a listener that was made elsewhere; c says how it is to be served. It must be called before Serve.
-func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
-	g.blocking = append(g.blocking, l)
-	g.attach(l, c)
-}
-
-func (g *Gateway) attach(l *edge.Listener, c *config.Listener) {
-	l.TLS, l.ProxyProtocol, l.RedirectHTTPS = c.TLS, c.ProxyProtocol, c.RedirectHTTPS
-	g.listeners = append(g.listeners, l)
-	g.metrics.gaugeFunc("connections", "Open connections of clients.", prometheus.Labels{"listener": l.Name},
-		func() float64 { return float64(l.Open()) })
 }
 
 // Addr returns where a listener listens, as "host:port" or a path, or "" if there is none of that name.
 func (g *Gateway) Addr(listener string) string {
-	for _, l := range g.listeners {
-		if l.Name == listener {
-			return l.Addr().String()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.bindings {
+		if b.on[0].Name == listener {
+			return b.on[0].Addr().String()
 		}
 	}
 	return ""
@@ -175,7 +155,7 @@ func (g *Gateway) Addr(listener string) string {
 // engine is an event loop, where there is one; see package loop.
 type engine interface {
 	Run()
-	Drain()
+	Drain(grace time.Duration)
 	Abandon()
 	Done() <-chan struct{}
 }
@@ -185,19 +165,27 @@ func (g *Gateway) Serve() error {
 	stop := make(chan struct{})
 	defer close(stop)
 	go g.watchMemory(stop)
-	failed := make(chan error, len(g.blocking)+len(g.loops))
-	for _, l := range g.blocking {
-		go func() { failed <- g.server.Serve(l) }()
-	}
-	for _, l := range g.loops {
-		go func() { l.Run(); failed <- nil }()
-	}
-	for range cap(failed) {
-		if err := <-failed; err != nil {
-			return err
+	g.mu.Lock()
+	if !g.closed {
+		g.serving = true
+		g.runLoops()
+		for _, b := range g.bindings {
+			g.start(b)
 		}
 	}
-	return nil
+	g.mu.Unlock()
+	select {
+	case err := <-g.failure:
+		return err
+	case <-g.ended:
+		return nil
+	}
+}
+
+func (g *Gateway) runLoops() {
+	for _, l := range g.loops {
+		g.work.Go(l.Run)
+	}
 }
 
 // Reload makes cfg the configuration in force, or returns why not and changes nothing.
@@ -206,6 +194,9 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	prev := g.current.Load()
+	if g.closed {
+		return errors.New("the gateway has stopped: its configuration cannot be changed")
+	}
 	if p := restartOnly(prev.config, cfg); len(p) > 0 {
 		g.ReloadFailed(p)
 		return p
@@ -225,17 +216,23 @@ func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 		g.ReloadFailed(problems)
 		return problems
 	}
+	bindings := g.bindings
+	if len(bindings) > 0 && cfg != prev.config {
+		var err error
+		if bindings, err = g.rebind(cfg); err != nil {
+			g.ReloadFailed(err)
+			return err
+		}
+	}
 	g.warn(warnings)
 	g.swap(s)
+	g.exchange(bindings)
 	return nil
 }
 
 // restartOnly reports what differs between two configurations that a reload cannot change.
 func restartOnly(old, cfg *config.Config) (p config.Problems) {
 	const hint = "restart corsgate to change it"
-	if !slices.Equal(old.Listeners, cfg.Listeners) {
-		p = append(p, cfg.Problem("listener", -1, "listeners cannot be changed by a reload", hint))
-	}
 	if old.Admin != cfg.Admin {
 		p = append(p, cfg.Problem("admin.address", -1, "the admin listener cannot be changed by a reload", hint))
 	}
@@ -273,11 +270,37 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, l := range g.listeners {
-		l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+	return g.stop(ctx, (*edge.Sockets).Close)
+}
+
+// HandOver is Shutdown for a gateway whose sockets another process accepts on: nobody has to be told that
+// this one will soon be gone, and addresses remain.
+func (g *Gateway) HandOver(ctx context.Context) error {
+	g.draining.Store(true)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stop(ctx, func(s *edge.Sockets) error { s.Leave(); return nil })
+}
+
+// stop ends what is served, and gives sockets up by release. Precondition: g.mu is held.
+func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) error {
+	if g.closed {
+		return nil
+	}
+	g.closed = true
+	defer close(g.ended)
+	grace := edge.GraceBefore(ctx)
+	for _, b := range g.bindings {
+		for _, l := range b.on {
+			l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+		}
 	}
 	for _, l := range g.loops {
-		l.Drain()
+		l.Drain(grace)
+	}
+	for _, b := range g.bound() {
+		b.discardLooped()  // if nothing was served
+		release(b.sockets) //nolint:errcheck // nobody accepts on them
 	}
 	err := g.server.Drain(ctx)
 	for _, l := range g.loops {
@@ -293,6 +316,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	if again := g.server.Drain(ctx); err == nil {
 		err = again
 	}
+	g.work.Wait()
 	g.mirrors.stop(ctx.Done())
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()

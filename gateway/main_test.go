@@ -87,3 +87,5 @@ func until(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

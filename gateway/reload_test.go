@@ -146,7 +146,7 @@ func TestReloadOfABadConfigurationChangesNothing(t *testing.T) {
 	}
 	f(strings.ReplaceAll(good, "https://myapp.com", "https://*.com:443"), "cors.app.origins")
 	f(good+"\n[route.twin]\npath = \"/\"\nupstream = \"api\"\n", "route.twin")
-	f(good+"\n[listener.http]\naddress = \"127.0.0.1:1\"\n", "restart corsgate")
+	f(good+"\n[listener.http]\naddress = \""+d.Addr().String()+"\"\n", "listener.http.address: cannot listen on ")
 	f(good+"\n[admin]\naddress = \"off\"\n", "restart corsgate")
 	if err := g.Reload(parse(t, policy(d.url(), "TWO"))); err != nil {
 		t.Errorf("Reload: %v", err)

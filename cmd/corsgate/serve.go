@@ -66,9 +66,10 @@ func (s *signals) ignore() {
 
 // A process is one run of serve.
 type process struct {
-	path string
-	log  *slog.Logger
-	gate *gateway.Gateway
+	path  string
+	log   *slog.Logger
+	gate  *gateway.Gateway
+	admin *edge.Sockets // nil: off
 
 	started time.Time
 	mu      sync.Mutex // held while the configuration is read again
@@ -111,15 +112,18 @@ func serve(path string, stdout, stderr io.Writer) error {
 func (p *process) listen(cfg *config.Config) (net.Listener, error) {
 	var operators net.Listener
 	if a := cfg.Admin.Address; a != config.Off {
-		l, err := edge.Listen("admin", string(a))
+		var err error
+		if p.admin, err = edge.Bind(string(a), 1, false); err == nil {
+			operators, err = p.admin.Listener(0)
+		}
 		if err != nil {
 			return nil, cfg.Problem("admin.address", -1, fmt.Sprintf("cannot listen on %s: %v", a, err), `"off" for none`)
 		}
-		operators = l.Listener
 	}
 	if err := p.gate.Listen(); err != nil {
 		if operators != nil {
 			operators.Close() //nolint:errcheck // nothing was accepted
+			p.admin.Close()   //nolint:errcheck // likewise
 		}
 		return nil, err
 	}
@@ -145,6 +149,7 @@ func (p *process) serveAdmin(l net.Listener) (stop func()) {
 	return func() {
 		server.Close() //nolint:errcheck // the process ends
 		<-done
+		p.admin.Close() //nolint:errcheck // likewise
 	}
 }
 

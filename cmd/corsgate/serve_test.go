@@ -41,7 +41,7 @@ func TestServeReload(t *testing.T) {
 	c.want("POST", c.admin+"/reload", 422, path+":8: cors.app.origins: ")
 
 	// So it is when a file is fine, but needs a restart.
-	rewrite(t, path, strings.Replace(saying("three"), "127.0.0.1:0", "127.0.0.1:1", 1))
+	rewrite(t, path, strings.Replace(saying("three"), "[admin]\naddress = \"127.0.0.1:0", "[admin]\naddress = \"127.0.0.1:1", 1))
 	c.want("POST", c.admin+"/reload", 422, "cannot be changed by a reload")
 	// And when it has gone.
 	if err := os.Remove(path); err != nil {

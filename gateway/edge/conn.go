@@ -180,7 +180,7 @@ func (c *Conn) open() bool {
 
 // goHome gives an idle connection back to where it came from, if it came from anywhere.
 func (c *Conn) goHome() bool {
-	c.moved = c.home != nil && (c.started || c.on.Home != nil) && !c.server.draining.Load() && c.home(c.Conn)
+	c.moved = c.home != nil && (c.started || c.on.Home != nil) && !c.leaving() && c.home(c.Conn)
 	return c.moved
 }
 
@@ -217,18 +217,18 @@ func (c *Conn) compact() {
 }
 
 // await waits for the first octet of a request. It reports false when the connection is over:
-// the time has passed, the client has gone, or the server drains.
+// the time has passed, which is short if the connection is to end, or the client has gone.
 func (c *Conn) await(timeout time.Duration) bool {
 	c.armRead(timeout)
 	c.idleSince.Store(time.Now().UnixNano())
 	c.idle.Store(true)
-	if c.server.draining.Load() {
-		return false
+	if c.leaving() && c.idle.CompareAndSwap(true, false) {
+		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
 	n, _ := c.Conn.Read(c.in)
 	if !c.idle.CompareAndSwap(true, false) {
-		// The drain is at waking us while a request has come in. It does so under the lock: once it
-		// is through, its deadline cannot hit the request any more.
+		// The deadline may be that of the grace, or is about to be. That is set under the lock: once
+		// it is, it is not set again, and cannot hit the request any more.
 		c.server.mu.Lock()
 		c.readBy = time.Time{}
 		c.server.mu.Unlock()

@@ -15,11 +15,14 @@ func (c *Conn) End() { c.closing = true }
 // the client or the server wishes it, or the content that a handler has left unread cannot be
 // drained within bounds. A handler that reads the content asks when it has.
 func (c *Conn) Ends() bool {
-	if c.server.draining.Load() || c.server.Crowded() {
+	if c.leaving() || c.server.Crowded() {
 		c.closing = true // which a handler now announces; one that has not asked is not taken by surprise
 	}
 	return c.over()
 }
+
+// leaving reports whether the connection is to end because its server drains or its listener was retired.
+func (c *Conn) leaving() bool { return c.server.draining.Load() || c.on.retired.Load() }
 
 func (c *Conn) over() bool {
 	return c.closing || c.broken || c.interrupted.Load() ||

@@ -8,11 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -149,35 +147,5 @@ func TestInterruptEndsTheConnection(t *testing.T) {
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || !res.Close {
 		t.Errorf("%v, %v, want a response that ends the connection", res, err)
-	}
-}
-
-// TestStaleSocket: a Unix socket that a dead process has left is taken over, a living one is not.
-func TestStaleSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "edge.sock")
-	l, err := edge.Listen("a", "unix:"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := edge.Listen("b", "unix:"+path); err == nil {
-		t.Error("a socket that is served was taken over")
-	}
-	l.Listener.(*net.UnixListener).SetUnlinkOnClose(false)
-	l.Close()
-	l, err = edge.Listen("c", "unix:"+path)
-	if err != nil {
-		t.Fatalf("a stale socket: %v", err)
-	}
-	serve(t, options(), l.Listener, func(c *edge.Conn) { answer(c, []byte(c.Peer().String())) })
-	c, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
-	ask(t, c, bufio.NewReader(c))
-	os.WriteFile(path+"x", nil, 0o600)
-	if _, err := edge.Listen("d", "unix:"+path+"x"); err == nil {
-		t.Error("a file was taken for a socket")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,36 +26,11 @@ type Listener struct {
 	// its first request and whenever it is idle; it then closes it. It reports false if it does not.
 	Home func(nc net.Conn, peer netip.Addr, l *Listener) bool
 
-	server *Server
-	open   atomic.Int64
-	done   chan struct{}
-	once   sync.Once
-}
-
-// Listen binds an address: "host:port", ":port" or "unix:/path". "systemd:NAME" is a socket that
-// systemd has bound.
-//
-// A Unix socket that a dead process has left is removed; one that is served is an error.
-func Listen(name, address string) (*Listener, error) {
-	network := "tcp"
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", path
-		if err := removeStale(path); err != nil {
-			return nil, err
-		}
-	}
-	if socket, ok := strings.CutPrefix(address, "systemd:"); ok && network == "tcp" {
-		ln, err := listenSystemd(socket)
-		if err != nil {
-			return nil, err
-		}
-		return NewListener(name, ln), nil
-	}
-	ln, err := net.Listen(network, address)
-	if err != nil {
-		return nil, ExplainBind(err)
-	}
-	return NewListener(name, ln), nil
+	server  *Server
+	open    atomic.Int64
+	retired atomic.Bool // see Server.Retire
+	done    chan struct{}
+	once    sync.Once
 }
 
 // NewListener returns a Listener over ln.
@@ -139,6 +113,9 @@ func (l *Listener) pause(d time.Duration) {
 
 // Open returns how many connections of the listener there are, whichever engine serves them.
 func (l *Listener) Open() int { return int(l.open.Load()) }
+
+// Retired reports whether the listener was retired; see [Server.Retire].
+func (l *Listener) Retired() bool { return l.retired.Load() }
 
 func (l *Listener) closed() bool {
 	select {

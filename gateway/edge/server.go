@@ -37,6 +37,7 @@ type Options struct {
 type Server struct {
 	opts     atomic.Pointer[Options]
 	draining atomic.Bool
+	grace    atomic.Int64 // of the drain
 	engine   fasthttp.Server
 	handle   func(*Conn)
 	onFault  func(*wire.Fault, netip.Addr)
@@ -63,6 +64,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 		gate:    newGate(),
 	}
 	s.opts.Store(&opts)
+	s.grace.Store(int64(Grace))
 	s.sessions = s.newSessions()
 	s.engine = fasthttp.Server{
 		Handler: s.exchange,
@@ -103,10 +105,32 @@ func (s *Server) Options() *Options { return s.opts.Load() }
 // Fault reports a refusal of a client's request to onFault.
 func (s *Server) Fault(f *wire.Fault, peer netip.Addr) { s.onFault(f, peer) }
 
-// Drain ends idle connections now and others after their current response, which says so. It
-// returns when all have ended, or with the context's error when the context is done, after it
-// has closed the rest. Listeners must be closed before.
+// Grace is how long a connection that is to end waits between requests for one more, which its client
+// may have sent already: it is answered, and the response says that the connection ends. Without
+// that time a request that crosses our end of the connection would be lost.
+const Grace = time.Second
+
+// GraceBefore returns how much of [Grace] there is if all has to be over when ctx is done.
+func GraceBefore(ctx context.Context) time.Duration {
+	if by, ok := ctx.Deadline(); ok {
+		return max(0, min(Grace, time.Until(by)/2))
+	}
+	return Grace
+}
+
+// Retire has a listener accept no more. Its connections end after their current response, which says so;
+// those between requests wait for one more, for [Grace]. Tunnels go on.
+func (s *Server) Retire(l *Listener) {
+	l.retired.Store(true)
+	l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+	s.dismiss(Grace, func(c *Conn) bool { return c.on == l })
+}
+
+// Drain retires all connections. It returns when all have ended, or with the context's error when the
+// context is done, after it has closed the rest. Listeners must be closed before.
 func (s *Server) Drain(ctx context.Context) error {
+	grace := GraceBefore(ctx)
+	s.grace.Store(int64(grace))
 	s.draining.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -114,15 +138,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		if turn%20 == 0 {
 			s.goAway()
 		}
-		s.mu.Lock()
-		left := len(s.conns)
-		for c := range s.conns {
-			if c.idle.CompareAndSwap(true, false) {
-				c.wake()
-			}
-		}
-		s.mu.Unlock()
-		if left == 0 {
+		if s.dismiss(grace, func(*Conn) bool { return true }) == 0 {
 			return nil
 		}
 		select {
@@ -132,6 +148,19 @@ func (s *Server) Drain(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// dismiss gives connections that are between requests the grace. It returns how many connections there are.
+func (s *Server) dismiss(grace time.Duration, which func(*Conn) bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	by := time.Now().Add(grace)
+	for c := range s.conns {
+		if which(c) && c.idle.CompareAndSwap(true, false) {
+			c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+		}
+	}
+	return len(s.conns)
 }
 
 func (s *Server) closeAll() {

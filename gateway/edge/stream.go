@@ -204,7 +204,7 @@ func (st *stream) sendHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	if r.Close && st.on.server.draining.Load() {
+	if r.Close && st.on.leaving() {
 		h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
 	}
 	st.w.WriteHeader(r.Status)

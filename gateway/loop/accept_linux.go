@@ -1,11 +1,10 @@
 package loop
 
 import (
-	"context"
 	"errors"
-	"net"
+	"fmt"
 	"net/netip"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -13,7 +12,6 @@ import (
 )
 
 const (
-	backlog       = 4096
 	acceptsATurn  = 64
 	firstPause    = 5 * time.Millisecond // after an accept error; doubled up to lastPause
 	lastPause     = time.Second
@@ -27,65 +25,44 @@ type acceptor struct {
 	pause time.Duration
 }
 
-// Listen binds n sockets to one TCP address, between which the kernel divides connections, and
-// returns them with the address.
-//
-// Sockets that share an address would also share it with another process of the same user, so a
-// plain socket is tried first: an address in use is an error, as everywhere.
-func Listen(address string, n int) (fds []int, addr net.Addr, err error) {
-	probe, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, nil, err
-	}
-	addr = probe.Addr()
-	if err := probe.Close(); err != nil {
-		return nil, nil, err
-	}
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if e := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		}); e != nil {
-			return e
-		}
-		return err
-	}}
-	for range n {
-		fd, err := listenOnce(&config, addr.String())
-		if err != nil {
-			for _, fd := range fds {
-				unix.Close(fd) //nolint:errcheck // it was not used
-			}
-			return nil, nil, err
-		}
-		fds = append(fds, fd)
-	}
-	return fds, addr, nil
-}
-
-// listenOnce returns a listening descriptor of our own.
-func listenOnce(config *net.ListenConfig, address string) (fd int, err error) {
-	ln, err := config.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return -1, err
-	}
-	defer ln.Close() //nolint:errcheck // the duplicate goes on listening
-	if fd, err = duplicate(ln.(*net.TCPListener)); err != nil {
-		return -1, err
-	}
-	// Package net took the system's maximum, which may be small.
-	if err := unix.Listen(fd, backlog); err != nil {
-		return -1, errors.Join(err, unix.Close(fd))
-	}
-	return fd, nil
-}
-
-// Accept adds a listening descriptor, which the loop then owns. It must be called before Run.
+// Accept has the loop accept connections on a listening descriptor, which it then owns. It may be called from any goroutine.
 func (l *Loop) Accept(fd int, on *edge.Listener) error {
 	a := &acceptor{on: on, pause: firstPause}
 	a.fd, a.accept = int32(fd), a
-	l.acceptors = append(l.acceptors, a)
-	return l.add(&a.socket, unix.EPOLLIN)
+	return l.do(func() error {
+		if l.draining {
+			return unix.Close(fd)
+		}
+		if err := l.add(&a.socket, unix.EPOLLIN); err != nil {
+			return fmt.Errorf("cannot watch a listening socket: %w", errors.Join(err, unix.Close(fd)))
+		}
+		l.acceptors = append(l.acceptors, a)
+		return nil
+	})
+}
+
+// Retire has the loop accept no more connections for a listener. Those that it serves end after their
+// current response, which says so; those between requests wait for one more, for [edge.Grace]. It may
+// be called from any goroutine, and returns when the loop does not accept any more.
+func (l *Loop) Retire(on *edge.Listener) {
+	l.do(func() error { //nolint:errcheck // there is no error
+		l.unaccept(func(a *acceptor) bool { return a.on == on })
+		l.dismiss(edge.Grace, func(c *client) bool { return c.on == on })
+		return nil
+	})
+}
+
+// unaccept ends acceptors. What waits on their sockets by now is accepted first: if nobody else
+// holds the socket, the kernel resets what waits on it when it is closed.
+func (l *Loop) unaccept(which func(*acceptor) bool) {
+	l.acceptors = slices.DeleteFunc(l.acceptors, func(a *acceptor) bool {
+		if !which(a) {
+			return false
+		}
+		l.acceptEvent(a)
+		l.shut(&a.socket)
+		return true
+	})
 }
 
 // acceptEvent accepts what has come, up to a bound: connections that are there want their turn.

@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
@@ -78,27 +77,6 @@ func TestNoDescriptors(t *testing.T) {
 	defer f.Close()
 	write(t, f, "GET /local HTTP/1.1\r\nHost: h\r\n\r\n")
 	expect(t, bufio.NewReader(f), "200 /local")
-}
-
-// TestListen: the address is checked, and all sockets have it.
-func TestListen(t *testing.T) {
-	fds, addr, err := loop.Listen("127.0.0.1:0", 3)
-	if err != nil || len(fds) != 3 {
-		t.Fatalf("%v, %v", fds, err)
-	}
-	if _, _, err := loop.Listen(addr.String(), 1); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("a second time: %v, want the address in use", err)
-	}
-	for _, fd := range fds {
-		sa, err := syscall.Getsockname(fd)
-		if in4, ok := sa.(*syscall.SockaddrInet4); err != nil || !ok || in4.Port != addr.(*net.TCPAddr).Port {
-			t.Errorf("%v, %v, want %v", sa, err, addr)
-		}
-		syscall.Close(fd)
-	}
-	if _, _, err := loop.Listen("127.0.0.1:x", 1); err == nil {
-		t.Error("no error for a bad port")
-	}
 }
 
 // TestPanic: a panic costs one connection, and nobody else anything.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -37,6 +38,7 @@ const (
 	partial                         // the deadline is that of a request that is not all here
 	serving                         // requests is at work and will go on by itself
 	postponed                       // requests goes on in the next turn
+	leaving                         // the connection ends after the next response that has not begun
 )
 
 func (c *client) is(s connState) bool { return c.state&s != 0 }
@@ -61,8 +63,8 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
 	}
 	timeouts := l.server.Options()
 	switch {
-	case l.draining:
-		l.retire(c)
+	case l.draining || on.Retired():
+		l.retire(c, l.grace)
 	case served:
 		l.arm(&c.socket, l.server.IdleTimeout())
 	default:
@@ -184,8 +186,9 @@ func (l *Loop) next(c *client) {
 		l.requests(c, c.saved)
 	case c.is(eof):
 		l.close(c)
-	case l.draining:
-		l.retire(c)
+	case c.is(leaving):
+		l.readOn(c)
+		l.retire(c, l.grace)
 	default:
 		l.readOn(c)
 		l.arm(&c.socket, l.server.IdleTimeout())
@@ -199,11 +202,12 @@ func (l *Loop) readOn(c *client) {
 	}
 }
 
-// retire ends an idle connection because the loop drains. A request that has come in by now is
-// still served: its client could not know.
-func (l *Loop) retire(c *client) {
-	if l.readClient(c); l.alive(c) && c.quiet() {
-		l.close(c)
+// retire has a connection end: after the response that is under way or, between requests, after one
+// more request, which its client may have sent already, or the grace.
+func (l *Loop) retire(c *client, grace time.Duration) {
+	c.state |= leaving
+	if c.quiet() {
+		l.arm(&c.socket, grace)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
@@ -133,7 +134,7 @@ func TestDrain(t *testing.T) {
 	write(t, outsideConn, text[:40<<10])
 	until(t, "all are there", func() bool { return r.on.Open() == 6 && r.counts().Clients == 5 })
 
-	r.loop.Drain()
+	r.loop.Drain(edge.Grace)
 	over(t, fresh, nil)
 	over(t, idle, nil)
 	over(t, back, nil)
@@ -187,7 +188,7 @@ func TestAbandon(t *testing.T) {
 	}
 	<-arrived
 	until(t, "two wait", func() bool { return r.counts().Queued == 2 })
-	r.loop.Drain()
+	r.loop.Drain(edge.Grace)
 	r.loop.Abandon()
 	<-r.loop.Done()
 	for _, read := range reads {
@@ -205,9 +206,9 @@ func TestDrainBeforeRun(t *testing.T) {
 	before := descriptors(t)
 	r := &trial{endpoints: []upstream.Address{{Network: "tcp", Dial: "127.0.0.1:1"}}}
 	r.prepare(t)
-	r.loop.Drain()
+	r.loop.Drain(edge.Grace)
 	r.loop.Run()
-	r.loop.Drain()
+	r.loop.Drain(edge.Grace)
 	r.loop.Abandon()
 	<-r.loop.Done()
 	until(t, "no descriptor is left", func() bool { return descriptors(t) <= before })

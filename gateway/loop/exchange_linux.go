@@ -183,7 +183,7 @@ func (l *Loop) again(c *client, p *pool, f upstream.Failure) {
 func (l *Loop) fail(c *client, e *upstream.Endpoint, err *upstream.Error) {
 	x := c.x
 	c.x, c.hold = nil, nil
-	if l.draining {
+	if c.is(leaving) {
 		c.state |= ends
 	}
 	out, last := x.Fail(l.out[:0], e, err, c.is(ends))

@@ -2,6 +2,8 @@
 
 package loop
 
+import "github.com/corsgate/corsgate/gateway/edge"
+
 // Inside runs f on the loop's goroutine and waits for it. It reports false if the loop has ended.
 func (l *Loop) Inside(f func()) bool {
 	done := make(chan struct{})
@@ -36,4 +38,4 @@ func (l *Loop) Counts() Counts {
 }
 
 // DrainHere is Drain on the loop's goroutine.
-func (l *Loop) DrainHere() { l.drain() }
+func (l *Loop) DrainHere() { l.drain(edge.Grace) }

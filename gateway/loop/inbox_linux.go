@@ -2,6 +2,7 @@ package loop
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,27 +64,46 @@ func (l *Loop) runTasks() {
 	l.tasks = nil
 }
 
-// Drain stops accepting, ends idle connections now and others after their current response. It
-// may be called from any goroutine; Done tells when all have ended. A loop that has not begun
-// ends at once, and will not begin.
-func (l *Loop) Drain() {
+// do has f run on the loop's goroutine, or here if the loop has not begun or has ended, and returns
+// its error.
+func (l *Loop) do(f func() error) error {
+	b := &l.inbox
+	b.mu.Lock()
+	if !b.begun || b.over {
+		defer b.mu.Unlock()
+		return f()
+	}
+	b.mu.Unlock()
+	result := make(chan error, 1)
+	if !l.Post(func() { defer close(result); result <- f() }) {
+		return nil // it has ended meanwhile, and its sockets with it
+	}
+	return <-result
+}
+
+// Drain stops accepting. Connections end after their current response, which says so; those between
+// requests wait for one more, for grace. It may be called from any goroutine; Done tells when all
+// have ended. A loop that has not begun ends at once, and will not begin.
+func (l *Loop) Drain(grace time.Duration) {
 	if l.inbox.open() {
-		l.drain()
+		l.drain(0)
 		l.end()
 		return
 	}
-	l.Post(l.drain)
+	l.Post(func() { l.drain(grace) })
 }
 
-func (l *Loop) drain() {
-	l.draining = true
-	for _, a := range l.acceptors {
-		l.shut(&a.socket)
-	}
-	l.acceptors = nil
+func (l *Loop) drain(grace time.Duration) {
+	l.draining, l.grace = true, grace
+	l.unaccept(func(*acceptor) bool { return true })
+	l.dismiss(grace, func(*client) bool { return true })
+}
+
+// dismiss has clients end.
+func (l *Loop) dismiss(grace time.Duration, which func(*client) bool) {
 	for _, s := range l.sockets {
-		if s != nil && s.client != nil && s.client.quiet() {
-			l.retire(s.client)
+		if s != nil && s.client != nil && which(s.client) {
+			l.retire(s.client, grace)
 		}
 	}
 }

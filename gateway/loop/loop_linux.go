@@ -66,6 +66,7 @@ type Loop struct {
 	inbox     inbox
 	tasks     []func() // taken from it
 	draining  bool
+	grace     time.Duration // of connections that are to end
 	done      chan struct{}
 }
 
@@ -74,6 +75,7 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 	l := &Loop{
 		server: server, newExchange: newExchange, log: log,
 		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, done: make(chan struct{}),
+		grace: edge.Grace,
 	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {

@@ -85,12 +85,17 @@ func (r *trial) prepare(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fds, addr, err := loop.Listen("127.0.0.1:0", 1)
+	sockets, err := edge.Bind("127.0.0.1:0", 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.on, r.address = edge.NewListener("test", nobody{addr}), addr.String()
-	if err := r.loop.Accept(fds[0], r.on); err != nil {
+	defer sockets.Close()
+	fd, err := sockets.Duplicate(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.on, r.address = edge.NewListener("test", nobody{sockets.Addr()}), sockets.Addr().String()
+	if err := r.loop.Accept(fd, r.on); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -105,7 +110,7 @@ func (n nobody) Addr() net.Addr          { return n.addr }
 // end drains the loop and looks whether everything is back where it belongs.
 func (r *trial) end(t testing.TB, descriptorsBefore int) {
 	t.Helper()
-	r.loop.Drain()
+	r.loop.Drain(edge.Grace)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := r.server.Drain(ctx); err != nil {

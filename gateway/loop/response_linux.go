@@ -35,7 +35,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && u.framing != wire.UntilClose && len(u.unsent) == 0
-		if l.draining {
+		if c.is(leaving) {
 			c.state |= ends
 		}
 		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.is(ends))

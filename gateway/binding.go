@@ -23,7 +23,7 @@ import (
 type binding struct {
 	config  config.Listener
 	sockets *edge.Sockets    // nil: it was attached
-	shared  bool             // sockets are those of the binding that this one replaces
+	shared  bool             // sockets are those of the binding that this one replaces, or of another process
 	on      []*edge.Listener // for whom connections are accepted: one for the loops, or one for each socket
 	looped  []int            // descriptors for the loops to accept on, in turn; nil once they do
 	onLoops bool
@@ -166,10 +166,10 @@ func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (*b
 	case old != nil:
 		b.sockets, b.shared = old.sockets, true
 	case g.inherited[key] != nil:
-		b.sockets = g.inherited[key]
+		b.sockets, b.shared = g.inherited[key], true
 		delete(g.inherited, key)
 	default:
-		if b.sockets, err = g.bindNew(c, leaving); err != nil {
+		if b.sockets, b.shared, err = g.bindNew(c, leaving); err != nil {
 			return nil, err
 		}
 	}
@@ -182,18 +182,19 @@ func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (*b
 
 // bindNew returns sockets for c that nobody has used, or those that another listener of the same
 // address had in the process that handed them over.
-func (g *Gateway) bindNew(c *config.Listener, leaving []*binding) (*edge.Sockets, error) {
+func (g *Gateway) bindNew(c *config.Listener, leaving []*binding) (s *edge.Sockets, shared bool, err error) {
 	for k, s := range g.inherited {
 		if k.address == string(c.Address) {
 			delete(g.inherited, k)
-			return s, nil
+			return s, true, nil
 		}
 	}
 	n := 1
 	if onLoops(c) {
 		n = g.width()
 	}
-	return edge.Bind(string(c.Address), n, slices.ContainsFunc(leaving, func(b *binding) bool { return b.hasPort(c.Address) }))
+	s, err = edge.Bind(string(c.Address), n, slices.ContainsFunc(leaving, func(b *binding) bool { return b.hasPort(c.Address) }))
+	return s, false, err
 }
 
 // hasPort reports whether b is bound to the port of an address, which then cannot be bound as if

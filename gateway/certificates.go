@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"time"
@@ -20,9 +21,10 @@ type shown struct {
 // configuration in force again does not, lest it fail for files that are being replaced.
 func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time) (problems, warnings config.Problems) {
 	if prev != nil && prev.config == cfg {
-		s.certificates, s.edge.TLS = prev.certificates, prev.edge.TLS
+		s.certificates, s.secrets, s.edge.TLS = prev.certificates, prev.secrets, prev.edge.TLS
 		return nil, nil
 	}
+	s.secrets = secretsOf(cfg)
 	var list []*edge.Certificate
 	for i, c := range cfg.TLS.Certificates {
 		certificate, notes, err := edge.LoadCertificate(cfg.Path(c.Cert), cfg.Path(c.Key), now)
@@ -47,6 +49,21 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 		s.edge.TLS = edge.NewTLS(list, tlsVersions[cfg.TLS.MinVersion], clients)
 	}
 	return problems, warnings
+}
+
+// secretsOf returns the digests of the files that [tls] names. What cannot be read, whoever needs it reports.
+func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
+	paths := []string{cfg.TLS.ClientCA}
+	for _, c := range cfg.TLS.Certificates {
+		paths = append(paths, c.Cert, c.Key, c.Cert+".ocsp")
+	}
+	sums := map[string][sha256.Size]byte{}
+	for _, p := range paths {
+		if text, err := readStill(cfg.Path(p)); p != "" && err == nil {
+			sums[cfg.Path(p)] = sha256.Sum256(text)
+		}
+	}
+	return sums
 }
 
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}

@@ -39,9 +39,10 @@ type Gateway struct {
 
 	bindings  []*binding // what is listened on
 	inherited map[inheritance]*edge.Sockets
-	loops     []engine // nil: no listener has needed them yet
-	serving   bool     // Serve was called
-	closed    bool     // Shutdown stops, or has stopped, what is served
+	loops     []engine                 // nil: no listener has needed them yet
+	turning   atomic.Pointer[[]engine] // loops, once they run
+	serving   bool                     // Serve was called
+	closed    bool                     // Shutdown stops, or has stopped, what is served
 	work      sync.WaitGroup
 	failure   chan error
 	ended     chan struct{} // closed after Shutdown
@@ -157,6 +158,7 @@ type engine interface {
 	Run()
 	Drain(grace time.Duration)
 	Abandon()
+	Post(func()) bool
 	Done() <-chan struct{}
 }
 
@@ -183,9 +185,35 @@ func (g *Gateway) Serve() error {
 }
 
 func (g *Gateway) runLoops() {
+	loops := g.loops
+	g.turning.Store(&loops)
 	for _, l := range g.loops {
 		g.work.Go(l.Run)
 	}
+}
+
+// Alive reports whether each event loop makes a turn within a time. A loop that has ended is well.
+func (g *Gateway) Alive(within time.Duration) bool {
+	loops := g.turning.Load()
+	if loops == nil {
+		return true
+	}
+	late := time.NewTimer(within)
+	defer late.Stop()
+	turned := make(chan struct{}, len(*loops))
+	for _, l := range *loops {
+		if !l.Post(func() { turned <- struct{}{} }) {
+			turned <- struct{}{}
+		}
+	}
+	for range *loops {
+		select {
+		case <-turned:
+		case <-late.C:
+			return false
+		}
+	}
+	return true
 }
 
 // Reload makes cfg the configuration in force, or returns why not and changes nothing.

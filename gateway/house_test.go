@@ -37,7 +37,7 @@ func TestHouse(t *testing.T) {
 		"github.com/fsnotify/fsnotify":     {"gateway"},
 		"github.com/rs/zerolog":            {"gateway/access"},
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},
-		"github.com/coreos/go-systemd/":    {"gateway/edge"},
+		"github.com/coreos/go-systemd/":    {"gateway/edge", "cmd/corsgate"},
 		"golang.org/x/crypto/":             {"gateway/edge"},
 	}
 	none := []string{"matcher", "gateway/wire", "gateway/limit"} // standard library only

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"runtime"
 	"syscall"
@@ -27,7 +28,8 @@ type snapshot struct {
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 
-	certificates []shown // of edge.TLS
+	certificates []shown                      // of edge.TLS
+	secrets      map[string][sha256.Size]byte // the files of edge.TLS, with digests of what they held before they were read
 }
 
 // trusts reports whether a peer's word about clients is believed.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// This file notices that a file of origins has changed. The rules are:
+// This file notices that a file of origins has changed or, if that is asked for, another file. The rules are:
 //
 //   - what changed is compiled again from the configuration in force, not from its file: that somebody edits the one is no
 //     reason to serve the other;
@@ -54,6 +55,7 @@ type sight struct {
 // A watcher is one call of Watch.
 type watcher struct {
 	g      *Gateway
+	reload func()            // nil: files of origins only
 	notify *fsnotify.Watcher // nil: nothing is watched
 	poll   *time.Ticker      // nil: nothing is looked at
 	seen   map[string]sight  // by path
@@ -62,8 +64,10 @@ type watcher struct {
 // Watch takes over changes of the files of origins until ctx is done: it reloads the configuration in force. If the new
 // files will not do it logs why, and the old origins stay. Each day it logs which certificates expire soon. While no policy has such a file it watches nothing. It must not
 // be called twice at a time.
-func (g *Gateway) Watch(ctx context.Context) {
-	w := &watcher{g: g, seen: map[string]sight{}}
+//
+// reload, if it is not nil, is called when another file has changed: the configuration file, a certificate, a key.
+func (g *Gateway) Watch(ctx context.Context, reload func()) {
+	w := &watcher{g: g, reload: reload, seen: map[string]sight{}}
 	defer w.close()
 	day := time.NewTicker(24 * time.Hour)
 	defer day.Stop()
@@ -131,7 +135,7 @@ func (w *watcher) close() {
 
 // follow watches what the configuration in force names, and nothing else.
 func (w *watcher) follow() {
-	files := w.g.current.Load().originsFiles()
+	files := w.files()
 	for path := range w.seen {
 		if _, ok := files[path]; !ok {
 			delete(w.seen, path)
@@ -182,14 +186,20 @@ func (w *watcher) watch(directories []string) {
 
 // look reloads if a file has changed. It reports true if one is so fresh that it should be looked at again soon.
 func (w *watcher) look() (again bool) {
-	changed := false
+	changed, others := false, false
 	for path, s := range w.seen {
 		now, fresh := s.next(path, time.Now())
 		again = again || fresh
-		changed = changed || now.sum != s.sum || now.failure != s.failure
+		if now.sum != s.sum || now.failure != s.failure {
+			changed = true
+			others = others || !w.g.current.Load().hasOrigins(path)
+		}
 		w.seen[path] = now
 	}
-	if changed {
+	switch {
+	case others:
+		w.reload()
+	case changed:
 		w.g.refresh()
 	}
 	return again
@@ -220,6 +230,29 @@ func (s sight) next(path string, now time.Time) (after sight, fresh bool) {
 		after.sum, after.failure = s.sum, err.Error()
 	}
 	return after, false
+}
+
+// files returns what is watched, by path, with the digests of what is in force.
+func (w *watcher) files() map[string][sha256.Size]byte {
+	s := w.g.current.Load()
+	files := s.originsFiles()
+	if w.reload == nil {
+		return files
+	}
+	if files == nil {
+		files = map[string][sha256.Size]byte{}
+	}
+	maps.Copy(files, s.secrets)
+	if info, err := os.Stat(s.config.File); err != nil || info.Mode().IsRegular() { // what is read from a pipe cannot change
+		files[s.config.File] = s.config.Sum()
+	}
+	return files
+}
+
+// hasOrigins reports whether path is a file of origins.
+func (s *snapshot) hasOrigins(path string) bool {
+	_, ok := s.originsFiles()[path]
+	return ok
 }
 
 // originsFiles returns the files of origins of s by path, with their digests.

@@ -79,7 +79,7 @@ func watching(t *testing.T, cfg *config.Config) (*Gateway, *messages) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); g.Watch(ctx) }()
+	go func() { defer close(done); g.Watch(ctx, nil) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return g, log
 }

@@ -28,7 +28,10 @@ type child struct {
 }
 
 // record is a line of the log.
-type record struct{ Msg, Error, Listener, Address string }
+type record struct {
+	Msg, Error, Listener, Address string
+	Pid                           int
+}
 
 // spawn starts corsgate serve, and returns when it listens. The configuration at path must have
 // an admin listener.

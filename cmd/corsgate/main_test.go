@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"go.uber.org/goleak"
@@ -14,8 +15,14 @@ import (
 // asCorsgate makes the test's binary behave as corsgate itself, for tests that send signals.
 const asCorsgate = "CORSGATE_TEST_AS_CORSGATE"
 
+// impatient makes it wait for a successor only briefly.
+const impatient = "CORSGATE_TEST_IMPATIENT"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asCorsgate) == "1" {
+		if os.Getenv(impatient) == "1" {
+			successorPatience = 500 * time.Millisecond
+		}
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	goleak.VerifyTestMain(m,

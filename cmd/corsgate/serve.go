@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 
 func newServe() *cobra.Command {
 	var path string
+	var watch bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the gateway",
@@ -32,28 +34,41 @@ as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
 The access log (log.access) goes to stdout, and the log of the process itself to stderr.
 
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
-gateway goes on with the configuration that it has. Changes of a policy's origins_file are taken
-over in the same way, without a signal.`,
+gateway goes on with the configuration that it has. Listeners that it does not change are left
+alone. Changes of a policy's origins_file are taken over in the same way, without a signal, and with
+--watch also those of the configuration file, of certificates and of their keys.
+
+SIGUSR2 starts the binary anew, from the path that this one was started by, hands all listening
+sockets to it, and drains this process as soon as the new one serves. If that fails nothing changes.
+
+Under systemd use Type=notify-reload; WatchdogSec= and socket units are understood.`,
 		Args: nothing,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return serve(path, c.OutOrStdout(), c.ErrOrStderr())
+			return serve(path, watch, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file or a certificate changes")
 	return c
 }
 
 // signals are those that serve obeys. They are asked for before anything else is done, so that
 // none is lost while the gateway starts. Many of one kind are as good as one.
 type signals struct {
-	reload chan os.Signal
-	stop   chan os.Signal
+	reload  chan os.Signal
+	stop    chan os.Signal
+	upgrade chan os.Signal
 }
 
+// calm is how long a reload that a signal has asked for is not followed by another: a thousand
+// signals in a second cost some ten reloads, and the last is never lost.
+const calm = 100 * time.Millisecond
+
 func notify() *signals {
-	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2)}
+	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2), upgrade: make(chan os.Signal, 1)}
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.stop, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(s.upgrade, syscall.SIGUSR2)
 	signal.Ignore(syscall.SIGPIPE) // who has stopped to read a log does not end the gateway
 	return s
 }
@@ -61,6 +76,7 @@ func notify() *signals {
 func (s *signals) ignore() {
 	signal.Stop(s.reload)
 	signal.Stop(s.stop)
+	signal.Stop(s.upgrade)
 	signal.Reset(syscall.SIGPIPE)
 }
 
@@ -71,6 +87,11 @@ type process struct {
 	gate  *gateway.Gateway
 	admin *edge.Sockets // nil: off
 
+	program    string       // the binary
+	operators  net.Listener // on admin
+	unguard    func()       // ends what guard does
+	handedOver atomic.Bool  // a successor has the sockets
+
 	started time.Time
 	mu      sync.Mutex // held while the configuration is read again
 }
@@ -78,9 +99,13 @@ type process struct {
 // serve runs the gateway that the file at path describes until it is told to stop.
 //
 // The access log goes to stdout, everything else to stderr: each can have a reader of its own.
-func serve(path string, stdout, stderr io.Writer) error {
+func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	s := notify()
 	defer s.ignore()
+	given, err := inherit()
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
 	cfg, err := load(path)
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -89,7 +114,10 @@ func serve(path string, stdout, stderr io.Writer) error {
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	operators, err := p.listen(cfg)
+	if p.program, err = program(); err != nil {
+		p.log.Warn("the binary cannot be upgraded", "error", err.Error())
+	}
+	operators, err := p.listen(cfg, given)
 	if err != nil {
 		// Nothing was accepted, so there is nothing to drain: what there is ends with the process.
 		// Status 1 and not 2: the configuration is as valid as check says, and a supervisor does
@@ -102,28 +130,35 @@ func serve(path string, stdout, stderr io.Writer) error {
 	if operators != nil {
 		defer p.serveAdmin(operators)()
 	}
-	defer p.watch()()
+	defer p.aside(func(ctx context.Context) { p.watch(ctx, watch) })()
 	served := make(chan error, 1)
 	go func() { served <- p.gate.Serve() }()
+	p.tellReady(nil)
+	given.serves()
+	p.unguard = p.aside(p.guard)
+	defer p.unguard()
 	return p.wait(s, served)
 }
 
 // listen binds all addresses, or none. It returns the admin listener, or nil if that is off.
-func (p *process) listen(cfg *config.Config) (net.Listener, error) {
+func (p *process) listen(cfg *config.Config, given *legacy) (net.Listener, error) {
 	var operators net.Listener
 	if a := cfg.Admin.Address; a != config.Off {
 		var err error
-		if p.admin, err = edge.Bind(string(a), 1, false); err == nil {
+		if p.admin, err = given.bindAdmin(a); err == nil {
 			operators, err = p.admin.Listener(0)
 		}
 		if err != nil {
 			return nil, cfg.Problem("admin.address", -1, fmt.Sprintf("cannot listen on %s: %v", a, err), `"off" for none`)
 		}
 	}
-	if err := p.gate.Listen(); err != nil {
-		if operators != nil {
-			operators.Close() //nolint:errcheck // nothing was accepted
-			p.admin.Close()   //nolint:errcheck // likewise
+	err := p.gate.Inherit(given.sockets)
+	if err == nil {
+		err = p.gate.Listen()
+	}
+	if err != nil {
+		if operators != nil && given.ready == nil { // else the socket is another's
+			p.admin.Close() //nolint:errcheck // nothing was accepted
 		}
 		return nil, err
 	}
@@ -140,30 +175,45 @@ func (p *process) listen(cfg *config.Config) (net.Listener, error) {
 // cannot be served is no reason to stop serving everybody else.
 func (p *process) serveAdmin(l net.Listener) (stop func()) {
 	server, done := p.adminServer(), make(chan struct{})
+	p.operators = l
 	go func() {
 		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !p.handedOver.Load() {
 			p.log.Error("the admin listener has failed", "error", err)
 		}
 	}()
 	return func() {
-		server.Close() //nolint:errcheck // the process ends
+		if p.handedOver.Load() {
+			leaveAdmin(server)
+			p.admin.Leave()
+		} else {
+			server.Close()  //nolint:errcheck // the process ends
+			p.admin.Close() //nolint:errcheck // likewise
+		}
 		<-done
-		p.admin.Close() //nolint:errcheck // likewise
 	}
 }
 
-// watch takes over changes of the files of origins until the function that it returns is called.
-func (p *process) watch() (stop func()) {
+// aside runs f until the function that it returns is called.
+func (p *process) aside(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); p.gate.Watch(ctx) }()
+	go func() { defer close(done); f(ctx) }()
 	return func() { cancel(); <-done }
+}
+
+// watch takes over changes of the files of origins, and of all other files if that is asked for.
+func (p *process) watch(ctx context.Context, all bool) {
+	if all {
+		p.gate.Watch(ctx, func() { p.reload() }) //nolint:errcheck // it has logged
+		return
+	}
+	p.gate.Watch(ctx, nil)
 }
 
 func (p *process) adminServer() *http.Server {
 	a := &admin.Admin{
-		Ready:    p.gate.Ready,
+		Ready:    p.ready,
 		Status:   p.status,
 		Registry: p.gate.Registry(),
 		Reload:   p.reload,
@@ -186,6 +236,10 @@ func (p *process) adminServer() *http.Server {
 	}
 }
 
+// ready reports whether who asks at the gateway's addresses is welcome there: if not by this process, then by
+// its successor.
+func (p *process) ready() bool { return p.gate.Ready() || p.handedOver.Load() }
+
 func (p *process) status() admin.Status {
 	cfg, generation := p.gate.Config()
 	s := admin.Status{Version: version(), Started: p.started, File: cfg.File, Generation: generation}
@@ -198,12 +252,37 @@ func (p *process) status() admin.Status {
 
 // wait obeys signals until the gateway has stopped.
 func (p *process) wait(s *signals, served <-chan error) error {
+	reload, rested := (<-chan os.Signal)(s.reload), (<-chan time.Time)(nil)
+	next, result := (*upgrade)(nil), (<-chan outcome)(nil)
 	for {
 		select {
-		case <-s.reload:
+		case <-reload:
 			p.reload() //nolint:errcheck // it has logged
+			reload, rested = nil, time.After(calm)
+		case <-rested:
+			reload = s.reload
+		case <-s.upgrade:
+			if next != nil {
+				p.log.Warn("an upgrade is under way already")
+				continue
+			}
+			next = p.upgrade()
+			result = next.result
+		case o := <-result:
+			next, result = nil, nil
+			if p.upgraded(o) {
+				err := p.drain("upgrade", s.stop)
+				<-served
+				return err
+			}
 		case sig := <-s.stop:
-			err := p.drain(sig, s.stop)
+			if next != nil {
+				next.cancel()
+				if p.upgraded(<-result) {
+					p.log.Warn("told to stop just after an upgrade: the new process goes on")
+				}
+			}
+			err := p.drain(sig.String(), s.stop)
 			<-served
 			return err
 		case err := <-served:
@@ -213,13 +292,23 @@ func (p *process) wait(s *signals, served <-chan error) error {
 }
 
 // drain ends the gateway: at leisure, or at once on a second signal.
-func (p *process) drain(first os.Signal, more <-chan os.Signal) error {
+func (p *process) drain(why string, more <-chan os.Signal) error {
 	cfg, _ := p.gate.Config()
-	p.log.Info("draining", "signal", first.String(), "lame_duck", cfg.Timeouts.LameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.Timeouts.LameDuck+cfg.Timeouts.Shutdown)
+	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
+	if p.handedOver.Load() {
+		shutdown, lameDuck = p.gate.HandOver, 0
+		if p.operators != nil {
+			p.operators.Close() //nolint:errcheck // the successor accepts there
+		}
+		p.unguard()
+	} else {
+		p.tellStopping()
+	}
+	p.log.Info("draining", "signal", why, "lame_duck", lameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
+	ctx, cancel := context.WithTimeout(context.Background(), lameDuck+cfg.Timeouts.Shutdown)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- p.gate.Shutdown(ctx) }()
+	go func() { ended <- shutdown(ctx) }()
 	var err error
 	select {
 	case err = <-ended:
@@ -243,7 +332,9 @@ func (p *process) drain(first os.Signal, more <-chan os.Signal) error {
 func (p *process) reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tellReloading()
 	cfg, err := load(p.path)
+	defer func() { p.tellReady(err) }()
 	if err != nil {
 		p.gate.ReloadFailed(err)
 	} else {

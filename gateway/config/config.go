@@ -8,6 +8,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,7 @@ func Load(path string) (*Config, error) {
 // default or is left out, so that later stages can look for further problems in the same run. The Config is nil
 // only when the text is not TOML, and there is nothing to look at. The text is not retained.
 func Parse(file string, text []byte) (*Config, error) {
+	sum := sha256.Sum256(text)
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if line := invalidUTF8(text); line > 0 {
 		return nil, Problems{{File: file, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"}}
@@ -67,7 +69,7 @@ func Parse(file string, text []byte) (*Config, error) {
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, text, places, err)}
 	}
-	r := &reader{cfg: &Config{File: file, places: places}}
+	r := &reader{cfg: &Config{File: file, places: places, sum: sum}}
 	r.refuseUnbuilt(values)
 	r.read(values)
 	if len(r.problems) == 0 {
@@ -76,6 +78,9 @@ func Parse(file string, text []byte) (*Config, error) {
 	r.problems.sort()
 	return r.cfg, r.problems
 }
+
+// Sum returns the digest of the text that c was parsed from.
+func (c *Config) Sum() [sha256.Size]byte { return c.sum }
 
 // Problem returns a Problem located at key, the full dotted name of a key or table such as "cors.app.origins".
 // With index >= 0 it is located at that element of the array, which matters for arrays of several lines.

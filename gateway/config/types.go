@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -38,6 +39,7 @@ type Config struct {
 	Routes []Route
 
 	places *places
+	sum    [sha256.Size]byte
 }
 
 // Listener is [listener.NAME].

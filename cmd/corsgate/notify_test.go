@@ -1,0 +1,98 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestNotify: systemd is told what the process does, in its own words.
+func TestNotify(t *testing.T) {
+	address := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
+	systemd, err := net.ListenUnixgram("unixgram", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	heard := make(chan string, 1<<10) // systemd always listens: who tells it something does not wait
+	go func() {
+		defer close(heard)
+		for b := make([]byte, 4096); ; {
+			n, err := systemd.Read(b)
+			if err != nil {
+				return
+			}
+			heard <- string(b[:n])
+		}
+	}()
+	// hears wants the next message to match; pings of the watchdog may come between.
+	hears := func(pattern string) {
+		t.Helper()
+		for m := range heard {
+			if m == "WATCHDOG=1" && pattern != m {
+				continue
+			}
+			if !regexp.MustCompile("^" + pattern + "$").MatchString(m) {
+				t.Errorf("systemd hears %q, want %s", m, pattern)
+			}
+			return
+		}
+	}
+	u := newUpgrading(t, saying("one"), "NOTIFY_SOCKET="+address.Name, "WATCHDOG_USEC=200000")
+	path := u.cmd.Args[len(u.cmd.Args)-1]
+	hears("READY=1\nSTATUS=Serving 1 routes, configuration 1")
+	u.listens()
+	hears("WATCHDOG=1")
+	hears("WATCHDOG=1")
+	u.send(syscall.SIGHUP)
+	hears("RELOADING=1\nMONOTONIC_USEC=[0-9]+")
+	hears("READY=1\nSTATUS=Serving 1 routes, configuration 2")
+	rewrite(t, path, saying("two")+"paht = 1\n")
+	u.send(syscall.SIGHUP)
+	hears("RELOADING=1\nMONOTONIC_USEC=[0-9]+")
+	hears("READY=1\nSTATUS=Serving 1 routes, configuration 2; not reloaded: " + regexp.QuoteMeta(path) + ":7: route.all.paht: .*")
+	rewrite(t, path, saying("two"))
+	u.upgrades()
+	hears("READY=1\nSTATUS=Serving 1 routes, configuration 1") // the new one; heeded from NotifyAccess=all only
+	hears("MAINPID=[0-9]+")
+	u.await("stopped")
+	hears("WATCHDOG=1") // of the new one: there is no other
+	u.send(syscall.SIGTERM)
+	hears("STOPPING=1\nSTATUS=Draining")
+	u.await("stopped")
+}
+
+// TestWatchdog: it is told as long as the loops turn, and not once they hang.
+func TestWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		alive, pings, hung := true, 0, 0
+		go watchdog(ctx, 10*time.Second, func(within time.Duration) bool {
+			if within >= 5*time.Second {
+				t.Errorf("%v is too long to look", within)
+			}
+			return alive
+		}, func(s ...string) {
+			if strings.Join(s, "") == "WATCHDOG=1" {
+				pings++
+			}
+		}, func() { hung++ })
+		time.Sleep(29 * time.Second) // at 0, 5, … 25
+		alive = false
+		time.Sleep(10 * time.Second)
+		cancel()
+		synctest.Wait()
+		if pings != 6 || hung != 2 {
+			t.Errorf("%d pings, and hung %d times; want 6, 2", pings, hung)
+		}
+	})
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+)
+
+// This file replaces the process by one of another binary. The rules are:
+//
+//   - the successor accepts on the very same sockets, so that no connection is refused or lost;
+//   - it says over a pipe that it serves, and only then does this process drain and end;
+//   - if it does not, for whatever reason, nothing has changed but the log.
+
+const (
+	// successorVariable tells a successor what the descriptors are that it was given, in JSON: from
+	// firstSocket on listening sockets, before them the pipe.
+	successorVariable = "CORSGATE_SUCCESSOR"
+	readyPipe         = 3
+	firstSocket       = readyPipe + 1
+	adminKey          = "admin"
+)
+
+// successorPatience is how long a successor may take to serve. Tests shorten it.
+var successorPatience = time.Minute
+
+// adminPatience is how long the operators' requests may take to end once a successor serves.
+const adminPatience = 5 * time.Second
+
+// place is what a socket was bound for.
+type place struct{ Key, Address string }
+
+// A legacy is what a process was given by the one that it replaces.
+type legacy struct {
+	ready   *os.File         // nil: it replaces none
+	sockets []gateway.Socket // of the gateway
+	admin   []*os.File
+	address config.Address // of admin
+}
+
+// inherit returns what this process was given.
+func inherit() (*legacy, error) {
+	text, ok := os.LookupEnv(successorVariable)
+	if !ok {
+		return &legacy{}, nil
+	}
+	os.Unsetenv(successorVariable) //nolint:errcheck // its name is valid
+	var places []place
+	if err := json.Unmarshal([]byte(text), &places); err != nil {
+		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
+	}
+	syscall.CloseOnExec(readyPipe)
+	h := &legacy{ready: os.NewFile(readyPipe, "ready")}
+	for i, p := range places {
+		fd := firstSocket + i
+		syscall.CloseOnExec(fd)
+		file := os.NewFile(uintptr(fd), p.Address)
+		if p.Key == adminKey {
+			h.admin, h.address = append(h.admin, file), config.Address(p.Address)
+		} else {
+			h.sockets = append(h.sockets, gateway.Socket{Key: p.Key, Address: p.Address, File: file})
+		}
+	}
+	return h, nil
+}
+
+// bindAdmin returns the socket of the admin listener: the one that was inherited, if it has the address.
+func (h *legacy) bindAdmin(a config.Address) (s *edge.Sockets, err error) {
+	if len(h.admin) > 0 && h.address == a {
+		s, err = edge.Inherit(string(a), h.admin)
+		h.admin = nil
+		return s, err
+	}
+	return edge.Bind(string(a), 1, false)
+}
+
+// serves tells the process that this one replaces, if there is one, that it serves.
+func (h *legacy) serves() {
+	for _, f := range h.admin {
+		f.Close() //nolint:errcheck // it is not needed
+	}
+	if h.ready != nil {
+		h.ready.Write([]byte{1}) //nolint:errcheck // who does not listen any more has ended, or will
+		h.ready.Close()          //nolint:errcheck // likewise
+	}
+}
+
+// program returns the path that this process was started by. It is asked for before an upgrade puts
+// another file there.
+func program() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// An upgrade is a successor on its way.
+type upgrade struct {
+	cancel context.CancelFunc
+	result chan outcome
+}
+
+type outcome struct {
+	pid int
+	err error // why it does not serve
+}
+
+// upgrade starts a successor.
+func (p *process) upgrade() *upgrade {
+	p.log.Info("upgrading", "program", p.program)
+	ctx, cancel := context.WithTimeout(context.Background(), successorPatience)
+	u := &upgrade{cancel, make(chan outcome, 1)}
+	go func() {
+		defer cancel()
+		pid, err := p.succeed(ctx)
+		u.result <- outcome{pid, err}
+	}()
+	return u
+}
+
+// succeed starts a successor and waits until it serves. If it does not, it is no more.
+func (p *process) succeed(ctx context.Context) (pid int, err error) {
+	if os.Getpid() == 1 {
+		return 0, errors.New("this is process 1, with whose end its container ends: start a new container instead")
+	}
+	sockets, err := p.sockets()
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		for _, s := range sockets {
+			s.File.Close() //nolint:errcheck // a duplicate
+		}
+	}()
+	ready, said, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer ready.Close()
+	c := exec.Command(p.program, os.Args[1:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.ExtraFiles = []*os.File{said}
+	places := make([]place, len(sockets))
+	for i, s := range sockets {
+		c.ExtraFiles = append(c.ExtraFiles, s.File)
+		places[i] = place{s.Key, s.Address}
+	}
+	text, err := json.Marshal(places)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	c.Env = append(successorEnvironment(os.Environ()), successorVariable+"="+string(text))
+	err = c.Start()
+	said.Close() //nolint:errcheck // the successor's goes on
+	if err != nil {
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a pipe can have one
+	defer stop()
+	if n, _ := ready.Read(make([]byte, 1)); n == 1 {
+		pid := c.Process.Pid
+		go c.Wait() //nolint:errcheck // should it end before this process
+		return pid, nil
+	}
+	late := ctx.Err()
+	c.Process.Kill() //nolint:errcheck // it may have ended
+	c.Wait()         //nolint:errcheck // its state tells
+	switch {
+	case errors.Is(late, context.DeadlineExceeded):
+		return 0, fmt.Errorf("%s did not serve within %v", p.program, successorPatience)
+	case late != nil:
+		return 0, errors.New("this process was told to stop meanwhile")
+	}
+	return 0, fmt.Errorf("%s ended before it served: %v", p.program, c.ProcessState)
+}
+
+// sockets returns duplicates of all listening sockets.
+func (p *process) sockets() ([]gateway.Socket, error) {
+	list, err := p.gate.Sockets()
+	if err != nil || p.admin == nil {
+		return list, err
+	}
+	cfg, _ := p.gate.Config()
+	file, err := p.admin.File(0)
+	if err != nil {
+		return nil, err
+	}
+	return append(list, gateway.Socket{Key: adminKey, Address: string(cfg.Admin.Address), File: file}), nil
+}
+
+// successorEnvironment leaves out what was said of this process only: systemd's sockets, which are
+// handed over with the others, and that the watchdog is for this process.
+func successorEnvironment(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "LISTEN_PID" || name == "LISTEN_FDS" || name == "LISTEN_FDNAMES" || name == "WATCHDOG_PID"
+	})
+}
+
+// upgraded acts on what became of a successor. It reports true if that has taken over.
+func (p *process) upgraded(o outcome) bool {
+	if o.err != nil {
+		p.log.Error("not upgraded: this process goes on", "error", o.err.Error())
+		return false
+	}
+	p.handedOver.Store(true)
+	p.tell(fmt.Sprintf("MAINPID=%d", o.pid))
+	p.log.Info("upgraded: the new process serves, this one ends", "pid", o.pid)
+	return true
+}
+
+// leaveAdmin lets the operators' requests end, for a while, once nothing more is accepted. What a connection has
+// sent when Shutdown begins net/http would drop, so requests have the time first that the gateway's have too.
+func leaveAdmin(server *http.Server) {
+	time.Sleep(edge.Grace)
+	ctx, cancel := context.WithTimeout(context.Background(), adminPatience)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		server.Close() //nolint:errcheck // the process ends
+	}
+}

@@ -246,6 +246,7 @@ func (g *Gateway) exchange(next []*binding) {
 			}
 			if g.serving {
 				g.start(b)
+				g.log.Info("listening", "listener", b.config.Name, "address", b.on[0].Addr().String())
 			}
 		}
 	}

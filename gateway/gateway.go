@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
@@ -153,69 +151,6 @@ func (g *Gateway) Addr(listener string) string {
 	return ""
 }
 
-// engine is an event loop, where there is one; see package loop.
-type engine interface {
-	Run()
-	Drain(grace time.Duration)
-	Abandon()
-	Post(func()) bool
-	Done() <-chan struct{}
-}
-
-// Serve serves until Shutdown, or until a listener fails, whose error it then returns at once.
-func (g *Gateway) Serve() error {
-	stop := make(chan struct{})
-	defer close(stop)
-	go g.watchMemory(stop)
-	g.mu.Lock()
-	if !g.closed {
-		g.serving = true
-		g.runLoops()
-		for _, b := range g.bindings {
-			g.start(b)
-		}
-	}
-	g.mu.Unlock()
-	select {
-	case err := <-g.failure:
-		return err
-	case <-g.ended:
-		return nil
-	}
-}
-
-func (g *Gateway) runLoops() {
-	loops := g.loops
-	g.turning.Store(&loops)
-	for _, l := range g.loops {
-		g.work.Go(l.Run)
-	}
-}
-
-// Alive reports whether each event loop makes a turn within a time. A loop that has ended is well.
-func (g *Gateway) Alive(within time.Duration) bool {
-	loops := g.turning.Load()
-	if loops == nil {
-		return true
-	}
-	late := time.NewTimer(within)
-	defer late.Stop()
-	turned := make(chan struct{}, len(*loops))
-	for _, l := range *loops {
-		if !l.Post(func() { turned <- struct{}{} }) {
-			turned <- struct{}{}
-		}
-	}
-	for range *loops {
-		select {
-		case <-turned:
-		case <-late.C:
-			return false
-		}
-	}
-	return true
-}
-
 // Reload makes cfg the configuration in force, or returns why not and changes nothing.
 // Requests under way end as they began.
 func (g *Gateway) Reload(cfg *config.Config) error {
@@ -281,74 +216,3 @@ func (g *Gateway) Registry() *prometheus.Registry { return g.metrics.registry }
 
 // Ready reports whether new requests are welcome: it is false while the gateway drains.
 func (g *Gateway) Ready() bool { return !g.draining.Load() }
-
-// Shutdown stops accepting, lets requests under way end, and closes their connections; when ctx
-// is done it closes what is left and returns ctx's error. If the configuration has a lame_duck
-// time it first waits that long while Ready reports false.
-func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.draining.Store(true)
-	s := g.current.Load()
-	if d := s.config.Timeouts.LameDuck; d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.stop(ctx, (*edge.Sockets).Close)
-}
-
-// HandOver is Shutdown for a gateway whose sockets another process accepts on: nobody has to be told that
-// this one will soon be gone, and addresses remain.
-func (g *Gateway) HandOver(ctx context.Context) error {
-	g.draining.Store(true)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.stop(ctx, func(s *edge.Sockets) error { s.Leave(); return nil })
-}
-
-// stop ends what is served, and gives sockets up by release. Precondition: g.mu is held.
-func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) error {
-	if g.closed {
-		return nil
-	}
-	g.closed = true
-	defer close(g.ended)
-	grace := edge.GraceBefore(ctx)
-	for _, b := range g.bindings {
-		for _, l := range b.on {
-			l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
-		}
-	}
-	for _, l := range g.loops {
-		l.Drain(grace)
-	}
-	for _, b := range g.bound() {
-		b.discardLooped()  // if nothing was served
-		release(b.sockets) //nolint:errcheck // nobody accepts on them
-	}
-	err := g.server.Drain(ctx)
-	for _, l := range g.loops {
-		select {
-		case <-l.Done():
-		case <-ctx.Done():
-			err = ctx.Err()
-			l.Abandon()
-			<-l.Done()
-		}
-	}
-	// Again: the loops may have handed connections over meanwhile.
-	if again := g.server.Drain(ctx); err == nil {
-		err = again
-	}
-	g.work.Wait()
-	g.mirrors.stop(ctx.Done())
-	for _, u := range g.current.Load().upstreams {
-		u.pool.Stop()
-	}
-	g.closeAccessLog()
-	return err
-}

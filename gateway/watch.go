@@ -273,6 +273,9 @@ func (s *snapshot) originsFiles() map[string][sha256.Size]byte {
 func (g *Gateway) refresh() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
 	prev := g.current.Load()
 	err := g.replace(prev.config, prev)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -75,19 +76,20 @@ func TestWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		alive, pings, hung := true, 0, 0
+		pings, hung := 0, 0
+		var dead atomic.Bool
 		go watchdog(ctx, 10*time.Second, func(within time.Duration) bool {
 			if within >= 5*time.Second {
 				t.Errorf("%v is too long to look", within)
 			}
-			return alive
+			return !dead.Load()
 		}, func(s ...string) {
 			if strings.Join(s, "") == "WATCHDOG=1" {
 				pings++
 			}
 		}, func() { hung++ })
 		time.Sleep(29 * time.Second) // at 0, 5, … 25
-		alive = false
+		dead.Store(true)
 		time.Sleep(10 * time.Second)
 		cancel()
 		synctest.Wait()

@@ -9,10 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
@@ -50,34 +48,6 @@ Under systemd use Type=notify-reload; WatchdogSec= and socket units are understo
 	configFlag(c, &path)
 	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file or a certificate changes")
 	return c
-}
-
-// signals are those that serve obeys. They are asked for before anything else is done, so that
-// none is lost while the gateway starts. Many of one kind are as good as one.
-type signals struct {
-	reload  chan os.Signal
-	stop    chan os.Signal
-	upgrade chan os.Signal
-}
-
-// calm is how long a reload that a signal has asked for is not followed by another: a thousand
-// signals in a second cost some ten reloads, and the last is never lost.
-const calm = 100 * time.Millisecond
-
-func notify() *signals {
-	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2), upgrade: make(chan os.Signal, 1)}
-	signal.Notify(s.reload, syscall.SIGHUP)
-	signal.Notify(s.stop, syscall.SIGTERM, os.Interrupt)
-	signal.Notify(s.upgrade, syscall.SIGUSR2)
-	signal.Ignore(syscall.SIGPIPE) // who has stopped to read a log does not end the gateway
-	return s
-}
-
-func (s *signals) ignore() {
-	signal.Stop(s.reload)
-	signal.Stop(s.stop)
-	signal.Stop(s.upgrade)
-	signal.Reset(syscall.SIGPIPE)
 }
 
 // A process is one run of serve.
@@ -248,83 +218,6 @@ func (p *process) status() admin.Status {
 		s.ReloadError = err.Error()
 	}
 	return s
-}
-
-// wait obeys signals until the gateway has stopped.
-func (p *process) wait(s *signals, served <-chan error) error {
-	reload, rested := (<-chan os.Signal)(s.reload), (<-chan time.Time)(nil)
-	next, result := (*upgrade)(nil), (<-chan outcome)(nil)
-	for {
-		select {
-		case <-reload:
-			p.reload() //nolint:errcheck // it has logged
-			reload, rested = nil, time.After(calm)
-		case <-rested:
-			reload = s.reload
-		case <-s.upgrade:
-			if next != nil {
-				p.log.Warn("an upgrade is under way already")
-				continue
-			}
-			next = p.upgrade()
-			result = next.result
-		case o := <-result:
-			next, result = nil, nil
-			if p.upgraded(o) {
-				err := p.drain("upgrade", s.stop)
-				<-served
-				return err
-			}
-		case sig := <-s.stop:
-			if next != nil {
-				next.cancel()
-				if p.upgraded(<-result) {
-					p.log.Warn("told to stop just after an upgrade: the new process goes on")
-				}
-			}
-			err := p.drain(sig.String(), s.stop)
-			<-served
-			return err
-		case err := <-served:
-			return &exitError{exitFailed, fmt.Errorf("serving has ended: %w", err)}
-		}
-	}
-}
-
-// drain ends the gateway: at leisure, or at once on a second signal.
-func (p *process) drain(why string, more <-chan os.Signal) error {
-	cfg, _ := p.gate.Config()
-	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
-	if p.handedOver.Load() {
-		shutdown, lameDuck = p.gate.HandOver, 0
-		if p.operators != nil {
-			p.operators.Close() //nolint:errcheck // the successor accepts there
-		}
-		p.unguard()
-	} else {
-		p.tellStopping()
-	}
-	p.log.Info("draining", "signal", why, "lame_duck", lameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
-	ctx, cancel := context.WithTimeout(context.Background(), lameDuck+cfg.Timeouts.Shutdown)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- shutdown(ctx) }()
-	var err error
-	select {
-	case err = <-ended:
-	case sig := <-more:
-		p.log.Warn("stopping at once", "signal", sig.String())
-		cancel()
-		err = <-ended
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return &exitError{exitFailed, fmt.Errorf("requests were still under way after %v: their connections were closed", cfg.Timeouts.Shutdown)}
-	case err != nil:
-		return &exitError{exitFailed, fmt.Errorf("stopped before all requests had ended: %w", err)}
-	}
-	p.log.Info("stopped")
-	return nil
 }
 
 // reload reads the configuration again. If it cannot be served, each reason is logged and nothing

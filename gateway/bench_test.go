@@ -312,3 +312,12 @@ func BenchmarkObserve(b *testing.B) {
 		})
 	})
 }
+
+func BenchmarkRequestID(b *testing.B) {
+	x := &exchange{req: &wire.Request{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		x.id = x.id[:0]
+		x.requestID()
+	}
+}

@@ -61,7 +61,7 @@ func TestEnginesCountAlike(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s, %q: %v", engine, text, err)
 			}
-			outcomes[engine] = append(outcomes[engine], text+" => "+dates.ReplaceAllString(string(response), "Date: NOW"))
+			outcomes[engine] = append(outcomes[engine], text+" => "+dates.ReplaceAllString(requestIDs.ReplaceAllString(string(response), ""), "Date: NOW"))
 		}
 		outcomes[engine] = append(outcomes[engine], counters(t, g)...)
 	}
@@ -85,7 +85,7 @@ func TestEnginesPanicAlike(t *testing.T) {
 			if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 500 ") {
 				t.Errorf("%s: %q, %v", engine, response, err)
 			}
-			outcomes[engine] = append(outcomes[engine], dates.ReplaceAllString(string(response), "Date: NOW"))
+			outcomes[engine] = append(outcomes[engine], dates.ReplaceAllString(requestIDs.ReplaceAllString(string(response), ""), "Date: NOW"))
 		}
 		fmt.Fprint(other, "OPTIONS / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nOrigin: https://myapp.com\r\nAccess-Control-Request-Method: METHOD-ONE\r\n\r\n")
 		if response, err := io.ReadAll(other); err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 204 ") {

@@ -187,7 +187,7 @@ func (s step) take(c net.Conn, r *bufio.Reader) (responses []string, err error) 
 			c.Close()
 			return nil, fmt.Errorf("after %q: %w, writing: %v", response, err, <-sent)
 		}
-		responses = append(responses, dates.ReplaceAllString(response, "Date: NOW"))
+		responses = append(responses, dates.ReplaceAllString(requestIDs.ReplaceAllString(response, ""), "Date: NOW"))
 		if strings.Contains(response, "\r\nConnection: close\r\n") {
 			c.Close() // pieces that were not yet written are not
 			<-sent

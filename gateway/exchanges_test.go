@@ -82,8 +82,9 @@ type outcome struct {
 }
 
 var (
-	dates     = regexp.MustCompile(`Date: \w{3}, \d\d \w{3} (20\d\d) \d\d:\d\d:\d\d GMT`)
-	addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	dates      = regexp.MustCompile(`Date: \w{3}, \d\d \w{3} (20\d\d) \d\d:\d\d:\d\d GMT`)
+	requestIDs = regexp.MustCompile(`X-Request-Id: [0-9a-f]{32}\r\n`)
+	addresses  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 
 // play sends the requests and reads until the gateway closes the connection, which it does when
@@ -118,6 +119,7 @@ func play(t *testing.T, d *double, pseudonym, address string, e *scripted) outco
 	mask := func(s string) string {
 		s = strings.ReplaceAll(s, pseudonym, "PSEUDONYM")
 		s = addresses.ReplaceAllString(s, "UPSTREAM")
+		s = requestIDs.ReplaceAllString(s, "") // those that were made; see TestRequestID
 		return dates.ReplaceAllString(s, "Date: NOW")
 	}
 	got := outcome{client: mask(string(client))}

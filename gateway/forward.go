@@ -25,7 +25,7 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	dst = append(dst, '\r', '\n')
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || !r.Forwardable(f) || edits.drops(f.Name) {
+		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || f.ID == wire.XRequestID || !r.Forwardable(f) || edits.drops(f.Name) {
 			continue
 		}
 		dst = appendField(dst, f)
@@ -50,7 +50,7 @@ func appendField(dst []byte, f *wire.Field) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// appendForwarding appends X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239) and Via. What
+// appendForwarding appends X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), X-Request-Id and Via. What
 // a trusted peer said of those before it stays in front.
 func (x *exchange) appendForwarding(dst []byte) []byte {
 	dst = append(dst, "X-Forwarded-For: "...)
@@ -74,6 +74,7 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 		dst = append(append(append(dst, `;host="`...), x.req.Host...), '"')
 	}
 	dst = append(append(dst, ";proto="...), x.scheme()...)
+	dst = append(append(dst, "\r\nX-Request-Id: "...), x.requestID()...)
 	dst = append(append(append(dst, "\r\nVia: "...), x.version()...), ' ')
 	dst = append(dst, x.g.pseudonym...)
 	return append(dst, '\r', '\n')

@@ -138,7 +138,7 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 	x.failure = failureCut
 	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", e.Address.Label, "error", err)
+		"endpoint", e.Address.Label, "error", err, "request_id", string(x.requestID()))
 }
 
 // Done is part of loop.Exchange.

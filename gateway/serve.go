@@ -213,10 +213,14 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		endpoint = e.Address.Label
 	}
 	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", endpoint, "class", failed.Class, "error", failed.Err)
+		"endpoint", endpoint, "class", failed.Class, "error", failed.Err, "request_id", string(x.requestID()))
 	extra := ""
+	if !x.route.errors.drops([]byte("X-Request-Id")) {
+		// Whoever complains can say which line of the log it is about.
+		extra = "X-Request-Id: " + string(x.requestID()) + "\r\n"
+	}
 	if failed.Status == 503 {
-		extra = "Retry-After: 1\r\n"
+		extra += "Retry-After: 1\r\n"
 	}
 	x.failure = failed.Class
 	x.answer(failed.Status, extra, failureTexts[failed.Class])

@@ -63,6 +63,12 @@ func (r *Request) classify() *Fault {
 			r.ACRHLines++
 		case AccessControlRequestPrivateNetwork:
 			r.WantsPrivate = string(f.Value) == "true"
+		case XRequestID:
+			r.RequestIDLines++
+			r.RequestID = f.Value
+		case TraceParent:
+			r.TraceParentLines++
+			r.TraceParent = f.Value
 		case SecFetchSite:
 			r.SecFetchSite = f.Value
 		case Via:

@@ -23,6 +23,9 @@ const (
 	AccessControlAllowOrigin // of a response; see Request.Origin for what it means in a request
 	SecWebSocketKey
 	SecWebSocketAccept
+	XRequestID
+	TraceParent
+	TraceState
 
 	// Hop-by-hop.
 	Connection
@@ -89,6 +92,8 @@ var names = []knownName{
 	{"sec-websocket-accept", SecWebSocketAccept},
 	{"sec-websocket-key", SecWebSocketKey},
 	{"te", TE},
+	{"traceparent", TraceParent},
+	{"tracestate", TraceState},
 	{"trailer", Trailer},
 	{"transfer-encoding", TransferEncoding},
 	{"upgrade", Upgrade},
@@ -99,6 +104,7 @@ var names = []knownName{
 	{"x-forwarded-proto", XForwardedProto},
 	{"x-original-url", XForwardedOther},
 	{"x-real-ip", XForwardedOther},
+	{"x-request-id", XRequestID},
 	{"x-rewrite-url", XForwardedOther},
 }
 
@@ -118,7 +124,7 @@ var known = func() (t [128]knownName) {
 //
 // Precondition: name is not empty.
 func hash(name []byte) int {
-	return (len(name) + 3*int(name[0]|0x20) + 31*int(name[len(name)-1]|0x20)) % 128 // len(known)
+	return (len(name) + 5*int(name[0]|0x20) + 29*int(name[len(name)-1]|0x20)) % 128 // len(known)
 }
 
 // Identify returns the FieldID of a name, in any case.

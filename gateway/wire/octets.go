@@ -64,6 +64,9 @@ func IsToken(s []byte) bool {
 	return len(s) > 0
 }
 
+// IsTokenByte reports whether b can be part of a token.
+func IsTokenByte(b byte) bool { return octet[b]&tchar != 0 }
+
 // EqualFold reports whether s and t are equal but for the case of ASCII letters.
 func EqualFold(s []byte, t string) bool {
 	if len(s) != len(t) {

@@ -51,6 +51,12 @@ type Request struct {
 	WantsPrivate bool // Access-Control-Request-Private-Network: true
 	SecFetchSite []byte
 
+	// What names a request, or the trace that it is part of: the last line's value, and how many lines there are.
+	RequestID        []byte // X-Request-Id
+	RequestIDLines   int
+	TraceParent      []byte // See W3C, "Trace Context"
+	TraceParentLines int
+
 	// HasForwarding reports that a field of the Forwarding group is there.
 	HasForwarding bool
 	HasVia        bool

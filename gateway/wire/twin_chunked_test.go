@@ -67,6 +67,7 @@ var fieldIDs = map[string]wire.FieldID{
 	"proxy-authenticate": wire.ProxyAuthenticate, "proxy-authorization": wire.ProxyAuthorization,
 	"http2-settings": wire.HTTP2Settings, "forwarded": wire.Forwarded, "x-forwarded-for": wire.XForwardedFor,
 	"x-forwarded-proto": wire.XForwardedProto, "x-forwarded-host": wire.XForwardedHost, "x-real-ip": wire.XForwardedOther,
+	"x-request-id": wire.XRequestID, "traceparent": wire.TraceParent, "tracestate": wire.TraceState,
 	"x-original-url": wire.XForwardedOther, "x-rewrite-url": wire.XForwardedOther,
 }
 

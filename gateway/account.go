@@ -39,6 +39,9 @@ func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	if x.shard != nil && (x.sampled || x.isError(e)) {
 		x.log(e)
 	}
+	if x.span != nil {
+		x.endSpan(e, now)
+	}
 	if x.route == nil {
 		x.g.metrics.unrouted.count(x.status)
 		return

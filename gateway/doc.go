@@ -25,6 +25,7 @@
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	├─ gateway/edge       listeners, connections, fasthttp's server          → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
+//	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/admin      metrics, health, reload, pprof for operators
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)

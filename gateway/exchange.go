@@ -11,6 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -71,6 +72,9 @@ type exchange struct {
 
 	attempts upstream.Attempts
 
+	traced traced      // what the upstream hears of a trace
+	span   *trace.Span // nil: the request is not recorded
+
 	date    [len("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n")]byte
 	dateSec int64 // the second that date stands for
 }
@@ -93,6 +97,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	}
 	x.client = x.clientOf()
 	x.id = x.id[:0]
+	x.span = nil
 }
 
 // keep returns b emptied for use again, or nothing if it has grown too large to be kept.

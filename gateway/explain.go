@@ -96,6 +96,20 @@ type ExplainedRoute struct {
 	Mirror string `json:"mirror"`
 	// Target is the path and query that the upstream gets where the route changes the path, or "".
 	Target string `json:"target"`
+	// Limit is the rate limit that requests of the route count against, or nil. What they have used of it is not asked.
+	Limit *ExplainedLimit `json:"limit"`
+}
+
+// An ExplainedLimit is the rate limit of a route.
+type ExplainedLimit struct {
+	Name string `json:"name"`
+	// Place is "FILE:LINE".
+	Place string `json:"place"`
+	// Rate is how often on average, such as "100/s", and Burst how often at once.
+	Rate  string `json:"rate"`
+	Burst int    `json:"burst"`
+	// Key is what is counted by, such as "client_ip".
+	Key string `json:"key"`
 }
 
 // An ExplainedShare is what an upstream gets of the requests of a route.
@@ -233,6 +247,10 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	}
 	if c.Mirror != nil {
 		er.Mirror = c.Mirror.Upstream
+	}
+	if limit := s.limits[c.Limit]; limit != nil {
+		l := &limit.config
+		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key}
 	}
 	switch {
 	case len(c.Split) > 0:

@@ -167,6 +167,9 @@ func (e *Explanation) writeRoute(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, e.Route.does())
+	if l := e.Route.Limit; l != nil {
+		fmt.Fprintf(b, "limit         %s (%s), %s and %d at once, by %s\n", l.Name, l.Place, l.Rate, l.Burst, l.Key)
+	}
 	p := e.Policy
 	switch {
 	case p == nil && (e.Route.Upstream != "" || len(e.Route.Split) > 0):

@@ -11,6 +11,7 @@ import (
 // that may go on, as the client spelt it, then what the gateway has to say of the client.
 // Nothing is copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
+	x.traced = x.s.tracing.join(x)
 	x.head = x.appendRequestTo(x.head[:0], x.route.upstream.pool)
 }
 
@@ -28,6 +29,9 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || f.ID == wire.XRequestID || !r.Forwardable(f) || edits.drops(f.Name) {
 			continue
 		}
+		if x.traced.drops(f.ID) {
+			continue
+		}
 		dst = appendField(dst, f)
 	}
 	if r.WebSocket {
@@ -37,6 +41,9 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 		dst = append(dst, w.forwarded...)
 	}
 	dst = x.appendEdits(dst, edits)
+	if x.traced.write {
+		dst = append(x.traced.context.Append(append(dst, "traceparent: "...)), '\r', '\n')
+	}
 	return x.appendForwarding(dst)
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -32,6 +33,7 @@ type Gateway struct {
 	loading   loading
 	refusals  top[Refusal]
 	mirrors   mirrors
+	exports   exports
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
 
@@ -54,6 +56,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
@@ -101,6 +104,7 @@ func (g *Gateway) swap(s *snapshot) {
 			u.pool.Start()
 		}
 	}
+	g.swapExporter(prev, s)
 	g.current.Store(s)
 	g.server.Configure(s.edge)
 	if prev != nil {

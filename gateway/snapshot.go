@@ -25,6 +25,7 @@ type snapshot struct {
 	upstreams  map[string]*upstreamPool
 	policies   map[string]*compiledPolicy
 	limits     map[string]*rateLimit
+	tracing    *tracing   // nil: traces pass as they are
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 
@@ -105,6 +106,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		s.upstreams[u.Name] = compileUpstream(u, secure, prev, m)
 	}
 	s.compileLimits(cfg, prev, m)
+	s.tracing = compileTracing(cfg.Trace, prev, m)
 	problems = append(problems, s.compileRoutes(cfg, m)...)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table

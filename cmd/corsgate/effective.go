@@ -33,6 +33,7 @@ func effective(cfg *config.Config, generation uint64) any {
 		"cache":      plain(reflect.ValueOf(cfg.Cache)),
 		"cors":       named(cfg.CORS),
 		"upstream":   named(cfg.Upstreams),
+		"trace":      plain(reflect.ValueOf(cfg.Trace)),
 		"limit":      named(cfg.RateLimits),
 		"route":      named(cfg.Routes),
 	}

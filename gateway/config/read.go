@@ -30,6 +30,7 @@ func (r *reader) read(values map[string]any) {
 	for _, t := range root.named("upstream") {
 		r.cfg.Upstreams = append(r.cfg.Upstreams, readUpstream(t))
 	}
+	r.cfg.Trace = readTrace(root.sub("trace"))
 	for _, t := range root.named("limit") {
 		r.cfg.RateLimits = append(r.cfg.RateLimits, readRateLimit(t))
 	}
@@ -141,6 +142,25 @@ func readCORS(t *table) CORS {
 		t.problem("origins", fault{"a policy needs at least one origin", `write origins = ["https://myapp.com"]`})
 	}
 	return c
+}
+
+func readTrace(t *table) *Trace {
+	if t.values == nil {
+		return nil
+	}
+	defer t.done()
+	trace := &Trace{
+		Sample:   scalar(t, "sample", 0, parseRatio),
+		Endpoint: scalar(t, "endpoint", "", optional(parseCollector)),
+		Service:  t.str("service", "corsgate"),
+	}
+	switch {
+	case trace.Service == "":
+		t.problem("service", fault{"a collector asks for a name", `write service = "corsgate"`})
+	case t.has("service") && (!t.has("endpoint") || t.values["endpoint"] == ""):
+		t.problem("service", fault{"nothing is sent to a collector", `write endpoint = "http://127.0.0.1:4318", or remove this key`})
+	}
+	return trace
 }
 
 func readRateLimit(t *table) RateLimit {

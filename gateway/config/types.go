@@ -33,6 +33,8 @@ type Config struct {
 	CORS []CORS
 	// Upstreams are the groups of endpoints that routes name.
 	Upstreams []Upstream
+	// Trace says how traces go on here; nil: requests keep what they have.
+	Trace *Trace
 	// RateLimits are the rate limits that routes name.
 	RateLimits []RateLimit
 	// Routes say what becomes of a request. At least one, unless there was a problem.
@@ -291,6 +293,16 @@ type RateLimit struct {
 	Key string
 	// Store is where they are counted: "local" (default) or "redis".
 	Store string
+}
+
+// Trace is [trace].
+type Trace struct {
+	// Sample is the share of requests that are sampled, 0 to 1. Default 0.
+	Sample float64
+	// Endpoint is the URL of a collector that takes OTLP over HTTP, without its "/v1/traces"; "": nothing is recorded. Default "".
+	Endpoint string
+	// Service is what the collector is told that this is. Default "corsgate".
+	Service string
 }
 
 // Rate is a number of events in a time.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,19 @@ func parseRate(s string) (Rate, fault) {
 		return Rate{Events: n, Per: u.per}, fault{}
 	}
 	return Rate{}, faultf(`%q is not a rate: write it such as "100/s", "30/m" or "1000/h"`, s)
+}
+
+// parseCollector understands the URL of a collector of traces.
+func parseCollector(s string) (string, fault) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", faultf(`%q is not the URL of a collector: write it such as "http://127.0.0.1:4318"`, s)
+	}
+	base := strings.TrimSuffix(s, "/")
+	if short, ok := strings.CutSuffix(base, "/v1/traces"); ok {
+		return "", fault{fmt.Sprintf("%q: /v1/traces is added here", s), fmt.Sprintf("did you mean %q?", short)}
+	}
+	return base, fault{}
 }
 
 // parseLimitKey understands limit.key.

@@ -69,6 +69,7 @@ type exchange struct {
 	request int    // of the loop: x.head[:request] is what the upstream is sent
 	vary    [][]byte
 	up      upstream.Exchange
+	interim func(*wire.Response) error // sends one to the client; made once
 
 	attempts upstream.Attempts
 

@@ -57,6 +57,27 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	return framing
 }
 
+// Interim appends an interim response such as 103 (Early Hints) as the client gets it, which is
+// nothing for HTTP/1.0. CORS has no say in it: browsers look at the final response alone, so fields
+// that the policy owns are dropped. See RFC 9110, section 15.2. It is part of loop.Exchange.
+func (x *exchange) Interim(dst []byte, res *wire.Response) []byte {
+	if x.req.Minor == 0 {
+		return dst
+	}
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(res.Status), 10)
+	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
+	p := x.route.policy
+	for i := range res.Fields {
+		f := &res.Fields[i]
+		if !res.Forwardable(f) || p != nil && !p.Passthrough() && (f.ID == wire.AccessControlAllowOrigin || p.Owns(f.Name)) {
+			continue
+		}
+		dst = appendField(dst, f)
+	}
+	return append(dst, '\r', '\n')
+}
+
 func appendLength(dst []byte, n int64) []byte {
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, n, 10)

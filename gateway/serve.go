@@ -100,6 +100,12 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
 	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Client: c}
+	if x.interim == nil {
+		x.interim = func(res *wire.Response) error { return c.Send(x.Interim(x.out[:0], res)) }
+	}
+	if x.req.Minor == 1 {
+		x.up.Interim = x.interim
+	}
 	if x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
@@ -118,11 +124,13 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	content, whole, err := c.Buffered()
 	switch {
 	case err != nil || whole:
+	case c.Awaits():
+		// Whether the content is wanted is for the upstream to say. See RFC 9110, section 10.1.1.
+		x.up.Continue = c.Continue
+		x.head = append(x.head, "Expect: 100-continue\r\n"...)
 	case !x.req.Chunked && x.req.Length <= smallContent:
 		content, err = x.readSmall(c)
 		whole = true
-	default:
-		err = c.Continue()
 	}
 	if err != nil {
 		x.refuseContent(c, err)

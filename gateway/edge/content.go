@@ -64,6 +64,9 @@ func (c *Conn) ReadContent(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// Awaits reports whether the client waits for 100 (Continue) before it sends the content.
+func (c *Conn) Awaits() bool { return c.waiting }
+
 // Continue sends 100 (Continue) if the client waits for it. ReadContent does so itself, but then
 // it must not run beside a Send of the response.
 func (c *Conn) Continue() error {

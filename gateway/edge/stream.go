@@ -167,8 +167,11 @@ func (st *stream) Write(p []byte) (int, error) {
 			st.saved = append(st.saved[:0], b...)
 			return len(p), nil
 		}
-		if st.response.Status >= 200 { // before it comes 100 (Continue) at most, which net/http sends by itself
+		switch {
+		case st.response.Status >= 200:
 			st.sendHead()
+		case st.response.Status > 101: // 100 (Continue) net/http has sent by itself
+			st.sendInterim()
 		}
 		b = b[n:]
 	}
@@ -187,20 +190,35 @@ func (st *stream) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-func (st *stream) sendHead() {
-	r := &st.response
-	st.begun = true
-	st.framing, st.left = r.Framing(st.r.Method == "HEAD"), r.Length
-	st.done = st.framing == wire.NoContent
+// sendInterim sends an interim response. The final one has fields of its own.
+func (st *stream) sendInterim() {
+	st.rc.SetWriteDeadline(st.writeBy) //nolint:errcheck // streams of net/http have deadlines
+	st.setFields()
+	st.w.WriteHeader(st.response.Status)
+	clear(st.w.Header())
+	st.rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // likewise
+}
+
+// setFields gives net/http the fields of the response.
+func (st *stream) setFields() {
 	h := st.w.Header()
-	for i := range r.Fields {
-		f := &r.Fields[i]
+	for i := range st.response.Fields {
+		f := &st.response.Fields[i]
 		if f.ID.HopByHop() {
 			continue
 		}
 		name := textproto.CanonicalMIMEHeaderKey(string(f.Name))
 		h[name] = append(h[name], string(f.Value))
 	}
+}
+
+func (st *stream) sendHead() {
+	r := &st.response
+	st.begun = true
+	st.framing, st.left = r.Framing(st.r.Method == "HEAD"), r.Length
+	st.done = st.framing == wire.NoContent
+	st.setFields()
+	h := st.w.Header()
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}

@@ -33,6 +33,8 @@ type Exchange interface {
 	// Refuse appends the response to a request that is not forwarded because of its content. The
 	// connection ends after it.
 	Refuse(dst []byte, f *wire.Fault) []byte
+	// Interim appends an interim response (1xx, but neither 100 nor 101) as the client gets it.
+	Interim(dst []byte, res *wire.Response) []byte
 	// Finish appends the head of the response. It returns whether the connection ends after the
 	// response, which it does if ends is set, and how the content has to be framed. If it reports
 	// false, out is instead all that the client is answered, and the connection ends.

@@ -71,6 +71,8 @@ func (x *plain) Refuse(dst []byte, f *wire.Fault) []byte {
 	return x.answer(dst, f.Status, "refused: "+f.Class, true)
 }
 
+func (x *plain) Interim(dst []byte, _ *wire.Response) []byte { return dst }
+
 func (x *plain) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool) {
 	if x.path == "/panic-finish" {
 		return x.answer(dst, 500, "panic", true), true, wire.NoContent, false

@@ -20,11 +20,15 @@ func (l *Loop) head(u *upconn, b []byte) {
 			l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: fault})
 			return
 		}
-		if n == 0 || len(b) == 0 && l.res.Status < 200 {
+		interim := n > 0 && l.res.Status < 200
+		if interim && l.res.Status > 101 && !l.send(c, c.x.Interim(l.out[:0], &l.res)) {
+			return
+		}
+		if n == 0 || interim && len(b) == 0 {
 			l.saveHead(u, b)
 			return
 		}
-		if l.res.Status < 200 {
+		if interim {
 			continue
 		}
 		if u.reused && upstream.Unprocessed(l.res.Status, l.res.Close) {

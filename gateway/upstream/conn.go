@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -105,15 +106,14 @@ var (
 	errUnaskedUpgrade = errors.New("it switches protocols, but not to what was asked for")
 )
 
-// readHead reads the head of the final response of x into c.response. Interim responses before it
-// are skipped. A switch of protocols that was not asked for is an error. received reports whether
-// any octet came in.
-func (c *conn) readHead(x *Exchange) (received bool, err error) {
+// readHead reads the head of the final response into c.response. received reports whether any octet
+// came in. A switch of protocols that was not asked for is an error.
+func (x *Exchange) readHead(c *conn) (received bool, err error) {
 	c.r, c.w = 0, 0
-	for range MaxInterim + 1 {
-		n, err := c.readOneHead(x)
+	for interims := 0; ; interims++ {
+		n, err := x.readOneHead(c)
 		if err != nil {
-			return c.w > 0, err
+			return c.w > 0 || interims > 0, err
 		}
 		c.r += n
 		switch s := c.response.Status; {
@@ -123,9 +123,30 @@ func (c *conn) readHead(x *Exchange) (received bool, err error) {
 			return true, errUnaskedUpgrade
 		case s >= 200:
 			return true, nil
+		case interims == MaxInterim:
+			return true, errTooManyInterim
+		case s == 100:
+			err = x.proceed(c) // the upstream asks for the content, or has no need to
+		case x.Interim != nil:
+			err = x.Interim(&c.response)
+		}
+		if err != nil {
+			return true, err
 		}
 	}
-	return true, errTooManyInterim
+}
+
+// readOneHead is conn's, but if the upstream says nothing of the content that it was told to expect
+// for continueTimeout it is sent the content all the same.
+func (x *Exchange) readOneHead(c *conn) (int, error) {
+	n, err := c.readOneHead(x)
+	if err == nil || !x.awaits() || !errors.Is(err, os.ErrDeadlineExceeded) || x.expired() {
+		return n, err
+	}
+	if err := x.proceed(c); err != nil {
+		return 0, err
+	}
+	return c.readOneHead(x)
 }
 
 // readOneHead parses the head at in[r:w], reading as much as it needs.

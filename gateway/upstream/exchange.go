@@ -21,6 +21,12 @@ type Exchange struct {
 	// io.EOF should come with the last octets: a response that is quicker than it is an early one.
 	Stream  io.Reader
 	Chunked bool
+	// Continue, if set, holds Stream back: Head says "Expect: 100-continue", and Stream is not read
+	// before the upstream has asked for it, or a second has passed. Continue is called first. If the
+	// final response comes before that, Stream is never read. See RFC 9110, section 10.1.1.
+	Continue func() error
+	// Interim, if set, is called for each interim response (1xx) but 100 and 101, within Do.
+	Interim func(*wire.Response) error
 	// WebSocketKey is the Sec-WebSocket-Key of a request that asks for a WebSocket, else empty. A
 	// response of status 101 has then agreed; what follows is had by Tunnel.
 	WebSocketKey []byte
@@ -133,11 +139,15 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	x.note(&x.sent)
 	x.began = now
 	// A failed write may hide an early response: 413 and a reset, for example.
-	x.await(c, now, e.opts.FirstByteTimeout)
-	if err == nil && x.Stream != nil {
+	wait := e.opts.FirstByteTimeout
+	if x.awaits() {
+		wait = min(wait, continueTimeout)
+	}
+	x.await(c, now, wait)
+	if err == nil && x.Stream != nil && !x.awaits() {
 		x.startUpload(c)
 	}
-	received, readErr := c.readHead(x)
+	received, readErr := x.readHead(c)
 	if readErr == nil && c.reused && x.Stream == nil && Unprocessed(c.response.Status, c.response.Close) {
 		x.drop(c)
 		return Failure{Err: ErrUnprocessed, Unsent: true}, ErrUnprocessed
@@ -160,8 +170,10 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 		return Failure{}, ErrGone
 	case errors.Is(upload, ErrContent):
 		return Failure{}, upload
+	case errors.Is(readErr, ErrContent): // the client has gone
+		return Failure{}, readErr
 	}
-	f = Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.Stream != nil}
+	f = Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.progress != nil}
 	return f, f.Err
 }
 
@@ -230,7 +242,7 @@ func (x *Exchange) End(now time.Time) {
 	if c == nil {
 		return
 	}
-	complete := x.content.done && !x.failed
+	complete := x.content.done && !x.failed && !x.awaits()
 	if x.uploaded != nil {
 		// What is still to be read from the client nobody waits for: the response is there. What was
 		// read is about to be sent, or has just been.
@@ -251,7 +263,7 @@ func (x *Exchange) End(now time.Time) {
 		c.Close() //nolint:errcheck // it is not to be used again
 	}
 	x.unwatch()
-	x.conn, x.Response, x.Stream, x.Cancel, x.Content, x.Client = nil, nil, nil, nil, nil, nil
+	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client = nil, nil, nil, nil, nil, nil, nil
 	e.Leave()
 }
 
@@ -274,7 +286,12 @@ func (x *Exchange) Own() time.Duration {
 
 // ContentRead reports whether nothing of the request's content is left to be read from Stream.
 // After that the reader of Stream may be used by the caller again.
-func (x *Exchange) ContentRead() bool { return x.progress == nil || x.progress.read.Load() }
+func (x *Exchange) ContentRead() bool {
+	if x.progress == nil {
+		return !x.awaits()
+	}
+	return x.progress.read.Load()
+}
 
 // Pending reports whether Next returns without waiting.
 func (x *Exchange) Pending() bool { return x.content.pending(x.conn) }

@@ -11,6 +11,26 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
+// continueTimeout is how long an upstream is waited for that was told to expect content. Those that
+// know nothing of 100 (Continue) wait for the content meanwhile. Clients wait about as long.
+const continueTimeout = time.Second
+
+// awaits reports whether the content is held back until the upstream asks for it.
+func (x *Exchange) awaits() bool { return x.Continue != nil && x.progress == nil }
+
+// proceed lets the client and the upload go on, if they have not yet.
+func (x *Exchange) proceed(c *conn) error {
+	if !x.awaits() {
+		return nil
+	}
+	if err := x.Continue(); err != nil {
+		return fmt.Errorf("%w: %w", ErrContent, err)
+	}
+	x.startUpload(c)
+	c.armRead(time.Now(), x.Endpoint.opts.FirstByteTimeout, x.deadline)
+	return nil
+}
+
 // startUpload sends the content of the request while the caller waits for the response. The
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
 func (x *Exchange) startUpload(c *conn) {

@@ -36,6 +36,9 @@ type metrics struct {
 	shedInFlight     prometheus.Counter
 	shedMemory       prometheus.Counter
 
+	tunnels   prometheus.Gauge
+	tunnelled struct{ fromClient, fromUpstream prometheus.Counter }
+
 	generation   prometheus.Gauge
 	reloadedWell prometheus.Gauge
 }
@@ -96,6 +99,9 @@ func newMetrics() *metrics {
 	m.unrouted = classes(m.requests, "")
 	shed := counter("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
 	m.shedInFlight, m.shedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
+	m.tunnels = gauge("tunnels", "WebSockets that are open now.")
+	octets := counter("tunnel_bytes_total", "Octets that WebSockets have carried, by where they came from.", "from")
+	m.tunnelled.fromClient, m.tunnelled.fromUpstream = octets.WithLabelValues("client"), octets.WithLabelValues("upstream")
 	m.generation = gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")
 	m.reloadedWell = gauge("config_last_reload_successful", "1 if the last attempt to load a configuration succeeded.")
 	return m

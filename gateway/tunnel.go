@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // tunnelBuffer is small because most tunnels are idle most of the time, and each has two.
@@ -19,6 +20,9 @@ const tunnelBuffer = 4 << 10
 // timeouts.idle time, or the route's timeout has passed. Octets only: frames are not looked at.
 func (x *exchange) tunnel(c *edge.Conn) {
 	x.left()
+	m := x.g.metrics
+	m.tunnels.Inc()
+	defer m.tunnels.Dec()
 	client, fromClient := c.Tunnel()
 	server, fromServer := x.up.Tunnel()
 	t := &tunnel{idle: x.s.config.Timeouts.Idle, deadline: x.attempts.Deadline}
@@ -26,9 +30,9 @@ func (x *exchange) tunnel(c *edge.Conn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t.carry(server, client, fromClient)
+		t.carry(server, client, fromClient, m.tunnelled.fromClient)
 	}()
-	t.carry(client, server, fromServer)
+	t.carry(client, server, fromServer, m.tunnelled.fromUpstream)
 	<-done
 	server.Close() //nolint:errcheck // the tunnel is over either way
 }
@@ -53,8 +57,8 @@ func (t *tunnel) until() time.Time {
 }
 
 // carry copies read and then what src brings to dst. At the end of src it ends dst's receiving
-// side only: the other direction may go on. At an error it ends both.
-func (t *tunnel) carry(dst, src net.Conn, read []byte) {
+// side only: the other direction may go on. At an error it ends both. carried counts octets.
+func (t *tunnel) carry(dst, src net.Conn, read []byte, carried prometheus.Counter) {
 	buf := make([]byte, max(tunnelBuffer, len(read)))
 	n, err := copy(buf, read), error(nil)
 	for err == nil {
@@ -64,6 +68,7 @@ func (t *tunnel) carry(dst, src net.Conn, read []byte) {
 			if _, err = dst.Write(buf[:n]); err != nil {
 				break
 			}
+			carried.Add(float64(n))
 		}
 		src.SetReadDeadline(t.until()) //nolint:errcheck // likewise
 		if t.over.Load() {

@@ -128,7 +128,8 @@ type Limits struct {
 type Timeouts struct {
 	// Header bounds the time from the first byte of a request to the end of its header section; > 0. Default 5s.
 	Header time.Duration
-	// Idle bounds the time between two requests of a connection; > 0. Default 75s.
+	// Idle bounds the time between two requests of a connection, and that in which neither end of a
+	// WebSocket sends anything; > 0. Default 75s.
 	Idle time.Duration
 	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s.
 	BodyIdle time.Duration

@@ -32,6 +32,8 @@
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU
 //
+// Beside them, gateway/pkitest makes certificates for tests.
+//
 // Imports point down this list only, and between the children of gateway only along an arrow; a
 // test holds it. Only gateway/edge knows fasthttp.
 //

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/internal/pki"
+	"github.com/corsgate/corsgate/gateway/pkitest"
 )
 
 // This file lets tests of gateways run over TLS: dial speaks it with those that serveOn has made with it.
@@ -32,8 +32,8 @@ func (c secureConn) SetLinger(seconds int) error { return c.tcp.SetLinger(second
 
 // ends are what both ends of TLS have.
 type ends struct {
-	*pki.Authority
-	server pki.Pair
+	*pkitest.Authority
+	server pkitest.Pair
 }
 
 var (
@@ -43,7 +43,7 @@ var (
 
 func authority(t testing.TB) *ends {
 	theEndsOnce.Do(func() {
-		theEnds.Authority = pki.NewAuthority(t, "corsgate's tests")
+		theEnds.Authority = pkitest.NewAuthority(t, "corsgate's tests")
 		theEnds.server = theEnds.Issue(t, "gateway.test", "api.example.net", "127.0.0.1")
 	})
 	return &theEnds

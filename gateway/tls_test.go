@@ -18,7 +18,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/internal/pki"
+	"github.com/corsgate/corsgate/gateway/pkitest"
 )
 
 const respond = "\n[route.all]\nrespond = { body = \"hello\" }\n"
@@ -128,9 +128,9 @@ func TestSlowHandshake(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	dir, ca, clients, strangers := t.TempDir(), authority(t), pki.NewAuthority(t, "clients"), pki.NewAuthority(t, "strangers")
+	dir, ca, clients, strangers := t.TempDir(), authority(t), pkitest.NewAuthority(t, "clients"), pkitest.NewAuthority(t, "strangers")
 	ca.server.Write(t, dir, "c")
-	pki.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
+	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
 	g, address := serveConfig(t, tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\n"))
 	f := func(version uint16, works bool, own ...tls.Certificate) {
 		t.Helper()
@@ -157,7 +157,7 @@ func TestClientCertificates(t *testing.T) {
 // TestResumption: sessions are resumed over reloads, and not with clients that would no longer be let in.
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		dir, ca, clients := t.TempDir(), authority(t), pki.NewAuthority(t, "clients")
+		dir, ca, clients := t.TempDir(), authority(t), pkitest.NewAuthority(t, "clients")
 		ca.server.Write(t, dir, "c")
 		open := tlsConfig(t, dir, oneCertificate, "")
 		g, address := serveConfig(t, open)
@@ -183,12 +183,12 @@ func TestResumption(t *testing.T) {
 		ca.Issue(t, "gateway.test").Write(t, dir, "c")
 		reload(tlsConfig(t, dir, oneCertificate, ""))
 		f(true, true)
-		pki.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
+		pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
 		closed := func() *config.Config { return tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\n") }
 		reload(closed())
 		f(true, false) // it had shown no certificate
 		f(true, true)
-		pki.Replace(t, filepath.Join(dir, "ca.pem"), pki.NewAuthority(t, "others").PEM)
+		pkitest.Replace(t, filepath.Join(dir, "ca.pem"), pkitest.NewAuthority(t, "others").PEM)
 		reload(closed())
 		f(false, false)
 	}
@@ -223,7 +223,7 @@ func TestRotateUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range rotations {
-		pair := []pki.Pair{first, second}[i%2]
+		pair := []pkitest.Pair{first, second}[i%2]
 		pair.Write(t, dir, "c")
 		if err := g.Reload(tlsConfigAt(t, dir, cfg)); err != nil {
 			t.Fatal(err)
@@ -266,15 +266,15 @@ func TestBadCertificates(t *testing.T) {
 	at := func(line int, key string) string { return fmt.Sprintf("%s/corsgate.toml:%d: tls.%s: ", dir, line, key) }
 	pair.Write(t, dir, "c")
 	pair.Write(t, dir, "d")
-	pki.Replace(t, filepath.Join(dir, "ca.pem"), ca.PEM)
+	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), ca.PEM)
 	f("", "")
-	pki.Replace(t, filepath.Join(dir, "d.key"), ca.Issue(t, "other").Key)
+	pkitest.Replace(t, filepath.Join(dir, "d.key"), ca.Issue(t, "other").Key)
 	f(at(6, "certificates")+"the key in "+dir+"/d.key is not that of the certificate in ", "")
 	os.Remove(filepath.Join(dir, "c.pem"))
 	ca.IssueUntil(t, time.Now().Add(-time.Hour), "gateway.test").Write(t, dir, "d")
 	f(at(5, "certificates")+"cannot read "+dir+"/c.pem: no such file", at(6, "certificates")+dir+"/d.pem: the certificate has expired")
 	pair.Write(t, dir, "c")
-	pki.Replace(t, filepath.Join(dir, "ca.pem"), nil)
+	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), nil)
 	f(at(7, "client_ca")+dir+"/ca.pem holds no certificate", "")
 }
 

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
@@ -208,7 +209,7 @@ func TestSendProxyProtocol(t *testing.T) {
 		_, address := serveOn(t, engine, securely("http://"+ln.Addr().String(), "send_proxy_protocol = true\n"))
 		for range 3 {
 			c := dial(t, address)
-			client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return c, nil }}}
+			client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}}
 			for range 3 {
 				res, err := client.Get("http://" + address + "/")
 				if err != nil {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/internal/pki"
+	"github.com/corsgate/corsgate/gateway/pkitest"
 )
 
 // TestReloadUnderLoad: a hundred reloads, every other one with a listener more, cost no request, no
@@ -131,7 +131,7 @@ func TestReloadBroken(t *testing.T) {
 // taken over without a signal.
 func TestServeWatch(t *testing.T) {
 	dir := t.TempDir()
-	authority, certs := pki.NewAuthority(t, "authority"), t.TempDir()
+	authority, certs := pkitest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := authority.Issue(t, "localhost").Write(t, certs, "server")
 	text := func(body string) string {
 		return saying(body) + fmt.Sprintf("[listener.tls]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\ncertificates = [{ cert = %q, key = %q }]\n", cert, key)

@@ -352,7 +352,8 @@ type Route struct {
 	BodyBytes *ByteSize
 	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high".
 	Priority string
-	// RequestSetHeaders are fields to set on the request before it is forwarded; see [Parts] for their values.
+	// RequestSetHeaders are fields to set on the request before it is forwarded. In a value $client_ip,
+	// $request_id, $host and $scheme stand for what they say, and $$ for a dollar sign.
 	RequestSetHeaders map[string]string
 	// RequestRemoveHeaders are fields to remove from it.
 	RequestRemoveHeaders []string
@@ -362,7 +363,7 @@ type Route struct {
 	ResponseRemoveHeaders []string
 }
 
-// SplitShare is one element of a route's split.
+// SplitShare is an element of split in [route.NAME].
 type SplitShare struct {
 	// Upstream names an upstream.
 	Upstream string

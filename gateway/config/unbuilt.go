@@ -45,11 +45,6 @@ func filled(v any) bool {
 	return false
 }
 
-// above refuses larger integers, within the range of the reader.
-func above(n int64) func(any) bool {
-	return func(v any) bool { i, ok := v.(int64); return ok && i > n }
-}
-
 // prefix refuses strings that begin with one of prefixes.
 func prefix(prefixes ...string) func(any) bool {
 	return func(v any) bool {
@@ -61,13 +56,6 @@ func prefix(prefixes ...string) func(any) bool {
 // word refuses the given strings.
 func word(words ...string) func(any) bool {
 	return func(v any) bool { s, ok := v.(string); return ok && slices.Contains(words, s) }
-}
-
-// share refuses shares such as "20%".
-func share(v any) bool {
-	s, _ := v.(string)
-	_, f := parseRatio(s)
-	return f.message == ""
 }
 
 // refuseUnbuilt notes a problem for each key and value of unbuilt that is in the file.

@@ -1,7 +1,6 @@
 package edge_test
 
 import (
-	"crypto"
 	"crypto/tls"
 	"net"
 	"os"
@@ -11,12 +10,12 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/corsgate/corsgate/internal/pki"
+	"github.com/corsgate/corsgate/gateway/pkitest"
 	"golang.org/x/crypto/ocsp"
 )
 
 // load loads certificates, in this order.
-func load(t testing.TB, pairs ...pki.Pair) (list []*edge.Certificate) {
+func load(t testing.TB, pairs ...pkitest.Pair) (list []*edge.Certificate) {
 	t.Helper()
 	for _, p := range pairs {
 		cert, key := p.Write(t, t.TempDir(), "c")
@@ -55,7 +54,7 @@ var (
 )
 
 func TestCertificateByName(t *testing.T) {
-	ca := pki.NewAuthority(t, "ca")
+	ca := pkitest.NewAuthority(t, "ca")
 	first := ca.IssueRSA(t, "first.example", "also.example")
 	firstEC := ca.Issue(t, "first.example")
 	exact := ca.Issue(t, "api.example.com")
@@ -63,7 +62,7 @@ func TestCertificateByName(t *testing.T) {
 	ec := ca.Issue(t, "both.example")
 	rsa := ca.IssueRSA(t, "both.example", "IP-and.example", "192.0.2.1")
 	config := edge.NewTLS(load(t, first, firstEC, wild, exact, rsa, ec), tls.VersionTLS12, nil)
-	f := func(name string, suites []uint16, want pki.Pair) {
+	f := func(name string, suites []uint16, want pkitest.Pair) {
 		t.Helper()
 		client := &tls.Config{ServerName: name, InsecureSkipVerify: insecure}
 		if suites != nil {
@@ -94,7 +93,7 @@ func TestCertificateByName(t *testing.T) {
 }
 
 func TestVersionsAndSuites(t *testing.T) {
-	ca := pki.NewAuthority(t, "ca")
+	ca := pkitest.NewAuthority(t, "ca")
 	list := load(t, ca.IssueRSA(t, "h.example"), ca.Issue(t, "h.example"))
 	f := func(minVersion uint16, client *tls.Config, want uint16) {
 		t.Helper()
@@ -126,13 +125,13 @@ func TestVersionsAndSuites(t *testing.T) {
 }
 
 func TestStaple(t *testing.T) {
-	ca := pki.NewAuthority(t, "ca")
+	ca := pkitest.NewAuthority(t, "ca")
 	pair := ca.Issue(t, "h.example")
 	now := time.Now()
-	response := func(signer *pki.Authority, status int, next time.Time) []byte {
+	response := func(signer *pkitest.Authority, status int, next time.Time) []byte {
 		der, err := ocsp.CreateResponse(signer.Certificate, signer.Certificate, ocsp.Response{
 			Status: status, SerialNumber: pair.Leaf.SerialNumber, ThisUpdate: now.Add(-time.Hour), NextUpdate: next, RevokedAt: now.Add(-time.Minute),
-		}, signer.Key.(crypto.Signer))
+		}, signer.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +144,7 @@ func TestStaple(t *testing.T) {
 		dir := t.TempDir()
 		cert, key := pair.Write(t, dir, "c")
 		if der != nil {
-			pki.Replace(t, cert+".ocsp", der)
+			pkitest.Replace(t, cert+".ocsp", der)
 		}
 		c, warnings, err := edge.LoadCertificate(cert, key, now)
 		if err != nil {
@@ -170,18 +169,18 @@ func TestStaple(t *testing.T) {
 	f(good, "")
 	f(response(ca, ocsp.Good, now), "was valid until")
 	f(response(ca, ocsp.Revoked, later), "revoked")
-	f(response(pki.NewAuthority(t, "other"), ocsp.Good, later), "c.pem.ocsp: ")
+	f(response(pkitest.NewAuthority(t, "other"), ocsp.Good, later), "c.pem.ocsp: ")
 	f([]byte("nonsense"), "c.pem.ocsp: ")
 	f(make([]byte, 1<<20), "larger")
 }
 
 func TestLoadCertificate(t *testing.T) {
-	ca, now := pki.NewAuthority(t, "ca"), time.Now()
+	ca, now := pkitest.NewAuthority(t, "ca"), time.Now()
 	pair, other := ca.Issue(t, "h.example"), ca.Issue(t, "h.example")
 	f := func(cert, key []byte, wantErr, wantWarning string) {
 		t.Helper()
 		dir := t.TempDir()
-		certFile, keyFile := pki.Pair{Cert: cert, Key: key}.Write(t, dir, "c")
+		certFile, keyFile := pkitest.Pair{Cert: cert, Key: key}.Write(t, dir, "c")
 		if cert == nil {
 			os.Remove(certFile)
 		}
@@ -199,7 +198,7 @@ func TestLoadCertificate(t *testing.T) {
 			t.Errorf("warnings %q, want %q", warnings, wantWarning)
 		}
 	}
-	until := func(d time.Duration) pki.Pair { return ca.IssueUntil(t, now.Add(d), "h.example") }
+	until := func(d time.Duration) pkitest.Pair { return ca.IssueUntil(t, now.Add(d), "h.example") }
 	f(pair.Cert, pair.Key, "", "")
 	f(pair.Cert, other.Key, "the key in KEY is not that of the certificate in CERT", "")
 	f(append(append([]byte(nil), ca.PEM...), pair.Cert...), pair.Key, "the key in KEY is not that of the first certificate in CERT, which is an authority's", "")
@@ -223,7 +222,7 @@ func TestLoadCertificate(t *testing.T) {
 	}
 	for text, want := range map[string]string{"": "holds no certificate", string(pair.Key): "holds a PRIVATE KEY", string(ca.PEM): ""} {
 		file := filepath.Join(t.TempDir(), "ca.pem")
-		pki.Replace(t, file, []byte(text))
+		pkitest.Replace(t, file, []byte(text))
 		_, err := edge.LoadAuthorities(file)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%.20q: %v, want %q", text, err, want)

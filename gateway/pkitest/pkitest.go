@@ -1,5 +1,5 @@
-// Package pki makes certificates for tests.
-package pki
+// Package pkitest makes certificates for tests.
+package pkitest
 
 import (
 	"crypto"

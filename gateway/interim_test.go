@@ -227,6 +227,26 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestInterimWithContent: an interim response that announces content is not relayed. If content
+// follows, that is no response: the client gets 502, and nothing before it.
+func TestInterimWithContent(t *testing.T) {
+	for _, engine := range []string{looped, blocking} {
+		for _, field := range []string{"Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
+			url := conversing(t, func(c *net.TCPConn, r *bufio.Reader) {
+				readHead(r)
+				io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n"+field+"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			})
+			_, address := serveOn(t, engine, policy(url, "ONE"))
+			c := dial(t, address)
+			fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+			if line, err := bufio.NewReader(c).ReadString('\n'); line != "HTTP/1.1 502 Bad Gateway\r\n" || err != nil {
+				t.Errorf("%s: %q, %v, want 502", engine, line, err)
+			}
+			c.Close()
+		}
+	}
+}
+
 // TestHTTP2Interim: interim responses reach clients of HTTP/2 too, each with its own fields, and
 // before the final response.
 func TestHTTP2Interim(t *testing.T) {

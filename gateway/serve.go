@@ -101,7 +101,12 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
 	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Client: c}
 	if x.interim == nil {
-		x.interim = func(res *wire.Response) error { return c.Send(x.Interim(x.out[:0], res)) }
+		x.interim = func(res *wire.Response) error {
+			if text := x.Interim(x.out[:0], res); len(text) > 0 {
+				return c.Send(text)
+			}
+			return nil
+		}
 	}
 	if x.req.Minor == 1 {
 		x.up.Interim = x.interim

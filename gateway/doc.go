@@ -23,6 +23,7 @@
 //	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
+//	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
 //	├─ gateway/edge       listeners, connections, fasthttp's server          → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
 //	├─ gateway/trace      trace context, and spans for a collector            (standard library only)

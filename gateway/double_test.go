@@ -39,6 +39,11 @@ func newDouble(t testing.TB, says ...reply) *double {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return doubleOn(t, ln, says...)
+}
+
+// doubleOn is newDouble on a listener, which it closes.
+func doubleOn(t testing.TB, ln net.Listener, says ...reply) *double {
 	d := &double{Listener: ln, says: says, arrived: make(chan struct{}, 64)}
 	d.done.Go(func() {
 		for {

@@ -45,7 +45,13 @@ func serveOn(t testing.TB, engine, text string) (*gateway.Gateway, string) {
 
 func serveConfig(t testing.TB, cfg *config.Config) (*gateway.Gateway, string) {
 	t.Helper()
-	g, err := gateway.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return serveLogged(t, cfg, io.Discard)
+}
+
+// serveLogged runs a gateway that writes its log to out.
+func serveLogged(t testing.TB, cfg *config.Config, out io.Writer) (*gateway.Gateway, string) {
+	t.Helper()
+	g, err := gateway.New(cfg, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -101,8 +101,14 @@ func (g *Gateway) swap(s *snapshot) {
 	for name, u := range s.upstreams {
 		if prev == nil || prev.upstreams[name] != u {
 			u.pool.Changed = func(c upstream.Change) { g.logChange(name, c) }
+			g.noteLookups(u)
 			u.pool.Start()
 		}
+	}
+	// Names are looked up before requests come that need them. What fails, or takes too long, is
+	// looked up further on.
+	for _, u := range s.upstreams {
+		u.pool.Settle()
 	}
 	g.swapExporter(prev, s)
 	g.current.Store(s)

@@ -80,15 +80,20 @@ func serverName(c *config.Upstream, e config.Endpoint) string {
 	case c.TLSServerName != "":
 		return c.TLSServerName
 	case e.Discovery == "srv":
-		name := e.Address
-		for strings.HasPrefix(name, "_") {
-			_, name, _ = strings.Cut(name, ".")
-		}
-		return name
+		return domain(e.Address)
 	}
 	host, _, err := net.SplitHostPort(e.Address)
 	if err != nil {
 		panic("BUG: an endpoint without a port: " + e.Address)
 	}
 	return host
+}
+
+// domain returns the name of a service without what says which service of the domain it is.
+func domain(service string) string {
+	name := service
+	for strings.HasPrefix(name, "_") {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return name
 }

@@ -40,14 +40,9 @@ func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metric
 			return old
 		}
 	}
-	addresses := make([]upstream.Address, len(c.Endpoints))
 	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
-	for i, e := range c.Endpoints {
-		addresses[i] = upstream.Address{Label: e.URL, Index: i, Weight: 1, Network: e.Network, Dial: e.Address, ServerName: serverName(c, e)}
+	for _, e := range c.Endpoints {
 		u.blocking = u.blocking || e.TLS
-		if len(c.Weights) > 0 {
-			addresses[i].Weight = c.Weights[i]
-		}
 		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
 	}
 	opts := upstream.Options{
@@ -73,7 +68,7 @@ func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metric
 		opts.Health = &upstream.Health{Path: h.Path, Status: h.Status, Interval: h.Interval, Timeout: h.Timeout,
 			Healthy: h.Healthy, Unhealthy: h.Unhealthy}
 	}
-	u.pool = upstream.New(c.Name, addresses, opts)
+	u.pool = upstream.New(c.Name, addresses(c), opts)
 	return u
 }
 
@@ -140,7 +135,10 @@ var healthyDesc = prometheus.NewDesc("corsgate_upstream_healthy",
 	[]string{"upstream", "endpoint"}, nil)
 
 // Describe is part of prometheus.Collector.
-func (c healthCollector) Describe(to chan<- *prometheus.Desc) { to <- healthyDesc }
+func (c healthCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- healthyDesc
+	to <- discoveredDesc
+}
 
 // Collect is part of prometheus.Collector.
 func (c healthCollector) Collect(to chan<- prometheus.Metric) {
@@ -152,6 +150,7 @@ func (c healthCollector) Collect(to chan<- prometheus.Metric) {
 				usable[e.Index]++
 			}
 		}
+		u.collectDiscovered(servers, to)
 		for i, e := range u.config.Endpoints {
 			to <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, usable[i]/max(servers[i], 1), name, e.URL)
 		}

@@ -121,6 +121,18 @@ func parseEndpoint(s string) (Endpoint, fault) {
 	return e, f
 }
 
+// parseResolver understands where a name server is. It has no name: who would look that up?
+func parseResolver(s string) (string, fault) {
+	if a, err := netip.ParseAddrPort(s); err == nil && a.Port() > 0 {
+		return s, fault{}
+	}
+	f := faultf(`%q is not the address of a name server: write "127.0.0.1:53" or "[::1]:53"`, s)
+	if a, err := netip.ParseAddr(s); err == nil {
+		f.hint = fmt.Sprintf("did you mean %q?", netip.AddrPortFrom(a, 53))
+	}
+	return "", f
+}
+
 // splitHost splits "host" or "host:port". The host, without brackets, is a name or an IP address.
 func splitHost(s string) (host, port string, f fault) {
 	host = s

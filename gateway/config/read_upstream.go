@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ func readUpstream(t *table) Upstream {
 	u := Upstream{
 		Name:              t.name,
 		Endpoints:         list[string, Endpoint](t, "endpoints", "a string", parseEndpoint),
+		Resolver:          scalar(t, "resolver", "", optional(parseResolver)),
 		Weights:           list[int64, int](t, "weights", "an integer", parseWeight),
 		Balance:           t.oneOf("balance", "p2c", "round_robin", "least_in_flight", "hash"),
 		SlowStart:         t.duration("slow_start", 0),
@@ -46,6 +48,10 @@ func readUpstream(t *table) Upstream {
 			continue
 		}
 		seen[id] = i
+	}
+	if u.Resolver != "" && !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.Discovery != "" }) && !t.r.bad(t.key("endpoints")) {
+		t.problem("resolver", fault{"only dns+ and srv+ endpoints are looked up there, and this upstream has none",
+			`write endpoints = ["dns+http://name:port"], or remove this key`})
 	}
 	t.checkSecure(&u)
 	u.checkBalance(t)

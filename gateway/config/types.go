@@ -198,7 +198,9 @@ type Upstream struct {
 	Name string
 	// Endpoints are its servers. At least one, unless there was a problem.
 	Endpoints []Endpoint
-	// Weights are one per endpoint; none: equal.
+	// Resolver is the name server, "address:port", that dns+ and srv+ endpoints are looked up at; "": those of /etc/resolv.conf.
+	Resolver string
+	// Weights are one per endpoint, which all servers of a name share; none: equal.
 	Weights []int
 	// Balance is "p2c" (default), "round_robin", "least_in_flight" or "hash".
 	Balance string

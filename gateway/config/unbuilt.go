@@ -22,8 +22,6 @@ var unbuilt = []struct {
 }{
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
 	{"tls.acme", nil, "ACME is not built yet: remove this table, and name files in [tls].certificates"},
-	{"upstream.*.endpoints[]", prefix("dns+", "srv+"),
-		`discovery of endpoints is not built yet: use "http://host:port", "https://host:port" or "unix:/path"`},
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
 	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},
@@ -43,14 +41,6 @@ func filled(v any) bool {
 		return len(v) > 0
 	}
 	return false
-}
-
-// prefix refuses strings that begin with one of prefixes.
-func prefix(prefixes ...string) func(any) bool {
-	return func(v any) bool {
-		s, _ := v.(string)
-		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
-	}
 }
 
 // word refuses the given strings.

@@ -45,7 +45,7 @@ func reduce(weights []int64) []int64 {
 	return small
 }
 
-func divisor(a, b int64) int64 {
+func divisor[T int | int64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b
 	}

@@ -29,6 +29,11 @@ func (u *Upstream) Endpoints() []*Endpoint { return u.set.Load().endpoints }
 func (u *Upstream) SetEndpoints(addresses []Address) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.setEndpoints(addresses)
+}
+
+// setEndpoints is SetEndpoints. Precondition: u.mu is held.
+func (u *Upstream) setEndpoints(addresses []Address) {
 	known := map[string]*Endpoint{}
 	for _, e := range u.Endpoints() {
 		known[e.Address.id()] = e
@@ -68,19 +73,20 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 		s.authority = []byte(list[0].Address.authority())
 	}
 	drained := !slices.ContainsFunc(u.addresses, func(a Address) bool { return a.Weight > 0 })
-	all := int64(0)   // the weight of all, whether they can be used or not
-	var out []entry   // those that cannot
-	const unit = 1000 // so that there are fractions for the slow start
+	best := u.best(list, drained)
+	all, n := int64(0), 0 // the weight and number of all, whether they can be used or not
+	var out []entry       // those that cannot
+	const unit = 1000     // so that there are fractions for the slow start
 	u.ramping = false
 	for i, e := range list {
 		w := int64(u.addresses[i].Weight)
 		if drained {
 			w = 1
 		}
-		if w == 0 {
+		if first, known := best[u.addresses[i].Index]; w == 0 || known && u.addresses[i].Priority > first {
 			continue
 		}
-		all += w * unit
+		all, n = all+w*unit, n+1
 		if e.out() {
 			out = append(out, newEntry(e, w*unit))
 		} else {
@@ -93,7 +99,7 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 		s.active = out // to try is better than to refuse
 	}
 	if len(s.active) > 0 {
-		u.prepare(s, float64(len(list))/float64(all))
+		u.prepare(s, float64(n)/float64(all))
 	}
 	u.set.Store(s)
 }
@@ -132,9 +138,14 @@ type Address struct {
 	Label         string // as the configuration writes it, for logs and metrics
 	Index         int    // the number of that among the upstream's configured endpoints
 	Weight        int    // relative to the others; 0: it takes no exchanges, unless all have 0
+	Priority      int    // of those of an Index: it takes exchanges if none of a lower number can
 	Network, Dial string // as net.Dial takes them
 	Authority     string // sent as Host where the client gave none; "": Dial
 	ServerName    string // to ask for and to verify by TLS; "": the endpoint does not speak it
+
+	// Find finds the servers that the address stands for, from Start to Stop; Dial is not used
+	// then. nil: it stands for one, at Dial. Only New takes such addresses.
+	Find Finder
 }
 
 // id tells addresses apart.

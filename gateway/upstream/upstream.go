@@ -1,10 +1,14 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream/discover"
 )
 
 // Options are what a configuration says of an upstream. Durations are positive
@@ -41,6 +45,9 @@ type Upstream struct {
 	// Changed, if set before Start, is called for each change of an endpoint's condition, for one at
 	// a time. It must not wait.
 	Changed func(Change)
+	// Looked, if set before Start, is called after each look-up of a name, for one name at a time in
+	// order, for several at once. It must not wait.
+	Looked func(Lookup)
 
 	opts   Options
 	host   []byte // opts.Host
@@ -57,15 +64,28 @@ type Upstream struct {
 	ramping   bool       // the weight of an endpoint has yet to grow
 	started   bool
 	stopped   bool
+
+	configured    []Address           // as New got them
+	servers       [][]discover.Server // of those that have a Finder, as far as is known; guarded by mu
+	looking       sync.WaitGroup      // for the first look-ups
+	looked        chan struct{}       // closed after them
+	settled       time.Time           // after which they are not waited for
+	stopFollowing context.CancelFunc  // nil before Start
 }
 
 // New returns an upstream that is not started: exchanges work, but idle connections do not expire
 // and nobody looks after the health of endpoints.
 func New(name string, addresses []Address, opts Options) *Upstream {
-	u := &Upstream{Name: name, opts: opts, host: []byte(opts.Host), stop: make(chan struct{}), kicked: make(chan struct{}, 1)}
+	u := &Upstream{Name: name, opts: opts, host: []byte(opts.Host), stop: make(chan struct{}), kicked: make(chan struct{}, 1),
+		configured: addresses, servers: make([][]discover.Server, len(addresses)), looked: make(chan struct{})}
 	u.set.Store(&set{})
 	u.budget.left = minRetries
 	u.budget.allowed.Store(minRetries)
+	if slices.ContainsFunc(addresses, func(a Address) bool { return a.Find != nil }) {
+		addresses = spread(addresses, u.servers)
+	} else {
+		close(u.looked)
+	}
 	u.SetEndpoints(addresses)
 	return u
 }
@@ -89,8 +109,13 @@ func (u *Upstream) Start() {
 	if u.started || u.stopped {
 		return
 	}
-	u.started = true
+	u.started, u.settled = true, time.Now().Add(u.opts.ConnectTimeout)
 	u.startChecks()
+	select {
+	case <-u.looked: // no name has to be
+	default:
+		u.startFollowing()
+	}
 	go u.tend()
 }
 
@@ -137,6 +162,9 @@ func (u *Upstream) Stop() {
 	defer u.mu.Unlock()
 	if !u.stopped {
 		close(u.stop)
+	}
+	if u.stopFollowing != nil {
+		u.stopFollowing()
 	}
 	u.stopped = true
 	for _, e := range u.Endpoints() {

@@ -159,7 +159,7 @@ func TestExportAbandoned(t *testing.T) {
 
 // A collector that is not there, or sends the spans elsewhere, does not take them.
 func TestExportFails(t *testing.T) {
-	s := httptest.NewServer(http.RedirectHandler("/elsewhere", 307))
+	s := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
 	defer s.Close()
 	for _, endpoint := range []string{"http://127.0.0.1:1", s.URL} {
 		lost := 0

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -67,17 +68,20 @@ path = "/bare"
 upstream = "api"
 `
 
-// outcomeOf plays a request's head to g and returns what comes of it, or nothing if it is no request.
+// outcomeOf plays a request's head to g and returns what comes of it but for the time in a Date, or nothing if it is no
+// request.
 func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered bool) {
 	x := &exchange{g: g, req: &wire.Request{}}
 	n, fault := x.req.Parse([]byte(head), g.current.Load().edge.Limits)
 	if fault != nil {
-		return string(edge.AppendRefusal(nil, fault)), true
+		before, after, _ := strings.Cut(string(edge.AppendRefusal(nil, fault)), "Date: ")
+		return before + "Date: NOW" + after[len(http.TimeFormat):], true
 	}
 	if n != len(head) {
 		return "", false
 	}
 	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), edge.NewListener("test", nil), false, 0, now)
+	defer x.left()
 	x.find()
 	if x.begin() {
 		return string(x.out), true

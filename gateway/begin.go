@@ -74,6 +74,9 @@ func (x *exchange) find() {
 	if x.miss = miss; i >= 0 {
 		x.route = x.s.routes[i]
 	}
+	if x.upgrade = ""; len(x.req.Upgrade) > 0 {
+		x.upgrade = x.switches()
+	}
 }
 
 // answersPreflight reports whether the request is a preflight that the route's policy answers.

@@ -60,6 +60,7 @@ type exchange struct {
 	own     time.Duration // the gateway's share of the time so far
 
 	isPreflight bool
+	upgrade     string // the protocol to switch to, if the upstream agrees; "": none
 	host        []byte // what $host stands for; see remember
 	id          []byte // see requestID
 

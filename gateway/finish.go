@@ -35,7 +35,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	}
 	dst = x.appendRate(dst)
 	if res.Status == 101 {
-		x.out = append(append(dst, upgradeLines...), '\r', '\n')
+		x.out = append(x.appendUpgrade(dst), '\r', '\n')
 		return wire.NoContent
 	}
 	framing := res.Framing(string(x.req.Method) == "HEAD")

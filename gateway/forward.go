@@ -34,8 +34,8 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 		}
 		dst = appendField(dst, f)
 	}
-	if r.WebSocket {
-		dst = append(dst, upgradeLines...)
+	if x.upgrade != "" {
+		dst = x.appendUpgrade(dst)
 	}
 	if w := x.route.rewrite; w != nil {
 		dst = append(dst, w.forwarded...)
@@ -46,9 +46,6 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	}
 	return x.appendForwarding(dst)
 }
-
-// upgradeLines ask for, and agree to, a WebSocket: both are hop-by-hop, so each hop writes them.
-const upgradeLines = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 func appendField(dst []byte, f *wire.Field) []byte {
 	dst = append(dst, f.Name...)

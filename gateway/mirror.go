@@ -102,7 +102,7 @@ func (x *exchange) reflect(content []byte, whole bool) {
 	m := x.route.mirror
 	switch {
 	case m.share < 1 && rand.Float64() >= m.share:
-	case !whole || len(content) > smallContent || x.req.WebSocket:
+	case !whole || len(content) > smallContent || x.upgrade != "":
 		m.skipped.Inc()
 	case m.under.Add(1) > maxMirrored:
 		m.under.Add(-1)

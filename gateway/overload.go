@@ -18,7 +18,7 @@ import (
 //     95 %, one of high priority from 100 %: so there is always room for what matters more;
 //   - when memory runs out as GOMEMLIMIT sees it, low priority is shed first, then normal; a limit
 //     that is not set is none;
-//   - a WebSocket is in flight until it is agreed to: what limits those is limits.connections.
+//   - a WebSocket, or another upgrade, is in flight until it is agreed to: what limits those is limits.connections.
 //
 // What a crowd of connections changes is decided in package edge.
 

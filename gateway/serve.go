@@ -111,7 +111,7 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if x.req.Minor == 1 {
 		x.up.Interim = x.interim
 	}
-	if x.req.WebSocket {
+	if x.up.Upgrade = x.upgrade; x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
 	if r.upstream.config.SendProxyProtocol {

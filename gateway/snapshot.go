@@ -61,6 +61,7 @@ type target struct {
 	usesID     bool
 	split      *split        // nil: all to upstream
 	mirror     *mirror       // nil: none
+	upgrades   []string      // protocols that requests may switch to, beside WebSocket
 	timeout    time.Duration // of the whole exchange; 0: none
 	maxContent int64         // octets
 	csrf       csrfMode
@@ -144,6 +145,7 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			limitKey:   []byte(c.Name),
 			timeout:    c.Timeout,
 			maxContent: int64(cfg.Limits.BodyBytes),
+			upgrades:   c.Upgrades,
 			room:       roomOf(c, s.inFlight()),
 		}
 		if c.BodyBytes != nil {

@@ -15,8 +15,8 @@ import (
 // tunnelBuffer is small because most tunnels are idle most of the time, and each has two.
 const tunnelBuffer = 4 << 10
 
-// tunnel carries octets both ways between a client and an upstream that have agreed on a
-// WebSocket, until both sides have ended, one has failed, neither has said anything for the
+// tunnel carries octets both ways between a client and an upstream that have agreed on another
+// protocol than HTTP, until both sides have ended, one has failed, neither has said anything for the
 // timeouts.idle time, or the route's timeout has passed. Octets only: frames are not looked at.
 func (x *exchange) tunnel(c *edge.Conn) {
 	x.left()

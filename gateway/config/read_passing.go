@@ -20,6 +20,7 @@ var routeActions = []struct {
 	{"request_remove_headers", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"response_remove_headers", []string{"upstream", "split"}, "this route has no upstream whose fields could be removed: remove this key"},
 	{"mirror", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
+	{"upgrades", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"split_key", []string{"split"}, "there is no split on this route: remove this key"},
 }
 
@@ -154,4 +155,29 @@ func readMirror(route *table) *Mirror {
 		t.problem("upstream", faultf("%q gets every request of this route already, at %s", name, t.r.at(route.key("upstream"), -1)))
 	}
 	return m
+}
+
+// newUpgrades returns what understands the elements of upgrades, one after the other: each a protocol as an Upgrade
+// field names it. See RFC 9110, section 7.8.
+//
+// Some protocols would undo what the gateway is for: HTTP in a tunnel brings requests that it does not see.
+func newUpgrades() func(string) (string, fault) {
+	var seen []string
+	return func(s string) (string, fault) {
+		name, version, versioned := strings.Cut(strings.ToLower(s), "/")
+		switch {
+		case name == "*":
+			return "", fault{"upgrades are allowed one by one: what goes through a tunnel nobody looks at", `write them such as "tcp"`}
+		case !isToken(name) || versioned && !isToken(version):
+			return "", faultf(`%q is not a protocol such as "tcp" or "SPDY/3.1"`, s)
+		case name == "websocket":
+			return "", faultf("%q passes on every route, and its handshake is checked: remove it", s)
+		case slices.Contains([]string{"http", "h2c", "h2", "h3", "tls"}, name):
+			return "", faultf("%q would let requests through that no route, policy or limit sees: remove it", s)
+		case slices.Contains(seen, strings.ToLower(s)):
+			return "", faultf("%q is there twice", s)
+		}
+		seen = append(seen, strings.ToLower(s))
+		return s, fault{}
+	}
 }

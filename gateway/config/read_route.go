@@ -29,6 +29,7 @@ func readRoute(t *table) Route {
 		StripPrefix: scalar(t, "strip_prefix", "", optional(parsePath)),
 		AddPrefix:   scalar(t, "add_prefix", "", optional(parsePath)),
 		Timeout:     t.duration("timeout", time.Minute),
+		Upgrades:    list[string, string](t, "upgrades", "a string", newUpgrades()),
 		Priority:    t.oneOf("priority", "normal", "low", "high"),
 	}
 	readEdits(t, &route)

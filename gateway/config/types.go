@@ -129,7 +129,7 @@ type Timeouts struct {
 	// Header bounds the time from the first byte of a request to the end of its header section; > 0. Default 5s.
 	Header time.Duration
 	// Idle bounds the time between two requests of a connection, and that in which neither end of a
-	// WebSocket sends anything; > 0. Default 75s.
+	// WebSocket or of another upgrade sends anything; > 0. Default 75s.
 	Idle time.Duration
 	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s.
 	BodyIdle time.Duration
@@ -352,6 +352,9 @@ type Route struct {
 	Timeout time.Duration
 	// BodyBytes replaces Limits.BodyBytes; nil: it does not. Default nil.
 	BodyBytes *ByteSize
+	// Upgrades are the protocols, "name" or "name/version", that requests may be upgraded to, case-insensitively, beside
+	// WebSocket, which needs no word. Of clients by HTTP/1.1 only. Default none: the request goes on without its Upgrade.
+	Upgrades []string
 	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high".
 	Priority string
 	// RequestSetHeaders are fields to set on the request before it is forwarded. In a value $client_ip,

@@ -12,7 +12,7 @@
 // The door. A request is served here if its head and content fit one small buffer. Everything
 // else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
 // or open-ended content, an awaited 100 (Continue), and what Exchange.Begin says is for elsewhere,
-// such as WebSockets and upstreams that speak TLS. The connection comes back when it is idle.
+// such as upgrades and upstreams that speak TLS. The connection comes back when it is idle.
 // Responses of any size are streamed here: that is the same two system calls again.
 //
 // What an exchange means is decided by the gateway, behind the interface Exchange. Here is only

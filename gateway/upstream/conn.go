@@ -117,7 +117,7 @@ func (x *Exchange) readHead(c *conn) (received bool, err error) {
 		}
 		c.r += n
 		switch s := c.response.Status; {
-		case s == 101 && len(x.WebSocketKey) > 0 && accepts(&c.response, x.WebSocketKey):
+		case s == 101 && x.agrees(&c.response):
 			return true, nil
 		case s == 101:
 			return true, errUnaskedUpgrade

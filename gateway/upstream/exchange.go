@@ -27,8 +27,10 @@ type Exchange struct {
 	Continue func() error
 	// Interim, if set, is called for each interim response (1xx) but 100 and 101, within Do.
 	Interim func(*wire.Response) error
-	// WebSocketKey is the Sec-WebSocket-Key of a request that asks for a WebSocket, else empty. A
-	// response of status 101 has then agreed; what follows is had by Tunnel.
+	// Upgrade is the protocol that the request asks to switch to, "": none. A response of status 101 has
+	// then agreed to it; what follows is had by Tunnel. Of a WebSocket, WebSocketKey is the
+	// Sec-WebSocket-Key.
+	Upgrade      string
 	WebSocketKey []byte
 	// Method of the request: HEAD has a response without content.
 	Method []byte

@@ -8,11 +8,17 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// accepts reports whether a response of status 101 agrees to the WebSocket that was asked for with
-// key. See RFC 6455, section 4.1: an upstream that was tricked into a 101 cannot know the answer.
+// agrees reports whether a response of status 101 switches to the protocol that was asked for, and
+// to no other. See RFC 9110, section 15.2.2.
+func (x *Exchange) agrees(r *wire.Response) bool {
+	return x.Upgrade != "" && wire.EqualFold(r.Upgrade, x.Upgrade) && (len(x.WebSocketKey) == 0 || accepts(r, x.WebSocketKey))
+}
+
+// accepts reports whether a response proves that whoever sent it has read the key. See RFC 6455,
+// section 4.1: an upstream that was tricked into a 101 cannot know the answer.
 func accepts(r *wire.Response, key []byte) bool {
 	sum := sha1.Sum(append(append([]byte(nil), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...)) //nolint:gosec // as above
-	return r.WebSocket && string(r.Accept) == base64.StdEncoding.EncodeToString(sum[:])
+	return string(r.Accept) == base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // Tunnel returns the connection behind a response of status 101, and what has been read of it

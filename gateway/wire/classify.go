@@ -44,6 +44,7 @@ func (r *Request) classify() *Fault {
 			c.continues = EqualFold(f.Value, "100-continue")
 		case Upgrade:
 			c.upgrades++
+			r.Upgrade = f.Value
 			c.websocket = c.websocket || EqualFold(f.Value, "websocket")
 		case SecWebSocketKey:
 			c.keys++
@@ -116,7 +117,10 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 	}
 	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent()
 	r.Close = c.close || r.Minor == 0 && !c.keepAlive
-	r.WebSocket = c.upgrades == 1 && c.websocket && c.upgrade && c.keys == 1 && r.Minor == 1 && string(r.Method) == "GET"
+	if c.upgrades != 1 || !c.upgrade || r.Minor == 0 || r.HasContent() {
+		r.Upgrade = nil
+	}
+	r.WebSocket = c.websocket && r.Upgrade != nil && c.keys == 1 && string(r.Method) == "GET"
 	return nil
 }
 

@@ -79,11 +79,11 @@ func checkRequest(t *testing.T, in string, lim wire.Limits) {
 		return
 	}
 	got := slowRequest{slowMessage{n, int(r.Minor), want.fields, r.Length, r.Chunked, r.Close},
-		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket}
+		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket, string(r.Upgrade)}
 	sameFields(t, r.Fields, r.Forwardable, want.fields)
 	if w := *want; got.method != w.method || got.path != w.path || got.query != w.query || got.host != w.host || got.size != w.size ||
 		got.minor != w.minor || got.length != w.length || got.chunked != w.chunked || got.close != w.close ||
-		got.plain != w.plain || got.continues != w.continues || got.ws != w.ws {
+		got.plain != w.plain || got.continues != w.continues || got.ws != w.ws || got.upgrade != w.upgrade {
 		t.Fatalf("Parse(%q) = %+v, want %+v", in, got, w)
 	}
 	fixedPoint(t, in, &r)
@@ -199,7 +199,7 @@ func checkResponse(t *testing.T, in string, lim wire.Limits) {
 	sameFields(t, r.Fields, r.Forwardable, want.fields)
 	w := *want
 	if n != w.size || r.Status != w.status || string(r.Reason) != w.reason || int(r.Minor) != w.minor || r.Length != w.length ||
-		r.Chunked != w.chunked || r.Close != w.close || r.WebSocket != w.ws || r.VaryLines != len(w.values("vary")) ||
+		r.Chunked != w.chunked || r.Close != w.close || string(r.Upgrade) != w.upgrade || string(r.Accept) != w.accept || r.VaryLines != len(w.values("vary")) ||
 		r.HasDate != (len(w.values("date")) > 0) {
 		t.Fatalf("Parse(%q) = %+v, want %+v", in, r, w)
 	}

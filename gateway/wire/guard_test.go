@@ -133,6 +133,22 @@ func TestUpgrade(t *testing.T) {
 	f("POST", "1.1", connection+key+"Upgrade: websocket\r\n", false)
 	f("GET", "1.0", connection+key+"Upgrade: websocket\r\n", false)
 	f("POST", "1.1", "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAM\r\nUpgrade: h2c\r\nContent-Length: 5\r\n", false)
+
+	upgrade := func(method, version, lines, want string) {
+		t.Helper()
+		if r := accepted(t, method+" / HTTP/"+version+"\r\nHost: a.test\r\n"+lines+"\r\n"); string(r.Upgrade) != want {
+			t.Errorf("%s HTTP/%s %q: Upgrade = %q, want %q", method, version, lines, r.Upgrade, want)
+		}
+	}
+	upgrade("POST", "1.1", "Connection: x, upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n", "tcp")
+	upgrade("GET", "1.1", connection+"Upgrade: SPDY/3.1\r\n", "SPDY/3.1")
+	upgrade("GET", "1.1", connection+"Upgrade: a, b\r\n", "a, b")
+	upgrade("GET", "1.1", connection+"Upgrade: a\r\nUpgrade: b\r\n", "")
+	upgrade("GET", "1.1", connection, "")
+	upgrade("GET", "1.1", "Upgrade: tcp\r\n", "")
+	upgrade("GET", "1.0", connection+"Upgrade: tcp\r\n", "")
+	upgrade("POST", "1.1", connection+"Upgrade: tcp\r\nContent-Length: 5\r\n", "")
+	upgrade("POST", "1.1", connection+"Upgrade: tcp\r\nTransfer-Encoding: chunked\r\n", "")
 	refused(t, post+connection+key+"Upgrade: websocket\r\nContent-Length: 5\r\n\r\n", wire.FaultUpgrade)
 	refused(t, post+connection+key+"Upgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n", wire.FaultUpgrade)
 	refused(t, post+connection+key+"Upgrade: websocket\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\n", wire.FaultUpgrade)

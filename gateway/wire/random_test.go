@@ -28,7 +28,7 @@ func randomFields(r *rand.Rand) string {
 		"Connection":            {"close", "keep-alive", "keep-alive, close", "Upgrade", "upgrade, x-a", "X-A,TE", "", ",,", "@@", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "Host, Content-Length", "clo\u017fe"},
 		"Host":                  {"a.test", "A.test:80", "b.test", "a.test.", "a.test:", "[::1]:1", "a b", "", "a..b", "u@a.test"},
 		"Expect":                {"100-continue", "100-Continue", "x 100-continue", ""},
-		"Upgrade":               {"websocket", "WebSocket", "h2c", "h2c, websocket", ""},
+		"Upgrade":               {"websocket", "WebSocket", "h2c", "h2c, websocket", "SPDY/3.1", ""},
 		"Sec-WebSocket-Key":     {"dGhlIHNhbXBsZSBub25jZQ==", ""},
 		"Sec-WebSocket-Accept":  {"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", ""},
 		"Content-Type":          {"text/plain", ""},

@@ -32,6 +32,10 @@ type Request struct {
 
 	Close    bool // the client does not want the connection to persist
 	Continue bool // the client waits for 100 (Continue)
+	// Upgrade is what the client would rather speak: the value of the only Upgrade line of an HTTP/1.1
+	// request without content whose Connection names it, else empty. It may name several protocols.
+	// See RFC 9110, section 7.8.
+	Upgrade []byte
 	// WebSocket is set for a well-formed upgrade to "websocket" alone: GET, HTTP/1.1, one key, no content.
 	WebSocket    bool
 	WebSocketKey []byte // Sec-WebSocket-Key

@@ -16,9 +16,10 @@ type Response struct {
 
 	HasDate   bool
 	VaryLines int
-	// WebSocket is set for an upgrade to "websocket" alone, with one Sec-WebSocket-Accept, which is Accept.
-	WebSocket bool
-	Accept    []byte
+	// Upgrade is what a response of status 101 switches to: the value of the only Upgrade line of an
+	// HTTP/1.1 response whose Connection names it, else empty.
+	Upgrade []byte
+	Accept  []byte // Sec-WebSocket-Accept; empty unless there is exactly one
 
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
@@ -152,7 +153,7 @@ func (r *Response) classify() *Fault {
 			}
 		case Upgrade:
 			upgrades++
-			r.WebSocket = EqualFold(f.Value, "websocket")
+			r.Upgrade = f.Value
 		case SecWebSocketAccept:
 			accepts++
 			r.Accept = f.Value
@@ -171,7 +172,12 @@ func (r *Response) classify() *Fault {
 		return FaultBothFramings
 	}
 	r.Close = closes || r.Minor == 0 && !keepAlive
-	r.WebSocket = r.WebSocket && upgrade && upgrades == 1 && accepts == 1 && r.Minor == 1
+	if upgrades != 1 || !upgrade || r.Minor == 0 {
+		r.Upgrade = nil
+	}
+	if accepts != 1 {
+		r.Accept = nil
+	}
 	return nil
 }
 

@@ -96,18 +96,21 @@ func TestFraming(t *testing.T) {
 
 func TestResponseUpgrade(t *testing.T) {
 	const accept, connection = "Sec-WebSocket-Accept: x\r\n", "Connection: upgrade\r\n"
-	f := func(lines string, want bool) {
+	f := func(version, lines, upgrade, key string) {
 		t.Helper()
-		if r := acceptedResponse(t, "HTTP/1.1 101 x\r\n"+lines+"\r\n"); r.WebSocket != want {
-			t.Errorf("%q: WebSocket = %t, want %t", lines, r.WebSocket, want)
+		r := acceptedResponse(t, "HTTP/"+version+" 101 x\r\n"+lines+"\r\n")
+		if string(r.Upgrade) != upgrade || string(r.Accept) != key {
+			t.Errorf("HTTP/%s %q: to %q, %q, want %q, %q", version, lines, r.Upgrade, r.Accept, upgrade, key)
 		}
 	}
-	f(connection+accept+"Upgrade: websocket\r\n", true)
-	f(accept+"Upgrade: websocket\r\n", false)
-	f(connection+"Upgrade: websocket\r\n", false)
-	f(connection+accept+accept+"Upgrade: websocket\r\n", false)
-	f(connection+accept+"Upgrade: h2c\r\n", false)
-	f(connection+accept+"Upgrade: h2c\r\nUpgrade: websocket\r\n", false)
+	f("1.1", connection+accept+"Upgrade: WebSocket\r\n", "WebSocket", "x")
+	f("1.0", connection+accept+"Upgrade: WebSocket\r\n", "", "x")
+	f("1.1", accept+"Upgrade: websocket\r\n", "", "x")
+	f("1.1", connection+"Upgrade: websocket\r\n", "websocket", "")
+	f("1.1", connection+accept+accept+"Upgrade: websocket\r\n", "websocket", "")
+	f("1.1", "Connection: close, x, Upgrade\r\nUpgrade: SPDY/3.1\r\n", "SPDY/3.1", "")
+	f("1.1", connection+accept+"Upgrade: h2c\r\nUpgrade: websocket\r\n", "", "x")
+	f("1.1", connection+accept, "", "x")
 }
 
 func TestResponseForwardable(t *testing.T) {

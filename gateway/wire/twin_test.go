@@ -62,13 +62,15 @@ type slowRequest struct {
 	slowMessage
 	method, path, query, host string
 	plain, continues, ws      bool
+	upgrade                   string
 }
 
 type slowResponse struct {
 	slowMessage
 	status int
 	reason string
-	ws     bool
+	// upgrade and accept of a switch to another protocol
+	upgrade, accept string
 }
 
 // slowHead splits s into the lines of its head; ok is false if there is no end within the limit.
@@ -242,6 +244,9 @@ func (r *slowRequest) slowRest() bool {
 		r.continues = content
 	}
 	upgrades := r.values("upgrade")
+	if len(upgrades) == 1 && r.minor == 1 && !content && slices.Contains(r.members("connection"), "upgrade") {
+		r.upgrade = upgrades[0]
+	}
 	if !slices.ContainsFunc(upgrades, func(u string) bool { return asciiLower(u) == "websocket" }) ||
 		!slices.Contains(r.members("connection"), "upgrade") || r.minor == 0 {
 		return true
@@ -266,8 +271,11 @@ func slowResponseParse(s string, lim wire.Limits) *slowResponse {
 	if !r.slowFields(lines[1:], looseFieldShape) || !r.framing(looseLengthShape) {
 		return nil
 	}
-	upgrades := r.values("upgrade")
-	r.ws = len(upgrades) == 1 && asciiLower(upgrades[0]) == "websocket" && r.minor == 1 &&
-		slices.Contains(r.members("connection"), "upgrade") && len(r.values("sec-websocket-accept")) == 1
+	if upgrades := r.values("upgrade"); len(upgrades) == 1 && r.minor == 1 && slices.Contains(r.members("connection"), "upgrade") {
+		r.upgrade = upgrades[0]
+	}
+	if accepts := r.values("sec-websocket-accept"); len(accepts) == 1 {
+		r.accept = accepts[0]
+	}
 	return r
 }

@@ -109,7 +109,7 @@ func readResponse(in []byte, head bool) bool {
 	var r wire.Response
 	for {
 		n, fault := r.Parse(in, generous)
-		if n == 0 || fault != nil || r.Status == 101 && !r.WebSocket {
+		if n == 0 || fault != nil || r.Status == 101 && (!wire.EqualFold(r.Upgrade, "websocket") || r.Accept == nil) {
 			return false
 		}
 		if in = in[n:]; r.Status >= 200 {

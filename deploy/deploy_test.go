@@ -16,23 +16,9 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/internal/tool"
 	"go.yaml.in/yaml/v3"
 )
-
-// tool finds a program, or else skips t. With CORSGATE_NO_SKIP=1 in the environment it fails t.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	for _, dir := range []string{"", "/usr/sbin/", "/sbin/"} {
-		if path, err := exec.LookPath(dir + name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CORSGATE_NO_SKIP") == "1" {
-		t.Fatalf("there is no %s", name)
-	}
-	t.Skipf("there is no %s", name)
-	return ""
-}
 
 // run runs a program and returns what it says. It must exit with 0.
 func run(t *testing.T, name string, args ...string) string {
@@ -155,7 +141,7 @@ func TestAlerts(t *testing.T) {
 
 // TestPromtool: Prometheus takes the rules, and they fire when they should.
 func TestPromtool(t *testing.T) {
-	promtool := tool(t, "promtool")
+	promtool := tool.Find(t, "promtool")
 	run(t, promtool, "check", "rules", "prometheus/alerts.yml")
 	run(t, promtool, "test", "rules", "prometheus/alerts_test.yml")
 }
@@ -197,7 +183,7 @@ func TestGrafana(t *testing.T) {
 
 // TestUnit: systemd takes the unit, and finds little to complain about.
 func TestUnit(t *testing.T) {
-	analyze := tool(t, "systemd-analyze")
+	analyze := tool.Find(t, "systemd-analyze")
 	out := run(t, analyze, "security", "--offline=true", "--threshold=15", "systemd/corsgate.service")
 	t.Log(out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:])
 
@@ -218,7 +204,7 @@ func TestUnit(t *testing.T) {
 
 // TestUsersAndFiles makes the user and the directories in a root of their own.
 func TestUsersAndFiles(t *testing.T) {
-	sysusers, tmpfiles := tool(t, "systemd-sysusers"), tool(t, "systemd-tmpfiles")
+	sysusers, tmpfiles := tool.Find(t, "systemd-sysusers"), tool.Find(t, "systemd-tmpfiles")
 	if os.Getuid() != 0 {
 		t.Skip("only root can make directories of others")
 	}
@@ -245,7 +231,7 @@ func TestUsersAndFiles(t *testing.T) {
 
 // TestFirewall: nft takes the rules.
 func TestFirewall(t *testing.T) {
-	nft := tool(t, "nft")
+	nft := tool.Find(t, "nft")
 	if os.Getuid() != 0 {
 		t.Skip("nft asks the kernel, which answers root only")
 	}
@@ -253,12 +239,12 @@ func TestFirewall(t *testing.T) {
 }
 
 // TestBird: bird takes the configuration.
-func TestBird(t *testing.T) { run(t, tool(t, "bird"), "-p", "-c", "network/bird.conf") }
+func TestBird(t *testing.T) { run(t, tool.Find(t, "bird"), "-p", "-c", "network/bird.conf") }
 
 // TestKeepalived: keepalived finds nothing wrong. Its exit status does not tell: having read a configuration without a
 // fault it ends by SIGTERM where it may not look at network interfaces.
 func TestKeepalived(t *testing.T) {
-	keepalived := tool(t, "keepalived")
+	keepalived := tool.Find(t, "keepalived")
 	check := func(path string) string {
 		t.Helper()
 		said := filepath.Join(t.TempDir(), "said")
@@ -312,7 +298,7 @@ func TestSysctl(t *testing.T) {
 
 // TestScripts: the shell takes them.
 func TestScripts(t *testing.T) {
-	sh := tool(t, "sh")
+	sh := tool.Find(t, "sh")
 	for _, script := range []string{"network/corsgate-anycast", "package/preinstall", "package/postinstall", "package/preremove"} {
 		run(t, sh, "-n", script)
 		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 == 0 {

@@ -33,7 +33,8 @@
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU
 //
-// Beside them, gateway/pkitest makes certificates for tests.
+// Beside them, gateway/pkitest makes certificates for tests, and internal/tool finds the programs
+// that tests need.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
 // test holds it. Only gateway/edge knows fasthttp.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/corsgate/corsgate/internal/tool"
 )
 
 // TestMemory sends large contents through a gateway in a process of its own, both ways at once,
@@ -25,10 +27,7 @@ func TestMemory(t *testing.T) {
 		t.Skip("it takes a few seconds")
 	}
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		if os.Getenv("CORSGATE_NO_SKIP") == "1" {
-			t.Fatalf("it needs /proc: %v", err)
-		}
-		t.Skip("it needs /proc")
+		tool.Missing(t, "it needs /proc: %v", err)
 	}
 	const size, most = 1 << 30, 64 << 20
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

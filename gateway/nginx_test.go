@@ -10,23 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/corsgate/corsgate/internal/tool"
 )
 
 // startNginx runs nginx until the test ends, with these lines in its http block, in which PORT
-// stands for a port of 127.0.0.1. It returns that port. Without nginx the test is skipped, or
-// fails if CORSGATE_NO_SKIP=1 is in the environment.
+// stands for a port of 127.0.0.1. It returns that port.
 func startNginx(t *testing.T, lines string) (port string) {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/nginx")
-	}
-	if err != nil {
-		if os.Getenv("CORSGATE_NO_SKIP") == "1" {
-			t.Fatalf("it needs nginx: %v", err)
-		}
-		t.Skip("it needs nginx")
-	}
+	path := tool.Find(t, "nginx")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

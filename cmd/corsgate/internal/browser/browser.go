@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/corsgate/corsgate/internal/tool"
 )
 
 // A Browser is the path of a Chromium, or of a browser that takes its flags.
@@ -24,21 +26,10 @@ type Browser string
 // patience bounds what Load takes. It is never waited for in a test that passes.
 const patience = 2 * time.Minute
 
-// Find finds a browser on PATH, or else skips t. With CORSGATE_NO_SKIP=1 in the environment it fails t.
+// Find finds a browser, or else skips t, or fails it; see [tool.Find].
 func Find(t testing.TB) Browser {
 	t.Helper()
-	names := []string{"chromium", "chromium-browser", "google-chrome"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return Browser(path)
-		}
-	}
-	why := "no browser on PATH: looked for " + strings.Join(names, ", ")
-	if os.Getenv("CORSGATE_NO_SKIP") == "1" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-	return ""
+	return Browser(tool.Find(t, "chromium", "chromium-browser", "google-chrome"))
 }
 
 // Load loads url with a fresh profile and further flags. It returns the document as it is at the page's load event, or

@@ -1,0 +1,46 @@
+package tool_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/corsgate/corsgate/internal/tool"
+)
+
+// A listener is a test that notes how it ends.
+type listener struct {
+	testing.TB
+	skipped, failed string
+}
+
+func (l *listener) Helper() {}
+
+func (l *listener) Skip(args ...any) { l.skipped = fmt.Sprint(args...) }
+
+func (l *listener) Fatalf(format string, args ...any) {
+	l.failed = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// TestFind: the first that there is; a test without any skips, or fails where none may.
+func TestFind(t *testing.T) {
+	path := tool.Find(t, "there-is-none-of-this-name", "sh", "go")
+	if !filepath.IsAbs(path) || filepath.Base(path) != "sh" {
+		t.Errorf("found %q, want sh", path)
+	}
+	for value, fails := range map[string]bool{"": false, "0": false, "1": true} {
+		t.Setenv("CORSGATE_NO_SKIP", value)
+		l := &listener{TB: t}
+		var ended sync.WaitGroup
+		ended.Go(func() { tool.Find(l, "no-such-a", "no-such-b") })
+		ended.Wait()
+		const want = "there is no no-such-a, nor no-such-b"
+		if (l.failed != "") != fails || (l.skipped != "") == fails || !strings.HasPrefix(l.skipped+l.failed, want) {
+			t.Errorf("CORSGATE_NO_SKIP=%q: skips %q, fails %q, want %q", value, l.skipped, l.failed, want)
+		}
+	}
+}

@@ -4,51 +4,61 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/internal/dnstest"
+	"github.com/corsgate/corsgate/internal/tool"
 	"github.com/miekg/dns"
 )
+
+// listenOn listens at one port of several addresses of loopback.
+func listenOn(t *testing.T, hosts ...string) (port string, list []net.Listener) {
+	t.Helper()
+	for range 100 {
+		port = "0"
+		for _, host := range hosts {
+			ln, err := net.Listen("tcp", net.JoinHostPort(host, port))
+			if err != nil {
+				break
+			}
+			list = append(list, ln)
+			_, port, _ = net.SplitHostPort(ln.Addr().String())
+		}
+		if len(list) == len(hosts) {
+			return port, list
+		}
+		for _, ln := range list {
+			ln.Close()
+		}
+		list = nil
+	}
+	tool.Missing(t, "no port is free on %v: does this host have them?", hosts)
+	return "", nil
+}
 
 // onTwoAddresses runs two servers on one port of 127.0.0.1 and 127.0.0.2 until the test ends. Each answers with its
 // address.
 func onTwoAddresses(t *testing.T) (port string) {
 	t.Helper()
-	for range 100 {
-		one, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ = net.SplitHostPort(one.Addr().String())
-		two, err := net.Listen("tcp", "127.0.0.2:"+port)
-		if err != nil {
-			one.Close()
-			continue
-		}
-		serveName(t, one)
-		serveName(t, two)
-		return port
+	port, list := listenOn(t, "127.0.0.1", "127.0.0.2")
+	for _, ln := range list {
+		serveName(t, ln)
 	}
-	if os.Getenv("CORSGATE_NO_SKIP") == "1" {
-		t.Fatal("no port is free on both addresses: has this host 127.0.0.2?")
-	}
-	t.Skip("no port is free on both addresses: has this host 127.0.0.2?")
-	return ""
+	return port
 }
 
 // serveName answers every request on ln with the address, without the port.
-func serveName(t *testing.T, ln net.Listener) {
+func serveName(t *testing.T, ln net.Listener) *double {
 	host, _, _ := net.SplitHostPort(ln.Addr().String())
-	doubleOn(t, ln, reply{octets: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(host), host)})
+	return doubleOn(t, ln, reply{octets: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(host), host)})
 }
 
-// byName is a configuration whose upstream has these endpoints.
-func byName(ns *dnstest.Server, endpoints ...string) string {
+// byName is a configuration whose upstream has these endpoints, and looks them up at resolver.
+func byName(resolver string, endpoints ...string) string {
 	return fmt.Sprintf("[listener.http]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"off\"\n[upstream.api]\nresolver = %q\nendpoints = [\"%s\"]\n[route.api]\nupstream = \"api\"\n",
-		ns.Address, strings.Join(endpoints, `", "`))
+		resolver, strings.Join(endpoints, `", "`))
 }
 
 // TestNames: a name's servers get the requests, others as soon as DNS has others, on both engines.
@@ -58,7 +68,7 @@ func TestNames(t *testing.T) {
 			port := onTwoAddresses(t)
 			ns := dnstest.Start(t)
 			ns.Set("api.example. 0 A 127.0.0.1", "_api._tcp.example. 0 SRV 1 1 "+port+" b.example.", "b.example. 0 A 127.0.0.2")
-			g, address := serveOn(t, engine, byName(ns, "dns+http://api.example:"+port))
+			g, address := serveOn(t, engine, byName(ns.Address, "dns+http://api.example:"+port))
 			want := func(host string) {
 				t.Helper()
 				until(t, host+" answers", func() bool {
@@ -99,7 +109,7 @@ func TestServices(t *testing.T) {
 			ns := dnstest.Start(t)
 			ns.Set("_api._tcp.example. 60 SRV 1 1 "+port+" b.example.", "_api._tcp.example. 60 SRV 2 1 1 c.example.",
 				"b.example. 60 A 127.0.0.2", "c.example. 60 A 127.0.0.1")
-			_, address := serveOn(t, engine, byName(ns, "srv+http://_api._tcp.example", "http://127.0.0.1:"+port)+"[upstream.api.ejection]\nfailures = 0\n")
+			_, address := serveOn(t, engine, byName(ns.Address, "srv+http://_api._tcp.example", "http://127.0.0.1:"+port)+"[upstream.api.ejection]\nfailures = 0\n")
 			counts := map[string]int{}
 			for range 100 {
 				res, body := ask(t, address, "GET", "/")
@@ -117,7 +127,7 @@ func TestServices(t *testing.T) {
 func TestUnknownName(t *testing.T) {
 	port := onTwoAddresses(t)
 	ns := dnstest.Start(t)
-	text := byName(ns, "dns+http://api.example:"+port)
+	text := byName(ns.Address, "dns+http://api.example:"+port)
 	var log lockedBuffer
 	g, address := serveLogged(t, parse(t, text), &log)
 	for range 2 {

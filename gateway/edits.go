@@ -148,11 +148,19 @@ func (x *exchange) remember(r *target) {
 	}
 }
 
+// byHand are the fields that the gateway would add to responses by itself, but for a route that sets
+// them or leaves them out. There is one of each in a response: the route's word is the last.
+type byHand struct {
+	policy, item bool // RateLimit-Policy, RateLimit
+	requestID    bool // X-Request-Id
+}
+
 // compileEdits sets what r changes on the fields of requests and responses.
 func (r *target) compileEdits(c *config.Route) {
 	r.request = compileEdits(c.RequestSetHeaders, c.RequestRemoveHeaders)
 	r.response = compileEdits(c.ResponseSetHeaders, c.ResponseRemoveHeaders)
 	r.errors = compileEdits(forErrors(c.ResponseSetHeaders), nil)
+	r.byHand = byHand{r.response.drops([]byte("RateLimit-Policy")), r.response.drops([]byte("RateLimit")), r.response.drops([]byte("X-Request-Id"))}
 	if r.rewrite != nil && r.request.drops([]byte("X-Forwarded-Prefix")) {
 		r.rewrite.forwarded = ""
 	}

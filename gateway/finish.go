@@ -20,7 +20,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 		dst = x.appendShared(dst, res, p)
 	} else {
 		for i := range res.Fields {
-			if f := &res.Fields[i]; res.Forwardable(f) && !edits.drops(f.Name) {
+			if f := &res.Fields[i]; x.route.passes(res, f) {
 				dst = appendField(dst, f)
 			}
 		}
@@ -57,9 +57,22 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	return framing
 }
 
+// passes reports whether an upstream's field line is for the client: it does not end here, and is not
+// for the route to set or to leave out. What it says of CORS may still be for the policy to say; see owns.
+func (r *target) passes(res *wire.Response, f *wire.Field) bool {
+	return res.Forwardable(f) && !r.response.drops(f.Name)
+}
+
+// owns reports whether the route's policy alone sets a field: an upstream's line never passes.
+func (r *target) owns(f *wire.Field) bool {
+	p := r.policy
+	return p != nil && !p.Passthrough() && (f.ID == wire.AccessControlAllowOrigin || f.ID == wire.Other && p.Owns(f.Name))
+}
+
 // Interim appends an interim response such as 103 (Early Hints) as the client gets it, which is
 // nothing for HTTP/1.0, and nothing if it announces content, which it cannot have. CORS has no say
-// in it: browsers look at the final response alone, so fields that the policy owns are dropped. See
+// in it: browsers look at the final response alone, so fields that the policy owns are dropped. So
+// is what the route sets, which comes with the final response, or removes. See
 // RFC 9110, section 15.2. It is part of loop.Exchange.
 func (x *exchange) Interim(dst []byte, res *wire.Response) []byte {
 	if x.req.Minor == 0 || res.Length >= 0 || res.Chunked {
@@ -68,13 +81,10 @@ func (x *exchange) Interim(dst []byte, res *wire.Response) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
-	p := x.route.policy
 	for i := range res.Fields {
-		f := &res.Fields[i]
-		if !res.Forwardable(f) || p != nil && !p.Passthrough() && (f.ID == wire.AccessControlAllowOrigin || p.Owns(f.Name)) {
-			continue
+		if f := &res.Fields[i]; x.route.passes(res, f) && !x.route.owns(f) {
+			dst = appendField(dst, f)
 		}
-		dst = appendField(dst, f)
 	}
 	return append(dst, '\r', '\n')
 }
@@ -94,12 +104,12 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 	for i := range res.Fields {
 		f := &res.Fields[i]
 		switch {
-		case !res.Forwardable(f) || edits.drops(f.Name):
+		case !x.route.passes(res, f):
 			continue
 		case f.ID == wire.Vary && p.VaryOrigin():
 			x.vary = append(x.vary, f.Value)
 			continue
-		case f.ID == wire.AccessControlAllowOrigin || f.ID == wire.Other && p.Owns(f.Name):
+		case x.route.owns(f):
 			x.route.conflict(f.Name)
 			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
 				exposed = append(exposed, f.Value)

@@ -177,13 +177,19 @@ func (l *rateLimit) refuse(x *exchange, share func([]byte) []byte) {
 	dst = append(dst, "Retry-After: "...)
 	dst = strconv.AppendInt(dst, wait, 10)
 	dst = append(dst, "\r\n"...)
-	dst = append(dst, l.policy...)
-	dst = l.appendItem(dst, 0, wait)
+	dst = x.appendRateLines(dst, l, 0, wait)
 	dst = append(share(dst), "Content-Type: text/plain; charset=utf-8\r\n"...)
 	x.out = x.appendContent(dst, "this comes too often: wait as long as Retry-After says\n")
 }
 
-func (l *rateLimit) appendItem(dst []byte, remaining, next int64) []byte {
+// appendRateLines appends what a client is told of a limit. What the route sets by hand, or leaves out, is the route's.
+func (x *exchange) appendRateLines(dst []byte, l *rateLimit, remaining, next int64) []byte {
+	if !x.route.byHand.policy {
+		dst = append(dst, l.policy...)
+	}
+	if x.route.byHand.item {
+		return dst
+	}
 	dst = append(dst, l.item...)
 	dst = strconv.AppendInt(dst, remaining, 10)
 	dst = append(dst, ";t="...)
@@ -199,5 +205,5 @@ func (x *exchange) appendRate(dst []byte) []byte {
 	if l == nil || l.by == byOrigin || l.by == byRoute || x.status/100 == 3 && x.status != 304 {
 		return dst
 	}
-	return l.appendItem(append(dst, l.policy...), x.rate.Remaining, seconds(x.rate.Next))
+	return x.appendRateLines(dst, l, x.rate.Remaining, seconds(x.rate.Next))
 }

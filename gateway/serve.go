@@ -228,7 +228,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
 		"endpoint", endpoint, "class", failed.Class, "error", failed.Err, "request_id", string(x.requestID()))
 	extra := ""
-	if !x.route.errors.drops([]byte("X-Request-Id")) {
+	if !x.route.byHand.requestID {
 		// Whoever complains can say which line of the log it is about.
 		extra = "X-Request-Id: " + string(x.requestID()) + "\r\n"
 	}

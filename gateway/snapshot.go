@@ -57,6 +57,7 @@ type target struct {
 	response   *edits   // of the response's fields; nil: none
 	errors     *edits   // of those that the gateway makes itself, but for redirect and respond
 	remembers  bool     // some of these need usesHost or usesID
+	byHand     byHand   // of the gateway's own response fields
 	usesHost   bool
 	usesID     bool
 	split      *split        // nil: all to upstream

@@ -125,7 +125,7 @@ func playOn(t *testing.T, engine, config string, e *scripted) {
 	}
 	g, address := serveOn(t, engine, strings.ReplaceAll(config, "http://UPSTREAM", url))
 	for range 2 { // the second time connections are used again, and the cache
-		got := play(t, d, g.Pseudonym(), address, e)
+		got := play(t, d, g.Pseudonym(), address, e, want)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

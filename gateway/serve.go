@@ -296,6 +296,9 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 	if errors.Is(err, upstream.ErrGone) {
 		x.closing = true
+		if framing == wire.UntilClose {
+			c.Abort() // in case that it listens, as below
+		}
 		return false
 	}
 	x.Cut(x.up.Endpoint, err)

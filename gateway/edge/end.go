@@ -29,6 +29,17 @@ func (c *Conn) over() bool {
 		!c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain)
 }
 
+// EndedWait is how long a client that has ended its side of the connection is made to wait for its
+// response, or for more of it, before it is taken to have gone. TCP cannot tell a client that has closed
+// its connection from one that will only not send any more. The latter are rare, and other gateways
+// give them up at once (nginx, Envoy, HAProxy with abortonclose), where here a response that is quick
+// still reaches them; the former are everybody who presses Stop, and each would keep an upstream at
+// work for nobody.
+//
+// It is rounded up: by the grain of the event loop's clock, and of the glances of package upstream.
+// Together that is less than 100 ms.
+const EndedWait = 30 * time.Millisecond
+
 // Tunnel returns the connection as such, and what has been read of it beyond the request. From
 // here on it is the caller's to read from and write to; it ends with the current request.
 func (c *Conn) Tunnel() (nc net.Conn, read []byte) {

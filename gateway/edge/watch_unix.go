@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch has gone called, on another goroutine, when the client resets the connection or both sides
-// have ended. A client that has ended its own side only may still wait for the response. stop
-// ends the watch; after it gone is not called. Content must not be read meanwhile.
+// Watch has gone called, on another goroutine, when the client resets the connection or ends its
+// side. That it then still waits for a response is possible, but hardly anybody does; see
+// [EndedWait]. stop ends the watch; after it gone is not called. Content must not be read meanwhile.
 func (c *Conn) Watch(gone func()) (stop func()) {
 	if st, ok := c.Conn.(*stream); ok {
 		return st.watch(gone)
@@ -49,9 +49,10 @@ func (c *Conn) Watch(gone func()) (stop func()) {
 // watchTime is longer than any exchange.
 const watchTime = 10 * 365 * 24 * time.Hour
 
-// ended reports whether a socket is dead. It is called again when something comes in.
+// ended reports whether a socket is dead, or its peer has ended its side, whatever is still to be
+// read. It is called again when something comes in.
 func ended(fd uintptr) bool {
-	fds := []unix.PollFd{{Fd: int32(fd)}}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: halfClosed}}
 	n, err := unix.Poll(fds, 0)
-	return err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP|halfClosed) != 0
 }

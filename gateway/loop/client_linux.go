@@ -51,6 +51,19 @@ func (c *client) quiet() bool {
 // busy reports whether what comes in now has to wait.
 func (c *client) busy() bool { return c.x != nil || len(c.unsent) > 0 || c.is(postponed) }
 
+// waiting reports whether the client waits for its upstream, and for nothing else.
+func (c *client) waiting() bool { return c.x != nil && len(c.unsent) == 0 }
+
+// waits begins a client's wait for its upstream, or for more from it. That is bounded by the
+// upstream's clock, unless the client has most likely gone.
+func (l *Loop) waits(c *client) {
+	if c.is(eof) {
+		l.arm(&c.socket, l.ended)
+	} else {
+		l.wheel.clear(&c.socket)
+	}
+}
+
 // begin makes a client of a descriptor; served says that it has been served before.
 func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
 	c := &client{on: on, peer: peer, linger: -1}
@@ -134,12 +147,15 @@ func hasControl(b []byte) bool {
 	return false
 }
 
-// clientEOF acts on the end of the client's side. It may still wait for responses.
+// clientEOF acts on the end of the client's side. It may still wait for responses, for a little while.
 func (l *Loop) clientEOF(c *client) {
 	c.state |= eof
 	switch {
 	case c.busy():
 		l.watch(&c.socket, c.interest&^uint32(readable))
+		if c.waiting() {
+			l.waits(c)
+		}
 	case c.linger >= 0:
 		l.close(c)
 	case c.need > 0:
@@ -229,6 +245,8 @@ func (l *Loop) finishClient(c *client) {
 // clientExpired acts on a client's deadline.
 func (l *Loop) clientExpired(c *client) {
 	switch {
+	case c.is(eof) && c.waiting():
+		l.giveUpClient(c)
 	case c.hold != nil:
 		l.queueExpired(c)
 	case !c.is(partial) || len(c.unsent) > 0 || c.x != nil || c.linger >= 0:
@@ -254,6 +272,18 @@ func (l *Loop) abort(c *client) {
 		l.cancel(c)
 	}
 	l.close(c)
+}
+
+// giveUpClient gives up a client that has ended its side and is still without its response. In case that
+// it listens, it must not take what it has for a whole one.
+func (l *Loop) giveUpClient(c *client) {
+	cut := c.up != nil && c.up.begun && c.up.as == wire.UntilClose
+	l.cancel(c)
+	if cut {
+		l.reset(c)
+	} else {
+		l.close(c)
+	}
 }
 
 // reset closes a connection so that the client can tell that its response is not complete.

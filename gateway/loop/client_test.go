@@ -171,7 +171,8 @@ func TestHTTP10(t *testing.T) {
 	}
 }
 
-// TestHalfClose: a client that has ended its side gets all the answers it has asked for, then the end.
+// TestHalfClose: a client that has ended its side gets all the answers it has asked for, then the end, if they come
+// soon.
 func TestHalfClose(t *testing.T) {
 	arrived, goOn := make(chan bool), make(chan bool)
 	up := newPeer(t, func(c net.Conn, r *bufio.Reader) {
@@ -181,7 +182,7 @@ func TestHalfClose(t *testing.T) {
 		write(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		mirror(c, r)
 	})
-	r := begin(t, func(r *trial) { r.to.MaxConnections = 1 }, up.at())
+	r := begin(t, func(r *trial) { r.to.MaxConnections, r.ended = 1, patience }, up.at())
 	c, read := r.dial(t)
 	write(t, c, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\nGET /two HTTP/1.1\r\nHost: h\r\n\r\nGET /local HTTP/1.1\r\nHost: h\r\n\r\nGET /part")
 	c.CloseWrite()
@@ -210,6 +211,46 @@ func TestHalfClose(t *testing.T) {
 	f("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234", "400 refused: truncated ends")
 	f("POST /local HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234", "200 /local")
 	f("GET /local HTTP/1.1\r\nHost: h\r\n\r\n", "200 /local")
+}
+
+// TestHalfCloseInVain: a client that has ended its side is given up when it would have to wait: for a connection, for
+// the head of its response, or for more of that.
+func TestHalfCloseInVain(t *testing.T) {
+	f := func(begins, want string) {
+		t.Helper()
+		arrived, ended := make(chan bool), make(chan error, 1)
+		up := newPeer(t, func(c net.Conn, r *bufio.Reader) {
+			http.ReadRequest(r)
+			io.WriteString(c, begins)
+			arrived <- true
+			_, err := r.ReadByte()
+			ended <- err
+		})
+		r := begin(t, func(r *trial) { r.to.MaxConnections = 1 }, up.at())
+		c, read := r.dial(t)
+		write(t, c, "GET / HTTP/1.0\r\nHost: h\r\n\r\n")
+		<-arrived
+		queued, queuedRead := r.dial(t)
+		write(t, queued, "GET /queued HTTP/1.1\r\nHost: h\r\n\r\n")
+		queued.CloseWrite()
+		over(t, queuedRead, nil)
+		if begins != "" {
+			if _, err := read.Peek(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.CloseWrite()
+		if err := <-ended; err == nil {
+			t.Errorf("%q: the upstream was sent more", begins)
+		}
+		if got, err := io.ReadAll(read); !strings.HasSuffix(string(got), "part") == (begins != "") || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%q: the client got %q, %v, want %s", begins, got, err, want)
+		}
+		until(t, "both are counted", func() bool { return r.gones.Load() == 2 })
+	}
+	f("", "<nil>")
+	f("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart", "<nil>")
+	f("HTTP/1.1 200 OK\r\n\r\npart", "reset") // which would be whole without
 }
 
 // TestClientGone: a client that resets its connection while it waits ends the exchange: the

@@ -15,6 +15,9 @@
 // such as upgrades and upstreams that speak TLS. The connection comes back when it is idle.
 // Responses of any size are streamed here: that is the same two system calls again.
 //
+// A client that resets its connection ends its exchange at once, one that ends its side after
+// edge.EndedWait without a response, or without more of it: see there.
+//
 // What an exchange means is decided by the gateway, behind the interface Exchange. Here is only
 // who has to be read from, written to, or given up on.
 package loop

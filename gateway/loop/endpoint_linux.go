@@ -74,6 +74,9 @@ func (l *Loop) choose(c *client) {
 		if d := a.Deadline; !d.IsZero() {
 			timeout = min(timeout, d.Sub(l.now))
 		}
+		if c.is(eof) {
+			timeout = min(timeout, l.ended)
+		}
 		l.arm(&c.socket, max(timeout, 0))
 	default:
 		l.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
@@ -206,7 +209,7 @@ func (l *Loop) serveQueue(p *pool) {
 		if c := h.client; c != nil {
 			p.endpoint.LeaveQueue()
 			c.hold = nil
-			l.wheel.clear(&c.socket)
+			l.waits(c)
 			l.connect(c, p)
 		}
 	}

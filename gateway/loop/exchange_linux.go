@@ -13,7 +13,7 @@ import (
 // forward sends a request to its upstream.
 func (l *Loop) forward(c *client, x Exchange) {
 	c.x = x
-	l.wheel.clear(&c.socket)
+	l.waits(c)
 	l.choose(c)
 }
 

@@ -2,7 +2,11 @@
 
 package loop
 
-import "github.com/corsgate/corsgate/gateway/edge"
+import (
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+)
 
 // Inside runs f on the loop's goroutine and waits for it. It reports false if the loop has ended.
 func (l *Loop) Inside(f func()) bool {
@@ -36,6 +40,9 @@ func (l *Loop) Counts() Counts {
 	}
 	return n
 }
+
+// SetEndedWait replaces edge.EndedWait. It must be called before Run.
+func (l *Loop) SetEndedWait(d time.Duration) { l.ended = d }
 
 // DrainHere is Drain on the loop's goroutine.
 func (l *Loop) DrainHere() { l.drain(edge.Grace) }

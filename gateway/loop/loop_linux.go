@@ -67,6 +67,7 @@ type Loop struct {
 	tasks     []func() // taken from it
 	draining  bool
 	grace     time.Duration // of connections that are to end
+	ended     time.Duration // edge.EndedWait
 	done      chan struct{}
 }
 
@@ -75,7 +76,7 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 	l := &Loop{
 		server: server, newExchange: newExchange, log: log,
 		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, done: make(chan struct{}),
-		grace: edge.Grace,
+		grace: edge.Grace, ended: edge.EndedWait,
 	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -208,9 +209,10 @@ func (l *Loop) rescue() {
 
 // advance looks at the deadlines that have come, and has wait return in time for the next.
 func (l *Loop) advance() {
-	l.nextDue = l.now.Add(tick)
-	l.file.SetReadDeadline(l.nextDue) //nolint:errcheck // the file can have deadlines: it is polled
-	l.wheel.advance(ticks(l.now.Sub(l.start)), l.expired)
+	at := ticks(l.now.Sub(l.start))
+	l.nextDue = l.start.Add(time.Duration(at+1) * tick) // on the tick: it may be somebody's deadline
+	l.file.SetReadDeadline(l.nextDue)                   //nolint:errcheck // the file can have deadlines: it is polled
+	l.wheel.advance(at, l.expired)
 	l.expireIdle()
 	if l.server.Pressed() && l.now.Sub(l.hurried) >= hurryEvery {
 		l.hurried = l.now

@@ -39,6 +39,7 @@ type trial struct {
 	endpoints []upstream.Address
 	to        upstream.Options
 	timeout   time.Duration // of an exchange
+	ended     time.Duration // 0: edge.EndedWait
 
 	loop     *loop.Loop
 	server   *edge.Server
@@ -84,6 +85,9 @@ func (r *trial) prepare(t testing.TB) {
 	r.loop, err = loop.New(r.server, func() loop.Exchange { r.made.Add(1); return &plain{trial: r} }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if r.ended > 0 {
+		r.loop.SetEndedWait(r.ended)
 	}
 	sockets, err := edge.Bind("127.0.0.1:0", 1, false)
 	if err != nil {

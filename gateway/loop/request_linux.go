@@ -217,7 +217,7 @@ func (l *Loop) flush(c *client) bool {
 	case c.x == nil:
 		l.next(c)
 	default:
-		l.wheel.clear(&c.socket)
+		l.waits(c)
 	}
 	return l.alive(c)
 }

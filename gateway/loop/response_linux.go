@@ -117,6 +117,7 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 		l.watch(&u.socket, u.interest&^uint32(readable))
 		l.wheel.clear(&u.socket)
 	default:
+		l.waits(c)
 		l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
 	}
 }
@@ -138,7 +139,7 @@ func (u *upconn) decode(b []byte) (data []byte, n int, fault *wire.Fault) {
 func (l *Loop) feed(c *client) {
 	u := c.feeding
 	c.feeding = nil
-	l.wheel.clear(&c.socket)
+	l.waits(c)
 	l.watch(&u.socket, u.interest|readable)
 	l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
 }

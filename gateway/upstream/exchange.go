@@ -45,8 +45,8 @@ type Exchange struct {
 	// Timed has Own measured.
 	Timed bool
 
-	// Client, if set, is watched while the upstream lets us wait, unless there is a Stream, which is
-	// read meanwhile. If it goes the exchange ends with ErrGone.
+	// Client, if set, is watched while the upstream lets us wait, but not while a Stream is read from
+	// it. If it goes the exchange ends with ErrGone.
 	Client Client
 
 	// Endpoint is the one that was used, after Do; nil: there was none.

@@ -35,11 +35,14 @@ func (x *Exchange) proceed(c *conn) error {
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
 func (x *Exchange) startUpload(c *conn) {
 	done := make(chan error, 1)
-	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline}
+	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, watched: x.Client != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
 	go func() {
 		err := upload(c, stream, chunked, timeout, p)
+		if err == nil {
+			p.end(time.Now())
+		}
 		done <- err // first: whoever is woken by the close looks for the reason
 		if errors.Is(err, ErrContent) {
 			// The rest of the request will not come: the upstream must notice, and whoever waits for
@@ -63,10 +66,13 @@ func (x *Exchange) begin(c *conn) {
 type progress struct {
 	conn     *conn
 	deadline time.Time
+	watched  bool        // the client, after the upload
 	read     atomic.Bool // the Stream, to its end
 
-	mu   sync.Mutex
-	wait time.Duration // for the upstream
+	mu    sync.Mutex
+	wait  time.Duration // for the upstream
+	until time.Time     // when that wait ends, as the last piece has left it
+	ended bool          // all was sent; until does not change any more
 }
 
 // extend lets a wait for the response begin anew, now that a piece was sent: it is the upstream's
@@ -78,7 +84,29 @@ func (p *progress) extend(now time.Time) {
 	if !p.deadline.IsZero() && p.deadline.Before(by) {
 		by = p.deadline
 	}
+	p.until = by
 	p.conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+}
+
+// end notes that all was sent. From here on nobody reads from the client, so it is to be watched: the
+// wait for the response is interrupted, as by a glance.
+func (p *progress) end(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	if by := now.Add(glance); p.watched && by.Before(p.until) {
+		p.conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	}
+}
+
+// hold reports whether the upload has ended, and keeps it from ending, and from moving the deadline,
+// until release is called. p may be nil: it has not begun.
+func (p *progress) hold() (ended bool, release func()) {
+	if p == nil {
+		return false, func() {}
+	}
+	p.mu.Lock()
+	return p.ended, p.mu.Unlock
 }
 
 // pollUpload returns the upload's outcome and whether there is one yet.

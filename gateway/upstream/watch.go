@@ -24,7 +24,7 @@ type Client interface {
 // await gives a wait on the endpoint its deadline, timeout from now or that of the exchange. If it
 // may become long, it is interrupted before, for patient to begin the watch.
 func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
-	if x.Client == nil || x.Stream != nil || x.stopWatch != nil || timeout <= glance {
+	if x.Client == nil || x.stopWatch != nil || timeout <= glance {
 		x.glances = false
 		c.armRead(now, timeout, x.deadline)
 		return
@@ -32,6 +32,15 @@ func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
 	x.glances, x.waitBy = true, now.Add(timeout)
 	if !x.deadline.IsZero() && x.deadline.Before(x.waitBy) {
 		x.waitBy = x.deadline
+	}
+	if x.Stream != nil {
+		uploaded, release := x.progress.hold()
+		defer release()
+		if !uploaded {
+			// The client is read from, and so watched. The end of the upload is the glance.
+			c.armRead(now, timeout, x.deadline)
+			return
+		}
 	}
 	// As it stands, it may be soon enough and not too soon: moving it costs more than a short read.
 	if left := c.readBy.Sub(now); left < glance/2 || left > glance {
@@ -43,6 +52,16 @@ func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
 func (x *Exchange) patient(c *conn, err error) bool {
 	if !x.glances || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
+	}
+	if x.Stream != nil {
+		uploaded, release := x.progress.hold()
+		release()
+		if !uploaded {
+			return false // it was the deadline
+		}
+		if by := x.progress.until; by.After(x.waitBy) {
+			x.waitBy = by // the upload has moved it
+		}
 	}
 	x.glances = false
 	c.setReadBy(x.waitBy)

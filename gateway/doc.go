@@ -27,14 +27,15 @@
 //	├─ gateway/edge       listeners, connections, fasthttp's server          → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
 //	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
+//	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/admin      metrics, health, reload, pprof for operators
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU
 //
-// Beside them, gateway/pkitest makes certificates for tests, and internal/tool finds the programs
-// that tests need.
+// Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority, and
+// internal/tool finds the programs that they need.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
 // test holds it. Only gateway/edge knows fasthttp.

@@ -32,7 +32,9 @@ func TestHouse(t *testing.T) {
 		"gateway/trace":             {}, // a room of its own: it knows traces and their collector, and nothing of exchanges
 		"gateway/admin":             {},
 		"gateway/access":            {},
-		"gateway/pkitest":           {}, // for tests only: no room of the house imports it
+		"gateway/acme":              {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
+		"gateway/pkitest":           {},                                              // for tests only: no room of the house imports it
+		"gateway/acmetest":          {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
 	}
 	top := []string{"gateway", "gateway/loop"}
 	// Who may import libraries.
@@ -44,6 +46,10 @@ func TestHouse(t *testing.T) {
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},
 		"github.com/coreos/go-systemd/":    {"gateway/edge", "cmd/corsgate"},
 		"golang.org/x/crypto/":             {"gateway/edge"},
+		"github.com/caddyserver/certmagic": {"gateway/acme"},
+		"github.com/mholt/acmez/":          {"gateway/acme"},
+		"go.uber.org/zap":                  {"gateway/acme"},
+		"github.com/letsencrypt/pebble/":   {"gateway/acmetest"},
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
 	none := []string{"matcher", "gateway/wire", "gateway/limit", "gateway/trace"} // standard library only

@@ -1,0 +1,68 @@
+package acme
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net"
+	"strings"
+
+	"github.com/mholt/acmez/v3/acme"
+)
+
+// hints say what to do about the problems that an authority may name. See RFC 8555, section 6.7.
+var hints = map[string]string{
+	"accountDoesNotExist":     "the authority does not know the account: another one is made at the next attempt",
+	"caa":                     "a CAA record of the domain forbids this authority: change it, or choose another directory",
+	"connection":              unseen,
+	"dns":                     unseen,
+	"externalAccountRequired": "this authority wants an account that was made elsewhere, which corsgate does not have: choose another directory",
+	"incorrectResponse":       unseen,
+	"invalidContact":          "correct tls.acme.email",
+	"rateLimited":             "the authority has had too many orders or failures: it is asked again later, and less often",
+	"rejectedIdentifier":      "this authority gives no certificate for this name: correct tls.acme.domains, or choose another directory",
+	"tls":                     unseen,
+	"unauthorized":            unseen,
+	"unsupportedContact":      "correct tls.acme.email",
+	"userActionRequired":      "the authority wants you to visit a page, which the error names",
+}
+
+const unseen = "the authority must reach this gateway at port 443 of the domain (TLS-ALPN-01), or port 80 (HTTP-01): " +
+	"look at its A and AAAA records, firewalls, and whatever is before the gateway"
+
+// cause returns err without what certmagic has put around what went wrong with an order.
+func cause(err error) error {
+	var ordered *orderError
+	if errors.As(err, &ordered) {
+		return ordered.err
+	}
+	return err
+}
+
+// hintFor returns what to do about an error, or "".
+func hintFor(err error) string {
+	var (
+		problem    acme.Problem
+		unverified *tls.CertificateVerificationError
+		network    *net.OpError
+		name       *net.DNSError
+		path       *fs.PathError
+		syntax     *json.SyntaxError
+		ordered    *orderError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return hints[strings.TrimPrefix(problem.Type, "urn:ietf:params:acme:error:")]
+	case errors.As(err, &unverified):
+		return "the directory's own certificate cannot be verified: name the authority's root in tls.acme.root_ca"
+	case errors.As(err, &network), errors.As(err, &name), errors.Is(err, context.DeadlineExceeded):
+		return "the directory cannot be reached: look at the network, DNS and firewalls on the way there"
+	case errors.As(err, &path):
+		return "corsgate must be able to write to tls.acme.storage"
+	case errors.As(err, &syntax), errors.As(err, &ordered):
+		return "this is not how a directory answers: it is in trouble, and is asked again later, or tls.acme.directory is not its URL"
+	}
+	return ""
+}

@@ -1,0 +1,164 @@
+// Package acmetest is an authority with an ACME directory for tests: pebble, on loopback, with a name server of its own.
+package acmetest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/internal/dnstest"
+	"github.com/corsgate/corsgate/gateway/pkitest"
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+)
+
+// An Authority gives certificates for the names that its name server knows. Its methods are safe for concurrent use.
+type Authority struct {
+	// Directory is the URL of its directory.
+	Directory string
+	// RootFile is a PEM file of who vouches for the directory's own certificate.
+	RootFile string
+
+	t       testing.TB
+	address string
+	own     tls.Certificate
+	dns     *dnstest.Server
+	certs   *ca.CAImpl
+	db      *db.MemoryStore
+	server  *http.Server
+	handler atomic.Pointer[http.Handler]
+	broken  atomic.Pointer[http.Handler]
+
+	accounts, orders atomic.Int64
+}
+
+// Start runs an authority until the test ends. Its certificates are valid for the given time, in seconds. It cannot see
+// whether a name is ours before Looks.
+func Start(t testing.TB, validity time.Duration, names ...string) *Authority {
+	t.Helper()
+	// Pebble has no other way to be told. By itself it waits, makes clients fail, and believes what it has seen before.
+	for key, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"} {
+		t.Setenv(key, value)
+	}
+	a := &Authority{t: t, dns: dnstest.Start(t), db: db.NewMemoryStore()}
+	var zone []string
+	for _, name := range names {
+		zone = append(zone, name+". 60 IN A 127.0.0.1")
+	}
+	a.dns.Set(zone...)
+	root := pkitest.NewAuthority(t, "who vouches for the directory")
+	a.own = root.Issue(t, "127.0.0.1").TLS(t)
+	a.RootFile = filepath.Join(t.TempDir(), "root.pem")
+	if err := os.WriteFile(a.RootFile, root.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.certs = ca.New(quiet(), a.db, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: uint64(validity / time.Second)}})
+	a.Up()
+	a.Directory = "https://" + a.address + wfe.DirectoryPath
+	t.Cleanup(a.Down)
+	return a
+}
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// Looks has the authority look at these addresses of loopback, at the first for HTTP-01, at the second for TLS-ALPN-01.
+func (a *Authority) Looks(http01, tlsALPN01 string) {
+	validation := va.New(quiet(), port(a.t, http01), port(a.t, tlsALPN01), true, a.dns.Address, a.db)
+	front := wfe.New(quiet(), a.db, validation, a.certs, []string{"pebble.test"}, true, false, 0, 0)
+	handler := front.Handler()
+	a.handler.Store(&handler)
+}
+
+func port(t testing.TB, address string) int {
+	t.Helper()
+	if address == "" {
+		return 1 // nobody is there
+	}
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Roots returns who vouches for the certificates that the authority gives.
+func (a *Authority) Roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certs.GetRootCert(0).Cert)
+	return pool
+}
+
+// Accounts and Orders return how many the authority was asked to make.
+func (a *Authority) Accounts() int { return int(a.accounts.Load()) }
+
+// Orders is beside Accounts.
+func (a *Authority) Orders() int { return int(a.orders.Load()) }
+
+// Break has h answer all requests; nil: the authority itself again.
+func (a *Authority) Break(h http.HandlerFunc) {
+	if h == nil {
+		a.broken.Store(nil)
+		return
+	}
+	handler := http.Handler(h)
+	a.broken.Store(&handler)
+}
+
+// Down has the authority refuse connections.
+func (a *Authority) Down() { a.server.Close() } //nolint:errcheck // it listens no more
+
+// Up has it accept them, at the same address as before.
+func (a *Authority) Up() {
+	a.t.Helper()
+	address := a.address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.address = ln.Addr().String()
+	a.server = &http.Server{Handler: a, ErrorLog: quiet(), TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.own}}}
+	server := a.server
+	go func() {
+		if err := server.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			a.t.Errorf("directory: %v", err)
+		}
+	}()
+}
+
+// ServeHTTP is part of http.Handler.
+func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handler := a.broken.Load()
+	if handler == nil {
+		handler = a.handler.Load()
+	}
+	if handler == nil {
+		http.Error(w, "not yet", http.StatusServiceUnavailable)
+		return
+	}
+	switch r.URL.Path {
+	case "/sign-me-up":
+		a.accounts.Add(1)
+	case "/order-plz":
+		a.orders.Add(1)
+	}
+	(*handler).ServeHTTP(w, r)
+}

@@ -14,6 +14,9 @@ import (
 // x.out holds the whole response, false if x.head holds the head of a request to the route's
 // upstream.
 func (x *exchange) begin() (answered bool) {
+	if x.proves && x.prove() {
+		return true
+	}
 	r := x.route
 	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
@@ -65,6 +68,7 @@ func (x *exchange) begin() (answered bool) {
 
 // find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
 func (x *exchange) find() {
+	x.proves = x.mayProve()
 	method := x.req.Method
 	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
 	if x.isPreflight {

@@ -21,7 +21,7 @@ type shown struct {
 // configuration in force again does not, lest it fail for files that are being replaced.
 func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time) (problems, warnings config.Problems) {
 	if prev != nil && prev.config == cfg {
-		s.certificates, s.secrets, s.edge.TLS = prev.certificates, prev.secrets, prev.edge.TLS
+		s.certificates, s.secrets, s.acme, s.edge.TLS = prev.certificates, prev.secrets, prev.acme, prev.edge.TLS
 		return nil, nil
 	}
 	s.secrets = secretsOf(cfg)
@@ -45,15 +45,20 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 			problems = append(problems, cfg.Problem("tls.client_ca", -1, err.Error(), ""))
 		}
 	}
-	if len(list) > 0 {
-		s.edge.TLS = edge.NewTLS(list, tlsVersions[cfg.TLS.MinVersion], clients)
+	moreProblems, moreWarnings := s.compileACME(cfg, prev)
+	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
+	switch minVersion := tlsVersions[cfg.TLS.MinVersion]; {
+	case s.acme != nil:
+		s.edge.TLS = edge.NewTLS(list, s.acme, minVersion, clients)
+	case len(list) > 0:
+		s.edge.TLS = edge.NewTLS(list, nil, minVersion, clients)
 	}
 	return problems, warnings
 }
 
 // secretsOf returns the digests of the files that [tls] names. What cannot be read, whoever needs it reports.
 func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
-	paths := []string{cfg.TLS.ClientCA}
+	paths := []string{cfg.TLS.ClientCA, cfg.TLS.ACME.RootCA}
 	for _, c := range cfg.TLS.Certificates {
 		paths = append(paths, c.Cert, c.Key, c.Cert+".ocsp")
 	}
@@ -76,7 +81,7 @@ type expiries struct {
 
 func newExpiries(g *Gateway) *expiries {
 	return &expiries{g, prometheus.NewDesc("corsgate_certificate_expiry_seconds",
-		"Seconds until a certificate expires, by its file; negative once it has.", []string{"name"}, nil)}
+		"Seconds until a certificate expires, by its file or its domain; negative once it has.", []string{"name"}, nil)}
 }
 
 // Describe is part of prometheus.Collector.
@@ -91,6 +96,11 @@ func (e *expiries) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, time.Until(c.NotAfter()).Seconds(), c.name)
 		}
 	}
+	for _, d := range e.g.current.Load().acme.Domains() {
+		if leaf := d.Leaf(); leaf != nil && !seen[d.Name] {
+			to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, time.Until(leaf.NotAfter).Seconds(), d.Name)
+		}
+	}
 }
 
 // warnExpiry logs which certificates have expired or will soon.
@@ -100,4 +110,5 @@ func (g *Gateway) warnExpiry(now time.Time) {
 			g.log.Warn("certificate", "name", c.name, "warning", w)
 		}
 	}
+	g.warnRenewal(now)
 }

@@ -61,6 +61,7 @@ type exchange struct {
 
 	isPreflight bool
 	upgrade     string // the protocol to switch to, if the upstream agrees; "": none
+	proves      bool   // it may be an authority's; see prove
 	host        []byte // what $host stands for; see remember
 	id          []byte // see requestID
 

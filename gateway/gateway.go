@@ -64,7 +64,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.swap(s)
-	g.metrics.registry.MustRegister(newExpiries(g), newInFlight(g), g.listeners)
+	g.metrics.registry.MustRegister(newExpiries(g), newFailing(g), newInFlight(g), g.listeners)
 	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {
 		return float64(g.overload.inFlight.Load())
 	})
@@ -111,6 +111,9 @@ func (g *Gateway) swap(s *snapshot) {
 		u.pool.Settle()
 	}
 	g.swapExporter(prev, s)
+	if g.serving {
+		g.exchangeACME(prev.acme, s.acme)
+	}
 	g.current.Store(s)
 	g.server.Configure(s.edge)
 	if prev != nil {
@@ -178,6 +181,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		return err
 	}
 	s := g.current.Load()
+	s.acme.Retry() // whoever reloads may have put something right
 	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
 	return nil
 }

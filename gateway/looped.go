@@ -41,8 +41,11 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 }
 
 // elsewhere reports whether the request, if it is forwarded at all, needs what only the blocking
-// engine can do. Preflights are answered by either.
+// engine can do. Preflights are answered by either. To prove something takes a look at a file.
 func (x *exchange) elsewhere() bool {
+	if x.proves {
+		return true
+	}
 	r := x.route
 	if r == nil || r.upstream == nil && r.split == nil || x.answersPreflight() {
 		return false

@@ -27,6 +27,7 @@ func (g *Gateway) Serve() error {
 	if !g.closed {
 		g.serving = true
 		g.runLoops()
+		g.exchangeACME(nil, g.current.Load().acme)
 		for _, b := range g.bindings {
 			g.start(b)
 		}
@@ -108,6 +109,9 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	g.closed = true
 	defer close(g.ended)
 	grace := edge.GraceBefore(ctx)
+	if g.serving {
+		g.stopACME(ctx)
+	}
 	for _, b := range g.bindings {
 		for _, l := range b.on {
 			l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/cache"
+	"github.com/corsgate/corsgate/gateway/acme"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -30,6 +31,7 @@ type snapshot struct {
 	proxies    []netip.Prefix
 
 	certificates []shown                      // of edge.TLS
+	acme         *acme.Set                    // likewise, by ACME; nil: none
 	secrets      map[string][sha256.Size]byte // the files of edge.TLS, with digests of what they held before they were read
 }
 

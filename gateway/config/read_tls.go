@@ -13,6 +13,7 @@ func readTLS(t *table) TLS {
 		Certificates: list[map[string]any, Certificate](t, "certificates", certificateShape, parseCertificate),
 		MinVersion:   t.oneOf("min_version", "1.2", "1.3"),
 		ClientCA:     t.str("client_ca", ""),
+		ACME:         readACME(t.sub("acme")),
 	}
 }
 
@@ -41,10 +42,14 @@ func parseCertificate(values map[string]any) (c Certificate, f fault) {
 
 // checkListeners finds listeners that lack what their keys need.
 func (r *reader) checkListeners() {
+	if len(r.cfg.TLS.ACME.Domains) > 0 && !slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.TLS }) {
+		r.problem("tls.acme", -1, fault{"no listener has tls = true: nobody would see the certificates", "add [listener.https] with address = \":443\" and tls = true"})
+	}
 	for _, l := range r.cfg.Listeners {
 		table := joinKey("listener", l.Name)
-		if l.TLS && len(r.cfg.TLS.Certificates) == 0 && !r.bad("tls.certificates") {
-			r.problem(table+".tls", -1, fault{"there is no certificate to offer", "write [tls] with certificates = [" + certificateShape + "]"})
+		if l.TLS && len(r.cfg.TLS.Certificates) == 0 && len(r.cfg.TLS.ACME.Domains) == 0 && !r.bad("tls.certificates") && !r.bad("tls.acme.domains") {
+			r.problem(table+".tls", -1, fault{"there is no certificate to offer",
+				"write [tls] with certificates = [" + certificateShape + "], or [tls.acme] with domains = [\"api.example.com\"]"})
 		}
 		if l.TLS && l.RedirectHTTPS {
 			r.problem(table+".redirect_https", -1, fault{"with tls = true every request is https already", "remove this key"})

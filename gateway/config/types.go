@@ -65,14 +65,16 @@ type Listener struct {
 
 // TLS is [tls], for all listeners with TLS.
 type TLS struct {
-	// Certificates are chosen by the name that a client asks for; the first is for all other names. At least one, if
-	// a listener has TLS. Default none.
+	// Certificates are chosen by the name that a client asks for; the first is for all other names. At least one, or
+	// ACME, if a listener has TLS. Default none.
 	Certificates []Certificate
 	// MinVersion is the oldest version of TLS that is spoken, "1.2" (default) or "1.3".
 	MinVersion string
 	// ClientCA is a PEM file of authorities as it was written, see [Config.Path]: each client must present a certificate
 	// that one of them has signed. Default "": clients are not asked for one.
 	ClientCA string
+	// ACME gets further certificates from an authority.
+	ACME ACME
 }
 
 // Certificate is an element of certificates in [tls]. File names are as they were written; see [Config.Path].
@@ -81,6 +83,25 @@ type Certificate struct {
 	Cert string
 	// Key is the PEM file with its private key.
 	Key string
+}
+
+// ACME is [tls.acme]. Certificates are got from an authority, and renewed in time. The authority checks that the gateway
+// answers for a domain, by a connection to port 443 of it (TLS-ALPN-01) or 80 (HTTP-01): listeners with TLS answer the one,
+// those without the other.
+type ACME struct {
+	// Directory is the URL of the authority. Default Let's Encrypt's.
+	Directory string
+	// Email is how the authority can reach you, should it want to. Default "": not at all.
+	Email string
+	// Domains are the names to get a certificate for, each its own. Names that a certificate from a file has are left to it.
+	// Default none: ACME is off.
+	Domains []string
+	// Storage is a directory as it was written, see [Config.Path]: certificates, their keys and the account are kept there,
+	// readable by corsgate alone. Gateways may share it. Default "/var/lib/corsgate/acme".
+	Storage string
+	// RootCA is a PEM file as it was written, see [Config.Path]: authorities that the directory's own certificate is
+	// verified against. Default "": the system's.
+	RootCA string
 }
 
 // Admin is [admin].

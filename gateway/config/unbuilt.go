@@ -21,7 +21,6 @@ var unbuilt = []struct {
 	message string
 }{
 	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
-	{"tls.acme", nil, "ACME is not built yet: remove this table, and name files in [tls].certificates"},
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
 	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},

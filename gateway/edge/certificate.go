@@ -27,6 +27,9 @@ type Certificate struct {
 // NotAfter returns when the certificate expires.
 func (c *Certificate) NotAfter() time.Time { return c.leaf.NotAfter }
 
+// Covers reports whether clients that ask for a name are shown the certificate, or one that is as good.
+func (c *Certificate) Covers(name string) bool { return c.leaf.VerifyHostname(name) == nil }
+
 // maxPEM bounds a file of certificates, in octets.
 const maxPEM = 1 << 20
 

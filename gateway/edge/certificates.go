@@ -14,14 +14,18 @@ import (
 //   - a name that no certificate has, or none at all, gets the first certificate, or another one
 //     for the first's name;
 //   - of several for one name, an ECDSA key comes first, if the client can verify it; else they are
-//     tried as they were configured.
+//     tried as they were configured;
+//   - managed certificates are for names that none of these has. If there are only managed ones, they are for all
+//     others, too.
 type certificates struct {
 	byName map[string][]*Certificate // lower case; with a wildcard: "*.example.com"
 	first  []*Certificate
+
+	managed Managed // nil: there are no others
 }
 
-func newCertificates(list []*Certificate) *certificates {
-	s := &certificates{byName: map[string][]*Certificate{}}
+func newCertificates(list []*Certificate, managed Managed) *certificates {
+	s := &certificates{byName: map[string][]*Certificate{}, managed: managed}
 	for _, c := range list {
 		for _, name := range c.leaf.DNSNames {
 			name = strings.ToLower(name)
@@ -51,17 +55,36 @@ func rank(c *Certificate) int {
 
 // choose is what tls.Config calls GetCertificate.
 func (s *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return s.find(hello).at(time.Now()), nil
+	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	list := s.named(name)
+	if len(list) == 0 && s.managed != nil {
+		c, known := s.managed.Certificate(name)
+		if !known && len(s.first) == 0 {
+			c, known = s.managed.First(), true
+		}
+		switch {
+		case c != nil:
+			return c, nil
+		case known:
+			return nil, errNoCertificate
+		}
+	}
+	return s.find(hello, list).at(time.Now()), nil
 }
 
-func (s *certificates) find(hello *tls.ClientHelloInfo) *Certificate {
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+// named returns the certificates that have a name in lower case.
+func (s *certificates) named(name string) []*Certificate {
 	list := s.byName[name]
 	if len(list) == 0 {
 		if dot := strings.IndexByte(name, '.'); dot > 0 {
 			list = s.byName["*"+name[dot:]]
 		}
 	}
+	return list
+}
+
+// find returns one of list that the client can verify, or else one of the first.
+func (s *certificates) find(hello *tls.ClientHelloInfo, list []*Certificate) *Certificate {
 	// Whether a certificate has the name is known here; what the client can verify is asked of the library.
 	any := *hello
 	any.ServerName = ""

@@ -171,9 +171,12 @@ func (c *Conn) open() bool {
 	if !c.shakeHands(by) {
 		return false
 	}
-	if isHTTP2(c.Conn) {
+	switch protocolOf(c.Conn) {
+	case "h2":
 		c.multiplex()
 		return false
+	case challengeProtocol:
+		return false // it has seen what it came for
 	}
 	return true
 }

@@ -25,6 +25,7 @@ var (
 	LossGone        = &Loss{"tls", "gone"}               // it has closed the connection
 	LossCertificate = &Loss{"tls", "client-certificate"} // its certificate will not do, or it has none
 	LossRefused     = &Loss{"tls", "refused"}            // it has refused ours
+	LossUnready     = &Loss{"tls", "no-certificate"}     // the name that it asks for has no certificate yet
 	LossHandshake   = &Loss{"tls", "handshake"}          // nothing in common, or no TLS at all
 
 	LossUntrusted   = &Loss{"proxy", "untrusted"} // the peer is none of those that may name clients
@@ -35,7 +36,7 @@ var (
 
 // Losses returns every Loss.
 func Losses() []*Loss {
-	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossHandshake,
+	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossUnready, LossHandshake,
 		LossUntrusted, LossHeader, LossHeaderTime, LossProxiedSite}
 }
 
@@ -66,6 +67,8 @@ func lossOf(err error) *Loss {
 		return LossGone
 	case errors.As(err, &op) && op.Op == "remote error":
 		return LossRefused
+	case errors.Is(err, errNoCertificate), errors.Is(err, errNoChallenge):
+		return LossUnready
 	case isCertificateError(err):
 		return LossCertificate
 	}

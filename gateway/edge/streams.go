@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -114,11 +113,6 @@ func (s *Server) goAway() {
 
 // FaultResets is that of a client which resets most of the streams that it opens.
 var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many streams were reset"}
-
-// isHTTP2 reports whether ALPN has chosen HTTP/2.
-func isHTTP2(c net.Conn) bool {
-	return c.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2"
-}
 
 // ServeHTTP serves one stream.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

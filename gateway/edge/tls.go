@@ -26,17 +26,26 @@ var suites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// NewTLS returns what a configuration says of TLS: at least one certificate, the oldest version,
-// and the authorities of clients' certificates, nil if clients need none.
-func NewTLS(list []*Certificate, minVersion uint16, clients *x509.CertPool) *tls.Config {
+// NewTLS returns what a configuration says of TLS: at least one certificate, or managed ones, nil if there are none, the
+// oldest version, and the authorities of clients' certificates, nil if clients need none.
+func NewTLS(list []*Certificate, managed Managed, minVersion uint16, clients *x509.CertPool) *tls.Config {
 	c := &tls.Config{
-		GetCertificate: newCertificates(list).choose,
+		GetCertificate: newCertificates(list, managed).choose,
 		MinVersion:     minVersion,
 		CipherSuites:   suites,
 		NextProtos:     []string{"h2", "http/1.1"},
 	}
 	if clients != nil {
 		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, clients
+	}
+	if managed != nil {
+		authority := newChallengeTLS(managed)
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if isChallenge(hello) {
+				return authority, nil
+			}
+			return nil, nil //nolint:nilnil // the configuration itself
+		}
 	}
 	return c
 }
@@ -47,11 +56,19 @@ func NewTLS(list []*Certificate, minVersion uint16, clients *x509.CertPool) *tls
 // be accepted now is checked by crypto/tls: its certificate against the authorities in force.
 func (s *Server) newSessions() *tls.Config {
 	return &tls.Config{
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			if c := s.opts.Load().TLS; c != nil {
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			c := s.opts.Load().TLS
+			switch {
+			case c == nil:
+				return nil, errors.New("no certificate is configured")
+			case c.GetConfigForClient == nil:
 				return c, nil
 			}
-			return nil, errors.New("no certificate is configured")
+			other, err := c.GetConfigForClient(hello)
+			if other == nil {
+				other = c
+			}
+			return other, err
 		},
 		MinVersion: tls.VersionTLS12,
 	}
@@ -110,6 +127,9 @@ func (c *Conn) shakeHands(by time.Time) bool {
 	c.server.lost(c, loss, err)
 	return false
 }
+
+// protocolOf returns what ALPN has chosen, or "".
+func protocolOf(c net.Conn) string { return c.(*tls.Conn).ConnectionState().NegotiatedProtocol }
 
 // looksLikeHTTP reports whether the first octets of a connection are of a request line.
 func looksLikeHTTP(header [5]byte) bool {

@@ -1,0 +1,49 @@
+package edge
+
+import (
+	"crypto/tls"
+	"errors"
+	"strings"
+)
+
+// Managed are certificates that are obtained, and exchanged for others, while they are served. They are asked in
+// handshakes, by many goroutines at once: they answer from memory.
+type Managed interface {
+	// Certificate returns the certificate for a name in lower case, or nil if there is none yet. It reports false if the
+	// name is none of theirs.
+	Certificate(name string) (c *tls.Certificate, known bool)
+	// First returns the certificate for clients that ask for no name, or another one; nil if there is none yet.
+	First() *tls.Certificate
+	// Challenge returns the certificate that shows an authority that we answer for a name, or nil if none has asked. It
+	// is only called where a client says that it is one. See RFC 8737.
+	Challenge(name string) *tls.Certificate
+}
+
+// challengeProtocol is what an authority speaks, which is nothing: it looks at the certificate, and goes. See RFC 8737,
+// section 6.2.
+const challengeProtocol = "acme-tls/1"
+
+// errNoCertificate ends a handshake for a name that is ours but has no certificate yet.
+var errNoCertificate = errors.New("there is no certificate yet for the name that the client asks for")
+
+// newChallengeTLS returns what is said of TLS to an authority. It has no certificate to show us, and no session to resume.
+func newChallengeTLS(managed Managed) *tls.Config {
+	return &tls.Config{
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if c := managed.Challenge(strings.TrimSuffix(hello.ServerName, ".")); c != nil {
+				return c, nil
+			}
+			return nil, errNoChallenge
+		},
+		MinVersion:             tls.VersionTLS12,
+		NextProtos:             []string{challengeProtocol},
+		SessionTicketsDisabled: true,
+	}
+}
+
+var errNoChallenge = errors.New("no authority has asked to be shown this name")
+
+// isChallenge reports whether the client is an authority.
+func isChallenge(hello *tls.ClientHelloInfo) bool {
+	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == challengeProtocol
+}

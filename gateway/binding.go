@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -22,8 +24,9 @@ import (
 // A binding is a listener of a configuration that is bound. It is not changed once it is in force.
 type binding struct {
 	config  config.Listener
-	sockets *edge.Sockets    // nil: it was attached
-	shared  bool             // sockets are those of the binding that this one replaces, or of another process
+	sockets *edge.Sockets // nil: it was attached
+	shared  bool          // sockets are those of the binding that this one replaces, or of another process
+	quic    quicBinding
 	on      []*edge.Listener // for whom connections are accepted: one for the loops, or one for each socket
 	looped  []int            // descriptors for the loops to accept on, in turn; nil once they do
 	onLoops bool
@@ -51,6 +54,10 @@ func (g *Gateway) Inherit(sockets []Socket) error {
 	}
 	var failed error
 	for k, list := range files {
+		list, err := g.inheritDatagrams(k, list)
+		if failed = errors.Join(failed, err); len(list) == 0 {
+			continue
+		}
 		s, err := edge.Inherit(k.address, list)
 		if err != nil {
 			failed = errors.Join(failed, err)
@@ -72,15 +79,27 @@ func (g *Gateway) Sockets() (list []Socket, err error) {
 		for i := range b.sockets.Len() {
 			file, err := b.sockets.File(i)
 			if err != nil {
-				for _, s := range list {
-					s.File.Close() //nolint:errcheck // a duplicate
-				}
+				discardFiles(list)
+				return nil, err
+			}
+			list = append(list, Socket{"listener." + b.config.Name, string(b.config.Address), file})
+		}
+		if b.quic.datagrams != nil {
+			file, err := b.quic.datagrams.File()
+			if err != nil {
+				discardFiles(list)
 				return nil, err
 			}
 			list = append(list, Socket{"listener." + b.config.Name, string(b.config.Address), file})
 		}
 	}
 	return list, nil
+}
+
+func discardFiles(list []Socket) {
+	for _, s := range list {
+		s.File.Close() //nolint:errcheck // a duplicate
+	}
 }
 
 // bound returns the bindings that have sockets. Precondition: g.mu is held.
@@ -156,8 +175,21 @@ func (g *Gateway) match(listeners []config.Listener) []*binding {
 }
 
 // bind makes the binding of c, which does not accept yet. old is the one in force of the same
-// address, or nil; leaving are those in force that will be none.
-func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (*binding, error) {
+// address, or nil; leaving are those in force that will be none. A port that the kernel may choose
+// is chosen again if HTTP/3 cannot have it.
+func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (b *binding, err error) {
+	for range choices {
+		b, err = g.bindOnce(c, old, leaving)
+		if err == nil || !c.HTTP3 || !strings.HasSuffix(string(c.Address), ":0") || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return b, err
+}
+
+const choices = 8
+
+func (g *Gateway) bindOnce(c *config.Listener, old *binding, leaving []*binding) (*binding, error) {
 	b := &binding{config: *c}
 	var err error
 	switch key := (inheritance{"listener." + c.Name, string(c.Address)}); {
@@ -176,6 +208,12 @@ func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (*b
 	if err := g.prepare(b); err != nil {
 		b.discard()
 		return nil, err
+	}
+	if c.HTTP3 {
+		if err := g.bindQUIC(b, old, leaving); err != nil {
+			b.discard()
+			return nil, err
+		}
 	}
 	return b, nil
 }
@@ -229,6 +267,7 @@ func (b *binding) discard() {
 		l.Close() //nolint:errcheck // nothing was accepted
 	}
 	b.discardLooped()
+	b.quic.discard()
 	if !b.shared {
 		b.sockets.Close() //nolint:errcheck // likewise
 	}
@@ -258,6 +297,7 @@ func (g *Gateway) exchange(next []*binding) {
 			g.server.Retire(l)
 			g.retireOnLoops(l)
 		}
+		g.retireQUIC(b, next)
 		if b.sockets != nil && !slices.ContainsFunc(next, func(n *binding) bool { return n.sockets == b.sockets }) {
 			b.sockets.Close() //nolint:errcheck // nobody accepts on them
 			g.log.Info("no longer listening", "listener", b.config.Name, "address", b.sockets.Addr().String())
@@ -268,6 +308,7 @@ func (g *Gateway) exchange(next []*binding) {
 
 // start has a binding accept.
 func (g *Gateway) start(b *binding) {
+	g.startQUIC(b)
 	if b.onLoops {
 		g.startOnLoops(b)
 		return

@@ -24,7 +24,7 @@
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
-//	├─ gateway/edge       listeners, connections, fasthttp's server          → wire
+//	├─ gateway/edge       listeners, connections, fasthttp's server, HTTP/3  → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
 //	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
 //	├─ gateway/acme       certificates from an authority, by certmagic
@@ -38,7 +38,7 @@
 // internal/tool finds the programs that they need.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
-// test holds it. Only gateway/edge knows fasthttp.
+// test holds it. Only gateway/edge knows fasthttp and quic-go.
 //
 // # Rules that stay true
 //

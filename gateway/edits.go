@@ -153,6 +153,7 @@ func (x *exchange) remember(r *target) {
 type byHand struct {
 	policy, item bool // RateLimit-Policy, RateLimit
 	requestID    bool // X-Request-Id
+	altSvc       bool // Alt-Svc
 }
 
 // compileEdits sets what r changes on the fields of requests and responses.
@@ -160,7 +161,7 @@ func (r *target) compileEdits(c *config.Route) {
 	r.request = compileEdits(c.RequestSetHeaders, c.RequestRemoveHeaders)
 	r.response = compileEdits(c.ResponseSetHeaders, c.ResponseRemoveHeaders)
 	r.errors = compileEdits(forErrors(c.ResponseSetHeaders), nil)
-	r.byHand = byHand{r.response.drops([]byte("RateLimit-Policy")), r.response.drops([]byte("RateLimit")), r.response.drops([]byte("X-Request-Id"))}
+	r.byHand = byHand{r.response.drops([]byte("RateLimit-Policy")), r.response.drops([]byte("RateLimit")), r.response.drops([]byte("X-Request-Id")), r.response.drops([]byte("Alt-Svc"))}
 	if r.rewrite != nil && r.request.drops([]byte("X-Forwarded-Prefix")) {
 		r.rewrite.forwarded = ""
 	}

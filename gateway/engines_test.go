@@ -19,17 +19,18 @@ import (
 const (
 	looped   = "auto"
 	blocking = "fasthttp"
-	secure   = "TLS" // blocking, as every listener with TLS
+	secure   = "TLS"    // blocking, as every listener with TLS
+	three    = "HTTP/3" // the same, and QUIC
 )
 
 // parseFor parses a configuration whose first listener is on loopback, on one of the engines.
 func parseFor(t testing.TB, engine, text string) *config.Config {
 	t.Helper()
-	if engine == secure {
+	if engine == secure || engine == three {
 		cert, key := authority(t).server.Write(t, t.TempDir(), "server")
 		text += fmt.Sprintf("\n[tls]\ncertificates = [{ cert = %q, key = %q }]\n", cert, key)
 		cfg := parse(t, text)
-		cfg.Listeners[0].Address, cfg.Listeners[0].TLS = "127.0.0.1:0", true
+		cfg.Listeners[0].Address, cfg.Listeners[0].TLS, cfg.Listeners[0].HTTP3 = "127.0.0.1:0", true, engine == three
 		return cfg
 	}
 	cfg := parse(t, text)

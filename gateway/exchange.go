@@ -33,25 +33,26 @@ type exchange struct {
 	peer          netip.Addr
 	peerText      []byte // peer as it stands in X-Forwarded-For
 	redirectHTTPS bool   // the listener's
+	altSvc        []byte // likewise
 	closing       bool   // the connection ends after this response
 	content       int64  // octets of content that the request is known to have
 	now           time.Time
 
-	route       *target       // nil: none takes the request
-	client      netip.Addr    // as far as it is known; see clientOf
-	trusted     bool          // the peer is believed
-	https       bool          // the client used https, as far as we know
-	rate        limit.Verdict // of the route's limit, if it has one
-	status      int           // of the response, for the counters
-	miss        route.Miss    // why, if nothing more is known
-	reason      cors.Reason
-	actual      bool   // reason is about an actual request, not a preflight
-	multiplexed bool   // it came by HTTP/2
-	begun       bool   // something of the response was sent
-	inFlight    bool   // counted; see shed
-	noted       bool   // as refused
-	failure     string // code of what failed, for the access log
-	length      int64  // octets of the response's content as declared; -1: not known
+	route    *target       // nil: none takes the request
+	client   netip.Addr    // as far as it is known; see clientOf
+	trusted  bool          // the peer is believed
+	https    bool          // the client used https, as far as we know
+	rate     limit.Verdict // of the route's limit, if it has one
+	status   int           // of the response, for the counters
+	miss     route.Miss    // why, if nothing more is known
+	reason   cors.Reason
+	actual   bool   // reason is about an actual request, not a preflight
+	major    int    // version of HTTP by which it came
+	begun    bool   // something of the response was sent
+	inFlight bool   // counted; see shed
+	noted    bool   // as refused
+	failure  string // code of what failed, for the access log
+	length   int64  // octets of the response's content as declared; -1: not known
 
 	shard   *access.Shard // nil: no access log
 	seq     uint32        // requests so far
@@ -89,7 +90,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 		x.peer, x.peerText = peer, peer.AppendTo(x.peerText[:0])
 	}
 	x.s = x.g.current.Load()
-	x.redirectHTTPS, x.closing, x.content, x.now = on.RedirectHTTPS, ends, content, now
+	x.redirectHTTPS, x.altSvc, x.closing, x.content, x.now = on.RedirectHTTPS, on.AltSvc, ends, content, now
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
 	x.failure, x.length = "", -1
 	x.time()
@@ -122,8 +123,11 @@ func (x *exchange) appendDate(dst []byte) []byte {
 	return append(dst, x.date[:]...)
 }
 
-// appendEnd appends the Connection field, if one is needed, and the end of the head.
+// appendEnd appends Alt-Svc and the Connection field, if they are needed, and the end of the head.
 func (x *exchange) appendEnd(dst []byte) []byte {
+	if x.altSvc != nil {
+		dst = x.appendAltSvc(dst)
+	}
 	switch {
 	case x.closing:
 		dst = append(dst, "Connection: close\r\n"...)

@@ -20,7 +20,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 		dst = x.appendShared(dst, res, p)
 	} else {
 		for i := range res.Fields {
-			if f := &res.Fields[i]; x.route.passes(res, f) {
+			if f := &res.Fields[i]; x.route.passes(res, f) && !x.overrides(f) {
 				dst = appendField(dst, f)
 			}
 		}
@@ -104,7 +104,7 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 	for i := range res.Fields {
 		f := &res.Fields[i]
 		switch {
-		case !x.route.passes(res, f):
+		case !x.route.passes(res, f) || x.overrides(f):
 			continue
 		case f.ID == wire.Vary && p.VaryOrigin():
 			x.vary = append(x.vary, f.Value)

@@ -98,14 +98,19 @@ func (x *exchange) appendEarlier(dst []byte, id wire.FieldID) []byte {
 }
 
 // version returns the version of HTTP in which the request came.
-func (x *exchange) version() string {
+func (x *exchange) version() string { return x.protocol()[len("HTTP/"):] }
+
+// protocol returns the same with the name of the protocol.
+func (x *exchange) protocol() string {
 	switch {
-	case x.multiplexed:
-		return "2.0"
+	case x.major == 3:
+		return "HTTP/3.0"
+	case x.major == 2:
+		return "HTTP/2.0"
 	case x.req.Minor == 0:
-		return "1.0"
+		return "HTTP/1.0"
 	}
-	return "1.1"
+	return "HTTP/1.1"
 }
 
 func (x *exchange) scheme() string {

@@ -39,19 +39,23 @@ type Gateway struct {
 
 	bindings  []*binding // what is listened on
 	inherited map[inheritance]*edge.Sockets
-	loops     []engine                 // nil: no listener has needed them yet
-	turning   atomic.Pointer[[]engine] // loops, once they run
-	serving   bool                     // Serve was called
-	closed    bool                     // Shutdown stops, or has stopped, what is served
-	work      sync.WaitGroup
-	failure   chan error
-	ended     chan struct{} // closed after Shutdown
+
+	inheritedDatagrams map[inheritance]*edge.Datagrams
+	fading             []*edge.Datagrams // retired: they close when their last connection has ended
+
+	loops   []engine                 // nil: no listener has needed them yet
+	turning atomic.Pointer[[]engine] // loops, once they run
+	serving bool                     // Serve was called
+	closed  bool                     // Shutdown stops, or has stopped, what is served
+	work    sync.WaitGroup
+	failure chan error
+	ended   chan struct{} // closed after Shutdown
 }
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
-		listeners: newListeners(), inherited: map[inheritance]*edge.Sockets{}, failure: make(chan error, 1), ended: make(chan struct{})}
+		listeners: newListeners(), inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
 	s, problems, warnings := compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
@@ -141,6 +145,10 @@ func (g *Gateway) Listen() error {
 		s.Leave()
 	}
 	clear(g.inherited)
+	for _, d := range g.inheritedDatagrams {
+		d.Close()
+	}
+	clear(g.inheritedDatagrams)
 	if err != nil {
 		for _, l := range g.loops {
 			l.Drain(0)

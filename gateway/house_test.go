@@ -40,6 +40,7 @@ func TestHouse(t *testing.T) {
 	// Who may import libraries.
 	libraries := map[string][]string{
 		"github.com/valyala/fasthttp":      {"gateway/edge"},
+		"github.com/quic-go/":              {"gateway/edge"},
 		"github.com/hashicorp/golang-lru/": {"cache"},
 		"github.com/fsnotify/fsnotify":     {"gateway"},
 		"github.com/rs/zerolog":            {"gateway/access"},

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
+var majors = map[string]int{secure: 2, three: 3}
+
 // http2Client returns a client that speaks HTTP/2 with gateways of serveOn(secure).
 func http2Client(t testing.TB) *http.Transport {
 	var protocols http.Protocols
@@ -24,16 +26,33 @@ func http2Client(t testing.TB) *http.Transport {
 	return transport
 }
 
-// TestCORSVectorsOverHTTP2: what a policy decides does not depend on the version.
-func TestCORSVectorsOverHTTP2(t *testing.T) {
-	client, sent := http2Client(t), 0
+// multiplexed runs a test of what HTTP/2 and HTTP/3 have in common.
+func multiplexed(t *testing.T, test func(t *testing.T, engine string)) {
+	t.Run("HTTP/2", func(t *testing.T) { test(t, secure) })
+	t.Run("HTTP/3", func(t *testing.T) { test(t, three) })
+}
+
+// multiplexedClient returns a client that speaks with gateways of serveOn(engine) what multiplexed is about.
+func multiplexedClient(t *testing.T, engine string) http.RoundTripper {
+	if engine == three {
+		return http3Client(t)
+	}
+	return http2Client(t)
+}
+
+// TestCORSVectorsMultiplexed: what a policy decides does not depend on the version.
+func TestCORSVectorsMultiplexed(t *testing.T) { multiplexed(t, playVectors) }
+
+func playVectors(t *testing.T, engine string) {
+	sent := 0
 	for _, c := range readVectors[vectorCase](t, "cors/testdata/cors.json") {
 		if c.Upstream.Status == 101 || c.Request.value("Connection") != "" || c.Request.value("Upgrade") != "" || len(c.Prior) > 0 {
 			continue // there is no such thing in HTTP/2
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			d := newDouble(t, c.reply())
-			_, address := serveOn(t, secure, c.config(t, d.url()))
+			_, address := serveOn(t, engine, c.config(t, d.url()))
+			client := multiplexedClient(t, engine)
 			r, err := http.NewRequestWithContext(t.Context(), c.Request.Method, "https://"+address+c.Request.Path, nil)
 			if err != nil {
 				return // the client cannot say it
@@ -65,10 +84,10 @@ func TestCORSVectorsOverHTTP2(t *testing.T) {
 				}
 				io.Copy(io.Discard, res.Body)
 				res.Body.Close()
-				if res.ProtoMajor != 2 {
+				if res.ProtoMajor != majors[engine] {
 					t.Errorf("it came by %s", res.Proto)
 				}
-				c.Expect.check(t, "HTTP/2", res, len(d.requests()) > 0)
+				c.Expect.check(t, res.Proto, res, len(d.requests()) > 0)
 				sent++
 			}
 		})
@@ -78,8 +97,10 @@ func TestCORSVectorsOverHTTP2(t *testing.T) {
 	}
 }
 
-// TestHTTP2Streams: content goes both ways as it comes, of known length and not.
-func TestHTTP2Streams(t *testing.T) {
+// TestMultiplexedStreams: content goes both ways as it comes, of known length and not.
+func TestMultiplexedStreams(t *testing.T) { multiplexed(t, echoStreams) }
+
+func echoStreams(t *testing.T, engine string) {
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()
 		w.WriteHeader(200)
@@ -93,8 +114,8 @@ func TestHTTP2Streams(t *testing.T) {
 			}
 		}
 	}))
-	_, address := serveOn(t, secure, "[limits]\nbody_bytes = \"1GiB\"\n"+policy(url, "ONE"))
-	client := http2Client(t)
+	_, address := serveOn(t, engine, "[limits]\nbody_bytes = \"1GiB\"\n"+policy(url, "ONE"))
+	client := multiplexedClient(t, engine)
 	const size = 8 << 20
 	for _, length := range []int64{size, -1} {
 		r, _ := http.NewRequest("POST", "https://"+address+"/", io.LimitReader(&counting{}, size))
@@ -131,8 +152,10 @@ func TestHTTP2Streams(t *testing.T) {
 	}
 }
 
-// TestHTTP2Cancel: a stream that the client resets ends the exchange with the upstream.
-func TestHTTP2Cancel(t *testing.T) {
+// TestMultiplexedCancel: a stream that the client resets ends the exchange with the upstream.
+func TestMultiplexedCancel(t *testing.T) { multiplexed(t, cancelStreams) }
+
+func cancelStreams(t *testing.T, engine string) {
 	began, gone := make(chan bool), make(chan bool)
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/begun" {
@@ -143,8 +166,8 @@ func TestHTTP2Cancel(t *testing.T) {
 		<-r.Context().Done()
 		gone <- true
 	}))
-	g, address := serveOn(t, secure, policy(url, "ONE"))
-	client := http2Client(t)
+	g, address := serveOn(t, engine, policy(url, "ONE"))
+	client := multiplexedClient(t, engine)
 	for _, path := range []string{"/", "/begun"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		r, _ := http.NewRequestWithContext(ctx, "GET", "https://"+address+path, nil)
@@ -163,13 +186,15 @@ func TestHTTP2Cancel(t *testing.T) {
 	counted(t, g, `corsgate_connections{listener="http"}`, 1) // it goes on
 }
 
-// TestHTTP2Cut: a response that breaks off is a reset stream, and no text of ours is in it.
-func TestHTTP2Cut(t *testing.T) {
+// TestMultiplexedCut: a response that breaks off is a reset stream, and no text of ours is in it.
+func TestMultiplexedCut(t *testing.T) { multiplexed(t, cutStreams) }
+
+func cutStreams(t *testing.T, engine string) {
 	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", closes: true},
 		reply{octets: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", closes: true},
 		reply{octets: "HTTP/1.1 200 OK\r\n\r\nhello", closes: true})
-	_, address := serveOn(t, secure, policy(d.url(), "ONE"))
-	client := http2Client(t)
+	_, address := serveOn(t, engine, policy(d.url(), "ONE"))
+	client := multiplexedClient(t, engine)
 	for i, whole := range []bool{false, false, true} {
 		r, _ := http.NewRequest("GET", "https://"+address+"/", nil)
 		res, err := client.RoundTrip(r)
@@ -186,16 +211,18 @@ func TestHTTP2Cut(t *testing.T) {
 	}
 }
 
-// TestHTTP2Drain: requests under way end, their clients are told to go, and new ones find no server.
-func TestHTTP2Drain(t *testing.T) {
+// TestMultiplexedDrain: requests under way end, their clients are told to go, and new ones find no server.
+func TestMultiplexedDrain(t *testing.T) { multiplexed(t, drainStreams) }
+
+func drainStreams(t *testing.T, engine string) {
 	began, release := make(chan bool), make(chan bool)
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began <- true
 		<-release
 		io.WriteString(w, "done")
 	}))
-	g, address := serveOn(t, secure, policy(url, "ONE"))
-	client := http2Client(t)
+	g, address := serveOn(t, engine, policy(url, "ONE"))
+	client := multiplexedClient(t, engine)
 	results := make(chan error, 3)
 	for range 3 {
 		go func() {

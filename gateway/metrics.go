@@ -34,6 +34,7 @@ type metrics struct {
 	malformedTotal   map[string]prometheus.Counter
 	lost             map[*edge.Loss]prometheus.Counter
 	unrouted         classCounters
+	versions         [4]prometheus.Counter // by major version of HTTP; 0 and 1 are not counted
 	shedInFlight     prometheus.Counter
 	shedMemory       prometheus.Counter
 
@@ -99,6 +100,8 @@ func newMetrics() *metrics {
 		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
 	}
 	m.unrouted = classes(m.requests, "")
+	versions := counter("multiplexed_requests_total", "Requests that came by HTTP/2 or HTTP/3, by the protocol.", "protocol")
+	m.versions[2], m.versions[3] = versions.WithLabelValues("HTTP/2.0"), versions.WithLabelValues("HTTP/3.0")
 	shed := counter("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
 	m.shedInFlight, m.shedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
 	m.tunnels = gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")
@@ -117,6 +120,9 @@ func (m *metrics) malformed(class string) {
 	}
 	c.Inc()
 }
+
+// multiplexed counts a request of HTTP/2 or HTTP/3.
+func (m *metrics) multiplexed(major int) { m.versions[major].Inc() }
 
 // gaugeFunc registers a gauge that is read when it is asked for.
 func (m *metrics) gaugeFunc(name, help string, labels prometheus.Labels, f func() float64) {

@@ -36,7 +36,10 @@ func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 		c.State = x
 	}
 	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
-	x.multiplexed = c.Multiplexed()
+	x.major = c.Major()
+	if x.major > 1 {
+		g.metrics.multiplexed(x.major)
+	}
 	x.start(c.Peer(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
 	return x
 }

@@ -117,6 +117,7 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 			l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
 		}
 	}
+	g.refuseQUIC()
 	for _, l := range g.loops {
 		l.Drain(grace)
 	}
@@ -138,6 +139,7 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	if again := g.server.Drain(ctx); err == nil {
 		err = again
 	}
+	g.closeQUIC()
 	g.work.Wait()
 	g.mirrors.stop(ctx.Done())
 	g.exports.stop(g.current.Load().exporting(), ctx.Done())

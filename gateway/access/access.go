@@ -30,6 +30,8 @@ type Record struct {
 	Time   time.Time  // at which the request began
 	Client netip.Addr // the other end of the connection, or who that says it speaks for
 
+	Protocol string // such as "HTTP/1.1"
+
 	ID, Method, Host, Path, Origin []byte
 
 	Route, Upstream, Endpoint string

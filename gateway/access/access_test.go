@@ -27,7 +27,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // example is a record with everything in it.
 func example() *access.Record {
 	return &access.Record{
-		Time: time.Date(2026, 11, 22, 15, 0, 0, 123456789, time.UTC), Client: netip.MustParseAddr("2001:db8::1"),
+		Time: time.Date(2026, 11, 22, 15, 0, 0, 123456789, time.UTC), Client: netip.MustParseAddr("2001:db8::1"), Protocol: "HTTP/3.0",
 		ID: []byte("id-1"), Method: []byte("GET"), Host: []byte("api.example.com"), Path: []byte("/users"),
 		Origin: []byte("https://myapp.com"), Route: "api", Upstream: "up", Endpoint: "http://127.0.0.1:9001",
 		Status: 502, Verdict: "allowed", Error: "connect", Bytes: 31, Total: 1500 * time.Microsecond, Own: 42 * time.Microsecond,
@@ -50,7 +50,7 @@ func lines(t *testing.T, o access.Options, records ...*access.Record) string {
 }
 
 func TestJSON(t *testing.T) {
-	const want = `{"time":"2026-11-22T15:00:00.123456Z","client":"2001:db8::1","method":"GET","host":"api.example.com","path":"/users",` +
+	const want = `{"time":"2026-11-22T15:00:00.123456Z","client":"2001:db8::1","protocol":"HTTP/3.0","method":"GET","host":"api.example.com","path":"/users",` +
 		`"status":502,"route":"api","upstream":"up","endpoint":"http://127.0.0.1:9001","verdict":"allowed","error":"connect",` +
 		`"origin":"https://myapp.com","bytes":31,"total_us":1500,"own_us":42,"id":"id-1"}` + "\n"
 	if got := lines(t, access.Options{}, example()); got != want {
@@ -67,7 +67,7 @@ func TestJSON(t *testing.T) {
 func TestText(t *testing.T) {
 	r := example()
 	got := lines(t, access.Options{Text: true}, r)
-	want := r.Time.Local().Format("15:04:05.000") + " client=2001:db8::1 method=GET host=api.example.com path=/users status=502 route=api upstream=up " +
+	want := r.Time.Local().Format("15:04:05.000") + " client=2001:db8::1 protocol=HTTP/3.0 method=GET host=api.example.com path=/users status=502 route=api upstream=up " +
 		"endpoint=http://127.0.0.1:9001 verdict=allowed error=connect origin=https://myapp.com bytes=31 total_us=1500 own_us=42 id=id-1\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -16,7 +16,7 @@ type renderer struct {
 
 // fields are those of a line, in order.
 var fields = []string{
-	"client", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "origin", "bytes",
+	"client", "protocol", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "origin", "bytes",
 	"total_us", "own_us", "id",
 }
 
@@ -41,6 +41,7 @@ func (r *renderer) record(c *Record) {
 	e.Bytes("time", r.scrap)
 	r.scrap = c.Client.AppendTo(r.scrap[:0])
 	e.Bytes("client", r.scrap)
+	word(e, "protocol", c.Protocol)
 	octets(e, "method", c.Method)
 	octets(e, "host", c.Host)
 	octets(e, "path", c.Path)

@@ -54,8 +54,25 @@ func (r *reader) checkListeners() {
 		if l.TLS && l.RedirectHTTPS {
 			r.problem(table+".redirect_https", -1, fault{"with tls = true every request is https already", "remove this key"})
 		}
+		if l.HTTP3 {
+			r.checkHTTP3(table, &l)
+		}
 		if l.ProxyProtocol && len(r.cfg.Trust.Proxies) == 0 && !r.bad("trust.proxies") {
 			r.problem(table+".proxy_protocol", -1, fault{"no proxy is trusted, so every connection would be closed", `write [trust] with proxies = ["10.0.0.0/8"]`})
 		}
+	}
+}
+
+// checkHTTP3 finds listeners that cannot offer HTTP/3.
+func (r *reader) checkHTTP3(table string, l *Listener) {
+	network, _ := l.Address.Split()
+	key := table + ".http3"
+	switch {
+	case network == "unix":
+		r.problem(key, -1, fault{"HTTP/3 goes over UDP, and this listener is a unix socket", "remove this key"})
+	case l.ProxyProtocol:
+		r.problem(key, -1, fault{"with proxy_protocol = true clients come by a load balancer's TCP, and HTTP/3 would go past it", "remove this key"})
+	case !l.TLS && !r.bad(table+".tls"):
+		r.problem(key, -1, fault{"HTTP/3 is always encrypted", "write tls = true"})
 	}
 }

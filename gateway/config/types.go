@@ -56,7 +56,9 @@ type Listener struct {
 	ProxyProtocol bool
 	// RedirectHTTPS: requests, other than preflights, are answered 308 to https. Default false.
 	RedirectHTTPS bool
-	// HTTP3: offer HTTP/3 on the same UDP port. Needs TLS. Default false.
+	// HTTP3: offer HTTP/3 on the UDP port of the same number, and announce it by Alt-Svc to clients that come by TCP. Needs
+	// TLS, and the port open for UDP. A route that sets or removes Alt-Svc has the last word; what upstreams say of it is
+	// dropped. Default false.
 	HTTP3 bool
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).

@@ -20,14 +20,10 @@ var unbuilt = []struct {
 	refused func(any) bool // of the value; nil: any, and the whole table
 	message string
 }{
-	{"listener.*.http3", on, "HTTP/3 is not built yet: remove this key"},
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
 	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},
 }
-
-// on refuses true.
-func on(v any) bool { return v == true }
 
 // filled refuses what is not empty: strings, arrays and tables.
 func filled(v any) bool {

@@ -59,6 +59,7 @@ type Conn struct {
 
 	under   *transport   // of TLS; nil without
 	streams *http.Server // that serves the connection's streams; nil: it has none
+	quic    *quicConn    // that it is; nil: it is none
 	resets  atomic.Int32 // of streams; see settle
 	opened  bool         // nothing comes before the first request
 	plain   bool         // nobody has spoken TLS on a socket for it

@@ -16,5 +16,5 @@
 //   - every wait on a client has a deadline;
 //   - what comes before the first request, the PROXY protocol and the handshake of TLS, is read on
 //     the connection's goroutine, within the time that a head may take;
-//   - a request of HTTP/2 is read as the HTTP/1.1 that it stands for; see stream.
+//   - a request of HTTP/2 or HTTP/3 is read as the HTTP/1.1 that it stands for; see stream.
 package edge

@@ -21,6 +21,8 @@ type Listener struct {
 	Name string
 	// TLS, ProxyProtocol and RedirectHTTPS are the configuration's tls, proxy_protocol and redirect_https.
 	TLS, ProxyProtocol, RedirectHTTPS bool
+	// AltSvc is the field line that announces HTTP/3; nil: there is none.
+	AltSvc []byte
 
 	// Home, if set, takes a connection that speaks plain HTTP once it is known whose it is, before
 	// its first request and whenever it is idle; it then closes it. It reports false if it does not.

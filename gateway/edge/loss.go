@@ -28,6 +28,8 @@ var (
 	LossUnready     = &Loss{"tls", "no-certificate"}     // the name that it asks for has no certificate yet
 	LossHandshake   = &Loss{"tls", "handshake"}          // nothing in common, or no TLS at all
 
+	LossSite = &Loss{"tls", "address"} // a QUIC client whose address has too many connections
+
 	LossUntrusted   = &Loss{"proxy", "untrusted"} // the peer is none of those that may name clients
 	LossHeader      = &Loss{"proxy", "header"}    // there is none, or it is malformed
 	LossHeaderTime  = &Loss{"proxy", "timeout"}   // it did not come in time
@@ -36,7 +38,7 @@ var (
 
 // Losses returns every Loss.
 func Losses() []*Loss {
-	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossUnready, LossHandshake,
+	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossUnready, LossHandshake, LossSite,
 		LossUntrusted, LossHeader, LossHeaderTime, LossProxiedSite}
 }
 

@@ -44,6 +44,9 @@ type Server struct {
 	onLost   func(*Loss, *Listener, netip.Addr, error)
 	sessions *tls.Config // of all TLS connections
 
+	quicSessions *tls.Config  // of all QUIC connections
+	handshakes   atomic.Int64 // of QUIC, under way
+
 	mu          sync.Mutex
 	conns       map[*Conn]struct{}
 	streams     *http.Server // for HTTP/2 connections that begin; nil: none has begun yet
@@ -65,7 +68,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 	}
 	s.opts.Store(&opts)
 	s.grace.Store(int64(Grace))
-	s.sessions = s.newSessions()
+	s.sessions, s.quicSessions = s.newSessions(), s.newQUICSessions()
 	s.engine = fasthttp.Server{
 		Handler: s.exchange,
 		// The buffers hold the constant request and an empty response.
@@ -123,7 +126,9 @@ func GraceBefore(ctx context.Context) time.Duration {
 func (s *Server) Retire(l *Listener) {
 	l.retired.Store(true)
 	l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
-	s.dismiss(Grace, func(c *Conn) bool { return c.on == l })
+	its := func(c *Conn) bool { return c.on == l }
+	s.farewell(its)
+	s.dismiss(Grace, its)
 }
 
 // Drain retires all connections. It returns when all have ended, or with the context's error when the

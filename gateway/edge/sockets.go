@@ -51,15 +51,7 @@ func Bind(address string, n int, beside bool) (*Sockets, error) {
 			return nil, err
 		}
 	}
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if e := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		}); e != nil {
-			return e
-		}
-		return err
-	}}
+	config := net.ListenConfig{Control: reusePort}
 	s := &Sockets{}
 	for range n {
 		ln, err := config.Listen(context.Background(), "tcp", address)

@@ -12,14 +12,14 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// A stream is one request of HTTP/2 as a connection of HTTP/1.1 that exists in memory only. What
+// A stream is one request of HTTP/2 or HTTP/3 as a connection of HTTP/1.1 that exists in memory only. What
 // the server of net/http has made of the stream is written down as HTTP/1.1 and read by the one
-// parser; and the response, which is HTTP/1.1 like any other, is read by it too and sent as HTTP/2.
+// parser; and the response, which is HTTP/1.1 like any other, is read by it too and sent as what the request was.
 // So there is one idea of what a request is, and one of what becomes of it.
 //
 // It is not repaired: nothing in a method, a target or a field can end a line, and what does not
-// stand where it was put is refused by the parser. net/http has judged the pseudo-header fields,
-// joined the crumbs of Cookie, and dropped trailers.
+// stand where it was put is refused by the parser. net/http, or quic-go, has judged the pseudo-header fields,
+// joined the crumbs of Cookie, and kept trailers apart. Where the two differ, see stream3.go.
 type stream struct {
 	on *Conn // the connection of the stream
 	w  http.ResponseWriter
@@ -29,9 +29,13 @@ type stream struct {
 	// The request.
 	head    []byte // in[at:] has not been read
 	at      int
+	three   bool // it is HTTP/3
+	ready   bool // the head is made
 	content bool // follows the head
 	chunked bool
-	ended   bool // all content was read
+	ended   bool   // all content was read
+	looked  []byte // content that was read before its time
+	read    int64  // octets of content of HTTP/3
 
 	// The response.
 	saved    []byte // part of a head
@@ -49,9 +53,9 @@ type stream struct {
 func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
 	st.w, st.r, st.rc = w, r, http.NewResponseController(w)
 	_, sized := r.Header["Content-Length"]
+	st.three = r.ProtoMajor == 3
 	st.content = r.Body != http.NoBody && r.ContentLength != 0 || sized
 	st.chunked = st.content && !sized
-	st.head = st.appendHead(st.head[:0])
 }
 
 // end forgets all but memory to use again.
@@ -92,6 +96,14 @@ func (st *stream) appendHead(dst []byte) []byte {
 
 // Read reads the request.
 func (st *stream) Read(p []byte) (int, error) {
+	if !st.ready {
+		if st.three {
+			if err := st.look(); err != nil {
+				return 0, err
+			}
+		}
+		st.head, st.ready = st.appendHead(st.head[:0]), true
+	}
 	switch {
 	case st.at < len(st.head):
 		n := copy(p, st.head[st.at:])
@@ -103,13 +115,24 @@ func (st *stream) Read(p []byte) (int, error) {
 		return st.readChunk(p)
 	}
 	n, err := st.readBody(p)
+	if st.three {
+		n, err = st.whole(n, err)
+	}
 	return n, st.explain(err)
 }
 
 // readBody reads content. A deadline of net/http ends the content, also while nobody reads.
 func (st *stream) readBody(p []byte) (int, error) {
+	if len(st.looked) > 0 {
+		n := copy(p, st.looked)
+		st.looked = st.looked[n:]
+		return n, nil
+	}
 	st.rc.SetReadDeadline(st.readBy) //nolint:errcheck // streams of net/http have deadlines
 	n, err := st.r.Body.Read(p)
+	if st.three {
+		n, err = st.insist(p, n, err)
+	}
 	if err == nil {
 		st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
 	}
@@ -142,7 +165,8 @@ func (st *stream) readChunk(p []byte) (int, error) {
 // explain makes the end of the content of a stream that goes on an end of the content, even where
 // it is not the end that Content-Length has announced: the reader sees that itself.
 func (st *stream) explain(err error) error {
-	if err != nil && err != io.EOF && st.r.Context().Err() == nil && strings.Contains(err.Error(), "declared a Content-Length") {
+	if err != nil && err != io.EOF && st.r.Context().Err() == nil &&
+		(strings.Contains(err.Error(), "declared a Content-Length") || st.three && err == io.ErrUnexpectedEOF) {
 		return io.EOF
 	}
 	return err
@@ -170,7 +194,7 @@ func (st *stream) Write(p []byte) (int, error) {
 		switch {
 		case st.response.Status >= 200:
 			st.sendHead()
-		case st.response.Status > 101: // 100 (Continue) net/http has sent by itself
+		case st.response.Status > 101 || st.three: // net/http has sent 100 (Continue) by itself
 			st.sendInterim()
 		}
 		b = b[n:]
@@ -222,10 +246,13 @@ func (st *stream) sendHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	if r.Close && st.on.leaving() {
+	if r.Close && !st.three && st.on.leaving() {
 		h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
 	}
 	st.w.WriteHeader(r.Status)
+	if st.three && st.done {
+		st.rc.Flush() //nolint:errcheck // or quic-go would add a length; a dead stream shows at its end
+	}
 }
 
 // sendContent sends content of the response as it is framed in p.

@@ -13,8 +13,7 @@ import (
 
 // This file speaks HTTP/2 with clients, by the server of net/http, to which a connection is handed
 // when ALPN has chosen it. Each request of such a connection becomes a Conn of its own; see stream.
-//
-// HTTP/3 needs no more than another server for whose requests ServeHTTP is the handler.
+// HTTP/3 comes by the same door; see http3.go.
 
 // Bounds of an HTTP/2 connection. net/http runs no more handlers at once than there may be streams,
 // counting those whose stream was reset, queues four times as many, and then gives up the
@@ -104,10 +103,24 @@ func (s *Server) goAway() {
 		if c.streams != nil {
 			servers[c.streams] = true
 		}
+		if c.quic != nil {
+			c.quic.goAway()
+		}
 	}
 	s.mu.Unlock()
 	for server := range servers {
 		server.Shutdown(over) //nolint:errcheck // it is not waited for
+	}
+}
+
+// farewell tells the clients of QUIC connections to go. Those of HTTP/2 are told with their next response.
+func (s *Server) farewell(which func(*Conn) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.quic != nil && which(c) {
+			c.quic.goAway()
+		}
 	}
 }
 
@@ -117,6 +130,13 @@ var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many st
 // ServeHTTP serves one stream.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	on := r.Context().Value(connKey{}).(*Conn)
+	if on.quic != nil {
+		if !on.quic.begin() {
+			on.settle(true)
+			panic(http.ErrAbortHandler)
+		}
+		defer on.quic.end()
+	}
 	c := s.streamOf(on)
 	st := c.Conn.(*stream)
 	st.begin(w, r)
@@ -142,6 +162,10 @@ func (c *Conn) settle(reset bool) {
 	}
 	if c.resets.Add(1) == maxResets {
 		c.server.onFault(FaultResets, c.peer)
+		if c.quic != nil {
+			c.quic.close(excessiveLoad)
+			return
+		}
 		c.socket.Close() //nolint:errcheck // nobody waits for anything
 	}
 }
@@ -169,8 +193,10 @@ func (s *Server) release(c *Conn) {
 	s.idleStreams.Put(c)
 }
 
-// Multiplexed reports whether the current request came by HTTP/2.
-func (c *Conn) Multiplexed() bool {
-	_, ok := c.Conn.(*stream)
-	return ok
+// Major returns the major version of HTTP by which the current request came.
+func (c *Conn) Major() int {
+	if st, ok := c.Conn.(*stream); ok {
+		return st.r.ProtoMajor
+	}
+	return 1
 }

@@ -60,7 +60,7 @@ func (s *Server) newSessions() *tls.Config {
 			c := s.opts.Load().TLS
 			switch {
 			case c == nil:
-				return nil, errors.New("no certificate is configured")
+				return nil, errUnconfigured
 			case c.GetConfigForClient == nil:
 				return c, nil
 			}
@@ -73,6 +73,8 @@ func (s *Server) newSessions() *tls.Config {
 		MinVersion: tls.VersionTLS12,
 	}
 }
+
+var errUnconfigured = errors.New("no certificate is configured")
 
 // FaultPlaintext is that of a client which speaks plain HTTP where TLS is spoken.
 var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this port speaks TLS: use https://"}

@@ -1,0 +1,97 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// This file has what of HTTP/3 quic-go leaves to others, and net/http does for HTTP/2.
+
+// lookSpace is for content that comes with the head.
+const lookSpace = 2 << 10
+
+// look finds out whether content follows the head. HTTP/2 says so with the head; of HTTP/3 the end of the stream is
+// a matter of QUIC, and may come later, in a packet of its own. It is waited for, or for content, if the method is
+// one that is used without; POST, PUT and PATCH without a length go on with what may come.
+func (st *stream) look() error {
+	_, expects := st.r.Header["Expect"]
+	if st.r.ContentLength > 0 || expects {
+		return nil
+	}
+	switch st.r.Method {
+	case "POST", "PUT", "PATCH":
+		if st.r.ContentLength < 0 {
+			st.peek()
+			return nil
+		}
+	}
+	if st.r.ContentLength == 0 {
+		return st.over()
+	}
+	buf := make([]byte, lookSpace)
+	n, err := st.readBody(buf)
+	switch {
+	case n > 0:
+		st.looked = buf[:n]
+	case err == io.EOF:
+		st.content, st.chunked = false, false
+	default:
+		return err
+	}
+	return nil
+}
+
+// peek notes that there is no content if the end of the stream has come already. It reads nothing: a deadline that has
+// passed lets only what needs no waiting be seen, at the second look.
+func (st *stream) peek() {
+	st.rc.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // streams of quic-go have deadlines
+	var b [1]byte
+	for range 2 {
+		if n, err := st.r.Body.Read(b[:]); n == 0 && err == io.EOF {
+			st.content, st.chunked = false, false
+		}
+	}
+	st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+}
+
+// insist goes on with a read that has come to nothing: a frame without content, or trailers, which end it.
+func (st *stream) insist(p []byte, n int, err error) (int, error) {
+	for n == 0 && err == nil && len(p) > 0 {
+		if !st.readBy.IsZero() && !time.Now().Before(st.readBy) {
+			return 0, os.ErrDeadlineExceeded
+		}
+		n, err = st.r.Body.Read(p)
+	}
+	return n, err
+}
+
+var errExcess = errors.New("there is more content than Content-Length says")
+
+// whole looks, when all content has come that was announced, whether the stream ends there. A read that has brought more
+// is one that has failed, so that nothing of it is taken for the end.
+func (st *stream) whole(n int, err error) (int, error) {
+	if st.read += int64(n); st.read == st.r.ContentLength && err == nil {
+		err = st.over()
+		if err == nil {
+			err = io.EOF
+		}
+	}
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	return n, err
+}
+
+// over waits for the end of a stream after its content.
+func (st *stream) over() error {
+	var b [1]byte
+	switch n, err := st.readBody(b[:]); {
+	case n > 0:
+		return errExcess
+	case err != io.EOF:
+		return err
+	}
+	return nil
+}

@@ -65,22 +65,22 @@ func TestMemory(t *testing.T) {
 	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{res.Body}, make([]byte, 64<<10)); n != size || err != nil {
 		t.Errorf("%d octets, %v, want %d", n, err, size)
 	}
-	peak := peakMemory(t, child.Process.Pid)
+	peak := memory(t, child.Process.Pid, "VmHWM:")
 	t.Logf("at most %d MiB, test binary and all", peak>>20)
 	if peak > most {
 		t.Errorf("the gateway's process had %d MiB, want at most %d", peak>>20, most>>20)
 	}
 }
 
-// peakMemory returns the largest resident set that a process has had, in octets.
-func peakMemory(t *testing.T, pid int) int {
+// memory returns a line of a process's status, in octets: VmRSS is its resident set, VmHWM the largest it has had.
+func memory(t *testing.T, pid int, name string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			n, err := strconv.Atoi(strings.Fields(rest)[0])
 			if err != nil {
 				t.Fatal(err)
@@ -88,6 +88,6 @@ func peakMemory(t *testing.T, pid int) int {
 			return n << 10
 		}
 	}
-	t.Fatal("no VmHWM in the status of the process")
+	t.Fatalf("no %s in the status of the process", name)
 	return 0
 }

@@ -24,8 +24,9 @@ func (g *Gateway) handle(c *edge.Conn) {
 		return
 	}
 	x.worked(x.now)
-	e := x.forward(c)
-	x.account(e, time.Now())
+	if e, over := x.forward(c); over {
+		x.account(e, time.Now())
+	}
 }
 
 // exchangeOf returns the exchange of a connection, ready for its current request.
@@ -71,20 +72,20 @@ func (x *exchange) rescue(c *edge.Conn) {
 	x.account(nil, x.now)
 }
 
-// forward makes the exchange with the upstream that begin has prepared. It returns the endpoint,
-// or nil if it came to none.
-func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
+// forward makes the exchange with the upstream that begin has prepared. It returns the endpoint, or
+// nil if it came to none. over is false if a tunnel goes on, which will account for the exchange.
+func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if !x.prepare(c) {
-		return nil
+		return nil, true
 	}
 	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
 		x.refuseFailed(c, err)
 		if errors.Is(err, upstream.ErrGone) {
-			return nil // what the upstream has to do with it is not known
+			return nil, true // what the upstream has to do with it is not known
 		}
-		return x.up.Endpoint
+		return x.up.Endpoint, true
 	}
 	x.closing = !x.up.ContentRead() || c.Ends()
 	framing := x.finish(x.up.Response)
@@ -93,9 +94,10 @@ func (x *exchange) forward(c *edge.Conn) *upstream.Endpoint {
 		c.End()
 	case x.status == 101:
 		x.tunnel(c)
+		return nil, false
 	}
 	x.up.End(time.Now())
-	return x.up.Endpoint
+	return x.up.Endpoint, true
 }
 
 // prepare frames the request's content: whole if it is small or here already, else as a stream.

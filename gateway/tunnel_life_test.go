@@ -15,41 +15,37 @@ import (
 // echoes wants the octets of text back from a tunnel.
 func echoes(t *testing.T, c net.Conn, r *bufio.Reader, text string) {
 	t.Helper()
-	io.WriteString(c, text)
+	go io.WriteString(c, text) // what is large comes back while it is sent
 	got := make([]byte, len(text))
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != text {
-		t.Fatalf("the tunnel carries %q, %v, want %q", got, err, text)
+		t.Fatalf("the tunnel carries %.100q, %v, want %.100q", got, err, text)
 	}
 }
 
 // TestTunnelOutlivesReload: a tunnel goes on though its upstream and its route are no more. What is
 // open and what was carried is counted.
 func TestTunnelOutlivesReload(t *testing.T) {
-	url := webSockets(t, func(c net.Conn, r io.Reader) { io.Copy(c, r) })
-	for _, engine := range []string{looped, blocking} {
-		t.Run(engine, func(t *testing.T) {
-			g, address := serveOn(t, engine, "[upstream.api]\nendpoints = [\""+url+"\"]\n[route.api]\nupstream = \"api\"\n")
-			counted(t, g, "corsgate_tunnels", 0)
-			c, r := open(t, address, "")
-			echoes(t, c, r, "before")
-			counted(t, g, "corsgate_tunnels", 1)
-			counted(t, g, `corsgate_tunnel_bytes_total{from="client"}`, 6)
-			counted(t, g, `corsgate_tunnel_bytes_total{from="upstream"}`, 5+6)
-			reload(t, g, parseFor(t, engine, "[route.other]\npath = \"/other\"\nrespond = { status = 204 }\n"))
-			echoes(t, c, r, "after")
-			c.Close()
-			counted(t, g, "corsgate_tunnels", 0)
-		})
-	}
+	everyTunnel(t, echoAll, func(t *testing.T, engine string, up socketServer) {
+		g, address := serveOn(t, engine, tunnelConfig(up, ""))
+		counted(t, g, "corsgate_tunnels", 0)
+		c, r := open(t, address, "")
+		echoes(t, c, r, "before")
+		counted(t, g, "corsgate_tunnels", 1)
+		counted(t, g, `corsgate_tunnel_bytes_total{from="client"}`, 6)
+		counted(t, g, `corsgate_tunnel_bytes_total{from="upstream"}`, 5+6)
+		reload(t, g, parseFor(t, engine, "[route.other]\npath = \"/other\"\nrespond = { status = 204 }\n"))
+		echoes(t, c, r, "after")
+		c.Close()
+		counted(t, g, "corsgate_tunnels", 0)
+	})
 }
 
 // TestTunnelAtShutdown: a tunnel may end by itself while the gateway shuts down, and is ended when
 // the time for that is up.
 func TestTunnelAtShutdown(t *testing.T) {
-	url := webSockets(t, func(c net.Conn, r io.Reader) { io.Copy(c, r) })
-	for _, engine := range []string{looped, blocking} {
+	everyTunnel(t, echoAll, func(t *testing.T, engine string, up socketServer) {
 		for _, patient := range []bool{true, false} {
-			g, address := serveOn(t, engine, "[upstream.api]\nendpoints = [\""+url+"\"]\n[route.api]\nupstream = \"api\"\n")
+			g, address := serveOn(t, engine, tunnelConfig(up, ""))
 			c, r := open(t, address, "")
 			ctx, cancel := context.WithCancel(t.Context())
 			down := make(chan error, 1)
@@ -70,14 +66,14 @@ func TestTunnelAtShutdown(t *testing.T) {
 				cancel()
 			}
 			if _, err := r.ReadByte(); err == nil {
-				t.Errorf("%s: the tunnel goes on", engine)
+				t.Error("the tunnel goes on")
 			}
 			if err := <-down; !errors.Is(err, want) {
-				t.Errorf("%s: Shutdown returns %v, want %v", engine, err, want)
+				t.Errorf("Shutdown returns %v, want %v", err, want)
 			}
 			counted(t, g, "corsgate_tunnels", 0)
 			c.Close()
 			cancel()
 		}
-	}
+	})
 }

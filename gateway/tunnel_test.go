@@ -5,6 +5,7 @@ package gateway_test
 import (
 	"bufio"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,17 +13,37 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/pkitest"
 )
 
-// webSockets is an upstream that agrees to every WebSocket and then runs handle on it.
+// A socketServer is an upstream that agrees to every WebSocket and then runs handle on it. keys are those of an
+// upstream that trusts it.
+type socketServer struct{ url, keys string }
+
 func webSockets(t *testing.T, handle func(net.Conn, io.Reader)) (url string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return "http://" + webSocketsOn(t, ln, handle)
+}
+
+func secureWebSockets(t *testing.T, handle func(net.Conn, io.Reader)) socketServer {
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{authority(t).server.TLS(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	pkitest.Replace(t, ca, authority(t).PEM)
+	return socketServer{"https://" + webSocketsOn(t, ln, handle), fmt.Sprintf("tls_ca = %q\n", ca)}
+}
+
+func webSocketsOn(t *testing.T, ln net.Listener, handle func(net.Conn, io.Reader)) (address string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -47,19 +68,20 @@ func webSockets(t *testing.T, handle func(net.Conn, io.Reader)) (url string) {
 		}
 	}()
 	t.Cleanup(func() { ln.Close(); <-done })
-	return "http://" + ln.Addr().String()
+	return ln.Addr().String()
 }
 
 // open opens a WebSocket through the gateway, with early octets right behind the request, and
 // returns the connection when the first five octets of the upstream have come.
-func open(t *testing.T, address, early string) (*net.TCPConn, *bufio.Reader) {
+func open(t *testing.T, address, early string) (clientConn, *bufio.Reader) {
 	t.Helper()
-	nc, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc := dial(t, address)
+	return nc, openOn(t, nc, early)
+}
+
+func openOn(t *testing.T, nc net.Conn, early string) *bufio.Reader {
+	t.Helper()
+	nc.SetDeadline(time.Now().Add(patience))
 	io.WriteString(nc, "GET /live HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://myapp.com\r\n\r\n"+early)
 	br := bufio.NewReader(nc)
@@ -74,96 +96,189 @@ func open(t *testing.T, address, early string) (*net.TCPConn, *bufio.Reader) {
 	if _, err := io.ReadFull(br, hello); err != nil || string(hello) != "hello" {
 		t.Fatalf("the tunnel begins with %q, %v, want hello", hello, err)
 	}
-	return nc.(*net.TCPConn), br
+	return br
 }
 
-// tunnelled serves WebSockets of the upstream at url and returns where.
-func tunnelled(t *testing.T, engine, url, more string) string {
-	_, address := serveOn(t, engine, fmt.Sprintf("[upstream.api]\nendpoints = [%q]\n[cors.app]\norigins = [\"https://myapp.com\"]\n"+
-		"[route.api]\ncors = \"app\"\nupstream = \"api\"\ntimeout = \"0s\"\n", url)+more)
-	return address
+// tunnelConfig has WebSockets of an upstream.
+func tunnelConfig(up socketServer, more string) string {
+	return fmt.Sprintf("[upstream.api]\nendpoints = [%q]\n%s[cors.app]\norigins = [\"https://myapp.com\"]\n"+
+		"[route.api]\ncors = \"app\"\nupstream = \"api\"\ntimeout = \"0s\"\n", up.url, up.keys) + more
+}
+
+// everyTunnel runs a test for each kind of listener and of upstream.
+func everyTunnel(t *testing.T, handle func(net.Conn, io.Reader), test func(t *testing.T, engine string, up socketServer)) {
+	for kind, up := range map[string]socketServer{"http": {url: webSockets(t, handle)}, "https": secureWebSockets(t, handle)} {
+		for _, engine := range []string{looped, blocking, secure} {
+			t.Run(engine+" to "+kind, func(t *testing.T) { test(t, engine, up) })
+		}
+	}
+}
+
+// closeWrite ends one's own side.
+func closeWrite(c net.Conn) { c.(interface{ CloseWrite() error }).CloseWrite() }
+
+func echoAll(c net.Conn, r io.Reader) {
+	io.Copy(struct{ io.Writer }{c}, r)
+	closeWrite(c)
 }
 
 // TestTunnelIsExact sends random octets both ways in random pieces, and ends one side at a time.
 func TestTunnelIsExact(t *testing.T) {
-	url := webSockets(t, func(c net.Conn, r io.Reader) { io.Copy(c, r); c.(*net.TCPConn).CloseWrite() })
-	for _, engine := range []string{looped, blocking} {
-		t.Run(engine, func(t *testing.T) {
-			address := tunnelled(t, engine, url, "")
-			nc, br := open(t, address, "early")
-			random := rand.New(rand.NewPCG(1, 2))
-			sent := make([]byte, 3<<20)
-			for i := range sent {
-				sent[i] = byte(random.Uint32())
-			}
-			go func() {
-				for rest := sent; len(rest) > 0; {
-					n := min(len(rest), 1+random.IntN(100_000))
-					nc.Write(rest[:n])
-					rest = rest[n:]
+	everyTunnel(t, echoAll, func(t *testing.T, engine string, up socketServer) {
+		_, address := serveOn(t, engine, tunnelConfig(up, ""))
+		nc, br := open(t, address, "early")
+		random := rand.New(rand.NewPCG(1, 2))
+		sent := make([]byte, 3<<20)
+		for i := range sent {
+			sent[i] = byte(random.Uint32())
+		}
+		go func() {
+			for rest := sent; len(rest) > 0; {
+				n := min(len(rest), 1+random.IntN(100_000))
+				if random.IntN(4) == 0 {
+					n = min(n, 1+random.IntN(10))
 				}
-				nc.CloseWrite()
-			}()
-			got, err := io.ReadAll(br)
-			if err != nil {
-				t.Fatal(err)
+				nc.Write(rest[:n])
+				rest = rest[n:]
 			}
-			if string(got) != "early"+string(sent) {
-				t.Errorf("%d octets came back, not those that were sent (%d)", len(got), len(sent)+5)
+			nc.CloseWrite()
+		}()
+		got, err := io.ReadAll(br)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != "early"+string(sent) {
+			t.Errorf("%d octets came back, not those that were sent (%d)", len(got), len(sent)+5)
+		}
+	})
+}
+
+// TestTunnelRecords: octets that were decrypted together, or came together, all go on, though nothing more comes at the
+// socket after them.
+func TestTunnelRecords(t *testing.T) {
+	everyTunnel(t, echoAll, func(t *testing.T, engine string, up socketServer) {
+		_, address := serveOn(t, engine, tunnelConfig(up, ""))
+		c, r := open(t, address, strings.Repeat("e", 9000)) // one record, more than a head's buffer
+		echoed := make([]byte, 9000)
+		if _, err := io.ReadFull(r, echoed); err != nil || strings.Trim(string(echoed), "e") != "" {
+			t.Fatalf("%v", err)
+		}
+		for _, size := range []int{1, 10, 16 << 10, 32 << 10, 32<<10 + 1, 100_000} {
+			echoes(t, c, r, strings.Repeat("x", size))
+		}
+		for range 100 { // many small records at once
+			go io.WriteString(c, strings.Repeat("y", 10))
+		}
+		echoed = make([]byte, 1000)
+		if _, err := io.ReadFull(r, echoed); err != nil || strings.Trim(string(echoed), "y") != "" {
+			t.Fatalf("%q, %v", echoed, err)
+		}
+	})
+}
+
+// TestTunnelHalfClose: either side may end its own first, and the other then has as much time as it likes.
+func TestTunnelHalfClose(t *testing.T) {
+	const request, answer = "that is all", "and that is my answer"
+	t.Run("client first", func(t *testing.T) {
+		everyTunnel(t, func(c net.Conn, r io.Reader) {
+			all, err := io.ReadAll(r)
+			fmt.Fprintf(c, "%s %v %s", all, err, answer)
+			closeWrite(c)
+			io.Copy(io.Discard, r)
+		}, func(t *testing.T, engine string, up socketServer) {
+			g, address := serveOn(t, engine, tunnelConfig(up, ""))
+			c, r := open(t, address, "")
+			io.WriteString(c, request)
+			c.CloseWrite()
+			if got, err := io.ReadAll(r); string(got) != request+" <nil> "+answer || err != nil {
+				t.Errorf("%q, %v", got, err)
 			}
+			counted(t, g, "corsgate_tunnels", 0)
 		})
-	}
+	})
+	t.Run("upstream first", func(t *testing.T) {
+		heard := make(chan string, 1)
+		everyTunnel(t, func(c net.Conn, r io.Reader) {
+			io.WriteString(c, request)
+			closeWrite(c)
+			all, err := io.ReadAll(r)
+			heard <- fmt.Sprint(string(all), err)
+		}, func(t *testing.T, engine string, up socketServer) {
+			g, address := serveOn(t, engine, tunnelConfig(up, ""))
+			c, r := open(t, address, "")
+			if got, err := io.ReadAll(r); string(got) != request || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			counted(t, g, "corsgate_tunnels", 1)
+			io.WriteString(c, answer)
+			c.CloseWrite()
+			if got := <-heard; got != answer+"<nil>" {
+				t.Errorf("the upstream got %q", got)
+			}
+			counted(t, g, "corsgate_tunnels", 0)
+		})
+	})
 }
 
 // TestTunnelEndsWithEitherSide: when one side resets its connection, the other's ends too.
 func TestTunnelEndsWithEitherSide(t *testing.T) {
-	for _, engine := range []string{looped, blocking} {
-		t.Run(engine+"/upstream", func(t *testing.T) {
-			url := webSockets(t, func(c net.Conn, r io.Reader) { c.(*net.TCPConn).SetLinger(0) })
-			nc, br := open(t, tunnelled(t, engine, url, ""), "")
+	t.Run("upstream", func(t *testing.T) {
+		everyTunnel(t, func(c net.Conn, r io.Reader) {
+			if s, ok := c.(*tls.Conn); ok {
+				c = s.NetConn()
+			}
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}, func(t *testing.T, engine string, up socketServer) {
+			_, address := serveOn(t, engine, tunnelConfig(up, ""))
+			_, br := open(t, address, "")
 			if _, err := br.ReadByte(); err == nil {
 				t.Error("the client still gets octets")
 			}
-			nc.Close()
 		})
-		t.Run(engine+"/client", func(t *testing.T) {
-			ended := make(chan error, 1)
-			url := webSockets(t, func(c net.Conn, r io.Reader) {
-				_, err := io.Copy(io.Discard, r)
-				ended <- err
-			})
-			nc, _ := open(t, tunnelled(t, engine, url, ""), "")
+	})
+	t.Run("client", func(t *testing.T) {
+		ended := make(chan bool, 1)
+		everyTunnel(t, func(c net.Conn, r io.Reader) {
+			io.Copy(io.Discard, r)
+			ended <- true
+		}, func(t *testing.T, engine string, up socketServer) {
+			_, address := serveOn(t, engine, tunnelConfig(up, ""))
+			nc, _ := open(t, address, "")
 			nc.SetLinger(0)
-			nc.Close()
+			closeSocket(nc)
 			select {
 			case <-ended:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Error("the upstream's connection goes on without its client")
 			}
 		})
-	}
+	})
 }
 
 // TestTunnelTimesOut: a tunnel on which nobody speaks ends after timeouts.idle, one on which only
 // one side speaks does not.
 func TestTunnelTimesOut(t *testing.T) {
-	url := webSockets(t, func(c net.Conn, r io.Reader) {
+	everyTunnel(t, func(c net.Conn, r io.Reader) {
 		for i := range 5 {
 			time.Sleep(300 * time.Millisecond) // the pace of the test's upstream, not a wait for anything
 			fmt.Fprint(c, i)
 		}
 		io.Copy(io.Discard, r)
+	}, func(t *testing.T, engine string, up socketServer) {
+		t.Parallel()
+		_, address := serveOn(t, engine, tunnelConfig(up, "[timeouts]\nidle = \"1s\"\n"))
+		_, br := open(t, address, "")
+		got, err := io.ReadAll(br)
+		if string(got) != "01234" || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("the client got %q, %v, want 01234 and the end", got, err)
+		}
 	})
-	_, br := open(t, tunnelled(t, looped, url, "[timeouts]\nidle = \"1s\"\n"), "")
-	got, err := io.ReadAll(br)
-	if string(got) != "01234" || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("the client got %q, %v, want 01234 and the end", got, err)
-	}
 }
 
 // TestTunnelOfSplit: a route that is divided takes WebSockets too, on both engines.
 func TestTunnelOfSplit(t *testing.T) {
-	url := webSockets(t, func(c net.Conn, r io.Reader) { io.Copy(c, r) })
+	url := webSockets(t, echoAll)
 	onEngines(t, func(t *testing.T, engine string) {
 		_, address := serveOn(t, engine, fmt.Sprintf("[upstream.one]\nendpoints = [%q]\n[upstream.two]\nendpoints = [%q]\n"+
 			"[route.api]\nsplit = [{ upstream = \"one\", weight = 1 }, { upstream = \"two\", weight = 1 }]\nmirror = { upstream = \"two\" }\n", url, url))

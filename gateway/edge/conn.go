@@ -67,6 +67,9 @@ type Conn struct {
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
 
+	tunnel  func() // what the connection is for when fasthttp has done with it; nil: nothing
+	tunnels bool   // it runs, or has run
+
 	stub        []byte // what fasthttp has yet to read of its constant request
 	closing     bool   // the connection ends after this response
 	aborted     bool   // it ends in a reset

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net"
 	"time"
@@ -40,12 +41,16 @@ func (c *Conn) over() bool {
 // Together that is less than 100 ms.
 const EndedWait = 30 * time.Millisecond
 
-// Tunnel returns the connection as such, and what has been read of it beyond the request. From
-// here on it is the caller's to read from and write to; it ends with the current request.
-func (c *Conn) Tunnel() (nc net.Conn, read []byte) {
+// Tunnel has f run when the handler has returned, with the connection as such and what has been read
+// of it beyond the request. It is f's to read from and write to, and is closed when f returns. f runs
+// on a goroutine of its own: what fasthttp has for a connection, a deep stack above all, is not kept
+// for a tunnel. Nor is the buffer: Request is still valid, but aliases another.
+func (c *Conn) Tunnel(f func(nc net.Conn, read []byte)) {
 	c.closing, c.ended = true, true
-	read, c.r = c.in[c.r:c.w], c.w
-	return c.Conn, read
+	read := bytes.Clone(c.in[c.r:c.w])
+	c.Request.Parse(bytes.Clone(c.in[:c.head]), c.opts.Limits) // it has done so before
+	c.in, c.head, c.r, c.w = nil, 0, 0, 0
+	c.tunnel = func() { f(c.Conn, read) }
 }
 
 // Abort ends the connection at once and so that the client can tell: with a reset.
@@ -71,9 +76,22 @@ func (c *Conn) wake() {
 // within bounds: a close with unread input, which the kernel may hold, would send a reset, and
 // the reset would overtake the answer.
 func (c *Conn) Close() error {
-	if c.streams != nil {
+	switch {
+	case c.streams != nil:
 		return nil // net/http's to close
+	case c.tunnel == nil:
+		return c.close()
+	case !c.tunnels:
+		c.tunnels = true
+		go func() {
+			c.tunnel()
+			c.close() //nolint:errcheck // as everywhere
+		}()
 	}
+	return nil
+}
+
+func (c *Conn) close() error {
 	if !c.shut.CompareAndSwap(false, true) {
 		return nil
 	}
@@ -101,6 +119,9 @@ func (c *Conn) linger() {
 	t, ok := c.socket.(interface{ CloseWrite() error })
 	if !ok || t.CloseWrite() != nil {
 		return
+	}
+	if c.in == nil {
+		c.in = make([]byte, firstBuffer)
 	}
 	// What comes in is of no interest, so TLS need not look at it.
 	c.socket.SetReadDeadline(time.Now().Add(LingerTime)) //nolint:errcheck // a dead socket shows at the read

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -85,6 +86,11 @@ func proxyHeader(source, target net.Addr) *proxyproto.Header {
 // data, as web browsers do, but content that ends with the connection could then be cut by anybody
 // on the way. See RFC 9112, section 9.8. The goodbye of TLS itself is still io.EOF.
 type ending struct{ net.Conn }
+
+// SyscallConn returns the socket.
+func (c ending) SyscallConn() (syscall.RawConn, error) {
+	return c.Conn.(syscall.Conn).SyscallConn()
+}
 
 var errNoGoodbye = errors.New("the connection ended without the close_notify of TLS")
 

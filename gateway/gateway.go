@@ -61,6 +61,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		return nil, problems
 	}
 	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
+	g.mirrors.over, g.mirrors.giveUp = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -52,6 +53,8 @@ func (s *snapshot) compileMirror(c *config.Route, m *metrics) *mirror {
 
 // mirrors are the copies of all routes and snapshots.
 type mirrors struct {
+	over    context.Context // of every copy
+	giveUp  context.CancelFunc
 	mu      sync.Mutex
 	stopped bool
 	under   sync.WaitGroup
@@ -67,8 +70,9 @@ func (m *mirrors) begin() bool {
 	return !m.stopped
 }
 
-// stop lets no more copies begin, and returns when those under way have ended, or done is closed.
-func (m *mirrors) stop(done <-chan struct{}) {
+// stop lets no more copies begin, and returns when those under way have ended. They are given up
+// after grace, or when done is closed: nobody waits for them.
+func (m *mirrors) stop(grace time.Duration, done <-chan struct{}) {
 	m.mu.Lock()
 	m.stopped = true
 	m.mu.Unlock()
@@ -77,10 +81,15 @@ func (m *mirrors) stop(done <-chan struct{}) {
 		m.under.Wait()
 		close(ended)
 	}()
+	late := time.NewTimer(grace)
+	defer late.Stop()
 	select {
 	case <-ended:
+	case <-late.C:
 	case <-done:
 	}
+	m.giveUp()
+	<-ended
 }
 
 // A copied is a copy of a request, which nothing else refers to.
@@ -142,7 +151,7 @@ func (c *copied) send() {
 	}()
 	now := time.Now()
 	x := &c.exchange
-	*x = upstream.Exchange{Head: c.octets[:c.head:c.head], Content: c.octets[c.head:], Method: c.method, Now: now}
+	*x = upstream.Exchange{Head: c.octets[:c.head:c.head], Content: c.octets[c.head:], Method: c.method, Now: now, Context: c.g.mirrors.over}
 	if c.client != nil {
 		x.Source, x.Target = c.client, c.client
 	}

@@ -141,7 +141,7 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	}
 	g.closeQUIC()
 	g.work.Wait()
-	g.mirrors.stop(ctx.Done())
+	g.mirrors.stop(edge.GraceBefore(ctx), ctx.Done())
 	g.exports.stop(g.current.Load().exporting(), ctx.Done())
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()

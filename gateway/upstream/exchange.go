@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -49,6 +50,9 @@ type Exchange struct {
 	// it. If it goes the exchange ends with ErrGone.
 	Client Client
 
+	// Context, if set, ends the exchange when it is done, wherever that is: Do or Next returns its error.
+	Context context.Context
+
 	// Endpoint is the one that was used, after Do; nil: there was none.
 	Endpoint *Endpoint
 	// Response is the head of the final response after a Do without an error. It is valid until
@@ -91,7 +95,7 @@ func (a *Attempts) Do(x *Exchange) error {
 			return ErrNowhere
 		}
 		if !entered {
-			if err := e.enter(a.Deadline); err != nil {
+			if err := e.enter(a.Deadline, x.context().Done()); err != nil {
 				return &Error{503, ClassQueue, err}
 			}
 		}
@@ -119,6 +123,9 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 	}
 	c, err := e.connect(x)
 	if err != nil {
+		if over := x.abandoned(); over != nil {
+			return f, over
+		}
 		f.Err = &Error{502, ClassConnect, err}
 		if x.expired() {
 			f.Err.Status = 504
@@ -131,6 +138,7 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 // on makes the exchange on one connection.
 func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	x.conn = c
+	x.obey(c)
 	head := x.Head
 	if len(x.Content) > 0 {
 		head = append(head, x.Content...)
@@ -167,9 +175,10 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 		x.stopUpload(true) //nolint:errcheck // it fails because it is told to
 	}
 	x.drop(c)
+	over := x.abandoned()
 	switch {
-	case x.gone.Load():
-		return Failure{}, ErrGone
+	case over != nil:
+		return Failure{}, over
 	case errors.Is(upload, ErrContent):
 		return Failure{}, upload
 	case errors.Is(readErr, ErrContent): // the client has gone
@@ -214,10 +223,13 @@ func (x *Exchange) Next() ([]byte, error) {
 	for err != nil && x.patient(c, err) {
 		run, err = x.content.next(c)
 	}
+	if err == nil || err == io.EOF {
+		return run, err
+	}
+	over := x.abandoned()
 	switch {
-	case err == nil || err == io.EOF:
-	case x.gone.Load():
-		return nil, ErrGone
+	case over != nil:
+		return nil, over
 	case !x.expired(): // a long exchange that ran out of time is nobody's failure
 		x.Endpoint.Failed()
 	}
@@ -265,7 +277,7 @@ func (x *Exchange) End(now time.Time) {
 		c.Close() //nolint:errcheck // it is not to be used again
 	}
 	x.unwatch()
-	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client = nil, nil, nil, nil, nil, nil, nil
+	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context = nil, nil, nil, nil, nil, nil, nil, nil
 	e.Leave()
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -68,8 +69,8 @@ func (e *Endpoint) TryQueue() bool {
 // LeaveQueue gives back a place in the queue.
 func (e *Endpoint) LeaveQueue() { e.waiting.Add(-1) }
 
-// enter is TryEnter, but waits in the queue, and not beyond deadline.
-func (e *Endpoint) enter(deadline time.Time) error {
+// enter is TryEnter, but waits in the queue, and not beyond deadline or the end of over, which may be nil.
+func (e *Endpoint) enter(deadline time.Time, over <-chan struct{}) error {
 	if e.TryEnter() {
 		return nil
 	}
@@ -88,6 +89,8 @@ func (e *Endpoint) enter(deadline time.Time) error {
 		case <-e.freed:
 		case <-t.C:
 			return ErrQueueSlow
+		case <-over:
+			return context.Canceled
 		}
 	}
 	// The element that woke us may have stood for more than one exchange's end.

@@ -36,7 +36,7 @@ func clientTLS(base *tls.Config, name string) *tls.Config {
 // connect makes a new connection, ready for x's request, within connect_timeout and x's deadline.
 func (e *Endpoint) connect(x *Exchange) (*conn, error) {
 	by := e.connectBy(x.deadline)
-	nc, err := e.dial(context.Background(), by)
+	nc, err := e.dial(x.context(), by)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (e *Endpoint) greet(c *conn, x *Exchange) error {
 	}
 	c.secure = tls.Client(ending{c.Conn}, e.tls)
 	c.Conn = c.secure
-	return c.secure.HandshakeContext(context.Background())
+	return c.secure.HandshakeContext(x.context())
 }
 
 // proxyHeader returns the header for a client's connection. One that is not TCP has no addresses

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"os"
 	"time"
@@ -71,6 +72,30 @@ func (x *Exchange) patient(c *conn, err error) bool {
 		c.Conn.Close() //nolint:errcheck // whoever waits for it notices
 	})
 	return true
+}
+
+// context returns the exchange's context, which is never nil.
+func (x *Exchange) context() context.Context {
+	if x.Context == nil {
+		return context.Background()
+	}
+	return x.Context
+}
+
+// obey closes c when the context is done, in place of the watch of a client. unwatch ends it.
+func (x *Exchange) obey(c *conn) {
+	if x.Context != nil {
+		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) //nolint:errcheck // whoever waits for it notices
+		x.stopWatch = func() { over() }
+	}
+}
+
+// abandoned returns why nobody waits for the exchange any more, or nil.
+func (x *Exchange) abandoned() error {
+	if x.gone.Load() {
+		return ErrGone
+	}
+	return x.context().Err()
 }
 
 // unwatch ends the watch.

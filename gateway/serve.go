@@ -17,6 +17,9 @@ func (g *Gateway) handle(c *edge.Conn) {
 	x := g.exchangeOf(c)
 	defer x.rescue(c)
 	x.find()
+	if x.elsewhere() {
+		c.Stay()
+	}
 	if x.begin() {
 		x.send(c)
 		x.worked(x.now)
@@ -77,6 +80,9 @@ func (x *exchange) rescue(c *edge.Conn) {
 func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if !x.prepare(c) {
 		return nil, true
+	}
+	if x.up.Stream != nil {
+		c.Stay()
 	}
 	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown

@@ -66,6 +66,7 @@ type Conn struct {
 
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
+	stays bool                // not before the client pauses; see Stay
 
 	tunnel  func() // what the connection is for when fasthttp has done with it; nil: nothing
 	tunnels bool   // it runs, or has run
@@ -125,10 +126,7 @@ func (c *Conn) next() bool {
 	if !c.started {
 		timeout = c.opts.Header
 	}
-	if c.w == 0 && c.goHome() {
-		return false
-	}
-	if c.w == 0 && !c.await(timeout) {
+	if c.w == 0 && !c.between(timeout) {
 		return false
 	}
 	headBy := time.Time{}
@@ -185,12 +183,6 @@ func (c *Conn) open() bool {
 	return true
 }
 
-// goHome gives an idle connection back to where it came from, if it came from anywhere.
-func (c *Conn) goHome() bool {
-	c.moved = c.home != nil && (c.started || c.on.Home != nil) && !c.leaving() && c.home(c.Conn)
-	return c.moved
-}
-
 // accept begins the request whose head takes n octets.
 func (c *Conn) accept(n int) {
 	r := &c.Request
@@ -201,7 +193,7 @@ func (c *Conn) accept(n int) {
 	c.ended = !r.HasContent()
 	c.waiting = r.Continue && c.r == c.w
 	c.limit = 1<<63 - 1
-	c.closing = r.Close
+	c.closing, c.stays = r.Close, false
 }
 
 // lost ends a connection on which a head did not come to its end.
@@ -223,17 +215,20 @@ func (c *Conn) compact() {
 	c.r, c.head = 0, 0
 }
 
-// await waits for the first octet of a request. It reports false when the connection is over:
-// the time has passed, which is short if the connection is to end, or the client has gone.
-func (c *Conn) await(timeout time.Duration) bool {
+// await waits for the first octet of a request. It reports whether one came, and, if not, whether the
+// time has passed; else the connection is over: it is to end, and the shorter time for that has
+// passed, or the client has gone.
+func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	c.armRead(timeout)
 	c.idleSince.Store(time.Now().UnixNano())
 	c.idle.Store(true)
 	if c.leaving() && c.idle.CompareAndSwap(true, false) {
 		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
-	n, _ := c.Conn.Read(c.in)
-	if !c.idle.CompareAndSwap(true, false) {
+	n, err := c.Conn.Read(c.in)
+	if c.idle.CompareAndSwap(true, false) {
+		late = errors.Is(err, os.ErrDeadlineExceeded)
+	} else {
 		// The deadline may be that of the grace, or is about to be. That is set under the lock: once
 		// it is, it is not set again, and cannot hit the request any more.
 		c.server.mu.Lock()
@@ -241,7 +236,7 @@ func (c *Conn) await(timeout time.Duration) bool {
 		c.server.mu.Unlock()
 	}
 	c.w = n
-	return n > 0
+	return n > 0, late
 }
 
 // fillLine reads until the buffer holds one more line end, or a head's worth of octets: before

@@ -12,7 +12,8 @@
 // The door. A request is served here if its head and content fit one small buffer. Everything
 // else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
 // or open-ended content, an awaited 100 (Continue), and what Exchange.Begin says is for elsewhere,
-// such as upgrades and upstreams that speak TLS. The connection comes back when it is idle.
+// such as upgrades and upstreams that speak TLS. The connection comes back when it is idle,
+// but not between two such exchanges that follow within a second (edge.Conn.Stay).
 // Responses of any size are streamed here: that is the same two system calls again.
 //
 // A client that resets its connection ends its exchange at once, one that ends its side after

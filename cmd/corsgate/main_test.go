@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		// The runtime's, since the first signal.Notify.
 		goleak.IgnoreAnyFunction("os/signal.loop"),
+		// Of tests: pebble has no end.
+		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
 	)
 }
 

@@ -183,6 +183,24 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+// TestAnsweredByAnother: an authority may come to another process that shares the storage.
+func TestAnsweredByAnother(t *testing.T) {
+	for _, kind := range []string{"TLS-ALPN-01", "HTTP-01"} {
+		a, s := acmetest.Start(t, 90*24*time.Hour, name), newSite(t)
+		a.Looks(s.http, s.https)
+		o := options(t, a)
+		o.TLSALPN, o.HTTP = kind == "TLS-ALPN-01", kind == "HTTP-01"
+		s.set.Store(acme.NewSet(o, []string{name}, nil))
+		set := acme.NewSet(o, []string{name}, nil)
+		acme.Exchange(nil, set, slog.New(slog.DiscardHandler))
+		obtained(t, set, name)
+		acme.Exchange(set, nil, nil)()
+		if entries, err := filepath.Glob(filepath.Join(o.Storage, "acme", "*", "challenge_tokens", "*")); err != nil || len(entries) > 0 {
+			t.Errorf("%s: %v is left, %v", kind, entries, err)
+		}
+	}
+}
+
 // TestReload: what stays goes on undisturbed, what comes is got, what leaves is left alone, and another account or directory
 // does not take certificates away.
 func TestReload(t *testing.T) {

@@ -48,7 +48,8 @@ func (o Options) same(p Options) bool {
 // A Client is an account with an authority, and where its certificates are stored.
 type Client struct {
 	options    Options
-	issuer     *issuer
+	directory  *issuer
+	issuer     certmagic.Issuer // the directory, but in tests
 	storage    *storage
 	challenges *challenges
 
@@ -71,14 +72,15 @@ func newClient(o Options) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
 	transport.ResponseHeaderTimeout = 30 * time.Second
-	c.issuer = &issuer{
+	c.directory = &issuer{
 		acme:    &acme.Client{Directory: o.Directory, UserAgent: "corsgate", HTTPClient: &http.Client{Transport: transport, Timeout: time.Minute}},
 		email:   o.Email,
 		storage: c.storage,
 		orders:  make(chan struct{}, maxOrders),
 	}
-	c.challenges = &challenges{storage: c.storage, prefix: c.issuer.tokens()}
-	c.issuer.solvers = c.challenges.solvers(o.TLSALPN, o.HTTP)
+	c.issuer = c.directory
+	c.challenges = &challenges{storage: c.storage, prefix: c.directory.tokens()}
+	c.directory.solvers = c.challenges.solvers(o.TLSALPN, o.HTTP)
 	return c
 }
 
@@ -86,7 +88,7 @@ func (c *Client) start(log *slog.Logger) {
 	c.log = log
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	quiet := zapLogger(log)
-	c.issuer.acme.Logger = slog.New(lowered{log.Handler()})
+	c.directory.acme.Logger = slog.New(lowered{log.Handler()})
 	c.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil },
 		// Nothing stays in the cache for it to look at; but certmagic calls a certificate due that would expire within five
@@ -110,5 +112,5 @@ func (c *Client) stop() { c.cancel() }
 func (c *Client) wait() {
 	c.work.Wait()
 	c.cache.Stop()
-	c.issuer.acme.HTTPClient.CloseIdleConnections()
+	c.directory.acme.HTTPClient.CloseIdleConnections()
 }

@@ -94,14 +94,14 @@ func (d *Domain) miss() {
 
 // run keeps the certificate until ctx is done.
 func (d *Domain) run(ctx context.Context) {
-	for failures := 0; ; {
+	for failures, early := 0, 0; ; {
 		err := d.attempt(ctx, failures == 0)
 		if ctx.Err() != nil {
 			return
 		}
 		var wait time.Duration
 		if err == nil {
-			failures = 0
+			failures, early = 0, 0
 			wait = untilDue(d.Leaf(), time.Now())
 		} else {
 			failures++
@@ -109,17 +109,27 @@ func (d *Domain) run(ctx context.Context) {
 			d.logFailure(err, failures, wait)
 		}
 		d.noteFailures(failures, err)
+		again := d.again
+		if early == maxEarly {
+			again = nil
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-d.again:
+		case <-again:
 			timer.Stop()
+			early++
 		case <-timer.C:
+			early = 0
 		}
 	}
 }
+
+// maxEarly bounds how often in a row an attempt is made before its time: whoever reloads every minute is not to use up what
+// the authority allows.
+const maxEarly = 5
 
 func (d *Domain) logFailure(err error, failures int, wait time.Duration) {
 	args := []any{"domain", d.Name, "directory", d.client.options.Directory, "error", cause(err).Error(), "attempt", failures,

@@ -39,7 +39,8 @@ type Authority struct {
 	db      *db.MemoryStore
 	server  *http.Server
 	handler atomic.Pointer[http.Handler]
-	broken  atomic.Pointer[http.Handler]
+
+	intercept atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 
 	accounts, orders atomic.Int64
 }
@@ -113,12 +114,14 @@ func (a *Authority) Orders() int { return int(a.orders.Load()) }
 // Break has h answer all requests; nil: the authority itself again.
 func (a *Authority) Break(h http.HandlerFunc) {
 	if h == nil {
-		a.broken.Store(nil)
+		a.Intercept(nil)
 		return
 	}
-	handler := http.Handler(h)
-	a.broken.Store(&handler)
+	a.Intercept(func(w http.ResponseWriter, r *http.Request) bool { h(w, r); return true })
 }
+
+// Intercept has f called for each request. If it reports true it has answered.
+func (a *Authority) Intercept(f func(http.ResponseWriter, *http.Request) bool) { a.intercept.Store(&f) }
 
 // Down has the authority refuse connections.
 func (a *Authority) Down() { a.server.Close() } //nolint:errcheck // it listens no more
@@ -146,10 +149,10 @@ func (a *Authority) Up() {
 
 // ServeHTTP is part of http.Handler.
 func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	handler := a.broken.Load()
-	if handler == nil {
-		handler = a.handler.Load()
+	if f := a.intercept.Load(); f != nil && *f != nil && (*f)(w, r) {
+		return
 	}
+	handler := a.handler.Load()
 	if handler == nil {
 		http.Error(w, "not yet", http.StatusServiceUnavailable)
 		return

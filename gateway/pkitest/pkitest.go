@@ -73,6 +73,18 @@ func (a *Authority) IssueUntil(t testing.TB, end time.Time, names ...string) Pai
 	return a.sign(t, ecdsaKey(t), end, names)
 }
 
+// Sign makes a certificate of a signing request, in DER, valid as long as is said.
+func (a *Authority) Sign(t testing.TB, csr *x509.CertificateRequest, from, end time.Time) []byte {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: serial(t), NotBefore: from, NotAfter: end, DNSNames: csr.DNSNames,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, csr.PublicKey, a.Key)
+	check(t, err)
+	return der
+}
+
 func (a *Authority) sign(t testing.TB, key crypto.Signer, end time.Time, names []string) Pair {
 	t.Helper()
 	template := &x509.Certificate{

@@ -1,0 +1,247 @@
+package acme_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/acme"
+	"github.com/corsgate/corsgate/gateway/pkitest"
+)
+
+// signer is an authority whose time is that of the test.
+type signer struct {
+	*pkitest.Authority
+	t        *testing.T
+	validity time.Duration
+	fails    error
+	asked    []time.Time
+}
+
+func (s *signer) sign(_ context.Context, csr *x509.CertificateRequest) ([]byte, error) {
+	s.asked = append(s.asked, time.Now())
+	if s.fails != nil {
+		return nil, s.fails
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Sign(s.t, csr, time.Now(), time.Now().Add(s.validity))}), nil
+}
+
+// inTime runs f in a bubble with a set for name, which is kept until f returns.
+func inTime(t *testing.T, validity time.Duration, f func(s *signer, set *acme.Set, storage string, said *journal)) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(30 * 365 * 24 * time.Hour) // the files' times are of today, and must not lie ahead
+		s := &signer{Authority: pkitest.NewAuthority(t, "signer"), t: t, validity: validity}
+		set := acme.NewSignedSet(acme.Options{Directory: "https://signer.test", Storage: dir, HTTP: true}, []string{name}, s.sign)
+		said := new(journal)
+		wait := acme.Exchange(nil, set, said.log(slog.LevelInfo))
+		synctest.Wait()
+		f(s, set, dir, said)
+		acme.Exchange(set, nil, nil)()
+		wait()
+	})
+}
+
+// TestSeasons: a certificate of 90 days is renewed each 60, to the hour, and never shown when it has expired.
+func TestSeasons(t *testing.T) {
+	inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *journal) {
+		for range 130 * 24 {
+			if left := time.Until(leaf(set, name).NotAfter); left < 29*24*time.Hour {
+				t.Fatalf("%v left", left)
+			}
+			time.Sleep(time.Hour)
+		}
+		if n := len(s.asked); n != 3 {
+			t.Errorf("%d orders", n)
+		}
+	})
+}
+
+// TestShortLived: certificates of some minutes are renewed in time, too.
+func TestShortLived(t *testing.T) {
+	inTime(t, 9*time.Minute, func(s *signer, set *acme.Set, _ string, _ *journal) {
+		for range 3 * 60 {
+			if left := time.Until(leaf(set, name).NotAfter); left < time.Minute {
+				t.Fatalf("%v left", left)
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := len(s.asked); n < 3*60/9 || n > 3*60/3 {
+			t.Errorf("%d orders in three hours", n)
+		}
+	})
+}
+
+// TestOutage: an authority that fails for days is asked less and less often, and the certificate is renewed when it works again.
+func TestOutage(t *testing.T) {
+	inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, _ string, said *journal) {
+		time.Sleep(59 * 24 * time.Hour)
+		first, before := leaf(set, name), len(s.asked)
+		s.fails = errors.New("out of order")
+		time.Sleep(10 * 24 * time.Hour)
+		synctest.Wait()
+		if leaf(set, name) != first {
+			t.Error("another certificate is shown")
+		}
+		asked := s.asked[before:]
+		if n := len(asked); n < 200 || n > 260 {
+			t.Errorf("asked %d times in 9 days, want some more than each hour", n)
+		}
+		for i, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			got, want := asked[i+1].Sub(asked[i]), wait*time.Minute
+			if got < want*9/10 || got > want*11/10 {
+				t.Errorf("wait %d: %v, want about %v", i, got, want)
+			}
+		}
+		if n, err := set.Domains()[0].Failures(); n != len(asked) || err == nil {
+			t.Errorf("%d failures, %v", n, err)
+		}
+		if n := strings.Count(said.String(), "certificate not renewed"); n != len(asked) {
+			t.Errorf("%d failures are logged, of %d", n, len(asked))
+		}
+		s.fails = nil
+		time.Sleep(2 * time.Hour)
+		if n, err := set.Domains()[0].Failures(); n != 0 || err != nil || leaf(set, name) == first {
+			t.Errorf("not recovered: %d, %v", n, err)
+		}
+	})
+}
+
+// TestRetry: whoever asks for it gets another attempt at once; but not for ever.
+func TestRetry(t *testing.T) {
+	inTime(t, 9*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *journal) {
+		set.Retry() // nothing has failed
+		synctest.Wait()
+		if n := len(s.asked); n != 1 {
+			t.Fatalf("asked %d times", n)
+		}
+		s.fails = errors.New("out of order")
+		time.Sleep(7 * 24 * time.Hour)
+		synctest.Wait()
+		before := len(s.asked)
+		for range 100 {
+			set.Retry()
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if n := len(s.asked) - before; n < 5 || n > 7 {
+			t.Errorf("asked %d times in 100 seconds", n)
+		}
+	})
+}
+
+// TestDamaged: what is stored and cannot be used is replaced, and shown until then as it was.
+func TestDamaged(t *testing.T) {
+	for _, damage := range []string{"certificate", "key", "no key", "empty", "another's"} {
+		inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, said *journal) {
+			first := leaf(set, name)
+			base := filepath.Join(dir, "certificates", "signer", name, name)
+			var err error
+			switch damage {
+			case "certificate":
+				err = os.WriteFile(base+".crt", []byte("garbage"), 0o600)
+			case "key":
+				err = os.WriteFile(base+".key", []byte("garbage"), 0o600)
+			case "no key":
+				err = os.Remove(base + ".key")
+			case "empty":
+				err = errors.Join(os.Truncate(base+".key", 0), os.Truncate(base+".crt", 0))
+			case "another's":
+				err = os.WriteFile(base+".key", s.Issue(t, name).Key, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Minute)
+			synctest.Wait()
+			if leaf(set, name) == nil || leaf(set, name) == first || len(s.asked) != 2 {
+				t.Errorf("%s: %d orders\n%s", damage, len(s.asked), said)
+			}
+			if n, err := set.Domains()[0].Failures(); n != 0 {
+				t.Errorf("%s: %v", damage, err)
+			}
+		})
+	}
+}
+
+// TestRenewedByAnother: what another process has stored is taken over within minutes, without an order.
+func TestRenewedByAnother(t *testing.T) {
+	inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, _ *journal) {
+		pair := s.IssueUntil(t, time.Now().AddDate(1, 0, 0), name)
+		base := filepath.Join(dir, "certificates", "signer", name, name)
+		pkitest.Replace(t, base+".crt", pair.Cert)
+		pkitest.Replace(t, base+".key", pair.Key)
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		if !leaf(set, name).Equal(pair.Leaf) || len(s.asked) != 1 {
+			t.Errorf("%v is shown after %d orders", leaf(set, name).SerialNumber, len(s.asked))
+		}
+	})
+}
+
+// TestLock: of all who share a storage one at a time has a lock; and whoever waits can be told to stop.
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := acme.Lock(t.Context(), dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := acme.Lock(t.Context(), dir, "b"); err != nil || other() != nil {
+		t.Error("another lock is the same", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := acme.Lock(ctx, dir, "a"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want to have waited", err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		unlock, err := acme.Lock(t.Context(), dir, "a")
+		if err == nil {
+			err = unlock()
+		}
+		got <- err
+	}()
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	if err := unlock(); err == nil {
+		t.Error("unlocked twice")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var path *fs.PathError
+	if _, err := acme.Lock(t.Context(), file, "a"); !errors.As(err, &path) {
+		t.Errorf("%v, want one that names the path", err)
+	}
+}
+
+// TestLog: what the libraries log is of level debug, in the gateway's own format, and costs nothing at others.
+func TestLog(t *testing.T) {
+	quiet, loud := new(journal), new(journal)
+	acme.ZapLogger(quiet.log(slog.LevelInfo)).Error("an error")
+	z := acme.ZapLogger(loud.log(slog.LevelDebug)).Named("magic").Sugar().With("domain", name)
+	z.Errorw("an error", "cause", fmt.Errorf("why"), "list", []string{"a", "b"})
+	if quiet.String() != "" {
+		t.Errorf("%q", quiet)
+	}
+	want := `level=DEBUG msg="an error" domain=` + name + ` severity=ERROR by=magic cause=why list="[a b]"`
+	if out := loud.String(); !strings.Contains(out, want) {
+		t.Errorf("%q, want %q", out, want)
+	}
+}

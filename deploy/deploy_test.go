@@ -66,7 +66,7 @@ func known(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	// Of certificates there are none here, and what Prometheus itself adds.
-	names := map[string]bool{"up": true, "corsgate_certificate_expiry_seconds": true}
+	names := map[string]bool{"up": true, "corsgate_certificate_expiry_seconds": true, "corsgate_acme_failures": true}
 	for _, f := range families {
 		names[f.GetName()] = true
 		if f.GetType().String() == "HISTOGRAM" {
@@ -226,6 +226,10 @@ func TestUsersAndFiles(t *testing.T) {
 	}
 	if info, err := os.Stat(root + "/etc/corsgate/tls"); err != nil || info.Mode().Perm() != 0o750 {
 		t.Errorf("/etc/corsgate/tls: %v, %v", info, err)
+	}
+	// Of the gateway alone: keys of certificates by ACME are there.
+	if info, err := os.Stat(root + "/var/lib/corsgate"); err != nil || info.Mode().Perm() != 0o700 || info.Sys().(*syscall.Stat_t).Uid == 0 {
+		t.Errorf("/var/lib/corsgate: %v, %v", info, err)
 	}
 }
 

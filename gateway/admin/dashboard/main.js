@@ -102,7 +102,10 @@ function configuration() {
 		["Last reload", s.reload_error ? "failed" : s.generation > 1 ? "succeeded" : "none yet"],
 		["Preflight cache", plural(total("preflight_cache_entries"), "answer")]];
 	for (const r of samples.series("certificate_expiry_seconds")) {
-		facts.push([`Certificate ${r.labels.name}`, `${Math.floor(r.value / 86400)} days left`]);
+		facts.push([`Certificate ${r.labels.name}`, r.value > 0 ? `${span(1000 * r.value)} left` : "has expired"]);
+	}
+	for (const r of samples.series("acme_failures")) {
+		if (r.value > 0) facts.push([`Renewing ${r.labels.name}`, `${plural(r.value, "attempt")} in vain: see the log`]);
 	}
 	const dropped = total("access_log_dropped_total");
 	if (dropped > 0) facts.push(["Access log", plural(dropped, "line") + " dropped"]);

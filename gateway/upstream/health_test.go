@@ -52,7 +52,7 @@ func checked(h upstream.Health) upstream.Options {
 }
 
 // until waits for something that nobody tells of.
-func until(t *testing.T, what string, is func() bool) {
+func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

@@ -24,7 +24,10 @@ func (e *Endpoint) TryEnter() bool {
 		}
 		if e.inFlight.CompareAndSwap(n, n+1) {
 			e.entered.Add(1)
-			if e.opts.Balance == Hash {
+			switch e.opts.Balance {
+			case LeastInFlight:
+				e.upstream.set.Load().begun(e, n)
+			case Hash:
 				e.upstream.flying.Add(1)
 			}
 			return true
@@ -40,7 +43,7 @@ func (e *Endpoint) Leave() {
 	n := e.inFlight.Add(-1)
 	switch e.opts.Balance {
 	case LeastInFlight:
-		e.upstream.set.Load().note(e, n)
+		e.upstream.set.Load().ended(e, n)
 	case Hash:
 		e.upstream.flying.Add(-1)
 	}

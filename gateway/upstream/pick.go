@@ -3,7 +3,6 @@ package upstream
 import (
 	"math/rand/v2"
 	"slices"
-	"sync/atomic"
 )
 
 // A Balance says by what an upstream chooses among its endpoints.
@@ -60,10 +59,8 @@ func (u *Upstream) Pick(c *Choice) *Endpoint {
 type entry struct {
 	endpoint *Endpoint
 	weight   int64
-	inverse  int64 // of the weight, times a constant
+	inverse  int64 // of the weight, times a constant; for LeastInFlight only
 }
-
-func newEntry(e *Endpoint, weight int64) entry { return entry{e, weight, 1 << 40 / weight} }
 
 // draw returns the number of an entry at random, by weight.
 func (s *set) draw() int32 { return s.schedule[rand.IntN(len(s.schedule))] }
@@ -83,68 +80,13 @@ func (s *set) pickOfTwo() *Endpoint {
 	return b.endpoint
 }
 
-// pickLeast returns the least busy endpoint; of equals one that is drawn by weight if that is among
-// them, else any. To ask all of them each time would take too long, so it stops at one that is as
-// little busy as any can be, as far as is known; see lowest.
-func (s *set) pickLeast() *Endpoint {
-	known := s.low.cost.Load()
-	first := int(s.draw())
-	best := &s.active[first]
-	least := best.cost()
-	if least <= known {
-		return best.endpoint
-	}
-	if a := &s.active[s.low.who.Load()]; a.cost() <= known {
-		return a.endpoint
-	}
-	for range s.active {
-		if first++; first == len(s.active) {
-			first = 0
-		}
-		a := &s.active[first]
-		if cost := a.cost(); cost < least {
-			if best, least = a, cost; cost <= known {
-				return a.endpoint
-			}
-		}
-	}
-	s.low.cost.CompareAndSwap(known, least) // unless one has become less busy meanwhile
-	return best.endpoint
-}
-
-// A lowest is what is known of how little busy the least busy endpoint is, for LeastInFlight. An
-// exchange that ends can only lower it, and says so; one that begins can raise it, which is found
-// when a pick has asked all in vain. Picks that race may use one that was the least busy a moment
-// ago.
-type lowest struct {
-	cost atomic.Int64 // no entry has less
-	who  atomic.Int32 // the number of one that had it
-}
-
-// note notes that an exchange has ended at e, where n are left in flight.
-func (s *set) note(e *Endpoint, n int64) {
-	i := e.slot.Load()
-	if int(i) >= len(s.active) || s.active[i].endpoint != e {
-		return // it takes none at the moment, or the set is changing
-	}
-	switch cost, known := n*s.active[i].inverse, s.low.cost.Load(); {
-	case cost < known:
-		s.low.cost.Store(cost)
-		s.low.who.Store(i)
-	case cost == known:
-		s.low.who.Store(i)
-	}
-}
-
-// cost says how busy an entry is: its exchanges in flight by its weight.
-func (a *entry) cost() int64 { return a.endpoint.inFlight.Load() * a.inverse }
-
 // pickUntried returns the least busy endpoint that was not tried, or nil.
 func (s *set) pickUntried(c *Choice) *Endpoint {
 	return s.least(func(e *Endpoint) bool { return !c.tried(e) })
 }
 
-// least returns the least busy endpoint that may be used, or nil. It is for the rare cases.
+// least returns the least busy endpoint that may be used, or nil; of equals it is one that is drawn
+// by weight, or the next that may be used after it. It asks all, so it is for the rare cases.
 func (s *set) least(may func(*Endpoint) bool) *Endpoint {
 	var best *entry
 	first := int(s.draw())

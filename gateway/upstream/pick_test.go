@@ -3,7 +3,6 @@ package upstream_test
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -104,63 +103,6 @@ func busy(t *testing.T, u *upstream.Upstream, counts ...int) {
 			if !u.Endpoints()[i].TryEnter() {
 				t.Fatal("no room")
 			}
-		}
-	}
-}
-
-// TestLeastInFlight: exactly the least busy one, by its weight.
-func TestLeastInFlight(t *testing.T) {
-	f := func(weights, counts []int, want ...int) {
-		t.Helper()
-		u := balanced(upstream.LeastInFlight, unused(len(weights), weights...))
-		busy(t, u, counts...)
-		for i, n := range picks(u, 1000, nil) {
-			is := false
-			for _, w := range want {
-				is = is || w == i
-			}
-			if (n > 0) != is {
-				t.Errorf("weights %v, in flight %v: endpoint %d is picked %d times, want only %v", weights, counts, i, n, want)
-			}
-		}
-	}
-	f([]int{1, 1, 1}, []int{2, 1, 3}, 1)
-	f([]int{1, 1, 1}, []int{2, 1, 1}, 1, 2)
-	f([]int{1, 1, 1}, []int{1, 1, 1}, 0, 1, 2)
-	f([]int{10, 1}, []int{9, 1}, 0)
-	f([]int{10, 1}, []int{11, 1}, 1)
-	f([]int{0, 1}, []int{0, 7}, 1)
-}
-
-// TestLeastInFlightTwin: whatever begins, ends, leaves and comes, the pick is one that nobody is less
-// busy than.
-func TestLeastInFlightTwin(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	list := unused(12, 1, 1, 1, 1, 1, 1, 3, 3, 3, 7, 7, 0)
-	u := balanced(upstream.LeastInFlight, list)
-	cost := func(e *upstream.Endpoint) float64 {
-		return float64(e.InFlight()) / float64(list[e.Address.Index].Weight)
-	}
-	for range 20_000 {
-		e := u.Endpoints()[random.IntN(len(u.Endpoints()))]
-		switch random.IntN(10) {
-		case 0:
-			from := random.IntN(6)
-			u.SetEndpoints(list[from : from+1+random.IntN(len(list)-from)])
-		case 1, 2, 3, 4:
-			if e.InFlight() > 0 {
-				e.Leave()
-			}
-		case 5:
-			e.TryEnter()
-		default:
-			got := u.Pick(&upstream.Choice{})
-			for _, e := range u.Endpoints() {
-				if list[e.Address.Index].Weight > 0 && cost(e) < cost(got)-1e-6 {
-					t.Fatalf("endpoint %d is picked, but %d is less busy: %v against %v", got.Address.Index, e.Address.Index, cost(e), cost(got))
-				}
-			}
-			got.TryEnter()
 		}
 	}
 }
@@ -289,61 +231,6 @@ func TestHashBound(t *testing.T) {
 		}
 		if a, b := u.Pick(&c), keyed(1); a != u.Pick(&b) {
 			t.Error("the key has not come back")
-		}
-	}
-}
-
-// BenchmarkPick is a choice among 100 endpoints that all have exchanges in flight.
-func BenchmarkPick(b *testing.B) {
-	for name, balance := range balances {
-		for _, weighted := range []bool{false, true} {
-			weights := make([]int, 100)
-			for i := range weights {
-				if weights[i] = 1; weighted {
-					weights[i] = 1 + i%7
-				}
-			}
-			u := balanced(balance, unused(100, weights...))
-			for i, e := range u.Endpoints() {
-				for range 1 + i*37%11 {
-					e.TryEnter()
-				}
-			}
-			run := func(name string, c upstream.Choice, end func(*upstream.Endpoint)) {
-				b.Run(name, func(b *testing.B) {
-					b.ReportAllocs()
-					for b.Loop() {
-						c.Hash += 0x9e3779b97f4a7c15
-						if e := u.Pick(&c); end != nil {
-							end(e)
-						}
-					}
-				})
-			}
-			c := upstream.Choice{Hashed: balance == upstream.Hash}
-			run(fmt.Sprintf("balance=%s/weighted=%t", name, weighted), c, nil)
-			// With what an exchange does besides: it begins there, and another ends elsewhere.
-			i := 0
-			run(fmt.Sprintf("balance=%s/weighted=%t/moving", name, weighted), c, func(e *upstream.Endpoint) {
-				e.TryEnter()
-				for {
-					if i = (i + 61) % 100; u.Endpoints()[i].InFlight() > 0 {
-						break
-					}
-				}
-				u.Endpoints()[i].Leave()
-			})
-		}
-	}
-}
-
-// TestPickAllocations: a choice allocates nothing.
-func TestPickAllocations(t *testing.T) {
-	for name, balance := range balances {
-		u := balanced(balance, unused(100))
-		c := keyed(1)
-		if n := testing.AllocsPerRun(100, func() { u.Pick(&c) }); n > 0 {
-			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
 }

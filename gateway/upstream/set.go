@@ -15,7 +15,7 @@ type set struct {
 	weight   int64   // of all of them
 	schedule []int32 // their numbers; see schedule
 	ring     *ring   // for Hash only
-	low      *lowest // for LeastInFlight only; the one thing that changes
+	groups   *groups // for LeastInFlight only; the one thing that changes
 }
 
 // Endpoints returns the endpoints of now, in the order of their addresses. The slice must not be
@@ -88,11 +88,11 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 		}
 		all, n = all+w*unit, n+1
 		if e.out() {
-			out = append(out, newEntry(e, w*unit))
+			out = append(out, entry{endpoint: e, weight: w * unit})
 		} else {
 			r := u.ramp(e, now)
 			u.ramping = u.ramping || r < 1
-			s.active = append(s.active, newEntry(e, max(1, int64(float64(w*unit)*r))))
+			s.active = append(s.active, entry{endpoint: e, weight: max(1, int64(float64(w*unit)*r))})
 		}
 	}
 	if u.panicking = len(s.active) == 0 && len(out) > 0; u.panicking {
@@ -102,6 +102,9 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 		u.prepare(s, float64(n)/float64(all))
 	}
 	u.set.Store(s)
+	if s.groups != nil {
+		s.settleAll()
+	}
 }
 
 // prepare makes what the balance needs. mean is the inverse of the mean weight.
@@ -115,7 +118,8 @@ func (u *Upstream) prepare(s *set, mean float64) {
 	s.schedule = schedule(weights)
 	switch u.opts.Balance {
 	case LeastInFlight:
-		s.low = new(lowest)
+		s.groups = newGroups(s.active)
+		s.settleAll()
 	case Hash:
 		s.ring = newRing(s.active, mean*min(pointsEach, maxPoints/float64(len(s.endpoints))))
 	}

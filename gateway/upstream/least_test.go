@@ -1,0 +1,131 @@
+package upstream_test
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway/upstream"
+)
+
+// TestLeastInFlight: exactly the least busy one, by its weight.
+func TestLeastInFlight(t *testing.T) {
+	f := func(weights, counts []int, want ...int) {
+		t.Helper()
+		u := balanced(upstream.LeastInFlight, unused(len(weights), weights...))
+		busy(t, u, counts...)
+		for i, n := range picks(u, 1000, nil) {
+			is := false
+			for _, w := range want {
+				is = is || w == i
+			}
+			if (n > 0) != is {
+				t.Errorf("weights %v, in flight %v: endpoint %d is picked %d times, want only %v", weights, counts, i, n, want)
+			}
+		}
+	}
+	f([]int{1, 1, 1}, []int{2, 1, 3}, 1)
+	f([]int{1, 1, 1}, []int{2, 1, 1}, 1, 2)
+	f([]int{1, 1, 1}, []int{1, 1, 1}, 0, 1, 2)
+	f([]int{10, 1}, []int{9, 1}, 0)
+	f([]int{10, 1}, []int{11, 1}, 1)
+	f([]int{0, 1}, []int{0, 7}, 1)
+}
+
+// TestLeastInFlightTwin: whatever begins, ends, fails, leaves and comes, the pick is one of those that take
+// exchanges, and none of them is less busy.
+func TestLeastInFlightTwin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	list := unused(100)
+	for i := range list {
+		list[i].Weight = []int{1, 1, 1, 3, 3, 7, 1000, 0}[random.IntN(8)]
+	}
+	u := ejectable(t, upstream.LeastInFlight, list)
+	for range 20_000 {
+		e := u.Endpoints()[random.IntN(len(u.Endpoints()))]
+		switch random.IntN(12) {
+		case 0:
+			if random.IntN(50) == 0 {
+				from := random.IntN(50)
+				u.SetEndpoints(list[from : from+1+random.IntN(len(list)-from)])
+			}
+		case 1:
+			if random.IntN(20) == 0 {
+				eject(t, u, e)
+			}
+		case 2, 3, 4, 5:
+			if e.InFlight() > 0 {
+				e.Leave()
+			}
+		case 6:
+			e.TryEnter()
+		default:
+			got := u.Pick(&upstream.Choice{})
+			if !slices.Contains(twinLeast(u), got) {
+				t.Fatalf("endpoint %d is picked, with %d in flight and a weight of %d", got.Address.Index, got.InFlight(), list[got.Address.Index].Weight)
+			}
+			got.TryEnter()
+		}
+	}
+}
+
+// twinLeast returns all endpoints that the least busy one may be, by what is told of each.
+func twinLeast(u *upstream.Upstream) (least []*upstream.Endpoint) {
+	var best *big.Rat
+	all, drained := u.Status(), true
+	for _, s := range all {
+		drained = drained && s.Weight == 0
+	}
+	usable := slices.ContainsFunc(all, func(s upstream.Status) bool { return s.Usable && (drained || s.Weight > 0) })
+	for i, s := range all {
+		if drained {
+			s.Weight = 1
+		}
+		if s.Weight == 0 || usable && !s.Usable {
+			continue
+		}
+		cost := big.NewRat(s.InFlight, int64(s.Weight))
+		if best == nil || cost.Cmp(best) < 0 {
+			best, least = cost, nil
+		}
+		if cost.Cmp(best) == 0 {
+			least = append(least, u.Endpoints()[i])
+		}
+	}
+	return least
+}
+
+// TestLeastInFlightRaces: whatever was done at the same time, and in whatever order it was seen, afterwards the pick is
+// exact.
+func TestLeastInFlightRaces(t *testing.T) {
+	list := unused(30)
+	for i := range list {
+		list[i].Weight = 1 + i%4
+	}
+	u := balanced(upstream.LeastInFlight, list)
+	for round := range 200 {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 100 {
+					e := u.Pick(&upstream.Choice{})
+					e.TryEnter()
+					if rand.IntN(2) == 0 {
+						e.Leave()
+					} else if o := u.Endpoints()[rand.IntN(30)]; o.InFlight() > 5 { // nobody else takes that many
+						o.Leave()
+					}
+				}
+			})
+		}
+		if round%3 == 0 {
+			u.SetEndpoints(list)
+		}
+		all.Wait()
+		if got := u.Pick(&upstream.Choice{}); !slices.Contains(twinLeast(u), got) {
+			t.Fatalf("round %d: endpoint %d is picked, with %d in flight", round, got.Address.Index, got.InFlight())
+		}
+	}
+}

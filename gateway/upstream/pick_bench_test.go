@@ -1,0 +1,112 @@
+package upstream_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream"
+)
+
+// ejectable returns a balanced upstream of which an endpoint can be ejected.
+func ejectable(t testing.TB, b upstream.Balance, list []upstream.Address) *upstream.Upstream {
+	u := upstream.New("test", list, upstream.Options{Balance: b, MaxConnections: 1 << 30, KeepAlive: time.Hour,
+		Ejection: upstream.Ejection{Failures: 1, BaseTime: time.Hour, MaxShare: .5}})
+	u.Start()
+	t.Cleanup(u.Stop)
+	return u
+}
+
+// eject takes e out of use, unless as many are as may be.
+func eject(t testing.TB, u *upstream.Upstream, e *upstream.Endpoint) {
+	t.Helper()
+	list := u.Endpoints()
+	out := 0
+	for _, s := range u.Status() {
+		if !s.Usable {
+			out++
+		}
+	}
+	i := slices.Index(list, e)
+	if out >= len(list)/2 || !u.Status()[i].Usable {
+		return
+	}
+	e.Failed()
+	until(t, "it is ejected", func() bool { return !u.Status()[i].Usable })
+}
+
+// crowd returns an upstream of 100 endpoints that all have exchanges in flight.
+func crowd(t testing.TB, balance upstream.Balance, weighted, unhealthy bool) *upstream.Upstream {
+	weights := make([]int, 100)
+	for i := range weights {
+		if weights[i] = 1; weighted {
+			weights[i] = 1 + i%7
+		}
+	}
+	u := ejectable(t, balance, unused(100, weights...))
+	for i, e := range u.Endpoints() {
+		for range 1 + i*37%11 {
+			e.TryEnter()
+		}
+		if unhealthy && i%5 == 2 {
+			eject(t, u, e)
+		}
+	}
+	return u
+}
+
+// crowds calls f for each balance, with weights and without, with all endpoints in use and with four of five.
+func crowds(f func(name string, b upstream.Balance, weighted, unhealthy bool)) {
+	for _, name := range slices.Sorted(maps.Keys(balances)) {
+		for _, weighted := range []bool{false, true} {
+			for _, unhealthy := range []bool{false, true} {
+				f(fmt.Sprintf("balance=%s/weighted=%t/unhealthy=%t", name, weighted, unhealthy), balances[name], weighted, unhealthy)
+			}
+		}
+	}
+}
+
+// BenchmarkPick is a choice among 100 endpoints that all have exchanges in flight.
+func BenchmarkPick(b *testing.B) {
+	crowds(func(name string, balance upstream.Balance, weighted, unhealthy bool) {
+		run := func(name string, end func(*upstream.Upstream, *upstream.Endpoint)) {
+			b.Run(name, func(b *testing.B) {
+				u := crowd(b, balance, weighted, unhealthy)
+				c := upstream.Choice{Hashed: balance == upstream.Hash}
+				b.ReportAllocs()
+				for b.Loop() {
+					c.Hash += 0x9e3779b97f4a7c15
+					if e := u.Pick(&c); end != nil {
+						end(u, e)
+					}
+				}
+			})
+		}
+		run(name, nil)
+		// With what an exchange does besides: it begins there, and another ends elsewhere.
+		i := 0
+		run(name+"/moving", func(u *upstream.Upstream, e *upstream.Endpoint) {
+			e.TryEnter()
+			for {
+				if i = (i + 61) % 100; u.Endpoints()[i].InFlight() > 0 {
+					break
+				}
+			}
+			u.Endpoints()[i].Leave()
+		})
+	})
+}
+
+// TestPickAllocations: a choice allocates nothing.
+func TestPickAllocations(t *testing.T) {
+	crowds(func(name string, balance upstream.Balance, weighted, unhealthy bool) {
+		u := crowd(t, balance, weighted, unhealthy)
+		for _, c := range []upstream.Choice{{}, keyed(1), {Tried: u.Endpoints()[:2]}} {
+			if n := testing.AllocsPerRun(100, func() { u.Pick(&c) }); n > 0 {
+				t.Errorf("%s: %v allocations", name, n)
+			}
+		}
+	})
+}

@@ -105,7 +105,7 @@ func (g *Gateway) swap(s *snapshot) {
 	prev := g.current.Load()
 	for name, u := range s.upstreams {
 		if prev == nil || prev.upstreams[name] != u {
-			u.pool.Changed = func(c upstream.Change) { g.logChange(name, c) }
+			u.pool.Changed = func(c upstream.Change) { g.noteChange(u, c) }
 			g.noteLookups(u)
 			u.pool.Start()
 		}

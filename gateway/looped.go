@@ -140,6 +140,7 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 // Cut is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 	x.failure = failureCut
+	x.route.upstream.failures[failureCut].Inc()
 	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
 		"endpoint", e.Address.Label, "error", err, "request_id", string(x.requestID()))
 }

@@ -30,6 +30,8 @@ type metrics struct {
 	upstreamRequests *prometheus.CounterVec
 	mirror           *prometheus.CounterVec
 	retries          *prometheus.CounterVec
+	ejections        *prometheus.CounterVec
+	failures         *prometheus.CounterVec
 	lookupFailures   *prometheus.CounterVec
 	malformedTotal   map[string]prometheus.Counter
 	lost             map[*edge.Loss]prometheus.Counter
@@ -77,6 +79,8 @@ func newMetrics() *metrics {
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.mirror = counter("mirror_total", "Copies of requests for a route's mirror: answered, failed, dropped for want of room, skipped because of their content.", "route", "outcome")
 	m.retries = counter("upstream_retries_total", "Further attempts of exchanges, after one had failed.", "upstream")
+	m.ejections = counter("upstream_ejections_total", "Times that an endpoint was taken out of use because requests failed at it.", "upstream", "endpoint")
+	m.failures = counter("upstream_failures_total", "Exchanges that failed, by what: a class of failure before the response began, or cut, after it had.", "upstream", "class")
 	m.lookupFailures = counter("upstream_lookup_failures_total", "Look-ups of the name of an endpoint that failed or found no server.", "upstream", "endpoint")
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "corsgate_request_duration_seconds", Help: "From the request's head to the end of the response, of forwarded requests.",

@@ -247,6 +247,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		extra += "Retry-After: 1\r\n"
 	}
 	x.failure = failed.Class
+	x.route.upstream.failures[failed.Class].Inc()
 	x.answer(failed.Status, extra, failureTexts[failed.Class])
 }
 

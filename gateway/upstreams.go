@@ -22,7 +22,9 @@ type upstreamPool struct {
 	blocking  bool // only the blocking engine can make its exchanges
 	pool      *upstream.Upstream
 	responses []classCounters // by the number of the configured endpoint
-	hashKey   *hashKey        // nil: the balance needs none
+	ejections []prometheus.Counter
+	failures  map[string]prometheus.Counter // by class, or failureCut
+	hashKey   *hashKey                      // nil: the balance needs none
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
@@ -41,9 +43,14 @@ func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metric
 		}
 	}
 	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
+	u.failures = map[string]prometheus.Counter{}
+	for _, class := range append(upstream.Classes(), failureCut) {
+		u.failures[class] = m.failures.WithLabelValues(c.Name, class)
+	}
 	for _, e := range c.Endpoints {
 		u.blocking = u.blocking || e.TLS
 		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
+		u.ejections = append(u.ejections, m.ejections.WithLabelValues(c.Name, e.URL))
 	}
 	opts := upstream.Options{
 		Balance:          balances[c.Balance],
@@ -80,15 +87,16 @@ func orNoBound(d time.Duration) time.Duration {
 	return d
 }
 
-// logChange tells of a change of an endpoint's condition, once for each.
-func (g *Gateway) logChange(name string, c upstream.Change) {
-	attrs := []any{"upstream", name, "endpoint", c.Endpoint.Address.Label, "address", c.Endpoint.Address.Dial}
+// noteChange tells of a change of an endpoint's condition, once for each, and counts ejections.
+func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
+	attrs := []any{"upstream", u.name, "endpoint", c.Endpoint.Address.Label, "address", c.Endpoint.Address.Dial}
 	if c.Usable {
 		g.log.Info("endpoint takes requests again", attrs...)
 		return
 	}
 	attrs = append(attrs, "reason", c.Reason)
 	if c.For > 0 {
+		u.ejections[c.Endpoint.Address.Index].Inc()
 		attrs = append(attrs, "for", c.For.Round(time.Millisecond))
 	}
 	g.log.Warn("endpoint taken out of use", attrs...)

@@ -24,6 +24,11 @@ const (
 	ClassTimeout   = "timeout"    // the route's timeout passed
 )
 
+// Classes returns all of them.
+func Classes() []string {
+	return []string{ClassNowhere, ClassConnect, ClassQueue, ClassBroken, ClassMalformed, ClassFirstByte, ClassTimeout}
+}
+
 // ErrNowhere is why an exchange never began: the upstream has no endpoint.
 var ErrNowhere = &Error{503, ClassNowhere, errors.New("no endpoint of it is known")}
 

@@ -42,6 +42,12 @@ func (l *line) short() string {
 // logged runs a gateway on one of the engines while f asks it, and returns its access log.
 func logged(t *testing.T, engine, text string, f func(address string)) []line {
 	t.Helper()
+	return loggedOf(t, engine, text, func(_ *gateway.Gateway, address string) { f(address) })
+}
+
+// loggedOf is logged for an f that looks at the gateway, too.
+func loggedOf(t *testing.T, engine, text string, f func(g *gateway.Gateway, address string)) []line {
+	t.Helper()
 	cfg := parseFor(t, engine, text)
 	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -58,7 +64,7 @@ func logged(t *testing.T, engine, text string, f func(address string)) []line {
 	}
 	served := make(chan error, 1)
 	go func() { served <- g.Serve() }()
-	f(g.Addr(cfg.Listeners[0].Name))
+	f(g, g.Addr(cfg.Listeners[0].Name))
 	if err := g.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}

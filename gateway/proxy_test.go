@@ -70,7 +70,7 @@ func TestProxyProtocol(t *testing.T) {
 					io.WriteString(raw, header)
 				}
 				r := bufio.NewReader(c)
-				for range 3 {
+				for i := range 3 {
 					io.WriteString(c, request)
 					if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 200 {
 						t.Errorf("%q: %v, %v", header, res, err)
@@ -80,6 +80,9 @@ func TestProxyProtocol(t *testing.T) {
 						t.Errorf("%q: the upstream hears of %q, want %q", header, got, want)
 					}
 					request = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n"
+					if i == 0 { // this one is not for the loop
+						request = fmt.Sprintf("POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.9.9.9\r\nContent-Length: %d\r\n\r\n%s", 100<<10, strings.Repeat("x", 100<<10))
+					}
 				}
 				raw.Close()
 			}

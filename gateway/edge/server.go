@@ -207,7 +207,7 @@ func (s *Server) forget(c *Conn) {
 // nothing more is done with it here.
 func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, home func(net.Conn) bool) {
 	c := s.register(nc, peer, l)
-	c.in, c.w, c.home = read, len(read), home
+	c.in, c.w, c.home, c.opened = read, len(read), home, true
 	if cap(read) < firstBuffer {
 		c.in = append(make([]byte, 0, firstBuffer), read...)
 	}

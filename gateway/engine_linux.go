@@ -14,13 +14,13 @@ import (
 
 // onLoops reports whether the event loops accept the connections of a listener: if they may serve them,
 // and nothing comes before the first request.
-func onLoops(c *config.Listener) bool { return mayLoop(c) && !c.ProxyProtocol }
+func onLoops(c *config.Listener) bool { return mayLoop(c) && !c.ProxyProtocol && !c.TLS }
 
 // mayLoop reports whether the event loops may serve a listener's connections: if the configuration
 // leaves it to us and the listener is plain TCP.
 func mayLoop(c *config.Listener) bool {
 	network, _ := c.Address.Split()
-	return !c.TLS && c.Engine == "auto" && network != "unix"
+	return c.Engine == "auto" && network != "unix"
 }
 
 // width returns how many loops there are, or will be.

@@ -84,7 +84,7 @@ func TestClientGone(t *testing.T) {
 			"close":      func(nc clientConn) { nc.Close() },
 			"half-close": func(nc clientConn) { closeWriteSocket(nc) },
 		} {
-			for _, engine := range []string{looped, blocking, secure} {
+			for _, engine := range []string{looped, blocking, secure, secureBlocking} {
 				t.Run(fmt.Sprintf("%s/%s/%s", c.title, how, engine), func(t *testing.T) {
 					a := newAbandoned(t, c.begins)
 					g, address := serveOn(t, engine, a.config())

@@ -28,10 +28,15 @@ type step struct {
 // TestEnginesSwitch drives one connection through hundreds of random requests, of which some stay on
 // the loop and others go through its door, and compares each response with what the blocking
 // engine makes of the same request.
-func TestEnginesSwitch(t *testing.T) {
+func TestEnginesSwitch(t *testing.T) { switchEngines(t, looped, blocking) }
+
+// TestEnginesSwitchOverTLS does so with what TLS keeps of a connection going from one to the other and back.
+func TestEnginesSwitchOverTLS(t *testing.T) { switchEngines(t, secure, secureBlocking) }
+
+func switchEngines(t *testing.T, onLoop, onGoroutines string) {
 	d := newUpstream(t, http.HandlerFunc(echo))
-	_, one := serveOn(t, looped, policy(d, "ONE"))
-	_, two := serveOn(t, blocking, policy(d, "ONE"))
+	_, one := serveOn(t, onLoop, policy(d, "ONE"))
+	_, two := serveOn(t, onGoroutines, policy(d, "ONE"))
 	rounds, steps := 3, 120
 	if testing.Short() {
 		rounds = 1

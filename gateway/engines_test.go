@@ -17,20 +17,26 @@ import (
 
 // The engines, as a configuration names them.
 const (
-	looped   = "auto"
-	blocking = "fasthttp"
-	secure   = "TLS"    // blocking, as every listener with TLS
-	three    = "HTTP/3" // the same, and QUIC
+	looped         = "auto"
+	blocking       = "fasthttp"
+	secure         = "TLS" // on the loop, after the handshake
+	secureBlocking = "TLS, fasthttp"
+	three          = "HTTP/3" // TLS, and QUIC
 )
+
+func isSecure(engine string) bool { return strings.HasPrefix(engine, secure) }
 
 // parseFor parses a configuration whose first listener is on loopback, on one of the engines.
 func parseFor(t testing.TB, engine, text string) *config.Config {
 	t.Helper()
-	if engine == secure || engine == three {
+	if isSecure(engine) || engine == three {
 		cert, key := authority(t).server.Write(t, t.TempDir(), "server")
 		text += fmt.Sprintf("\n[tls]\ncertificates = [{ cert = %q, key = %q }]\n", cert, key)
 		cfg := parse(t, text)
 		cfg.Listeners[0].Address, cfg.Listeners[0].TLS, cfg.Listeners[0].HTTP3 = "127.0.0.1:0", true, engine == three
+		if engine == secureBlocking {
+			cfg.Listeners[0].Engine = blocking
+		}
 		return cfg
 	}
 	cfg := parse(t, text)
@@ -83,8 +89,10 @@ func serveLogged(t testing.TB, cfg *config.Config, out io.Writer) (*gateway.Gate
 // octet the outcome is the same.
 func TestExchangesOnTheLoop(t *testing.T) { playAll(t, looped) }
 
-// TestExchangesOverTLS plays them over TLS. What differs is only what the gateway says of the client's scheme.
-func TestExchangesOverTLS(t *testing.T) { playAll(t, secure) }
+// TestExchangesOverTLS and TestExchangesOverTLSOnGoroutines play them over TLS. What differs is only what the gateway
+// says of the client's scheme.
+func TestExchangesOverTLS(t *testing.T)             { playAll(t, secure) }
+func TestExchangesOverTLSOnGoroutines(t *testing.T) { playAll(t, secureBlocking) }
 
 func playAll(t *testing.T, engine string) {
 	files, err := filepath.Glob("testdata/exchanges/*.txt")
@@ -102,7 +110,7 @@ func playAll(t *testing.T, engine string) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			for _, e := range script.exchanges {
-				if engine == secure && strings.Contains(e.want.client, "use https\n") {
+				if isSecure(engine) && strings.Contains(e.want.client, "use https\n") {
 					continue // there is nothing to redirect
 				}
 				t.Run(e.title, func(t *testing.T) { playOn(t, engine, script.config, e) })
@@ -121,7 +129,7 @@ func playOn(t *testing.T, engine, config string, e *scripted) {
 		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"
 	}
 	want := e.want
-	if engine == secure {
+	if isSecure(engine) {
 		want = e.want.overTLS()
 	}
 	g, address := serveOn(t, engine, strings.ReplaceAll(config, "http://UPSTREAM", url))

@@ -40,7 +40,7 @@ func serveProxied(t *testing.T, engine, text string) (*gateway.Gateway, string) 
 
 // TestProxyProtocol: the address that a trusted proxy names is the client's, on every engine.
 func TestProxyProtocol(t *testing.T) {
-	for _, engine := range []string{looped, blocking, secure} {
+	for _, engine := range []string{looped, blocking, secure, secureBlocking} {
 		t.Run(engine, func(t *testing.T) {
 			seen := make(chan string, 1)
 			up := newUpstream(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -48,7 +48,7 @@ func TestProxyProtocol(t *testing.T) {
 			}))
 			_, address := serveProxied(t, engine, policy(up, "ONE"))
 			scheme := "http"
-			if engine == secure {
+			if isSecure(engine) {
 				scheme = "https"
 			}
 			f := func(header, want string, pieces int) {
@@ -57,7 +57,7 @@ func TestProxyProtocol(t *testing.T) {
 				var c io.ReadWriter = raw
 				request := "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n"
 				switch {
-				case engine == secure:
+				case isSecure(engine):
 					io.WriteString(raw, header)
 					c = overTLS(t, raw)
 				case pieces == 0: // at once, with the first request
@@ -103,7 +103,7 @@ func TestProxyProtocol(t *testing.T) {
 // TestProxyProtocolRefused: what has no proper header, or is not from a trusted proxy, is closed without a word.
 func TestProxyProtocolRefused(t *testing.T) {
 	const request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
-	for _, engine := range []string{looped, blocking, secure} {
+	for _, engine := range []string{looped, blocking, secure, secureBlocking} {
 		g, address := serveProxied(t, engine, "[timeouts]\nheader = \"100ms\"\n[limits]\nconnections_per_ip = 1\n"+respond)
 		f := func(octets string) {
 			t.Helper()
@@ -130,7 +130,7 @@ func TestProxyProtocolRefused(t *testing.T) {
 			c = append(c, dialPlain(t, address))
 			io.WriteString(c[i], proxyHeader(t, 2, fmt.Sprintf("203.0.113.%d:5000", i)))
 			var rw io.ReadWriter = c[i]
-			if engine == secure {
+			if isSecure(engine) {
 				rw = overTLS(t, c[i])
 			}
 			io.WriteString(rw, request)

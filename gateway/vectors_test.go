@@ -61,7 +61,7 @@ func variants() map[string]struct{ engine, more string } {
 	return map[string]struct{ engine, more string }{
 		looped: {looped, ""}, looped + ", no cache": {looped, uncached},
 		blocking: {blocking, ""}, blocking + ", no cache": {blocking, uncached},
-		secure: {secure, ""},
+		secure: {secure, ""}, secureBlocking: {secureBlocking, ""},
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -144,9 +145,12 @@ func (b *Bench) measure(ctx context.Context, g *Process, c Cell) (Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*c.For+20*time.Second)
 	defer cancel()
 	var l LoadResult
-	if c.Load.Rate == 0 && b.Wrk != "" {
-		l, err = b.closedByWrk(ctx, g.Port, c.Load, c.For)
-	} else {
+	switch {
+	case c.Load.Rate == 0 && b.Wrk != "":
+		l, err = b.closedByWrk(ctx, g.Port, c.Setup.scheme(), c.Load, c.For)
+	case c.Setup.TLS:
+		err = errors.New("only wrk speaks TLS, and it is not installed")
+	default:
 		l, err = b.byChild(ctx, Load{g.Port, c.Load.Connections, float64(c.Load.Rate), c.For, c.Load.Requests})
 	}
 	if err != nil {

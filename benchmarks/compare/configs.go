@@ -30,6 +30,7 @@ type Setup struct {
 	Origins int  `json:"origins,omitempty"` // exact origins, instead of the policy with the wildcard
 	Routes  int  `json:"routes,omitempty"`  // routes by path prefix, instead of the one for all
 	Cache   bool `json:"cache,omitempty"`   // measure corsgate alone, with and without its preflight cache
+	TLS     bool `json:"tls,omitempty"`     // listen for TLS, with one certificate (ECDSA, P-256)
 }
 
 // origin returns the i-th exact origin of a Setup with Origins. They are spread over many registrable domains.
@@ -44,6 +45,7 @@ type values struct {
 	Port, Upstream int
 	Engine         string
 	NoCache        bool
+	TLS            bool
 	OriginsFile    bool
 	Origins        []string
 	Routes         int
@@ -55,7 +57,7 @@ type values struct {
 func (v values) HashSize() int { return max(20_000, 4*len(v.Origins)) }
 
 func (s Setup) values(dir string) values {
-	v := values{Dir: dir, Routes: s.Routes, OriginsFile: s.Origins > maxInline}
+	v := values{Dir: dir, Routes: s.Routes, OriginsFile: s.Origins > maxInline, TLS: s.TLS}
 	for i := range s.Origins {
 		v.Origins = append(v.Origins, origin(i))
 	}

@@ -119,6 +119,11 @@ func (b *Bench) start(ctx context.Context, p Peer, s Setup) (*Process, error) {
 	if err := writeLists(v); err != nil {
 		return nil, err
 	}
+	if v.TLS {
+		if err := writeCertificate(dir); err != nil {
+			return nil, err
+		}
+	}
 	config, err := writeConfig(p.config, p.config, v)
 	if err != nil {
 		return nil, err

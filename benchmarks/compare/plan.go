@@ -40,6 +40,7 @@ type Scale struct {
 	Rounds      int
 	For         time.Duration // of one measurement
 	Connections []int
+	Secure      []int // connections with TLS
 	Rates       []int
 	Fields      []int // header fields added
 	Bodies      []int // bytes; each is in bodySizes
@@ -52,13 +53,13 @@ type Scale struct {
 var bodySizes = [...]int{100, 1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
 
 func quickScale() Scale {
-	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Rates: []int{2000, 8000},
+	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Secure: []int{64}, Rates: []int{2000, 8000},
 		Fields: []int{0, 100}, Bodies: []int{1 << 10, 1 << 20}, Origins: []int{1, 100, 10_000}, Routes: []int{1, 1000},
 		Keys: []int{1, 1000, 100_000}}
 }
 
 func fullScale() Scale {
-	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Rates: []int{1000, 2000, 5000, 10_000, 20_000},
+	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Secure: []int{64, 512}, Rates: []int{1000, 2000, 5000, 10_000, 20_000},
 		Fields: []int{0, 10, 30, 100}, Bodies: bodySizes[:], Origins: []int{1, 100, 10_000, 100_000, 1_000_000},
 		Routes: []int{1, 100, 1000, 10_000}, Keys: []int{1, 100, 10_000, 100_000, 1_000_000}}
 }
@@ -72,6 +73,9 @@ func plan(s Scale) []Scenario {
 		s.connections("forward", "Forwarded requests, by connections", forward(app, users)),
 		s.rates("preflight-rate", "Preflights at a fixed rate", preflight(app, users)),
 		s.rates("forward-rate", "Forwarded requests at a fixed rate", forward(app, users)),
+		s.secure("tls-preflight", "Preflights over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", preflight(app, users)),
+		s.secure("tls-forward", "Forwarded requests over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", forward(app, users)),
+		s.secure("handshakes", "Handshakes of TLS 1.3, by connections", "Each connection is closed after one preflight and opened anew, without resumption: what a request costs here is a full handshake.", preflight(app, users, "Connection: close\r\n")),
 		s.fields(), s.downloads(), s.uploads(), s.origins(), s.routes(), s.cache(),
 	}
 }
@@ -89,6 +93,14 @@ func (s Scale) connections(name, title, request string) Scenario {
 			cell.Rounds = max(cell.Rounds, 3) // the headline
 		}
 		c.Cells = append(c.Cells, cell)
+	}
+	return c
+}
+
+func (s Scale) secure(name, title, note, request string) Scenario {
+	c := Scenario{Name: name, Title: title, Axis: "connections", Plots: []Metric{CPU, Memory}, Tables: true, Note: note}
+	for _, n := range s.Secure {
+		c.Cells = append(c.Cells, s.cell(n, Setup{TLS: true}, n, request))
 	}
 	return c
 }

@@ -15,10 +15,10 @@ const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like
 const different = 1000
 
 // preflight returns a preflight from origin for a PUT with two header names.
-func preflight(origin, path string) string {
+func preflight(origin, path string, lines ...string) string {
 	return "OPTIONS " + path + " HTTP/1.1\r\nHost: api.example.com\r\nOrigin: " + origin +
 		"\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization,content-type" +
-		"\r\nUser-Agent: " + browser + "\r\n\r\n"
+		"\r\nUser-Agent: " + browser + "\r\n" + strings.Join(lines, "") + "\r\n"
 }
 
 // forward returns an actual request from origin, with further lines.

@@ -48,14 +48,14 @@ func script(requests []string) string {
 func quoteLua(s string) string { return strconv.Quote(s) }
 
 // closedByWrk lets wrk put a workload on port: each connection sends its next request when it has its answer.
-func (b *Bench) closedByWrk(ctx context.Context, port int, w Workload, d time.Duration) (LoadResult, error) {
+func (b *Bench) closedByWrk(ctx context.Context, port int, scheme string, w Workload, d time.Duration) (LoadResult, error) {
 	path := filepath.Join(b.dir, "load.lua")
 	if err := os.WriteFile(path, []byte(script(w.Requests)), 0o644); err != nil {
 		return LoadResult{}, err
 	}
 	seconds := max(1, int(d.Round(time.Second)/time.Second)) // wrk knows no fractions
 	out, used, err := runPinned(ctx, b.LoadCPU, nil, []string{b.Wrk, "-t1", fmt.Sprintf("-c%d", w.Connections),
-		fmt.Sprintf("-d%ds", seconds), "-s", path, "http://" + address(port) + "/"})
+		fmt.Sprintf("-d%ds", seconds), "-s", path, scheme + "://" + address(port) + "/"})
 	if err != nil {
 		return LoadResult{}, err
 	}

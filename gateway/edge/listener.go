@@ -24,8 +24,9 @@ type Listener struct {
 	// AltSvc is the field line that announces HTTP/3; nil: there is none.
 	AltSvc []byte
 
-	// Home, if set, takes a connection that speaks plain HTTP once it is known whose it is, before
-	// its first request and whenever it is idle; it then closes it. It reports false if it does not.
+	// Home, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once it is known whose it is and the
+	// handshake is done, before its first request and whenever it is idle; it then closes the socket. It reports false
+	// if it does not.
 	Home func(nc net.Conn, peer netip.Addr, l *Listener) bool
 
 	server  *Server

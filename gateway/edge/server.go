@@ -176,15 +176,22 @@ func (s *Server) closeAll() {
 	}
 }
 
-// register makes a Conn of a connection that was admitted.
+// register makes a Conn of a socket that was admitted.
 func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
-	c := &Conn{Conn: nc, socket: nc, server: s, peer: peer, on: l, opts: s.opts.Load(), ended: true}
-	if c.opened = !l.TLS && !l.ProxyProtocol; l.TLS {
+	c := &Conn{Conn: nc, socket: nc, opened: !l.TLS && !l.ProxyProtocol}
+	if l.TLS {
 		c.under = &transport{Conn: nc}
 		c.Conn = tls.Server(c.under, s.sessions)
-	} else if l.Home != nil {
+	}
+	if l.Home != nil {
 		c.home = func(nc net.Conn) bool { return l.Home(nc, c.peer, l) }
 	}
+	return s.enter(c, peer, l)
+}
+
+// enter has the drain know of a connection.
+func (s *Server) enter(c *Conn, peer netip.Addr, l *Listener) *Conn {
+	c.server, c.peer, c.on, c.opts, c.ended = s, peer, l, s.opts.Load(), true
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c] = struct{}{}
@@ -202,12 +209,16 @@ func (s *Server) forget(c *Conn) {
 }
 
 // Adopt serves a connection that was admitted and served elsewhere until now, on a goroutine of
-// its own. read is what has been read of its next request; it is kept. When the connection has
-// become idle it is offered to home, which may be nil; if home takes it, it has to close it, and
-// nothing more is done with it here.
+// its own: a socket, or one of this package's [tls.Conn] after its handshake. read is what has been
+// read of its next request; it is kept. When the connection has become idle it is offered to home,
+// which may be nil; if home takes it, it has to close it, and nothing more is done with it here.
 func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, home func(net.Conn) bool) {
-	c := s.register(nc, peer, l)
-	c.in, c.w, c.home, c.opened = read, len(read), home, true
+	c := &Conn{Conn: nc, socket: nc, opened: true, in: read, w: len(read), home: home}
+	if secure, ok := nc.(*tls.Conn); ok {
+		c.under = secure.NetConn().(*transport)
+		c.socket = c.under.Conn
+	}
+	s.enter(c, peer, l)
 	if cap(read) < firstBuffer {
 		c.in = append(make([]byte, 0, firstBuffer), read...)
 	}

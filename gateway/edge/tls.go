@@ -86,6 +86,15 @@ type transport struct {
 	c    atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
 }
 
+// Rebase has a TLS connection of this package speak over another socket, or what passes for one, from which read was read
+// already; and returns the one that it has spoken over. Nobody else may use the connection meanwhile.
+func Rebase(secure *tls.Conn, nc net.Conn, read []byte) (before net.Conn) {
+	t := secure.NetConn().(*transport)
+	before, t.Conn = t.Conn, nc
+	t.read = append(t.read, read...)
+	return before
+}
+
 // SyscallConn returns the socket.
 func (t *transport) SyscallConn() (syscall.RawConn, error) {
 	return t.Conn.(syscall.Conn).SyscallConn()

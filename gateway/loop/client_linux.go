@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"time"
 
@@ -15,8 +16,9 @@ const maxAhead = 16 << 10
 // A client is a client's connection. It is small: between requests nothing else is kept for it.
 type client struct {
 	socket
-	on   *edge.Listener
-	peer netip.Addr
+	on     *edge.Listener
+	peer   netip.Addr
+	secure *tls.Conn // over the loop's records; nil: plain HTTP is spoken
 
 	saved   []byte // read and not yet used: part of a request, or requests that wait
 	need    int    // octets that saved must hold before it is worth looking at
@@ -64,9 +66,9 @@ func (l *Loop) waits(c *client) {
 	}
 }
 
-// begin makes a client of a descriptor; served says that it has been served before.
-func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
-	c := &client{on: on, peer: peer, linger: -1}
+// begin makes a client of a descriptor; secure is what TLS is spoken by, and served says that it has been served before.
+func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, served bool) {
+	c := &client{on: on, peer: peer, secure: secure, linger: -1}
 	c.fd, c.socket.client = int32(fd), c
 	l.clients++
 	if err := l.add(&c.socket, readable); err != nil {
@@ -82,6 +84,10 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, served bool) {
 		l.arm(&c.socket, l.server.IdleTimeout())
 	default:
 		l.arm(&c.socket, timeouts.Header)
+	}
+	if secure != nil {
+		l.guilty = c
+		l.unseal(c) // the first request may have come with the end of the handshake
 	}
 }
 
@@ -101,6 +107,10 @@ func (l *Loop) clientEvent(c *client, events uint32) {
 
 // readClient reads once and acts on what has come.
 func (l *Loop) readClient(c *client) {
+	if c.secure != nil && c.linger < 0 {
+		l.readSecure(c)
+		return
+	}
 	n, err := read(c.fd, l.in)
 	switch {
 	case err == unix.EAGAIN:
@@ -112,10 +122,14 @@ func (l *Loop) readClient(c *client) {
 		l.clientEOF(c)
 		return
 	}
-	came := l.in[:n]
+	l.received(c, l.in[:n])
+}
+
+// received acts on octets from a client.
+func (l *Loop) received(c *client, came []byte) {
 	switch {
 	case c.linger >= 0:
-		if c.linger += n; c.linger > edge.MaxLinger {
+		if c.linger += len(came); c.linger > edge.MaxLinger {
 			l.close(c)
 		}
 	case c.busy():
@@ -237,6 +251,7 @@ func (l *Loop) finishClient(c *client) {
 	}
 	l.keep(c, nil)
 	c.linger = 0
+	l.farewell(c)
 	unix.Shutdown(int(c.fd), unix.SHUT_WR) //nolint:errcheck // a dead socket shows at the read
 	l.watch(&c.socket, readable)
 	l.arm(&c.socket, edge.LingerTime)
@@ -260,6 +275,12 @@ func (l *Loop) clientExpired(c *client) {
 
 // close closes a connection that has no exchange.
 func (l *Loop) close(c *client) {
+	l.farewell(c)
+	l.endClient(c)
+}
+
+// endClient takes the loop's leave of a client.
+func (l *Loop) endClient(c *client) {
 	l.server.Leave(c.peer, c.on)
 	l.clients--
 	l.shut(&c.socket)
@@ -289,7 +310,7 @@ func (l *Loop) giveUpClient(c *client) {
 // reset closes a connection so that the client can tell that its response is not complete.
 func (l *Loop) reset(c *client) {
 	unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) //nolint:errcheck // best effort
-	l.close(c)
+	l.endClient(c)
 }
 
 // forget returns what a client holds of the loop.

@@ -16,6 +16,9 @@
 // but not between two such exchanges that follow within a second (edge.Conn.Stay).
 // Responses of any size are streamed here: that is the same two system calls again.
 //
+// Clients that speak TLS come in by the same door, when edge's goroutines have made the handshake and
+// it is HTTP/1.1 that was agreed on; see readSecure.
+//
 // A client that resets its connection ends its exchange at once, one that ends its side after
 // edge.EndedWait without a response, or without more of it: see there.
 //

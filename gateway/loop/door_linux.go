@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -27,21 +29,32 @@ func (l *Loop) handOver(c *client, b []byte) {
 		l.server.Leave(c.peer, c.on)
 		return
 	}
+	if c.secure != nil {
+		edge.Rebase(c.secure, nc, append([]byte(nil), l.records.came...))
+		nc = c.secure
+	}
 	peer, on := c.peer, c.on
 	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.Take(nc, peer, on) })
 }
 
-// Take takes an idle connection that was admitted from edge's goroutines. It is called on one of them.
-// It reports false if it does not.
+// Take takes an idle connection that was admitted from edge's goroutines: a socket, or edge's [tls.Conn]
+// after its handshake. It is called on one of them. It reports false if it does not.
 func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
-	fd, err := duplicate(nc.(syscall.Conn))
+	socket := nc
+	secure, _ := nc.(*tls.Conn)
+	if secure != nil {
+		socket = edge.Rebase(secure, &l.records, nil)
+	}
+	fd, err := duplicate(socket.(syscall.Conn))
+	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, true) }) {
+		err = errors.Join(net.ErrClosed, unix.Close(fd))
+	}
 	if err != nil {
+		if secure != nil {
+			edge.Rebase(secure, socket, nil)
+		}
 		return false
 	}
-	if !l.Post(func() { l.begin(fd, peer, on, true) }) {
-		unix.Close(fd) //nolint:errcheck // it was not used
-		return false
-	}
-	nc.Close() //nolint:errcheck // the duplicate goes on
+	socket.Close() //nolint:errcheck // the duplicate goes on
 	return true
 }

@@ -54,12 +54,14 @@ type Loop struct {
 	nextDue time.Time // of the wheel
 	hurried time.Time // when idle clients were last hurried
 
-	in   []byte // for reading; free between events
-	out  []byte // for responses that are streamed
-	res  wire.Response
-	free []Exchange
-	bufs [][]byte // small ones
-	pool map[*upstream.Endpoint]*pool
+	in      []byte // for reading; free between events
+	sealed  []byte // likewise, of records; nil: nobody has spoken TLS yet
+	records records
+	out     []byte // for responses that are streamed
+	res     wire.Response
+	free    []Exchange
+	bufs    [][]byte // small ones
+	pool    map[*upstream.Endpoint]*pool
 
 	later     []*client // to go on with in the next turn
 	acceptors []*acceptor

@@ -165,9 +165,17 @@ func (l *Loop) content(r *wire.Request, b []byte) (size, used int, door bool) {
 	return 0, -1, false
 }
 
-// send sends octets to a client. What does not go out at once is kept and goes first. It reports
-// false if the client is no more.
+// send sends octets to a client. It reports false if the client is no more.
 func (l *Loop) send(c *client, b []byte) bool {
+	if c.secure != nil && len(b) > 0 {
+		b = l.seal(c, b)
+	}
+	return l.put(c, b)
+}
+
+// put writes octets to a client's socket. What does not go out at once is kept and goes first. It reports
+// false if the client is no more.
+func (l *Loop) put(c *client, b []byte) bool {
 	if len(c.unsent) == 0 && len(b) > 0 {
 		n, err := send(c.fd, b)
 		switch {

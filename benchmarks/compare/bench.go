@@ -26,6 +26,7 @@ type Bench struct {
 
 	dir      string // for everything that is written; removed by Close
 	upstream *Process
+	slow     *Process // the upstream of Setups that are Slow; nil: there has been none
 	fleetNow *Fleet
 	setup    Setup         // of fleetNow
 	total    time.Duration // estimate for all cells
@@ -48,8 +49,10 @@ func (b *Bench) Close() error {
 	if b.fleetNow != nil {
 		b.fleetNow.Stop()
 	}
-	if b.upstream != nil {
-		b.upstream.Stop()
+	for _, p := range []*Process{b.upstream, b.slow} {
+		if p != nil {
+			p.Stop()
+		}
 	}
 	if b.dir == "" {
 		return nil
@@ -185,8 +188,15 @@ func (b *Bench) clocks(g *Process) (c clocks, err error) {
 	if c.machine, err = busyTime(); err != nil {
 		return c, err
 	}
-	if c.upstream, err = cpuTime(b.upstream.Pid); err != nil {
-		return c, err
+	for _, p := range []*Process{b.upstream, b.slow} {
+		if p == nil {
+			continue
+		}
+		used, err := cpuTime(p.Pid)
+		if err != nil {
+			return c, err
+		}
+		c.upstream += used
 	}
 	c.gateway, err = cpuTime(g.Pid)
 	return c, err

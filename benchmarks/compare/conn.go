@@ -23,6 +23,7 @@ type conn struct {
 	asked bool          // epoll is to tell when more can be written
 	head  []byte        // of the answer, until its end was read
 	body  int           // bytes of it yet to come; -1: the head is not complete
+	bad   bool          // its status is above 399
 }
 
 func (c *conn) close() {
@@ -107,11 +108,17 @@ func (g *generator) progress(i int, events uint32) {
 	if status > 399 {
 		g.result.Bad++
 	}
+	if status > 0 {
+		c.bad = status > 399
+	}
 	if !complete {
 		return
 	}
 	now := time.Since(g.begin)
 	g.latency.Add(now - c.due)
+	if !c.bad {
+		g.good.Add(now - c.due)
+	}
 	g.result.Done++
 	g.waiting--
 	c.busy, c.since = false, now

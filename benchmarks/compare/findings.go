@@ -72,8 +72,8 @@ func (r Report) findings() (list []string) {
 		var ahead []float64
 		equal := 0
 		for _, result := range r.Results {
-			if m == P99 && !result.openLoop() {
-				continue // in a saturated closed loop latency is what the load makes it
+			if m == P99 && !result.openLoop() || m == CPU && result.overload() {
+				continue // in a saturated closed loop latency is what the load makes it; and a refusal is cheap
 			}
 			for _, x := range result.xs() {
 				ratio, best := result.compare(m, x)

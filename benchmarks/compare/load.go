@@ -42,7 +42,8 @@ type LoadResult struct {
 	P50     float64 `json:"p50"`
 	P99     float64 `json:"p99"`
 	P999    float64 `json:"p999"`
-	Lag99   float64 `json:"lag99"` // of a fixed rate: p99 of what the generator itself was late
+	Good99  float64 `json:"good99,omitempty"` // of a fixed rate: p99 of the answers that are not Bad
+	Lag99   float64 `json:"lag99"`            // of a fixed rate: p99 of what the generator itself was late
 
 	used time.Duration // CPU time of the generator
 }
@@ -87,6 +88,7 @@ type generator struct {
 	begin   time.Time
 	result  LoadResult
 	latency Histogram
+	good    Histogram
 	lag     Histogram
 	buffer  []byte
 }
@@ -221,6 +223,7 @@ func (g *generator) summary() LoadResult {
 	}
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
 	r.P50, r.P99, r.P999 = micros(g.latency.Quantile(0.5)), micros(g.latency.Quantile(0.99)), micros(g.latency.Quantile(0.999))
+	r.Good99 = micros(g.good.Quantile(0.99))
 	r.Lag99 = micros(g.lag.Quantile(0.99))
 	return r
 }

@@ -65,7 +65,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.IntVar(&o.loadCPU, "load-cpu", 1, "CPU for load generator and upstream")
 	f.IntVar(&o.rounds, "rounds", 0, "measurements of each figure; 0: 1 with -quick, else 5")
 	f.DurationVar(&o.budget, "budget", 0, "leave out what would begin after this long; 0: 150s with -quick, else 2h")
-	f.StringVar(&o.child, "child", "", "for compare's own children: load or upstream")
+	f.StringVar(&o.child, "child", "", "for compare's own children: load, upstream or slow")
 	f.StringVar(&o.port, "port", "", "for -child upstream")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -117,6 +117,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return loadChild(stdin, stdout)
 	case "upstream":
 		return serveUpstream(ctx, o.port)
+	case "slow":
+		return serveSlow(ctx, o.port)
 	}
 	var r Report
 	if o.from != "" {

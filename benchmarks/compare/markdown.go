@@ -30,6 +30,9 @@ func (r Result) tables() []Table {
 		if r.openLoop() {
 			t.Head = append(t.Head, "generator late, p99 ms")
 		}
+		if r.overload() {
+			t.Head = append(t.Head, "served/s", "of that p99 ms")
+		}
 		for _, name := range r.gateways() {
 			row := r.row(name, x)
 			if row == nil {
@@ -42,6 +45,9 @@ func (r Result) tables() []Table {
 			line = append(line, faults(*row))
 			if r.openLoop() {
 				line = append(line, figure(row.median(lag)))
+			}
+			if r.overload() {
+				line = append(line, figure(row.median(Good)), figure(row.median(Good99)))
 			}
 			t.Rows = append(t.Rows, line)
 		}

@@ -110,7 +110,13 @@ func (b *Bench) start(ctx context.Context, p Peer, s Setup) (*Process, error) {
 		return nil, err
 	}
 	v := s.values(dir)
-	if v.Upstream = b.upstream.Port; p.adjust != nil {
+	if v.Upstream = b.upstream.Port; s.Slow {
+		if err := b.startSlow(ctx); err != nil {
+			return nil, err
+		}
+		v.Upstream = b.slow.Port
+	}
+	if p.adjust != nil {
 		p.adjust(&v)
 	}
 	if v.Port, err = freePort(); err != nil {
@@ -175,6 +181,19 @@ func (f *Fleet) Stop() {
 		g.Stop()
 	}
 	f.Gateways = nil
+}
+
+// startSlow starts the slow upstream, unless it runs.
+func (b *Bench) startSlow(ctx context.Context) error {
+	if b.slow != nil {
+		return nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	b.slow, err = startServer(ctx, b.dir, "slow", b.LoadCPU, port, 10*time.Second, nil, []string{b.Self, "-child", "slow", "-port", fmt.Sprint(port)})
+	return err
 }
 
 // startUpstream starts what all gateways forward to: nginx, which leaves most of the load's CPU to the load, or

@@ -42,6 +42,7 @@ type Scale struct {
 	Connections []int
 	Secure      []int // connections with TLS
 	Rates       []int
+	Overload    []int // percent
 	Fields      []int // header fields added
 	Bodies      []int // bytes; each is in bodySizes
 	Origins     []int
@@ -53,13 +54,13 @@ type Scale struct {
 var bodySizes = [...]int{100, 1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
 
 func quickScale() Scale {
-	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Secure: []int{64}, Rates: []int{2000, 8000},
+	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Secure: []int{64}, Rates: []int{2000, 8000}, Overload: []int{50, 400},
 		Fields: []int{0, 100}, Bodies: []int{1 << 10, 1 << 20}, Origins: []int{1, 100, 10_000}, Routes: []int{1, 1000},
 		Keys: []int{1, 1000, 100_000}}
 }
 
 func fullScale() Scale {
-	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Secure: []int{64, 512}, Rates: []int{1000, 2000, 5000, 10_000, 20_000},
+	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Secure: []int{64, 512}, Rates: []int{1000, 2000, 5000, 10_000, 20_000}, Overload: []int{50, 100, 200, 400},
 		Fields: []int{0, 10, 30, 100}, Bodies: bodySizes[:], Origins: []int{1, 100, 10_000, 100_000, 1_000_000},
 		Routes: []int{1, 100, 1000, 10_000}, Keys: []int{1, 100, 10_000, 100_000, 1_000_000}}
 }
@@ -76,7 +77,7 @@ func plan(s Scale) []Scenario {
 		s.secure("tls-preflight", "Preflights over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", preflight(app, users)),
 		s.secure("tls-forward", "Forwarded requests over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", forward(app, users)),
 		s.secure("handshakes", "Handshakes of TLS 1.3, by connections", "Each connection is closed after one preflight and opened anew, without resumption: what a request costs here is a full handshake.", preflight(app, users, "Connection: close\r\n")),
-		s.fields(), s.downloads(), s.uploads(), s.origins(), s.routes(), s.cache(),
+		s.overload(), s.fields(), s.downloads(), s.uploads(), s.origins(), s.routes(), s.cache(),
 	}
 }
 
@@ -111,6 +112,17 @@ func (s Scale) rates(name, title, request string) Scenario {
 	for _, rate := range s.Rates {
 		cell := s.cell(rate, Setup{}, 64, request)
 		cell.Load.Rate = rate
+		c.Cells = append(c.Cells, cell)
+	}
+	return c
+}
+
+func (s Scale) overload() Scenario {
+	c := Scenario{Name: "overload", Title: "More than the upstream can do", Axis: "% of what it can do", Plots: []Metric{Good, Good99}, Tables: true,
+		Note: fmt.Sprintf("Open loop over 512 connections to an upstream that takes %v for a request and does %d at once, so %d a second. Each product is told to ask for no more at once, and to keep no request waiting for longer than 20 ms, if it has such a bound and such a queue (nginx has no queue, Caddy neither). What matters is how much is served, and how fast, whatever is asked for; faults are what was turned away.", slowFor, slowAtOnce, slowRate)}
+	for _, x := range s.Overload {
+		cell := s.cell(x, Setup{Slow: true}, 512, forward(app, users))
+		cell.Load.Rate = slowRate * x / 100
 		c.Cells = append(c.Cells, cell)
 	}
 	return c

@@ -70,7 +70,9 @@ const (
 	P99    Metric = "p99"
 	P999   Metric = "p999"
 	Memory Metric = "memory"
-	lag    Metric = "lag" // of the generator
+	Good   Metric = "good"   // answers a second that are no errors
+	Good99 Metric = "good99" // p99 latency of those
+	lag    Metric = "lag"    // of the generator
 )
 
 // title returns m with its unit.
@@ -80,10 +82,12 @@ func (m Metric) title() string {
 		return "CPU µs per request"
 	case Rate:
 		return "requests/s"
+	case Good:
+		return "requests/s served"
 	case Memory:
 		return "RSS, MiB"
 	}
-	return map[Metric]string{P50: "p50", P99: "p99", P999: "p99.9"}[m] + " latency, ms"
+	return map[Metric]string{Good99: "p99 of what was served,", P50: "p50", P99: "p99", P999: "p99.9"}[m] + " latency, ms"
 }
 
 // of returns the figure in m's unit.
@@ -93,6 +97,10 @@ func (m Metric) of(r Run) float64 {
 		return r.CPU
 	case Rate:
 		return r.Rate
+	case Good:
+		return float64(r.Done-r.Bad) / r.Seconds
+	case Good99:
+		return r.Good99 / 1e3
 	case P50:
 		return r.P50 / 1e3
 	case P99:
@@ -149,6 +157,9 @@ func (r Row) faults() (bad, broken, late int) {
 
 // openLoop reports whether the scenario's requests come at a fixed rate, so that latency means something.
 func (r Result) openLoop() bool { return len(r.Plots) > 0 && r.Plots[0] == P99 }
+
+// overload reports whether more is asked than can be done, so that what matters is what of it is served.
+func (r Result) overload() bool { return len(r.Plots) > 0 && r.Plots[0] == Good }
 
 // row returns the row of a gateway, or nil.
 func (r Result) row(gateway string, x int) *Row {

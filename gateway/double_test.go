@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,10 +27,10 @@ type double struct {
 }
 
 // A reply is the octets of a response, and whether the connection ends after it. A mute reply is
-// none, ever.
+// none, ever. One that echoes is 200 with the request's first line.
 type reply struct {
-	octets       string
-	closes, mute bool
+	octets             string
+	closes, mute, echo bool
 }
 
 // newDouble returns a double that says the replies, one for each request, the last one again and again.
@@ -96,6 +97,13 @@ func (d *double) converse(c net.Conn) {
 		if say.mute {
 			io.Copy(io.Discard, r)
 			return
+		}
+		if say.echo {
+			line, _, _ := strings.Cut(string(seen), "\r\n")
+			say.octets = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(line), line)
+			if strings.HasPrefix(line, "HEAD ") {
+				say.octets = strings.TrimSuffix(say.octets, line)
+			}
 		}
 		if _, err := io.WriteString(c, say.octets); err != nil || say.closes {
 			return

@@ -62,6 +62,12 @@ func serveLogged(t testing.TB, cfg *config.Config, out io.Writer) (*gateway.Gate
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
+	return g, serveUntilEnd(t, g, cfg)
+}
+
+// serveUntilEnd has a gateway serve until the test ends. It returns the address of the first listener.
+func serveUntilEnd(t testing.TB, g *gateway.Gateway, cfg *config.Config) string {
+	t.Helper()
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +88,7 @@ func serveLogged(t testing.TB, cfg *config.Config, out io.Writer) (*gateway.Gate
 		secured.Store(address, true)
 		t.Cleanup(func() { secured.Delete(address) })
 	}
-	return g, address
+	return address
 }
 
 // TestExchangesOnTheLoop plays the exchanges that TestExchanges plays, on the event loop: octet by

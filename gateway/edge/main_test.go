@@ -14,10 +14,13 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/valyala/fasthttp"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	// It starts fasthttp's clock, which must not begin within a bubble of synctest: it would not end with it.
+	new(fasthttp.ResponseHeader).Header()
 	goleak.VerifyTestMain(m,
 		// fasthttp's pool of goroutines looks only every ten seconds whether it was stopped.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),

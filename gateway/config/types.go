@@ -154,7 +154,8 @@ type Timeouts struct {
 	// Idle bounds the time between two requests of a connection, and that in which neither end of a
 	// WebSocket or of another upgrade sends anything; > 0. Default 75s.
 	Idle time.Duration
-	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s.
+	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s. A body
+	// that takes longer in all has to come at 500 bytes per second, and a client has to take 64 KiB within it.
 	BodyIdle time.Duration
 	// Shutdown bounds the drain on SIGTERM. Default 30s.
 	Shutdown time.Duration

@@ -53,9 +53,11 @@ type Conn struct {
 	chunked   wire.Chunked
 	remaining int64 // by Content-Length
 	limit     int64 // octets of content that may still come in
-	ended     bool  // all content was read
-	broken    bool  // content failed: nobody knows where the next request begins
-	waiting   bool  // the client waits for 100 (Continue)
+	came      int64 // octets of it that were read since the head, and how long they were waited for
+	waited    time.Duration
+	ended     bool // all content was read
+	broken    bool // content failed: nobody knows where the next request begins
+	waiting   bool // the client waits for 100 (Continue)
 
 	under   *transport   // of TLS; nil without
 	streams *http.Server // that serves the connection's streams; nil: it has none
@@ -193,6 +195,7 @@ func (c *Conn) accept(n int) {
 	c.ended = !r.HasContent()
 	c.waiting = r.Continue && c.r == c.w
 	c.limit = 1<<63 - 1
+	c.came, c.waited = 0, 0
 	c.closing, c.stays = r.Close, false
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -126,13 +127,22 @@ func (c *Conn) readChunked(p []byte) (int, error) {
 	return copy(p, data), nil
 }
 
-// readSocket reads once, within the body_idle timeout.
+// minRate is what a client must send of content, in octets per second of the time that it was waited for,
+// after the first body_idle: an octet now and then would hold an upstream for as long as one likes.
+// The event loop, which takes no more than 16 KiB, has them come within body_idle.
+const minRate = 500
+
+// readSocket reads once, within the body_idle timeout, and what is left at the lowest rate.
 func (c *Conn) readSocket(p []byte) (int, error) {
-	c.armRead(c.opts.BodyIdle)
+	idle := c.opts.BodyIdle
+	c.armRead(min(idle, idle+time.Duration(c.came)*(time.Second/minRate)-c.waited))
 	if c.interrupted.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}
+	began := time.Now()
 	n, err := c.Conn.Read(p)
+	c.waited += time.Since(began)
+	c.came += int64(n)
 	if n > 0 {
 		return n, nil
 	}

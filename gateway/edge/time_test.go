@@ -92,7 +92,12 @@ func TestDeadlines(t *testing.T) {
 	f("a head, octet by octet", "408", 6*sec, step{sec, "G"}, step{2 * sec, "E"}, step{2 * sec, "T"}, step{2 * sec, " "}, step{2 * sec, "/"})
 	f("a second head that never ends", "200 408", 45*sec, step{0, next}, step{40 * sec, "GET /"})
 	f("content that stops", "408", 32*sec, step{sec, "POST /" + host + "Content-Length: 9\r\n\r\nab"}, step{sec, "c"})
-	f("slow content", "200", 40*sec+75*sec, step{0, "POST /" + host + "Content-Length: 3\r\n\r\na"}, step{20 * sec, "b"}, step{20 * sec, "c"})
+	f("content in two pieces", "200", 20*sec+75*sec, step{0, "POST /" + host + "Content-Length: 2\r\n\r\na"}, step{20 * sec, "b"})
+	f("content in drops", "408", 30*sec, step{0, "POST /" + host + "Content-Length: 4\r\n\r\na"}, step{12 * sec, "b"}, step{12 * sec, "c"}, step{12 * sec, "d"})
+	f("chunks in drops", "408", 30*sec, step{0, "POST /" + host + "Transfer-Encoding: chunked\r\n\r\n"}, step{12 * sec, "1\r\na\r\n"}, step{12 * sec, "1\r\nb\r\n"}, step{12 * sec, "0\r\n\r\n"})
+	slow := strings.Repeat("s", 8000) // 16 seconds' worth
+	f("content at a low rate", "200", 50*sec+75*sec, step{0, "POST /" + host + "Content-Length: 24000\r\n\r\n"}, step{25 * sec, slow}, step{12 * sec, slow}, step{13 * sec, slow})
+	f("content at too low a rate", "408", 46*sec, step{0, "POST /" + host + "Content-Length: 24000\r\n\r\n"}, step{25 * sec, slow}, step{25 * sec, slow})
 	f("content in chunks that stops", "408", 30*sec, step{0, "POST /" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nab"})
 }
 

@@ -139,9 +139,6 @@ func (l *Loop) received(c *client, came []byte) {
 		}
 	case len(c.saved) > 0:
 		l.save(c, came)
-		if c.need > 0 {
-			l.arm(&c.socket, l.server.Options().BodyIdle)
-		}
 		if len(c.saved) >= c.need && (c.need > 0 || hasControl(came) || len(c.saved) >= l.server.Options().Limits.HeadBytes) {
 			l.requests(c, c.saved)
 		}

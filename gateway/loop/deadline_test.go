@@ -33,21 +33,26 @@ func TestDeadlines(t *testing.T) {
 	f(bodyIdle, "POST /local HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234", "200 /local")
 }
 
-// TestHeadersInDrops: octets that come in time do not move the deadline of a head.
-func TestHeadersInDrops(t *testing.T) {
-	r := begin(t, func(r *trial) { r.options.Header = 200 * time.Millisecond })
-	c, read := r.dial(t)
-	write(t, c, "GET /local HTTP/1.1\r\n")
-	go func() {
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for range tick.C {
-			if _, err := io.WriteString(c, "A: a\r\n"); err != nil {
-				return
+// TestDrops: octets that come in time do not move the deadline of a head, nor that of content.
+func TestDrops(t *testing.T) {
+	f := func(text, drop, other string) {
+		t.Helper()
+		r := begin(t, func(r *trial) { r.options.Header, r.options.BodyIdle = 200*time.Millisecond, 200*time.Millisecond })
+		c, read := r.dial(t)
+		write(t, c, text)
+		go func() {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for range tick.C {
+				if _, err := io.WriteString(c, drop); err != nil {
+					return
+				}
 			}
+		}()
+		if got := answer(t, read, "GET"); !strings.HasPrefix(got, "408") && !strings.HasPrefix(got, other) {
+			t.Errorf("%.30q: %q, want 408", text, got)
 		}
-	}()
-	if got := answer(t, read, "GET"); !strings.HasPrefix(got, "408") && !strings.HasPrefix(got, "431") {
-		t.Errorf("%q, want 408", got)
 	}
+	f("GET /local HTTP/1.1\r\n", "A: a\r\n", "431")
+	f("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n", "x", "408")
 }

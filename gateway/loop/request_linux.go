@@ -140,7 +140,7 @@ func (l *Loop) respond(c *client, out []byte, last bool) bool {
 }
 
 // await waits for the rest of a request: need octets in all, or, for 0, the end of its head.
-// The deadline is set once for a head, so that octets in drops do not move it.
+// The deadline is set once for a head and once for the content, so that octets in drops do not move it.
 func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	if !c.is(partial) || c.need != need {
 		c.state |= partial
@@ -212,8 +212,8 @@ func (l *Loop) flush(c *client) bool {
 		return false
 	}
 	if n < len(c.unsent) {
+		// The deadline stands: it is that of all, or an octet now and then would hold it for ever.
 		c.unsent = append(c.unsent[:0], c.unsent[n:]...)
-		l.arm(&c.socket, l.server.Options().BodyIdle)
 		return true
 	}
 	l.release(c.unsent)

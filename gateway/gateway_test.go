@@ -85,38 +85,6 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
-// TestEventsAreNotHeldBack: what an upstream sends chunk by chunk, a client gets chunk by chunk.
-func TestEventsAreNotHeldBack(t *testing.T) {
-	next := make(chan struct{})
-	d := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for i := range 5 {
-			fmt.Fprintf(w, "data: %d\n\n", i)
-			w.(http.Flusher).Flush()
-			<-next
-		}
-	}))
-	_, address := serve(t, policy(d, "ONE"))
-	c := dial(t, address)
-	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := bufio.NewReader(res.Body)
-	for i := range 5 {
-		line, err := events.ReadString('\n')
-		if want := fmt.Sprintf("data: %d\n", i); line != want || err != nil {
-			t.Fatalf("event %d: %q, %v, want %q", i, line, err, want)
-		}
-		events.ReadString('\n')
-		next <- struct{}{}
-	}
-	if rest, err := io.ReadAll(events); len(rest) > 0 || err != nil {
-		t.Errorf("after the last event: %q, %v", rest, err)
-	}
-}
-
 // TestUploadsKeepTheConnection: content, in whatever framing, is no reason to end a connection.
 func TestUploadsKeepTheConnection(t *testing.T) {
 	d := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ func exactly(t testing.TB, r *bufio.Reader, want string) {
 }
 
 // scripted upstreams of one connection: converse gets each connection with its reader.
-func conversing(t *testing.T, converse func(c *net.TCPConn, r *bufio.Reader)) (url string) {
+func conversing(t testing.TB, converse func(c *net.TCPConn, r *bufio.Reader)) (url string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -193,38 +193,6 @@ func TestContinueOnStale(t *testing.T) {
 	io.WriteString(c, "hello")
 	exactly(t, r, ok)
 	c.Close()
-}
-
-// TestEvents: each event of a stream arrives before the next one is sent.
-func TestEvents(t *testing.T) {
-	next := make(chan bool)
-	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for i := range 5 {
-			fmt.Fprintf(w, "data: %d\n\n", i)
-			http.NewResponseController(w).Flush()
-			<-next
-		}
-	}))
-	for _, engine := range []string{looped, blocking} {
-		_, address := serveOn(t, engine, policy(url, "ONE"))
-		c := dial(t, address)
-		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-		res, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		events := bufio.NewReader(res.Body)
-		for i := range 5 {
-			line, err := events.ReadString('\n')
-			if want := fmt.Sprintf("data: %d\n", i); line != want || err != nil {
-				t.Fatalf("%s: %q, %v, want %q", engine, line, err, want)
-			}
-			events.ReadString('\n')
-			next <- true
-		}
-		c.Close()
-	}
 }
 
 // TestInterimWithContent: an interim response that announces content is not relayed. If content

@@ -97,7 +97,7 @@ func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
 	attrs = append(attrs, "reason", c.Reason)
 	if c.For > 0 {
 		u.ejections[c.Endpoint.Address.Index].Inc()
-		attrs = append(attrs, "for", c.For.Round(time.Millisecond))
+		attrs = append(attrs, "for", c.For.Round(time.Millisecond).String()) // in JSON a Duration would be a number
 	}
 	g.log.Warn("endpoint taken out of use", attrs...)
 }

@@ -46,6 +46,10 @@ func (s *snapshot) compileACME(cfg *config.Config, prev *snapshot) (problems, wa
 				fmt.Sprintf("%s is in the certificate %s, which comes first: no other is asked for", name, s.certificates[j].name), "remove one of the two"))
 			continue
 		}
+		if acme.Refuses(c.Directory, name) {
+			warnings = append(warnings, cfg.Problem("tls.acme.domains", i,
+				fmt.Sprintf("%s is no name of the Internet: no public authority gives a certificate for it", name), "name a directory of your own"))
+		}
 		names = append(names, name)
 	}
 	if len(problems) > 0 || len(names) == 0 {

@@ -351,6 +351,13 @@ func TestACMEChecked(t *testing.T) {
 		}
 	}
 	f(c.storage, a.RootFile, "")
+	for directory, want := range map[string]int{a.Directory: 0, "https://acme-v02.api.letsencrypt.org/directory": 5} {
+		cfg := c.config(`"localhost", "gateway", "a.internal", "`+acmeName+`", "a.example", "a.example.com", "example.org"`, "")
+		cfg.TLS.ACME.Directory = directory
+		if _, warnings := gateway.Check(cfg); len(warnings) != want {
+			t.Errorf("%s: %v, want %d", directory, warnings, want)
+		}
+	}
 	f(filepath.Join(c.storage, "to", "be", "made"), a.RootFile, "")
 	f(filepath.Join(file, "acme"), a.RootFile, "corsgate.toml:12: tls.acme.storage: ")
 	f(file, a.RootFile, "is not a directory")

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3/acme"
 )
 
@@ -16,19 +19,15 @@ import (
 var hints = map[string]string{
 	"accountDoesNotExist":     "the authority does not know the account: another one is made at the next attempt",
 	"caa":                     "a CAA record of the domain forbids this authority: change it, or choose another directory",
-	"connection":              unseen,
-	"dns":                     unseen,
 	"externalAccountRequired": "this authority wants an account that was made elsewhere, which corsgate does not have: choose another directory",
-	"incorrectResponse":       unseen,
 	"invalidContact":          "correct tls.acme.email",
 	"rateLimited":             "the authority has had too many orders or failures: it is asked again later, and less often",
 	"rejectedIdentifier":      "this authority gives no certificate for this name: correct tls.acme.domains, or choose another directory",
-	"tls":                     unseen,
-	"unauthorized":            unseen,
 	"unsupportedContact":      "correct tls.acme.email",
 	"userActionRequired":      "the authority wants you to visit a page, which the error names",
 }
 
+// unseen is for whatever an authority says that has looked at a name.
 const unseen = "the authority must reach this gateway at port 443 of the domain (TLS-ALPN-01), or port 80 (HTTP-01): " +
 	"look at its A and AAAA records, firewalls, and whatever is before the gateway"
 
@@ -54,7 +53,13 @@ func hintFor(err error) string {
 	)
 	switch {
 	case errors.As(err, &problem):
-		return hints[strings.TrimPrefix(problem.Type, "urn:ietf:params:acme:error:")]
+		if hint, ok := hints[strings.TrimPrefix(problem.Type, "urn:ietf:params:acme:error:")]; ok {
+			return hint
+		}
+		if _, ok := problem.Resource.(acme.Authorization); ok {
+			return unseen
+		}
+		return "the authority refuses: what it says is all that is known"
 	case errors.As(err, &unverified):
 		return "the directory's own certificate cannot be verified: name the authority's root in tls.acme.root_ca"
 	case errors.As(err, &network), errors.As(err, &name), errors.Is(err, context.DeadlineExceeded):
@@ -65,4 +70,16 @@ func hintFor(err error) string {
 		return "this is not how a directory answers: it is in trouble, and is asked again later, or tls.acme.directory is not its URL"
 	}
 	return ""
+}
+
+// Refuses reports whether a directory is known to give no certificate for a name: that of a public authority, for one that
+// means nothing to the public. See RFC 6761 and RFC 2606.
+func Refuses(directory, name string) bool {
+	u, err := url.Parse(directory)
+	if err != nil || !strings.HasSuffix(u.Hostname(), ".letsencrypt.org") {
+		return false
+	}
+	reserved := []string{".test", ".example", ".invalid", ".onion"}
+	return !strings.Contains(name, ".") || certmagic.SubjectIsInternal(name) ||
+		slices.ContainsFunc(reserved, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }

@@ -102,11 +102,13 @@ func (i *issuer) account() string {
 	if name == "" {
 		name = "default"
 	}
-	return path.Join("acme", i.IssuerKey(), "users", certmagic.StorageKeys.Safe(name))
+	return path.Join(i.folder(), "users", certmagic.StorageKeys.Safe(name))
 }
 
 // tokens returns where challenges are stored that are to be answered.
-func (i *issuer) tokens() string { return path.Join("acme", i.IssuerKey(), "challenge_tokens") }
+func (i *issuer) tokens() string { return path.Join(i.folder(), "challenge_tokens") }
+
+func (i *issuer) folder() string { return path.Join("acme", certmagic.StorageKeys.Safe(i.IssuerKey())) }
 
 // register returns the account, which it makes if there is none.
 func (i *issuer) register(ctx context.Context) (acme.Account, error) {

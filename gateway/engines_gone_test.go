@@ -157,3 +157,41 @@ func TestHTTP2ClientGone(t *testing.T) {
 		}
 	}
 }
+
+// TestClientGoneBefore: so it is before anything was sent, while the request waits for a connection, or for a handshake.
+// The times for these are not what ends it.
+func TestClientGoneBefore(t *testing.T) {
+	m := newDouble(t, reply{mute: true})
+	const bounds = "connect_timeout = \"1h\"\nqueue_timeout = \"1h\"\nmax_connections = 1\n"
+	for what, config := range map[string]string{
+		"queue":     "[upstream.api]\nendpoints = [\"" + m.url() + "\"]\n" + bounds + "[route.api]\nupstream = \"api\"\ntimeout = \"0s\"\n",
+		"handshake": "[upstream.api]\nendpoints = [\"" + strings.Replace(m.url(), "http", "https", 1) + "\"]\n" + bounds + "[route.api]\nupstream = \"api\"\ntimeout = \"0s\"\n",
+	} {
+		for _, engine := range []string{looped, blocking, secure} {
+			t.Run(what+"/"+engine, func(t *testing.T) {
+				g, address := serveOn(t, engine, config)
+				first := dial(t, address)
+				io.WriteString(first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+				inFlight := func(n float64) {
+					t.Helper()
+					until(t, fmt.Sprint(n, " are in flight"), func() bool { return sample(t, g, `corsgate_in_flight`) == n })
+				}
+				inFlight(1)
+				for _, leave := range []func(clientConn){
+					func(nc clientConn) { nc.SetLinger(0); closeSocket(nc) },
+					func(nc clientConn) { nc.Close() },
+					closeWriteSocket,
+				} {
+					nc := dial(t, address)
+					io.WriteString(nc, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+					inFlight(2)
+					leave(nc)
+					inFlight(1)
+				}
+				first.Close()
+				inFlight(0)
+				counted(t, g, `corsgate_requests_total{code_class="4xx"}{route="api"}`, 4)
+			})
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (c *Conn) over() bool {
 //
 // It is rounded up: by the grain of the event loop's clock, and of the glances of package upstream.
 // Together that is less than 100 ms.
-const EndedWait = 30 * time.Millisecond
+const EndedWait = 20 * time.Millisecond
 
 // Tunnel has f run when the handler has returned, with the connection as such and what has been read
 // of it beyond the request. It is f's to read from and write to, and is closed when f returns. f runs

@@ -95,8 +95,8 @@ func (a *Attempts) Do(x *Exchange) error {
 			return ErrNowhere
 		}
 		if !entered {
-			if err := e.enter(a.Deadline, x.context().Done()); err != nil {
-				return &Error{503, ClassQueue, err}
+			if err := x.enter(e, a.Deadline); err != nil {
+				return err
 			}
 		}
 		f, err := x.at(e, a)
@@ -108,6 +108,23 @@ func (a *Attempts) Do(x *Exchange) error {
 			return err
 		}
 	}
+}
+
+// enter waits in the queue of an endpoint.
+func (x *Exchange) enter(e *Endpoint, deadline time.Time) error {
+	ctx, stop := x.heed()
+	defer stop()
+	err := e.enter(deadline, ctx.Done())
+	if over := x.abandoned(); over != nil {
+		if err == nil {
+			e.Leave()
+		}
+		return over
+	}
+	if err != nil {
+		return &Error{503, ClassQueue, err}
+	}
+	return nil
 }
 
 func (x *Exchange) expired() bool { return !x.deadline.IsZero() && !time.Now().Before(x.deadline) }
@@ -122,10 +139,13 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 		// The peer closed the idle connection as we took it: nothing was processed.
 	}
 	c, err := e.connect(x)
-	if err != nil {
-		if over := x.abandoned(); over != nil {
-			return f, over
+	if over := x.abandoned(); over != nil {
+		if err == nil {
+			c.Close() //nolint:errcheck // it was not used
 		}
+		return f, over
+	}
+	if err != nil {
 		f.Err = &Error{502, ClassConnect, err}
 		if x.expired() {
 			f.Err.Status = 504

@@ -124,7 +124,7 @@ func (e *Endpoint) dialReady(ctx context.Context, by time.Time) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	c, err := e.ready(nc, by, &Exchange{})
+	c, err := e.ready(ctx, nc, by, &Exchange{})
 	if err != nil {
 		return nil, err
 	}

@@ -35,20 +35,22 @@ func clientTLS(base *tls.Config, name string) *tls.Config {
 
 // connect makes a new connection, ready for x's request, within connect_timeout and x's deadline.
 func (e *Endpoint) connect(x *Exchange) (*conn, error) {
+	ctx, stop := x.heed()
+	defer stop()
 	by := e.connectBy(x.deadline)
-	nc, err := e.dial(x.context(), by)
+	nc, err := e.dial(ctx, by)
 	if err != nil {
 		return nil, err
 	}
-	return e.ready(nc, by, x)
+	return e.ready(ctx, nc, by, x)
 }
 
 // ready makes a connection ready for x's request, or closes it.
-func (e *Endpoint) ready(nc net.Conn, by time.Time, x *Exchange) (*conn, error) {
+func (e *Endpoint) ready(ctx context.Context, nc net.Conn, by time.Time, x *Exchange) (*conn, error) {
 	c, err := newConn(nc)
 	if err == nil && (e.opts.SendProxy || e.tls != nil) {
 		nc.SetDeadline(by) //nolint:errcheck // a dead socket shows at once
-		if err = e.greet(c, x); err == nil {
+		if err = e.greet(ctx, c, x); err == nil {
 			err = nc.SetDeadline(time.Time{})
 		}
 	}
@@ -59,7 +61,7 @@ func (e *Endpoint) ready(nc net.Conn, by time.Time, x *Exchange) (*conn, error) 
 }
 
 // greet does what comes before the first request.
-func (e *Endpoint) greet(c *conn, x *Exchange) error {
+func (e *Endpoint) greet(ctx context.Context, c *conn, x *Exchange) error {
 	if e.opts.SendProxy {
 		if _, err := proxyHeader(x.Source, x.Target).WriteTo(c.Conn); err != nil {
 			return err
@@ -70,7 +72,7 @@ func (e *Endpoint) greet(c *conn, x *Exchange) error {
 	}
 	c.secure = tls.Client(ending{c.Conn}, e.tls)
 	c.Conn = c.secure
-	return c.secure.HandshakeContext(x.context())
+	return c.secure.HandshakeContext(ctx)
 }
 
 // proxyHeader returns the header for a client's connection. One that is not TCP has no addresses

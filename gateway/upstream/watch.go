@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -80,6 +81,37 @@ func (x *Exchange) context() context.Context {
 		return context.Background()
 	}
 	return x.Context
+}
+
+// heed returns a context for a wait that comes before anything was sent: it is done when nobody waits
+// for the exchange any more. The client is watched after a glance, from when on only stop, which must
+// be called, returns it to the caller.
+func (x *Exchange) heed() (ctx context.Context, stop func()) {
+	if x.Client == nil {
+		return x.context(), func() {}
+	}
+	ctx, cancel := context.WithCancel(x.context())
+	var mu sync.Mutex
+	var over bool
+	unwatch := func() {}
+	glanced := time.AfterFunc(glance, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			unwatch = x.Client.Watch(func() {
+				x.gone.Store(true)
+				cancel()
+			})
+		}
+	})
+	return ctx, func() {
+		glanced.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		unwatch()
+		cancel()
+	}
 }
 
 // obey closes c when the context is done, in place of the watch of a client. unwatch ends it.

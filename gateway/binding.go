@@ -85,12 +85,14 @@ func (g *Gateway) Sockets() (list []Socket, err error) {
 			list = append(list, Socket{"listener." + b.config.Name, string(b.config.Address), file})
 		}
 		if b.quic.datagrams != nil {
-			file, err := b.quic.datagrams.File()
+			files, err := b.quic.datagrams.Files()
 			if err != nil {
 				discardFiles(list)
 				return nil, err
 			}
-			list = append(list, Socket{"listener." + b.config.Name, string(b.config.Address), file})
+			for _, file := range files {
+				list = append(list, Socket{"listener." + b.config.Name, string(b.config.Address), file})
+			}
 		}
 	}
 	return list, nil

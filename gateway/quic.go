@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,7 +11,8 @@ import (
 
 // This file binds what HTTP/3 comes by: beside a listener's sockets one of UDP, of the same address and number. As with
 // sockets, it stays when the listener is exchanged for another one of the same address. When HTTP/3 is switched off it
-// stays until its last connection has ended.
+// stays until its last connection has ended, and refuses new ones: also those that another listener of the same port would
+// take, if its own address is the more specific one. They come by TCP meanwhile.
 
 // A quicBinding is the UDP side of a binding. The zero value is that of one without HTTP/3.
 type quicBinding struct {
@@ -38,6 +38,14 @@ func (g *Gateway) bindQUIC(b, old *binding, leaving []*binding) error {
 	default:
 		if q.datagrams = g.revive(tcp); q.datagrams != nil {
 			q.shared, q.revived = true, true
+			break
+		}
+		if network, name := b.config.Address.Split(); network == "systemd" {
+			d, err := edge.BindSystemdDatagrams(name)
+			if err != nil {
+				return err
+			}
+			q.datagrams = d
 			break
 		}
 		beside := slices.ContainsFunc(leaving, func(l *binding) bool { return l.quic.datagrams != nil && l.hasPort(b.config.Address) })
@@ -127,19 +135,32 @@ func (g *Gateway) allDatagrams() []*edge.Datagrams {
 	return list
 }
 
-// inheritDatagrams takes the sockets of UDP, of which there is one at most, out of those that were handed over for an address.
+// inheritDatagrams takes what is of UDP out of the files that were handed over for an address.
 func (g *Gateway) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File, failed error) {
+	var datagrams []*os.File
 	for _, f := range files {
-		if !edge.IsDatagrams(f) {
+		if edge.IsDatagrams(f) {
+			datagrams = append(datagrams, f)
+		} else {
 			rest = append(rest, f)
-			continue
 		}
-		d, err := edge.InheritDatagrams(f)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("a UDP socket that was handed over for %s cannot be used: %w", k.address, err))
-			continue
-		}
-		g.inheritedDatagrams[k] = d
 	}
-	return rest, failed
+	if len(datagrams) == 0 {
+		return rest, nil
+	}
+	d, err := edge.InheritDatagrams(datagrams)
+	if err != nil {
+		return rest, fmt.Errorf("a UDP socket that was handed over for %s cannot be used: %w", k.address, err)
+	}
+	g.inheritedDatagrams[k] = d
+	return rest, nil
+}
+
+// handOverQUIC leaves UDP sockets to the process that has them. Precondition: g.mu is held.
+func (g *Gateway) handOverQUIC() {
+	for _, b := range g.bindings {
+		if b.quic.datagrams != nil {
+			b.quic.datagrams.HandOver()
+		}
+	}
 }

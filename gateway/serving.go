@@ -98,6 +98,7 @@ func (g *Gateway) HandOver(ctx context.Context) error {
 	g.draining.Store(true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.handOverQUIC()
 	return g.stop(ctx, func(s *edge.Sockets) error { s.Leave(); return nil })
 }
 

@@ -18,7 +18,7 @@ import (
 //
 // Its methods may be called from any goroutine.
 type Datagrams struct {
-	socket    *net.UDPConn
+	socket    *packetConn
 	addr      *net.UDPAddr
 	on        atomic.Pointer[Listener] // whose connections come; nil: new ones are refused
 	served    atomic.Bool
@@ -59,31 +59,62 @@ func BindDatagrams(tcp net.Addr, beside bool) (*Datagrams, error) {
 func newDatagrams(socket *net.UDPConn) *Datagrams {
 	socket.SetReadBuffer(datagramBuffer)  //nolint:errcheck // the system's bound is told of; see ReadBuffer
 	socket.SetWriteBuffer(datagramBuffer) //nolint:errcheck // likewise
-	return &Datagrams{socket: socket, addr: socket.LocalAddr().(*net.UDPAddr)}
+	return &Datagrams{socket: newPacketConn(socket), addr: socket.LocalAddr().(*net.UDPAddr)}
 }
 
-// InheritDatagrams returns the socket that another process has handed over as a file, which it closes.
-func InheritDatagrams(file *os.File) (*Datagrams, error) {
-	pc, err := net.FilePacketConn(file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, err
+// InheritDatagrams returns the socket that another process has handed over by [Datagrams.Files]. It closes the files.
+func InheritDatagrams(files []*os.File) (*Datagrams, error) {
+	var d *Datagrams
+	var pairs []*net.UnixConn
+	var failed error
+	for _, f := range files {
+		pc, err := net.FilePacketConn(f)
+		switch pc := pc.(type) {
+		case nil: // err says why
+		case *net.UDPConn:
+			if d != nil {
+				err = errors.Join(errors.New("there is more than one"), pc.Close())
+				break
+			}
+			d = newDatagrams(pc)
+		case *net.UnixConn:
+			pairs = append(pairs, pc)
+		default:
+			err = errors.Join(errors.New("it is no UDP socket"), pc.Close())
+		}
+		failed = errors.Join(failed, err, f.Close())
 	}
-	socket, ok := pc.(*net.UDPConn)
-	if !ok {
-		return nil, errors.Join(errors.New("it is no UDP socket"), pc.Close())
+	switch {
+	case failed == nil && d == nil:
+		failed = errors.New("the UDP socket is missing")
+	case failed == nil && len(pairs) > 0:
+		failed = d.socket.succeeds(pairs)
 	}
-	return newDatagrams(socket), nil
+	if failed == nil {
+		return d, nil
+	}
+	if d != nil {
+		d.Close()
+	}
+	for _, pair := range pairs {
+		pair.Close() //nolint:errcheck // it is of no use
+	}
+	return nil, failed
 }
 
-// IsDatagrams reports whether a file is a socket of datagrams.
+// IsDatagrams reports whether a file is one of [Datagrams.Files].
 func IsDatagrams(file *os.File) bool {
+	return isSocket(file, unix.SOCK_DGRAM) || isSocket(file, unix.SOCK_SEQPACKET)
+}
+
+func isSocket(file *os.File, kind int) bool {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return false
 	}
-	kind := -1
-	err = raw.Control(func(fd uintptr) { kind, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE) })
-	return err == nil && kind == unix.SOCK_DGRAM
+	is := -1
+	err = raw.Control(func(fd uintptr) { is, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE) })
+	return err == nil && is == kind
 }
 
 // ReadBuffer returns how many octets the socket holds until they are read, and how many it should.
@@ -101,8 +132,22 @@ func (d *Datagrams) ReadBuffer() (has, wants int) {
 // Addr returns the address, also when the socket is closed.
 func (d *Datagrams) Addr() *net.UDPAddr { return d.addr }
 
-// File returns the socket as a file, which is the caller's.
-func (d *Datagrams) File() (*os.File, error) { return d.socket.File() }
+// Files returns what another process needs to go on with the socket, as files, which are the caller's: the socket, and
+// what it passes packets on by that are for connections of this process.
+func (d *Datagrams) Files() ([]*os.File, error) {
+	socket, err := d.socket.File()
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := d.socket.newPairs()
+	if err != nil {
+		return []*os.File{socket}, nil //nolint:nilerr // where there is no such thing, connections end
+	}
+	return append([]*os.File{socket}, pairs...), nil
+}
+
+// HandOver leaves the socket to the process that has its files. Connections go on.
+func (d *Datagrams) HandOver() { d.socket.handOver() }
 
 // Lead makes l the listener of connections that begin from now on. With nil they are refused.
 func (d *Datagrams) Lead(l *Listener) { d.on.Store(l) }

@@ -47,9 +47,10 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 	var key quic.StatelessResetKey
 	rand.Read(key[:]) //nolint:errcheck // it cannot fail
 	transport := &quic.Transport{
-		Conn:                d.socket,
-		StatelessResetKey:   &key,
-		VerifySourceAddress: func(net.Addr) bool { return s.handshakes.Load() >= validateFrom },
+		Conn:                  d.socket,
+		ConnectionIDGenerator: d.socket.mark,
+		StatelessResetKey:     &key,
+		VerifySourceAddress:   func(net.Addr) bool { return s.handshakes.Load() >= validateFrom },
 		ConnContext: func(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
 			return s.meet(ctx, d)
 		},

@@ -1,0 +1,330 @@
+package edge
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+)
+
+// This file hands a UDP socket over to another process while QUIC connections go on. Both have the same socket, and
+// what comes in goes to whoever reads it. So the rules are:
+//
+//   - each process has a mark, with which all connection ids that it makes begin;
+//   - the successor reads the socket, and passes what is for a connection of a process before it on to that, by a
+//     pair of sockets that each has with all those after it; who has a successor does not read the socket any more, and all
+//     send by it;
+//   - what the pair has no room for is lost, as on any path of datagrams.
+
+// Sizes of connection ids. Ids that clients choose for their first packet are 8 octets long as a rule, so that they are
+// not taken for ours.
+const (
+	markSize         = 3
+	connectionIDSize = 10
+)
+
+// A mark is the first octets of a process's connection ids.
+type mark [markSize]byte
+
+func newMark() (m mark) {
+	rand.Read(m[:]) //nolint:errcheck // it cannot fail
+	return m
+}
+
+// GenerateConnectionID is part of quic.ConnectionIDGenerator.
+func (m mark) GenerateConnectionID() (quic.ConnectionID, error) {
+	var id [connectionIDSize]byte
+	rand.Read(id[copy(id[:], m[:]):]) //nolint:errcheck // it cannot fail
+	return quic.ConnectionIDFromBytes(id[:]), nil
+}
+
+// ConnectionIDLen is part of quic.ConnectionIDGenerator.
+func (m mark) ConnectionIDLen() int { return connectionIDSize }
+
+// markOf returns the mark of the connection id that a packet is for, if it can be one of ours. See RFC 8999, section 5.
+func markOf(packet []byte) (m mark, ok bool) {
+	id := packet[min(1, len(packet)):]
+	if len(packet) > 0 && packet[0]&0x80 != 0 {
+		const length = 5 // behind the version
+		if len(packet) <= length || packet[length] != connectionIDSize {
+			return m, false
+		}
+		id = packet[length+1:]
+	}
+	if len(id) < connectionIDSize {
+		return m, false
+	}
+	return mark(id[:markSize]), true
+}
+
+// A packetConn is the socket of Datagrams as quic-go reads it.
+type packetConn struct {
+	*net.UDPConn
+	batch *ipv4.PacketConn
+	mark  mark
+
+	before atomic.Pointer[[]predecessor] // nil: none
+	handed atomic.Bool                   // a successor reads the socket
+
+	mu    sync.Mutex
+	after *net.UnixConn // from which it passes on what is ours; nil: it cannot
+	room  []byte        // for what comes from it
+}
+
+// A predecessor is a process before this one, as long as it has connections.
+type predecessor struct {
+	mark mark
+	pair *net.UnixConn
+	raw  syscall.RawConn
+}
+
+func newPacketConn(socket *net.UDPConn) *packetConn {
+	return &packetConn{UDPConn: socket, batch: ipv4.NewPacketConn(socket), mark: newMark()}
+}
+
+// ReadBatch reads packets that are for this process.
+func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
+	for {
+		if c.handed.Load() {
+			return c.readAfter(ms)
+		}
+		n, err := c.batch.ReadBatch(ms, flags)
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && c.handed.Load() {
+				continue
+			}
+			return n, err
+		}
+		before := c.before.Load()
+		if before == nil {
+			return n, nil
+		}
+		if n = c.sort(ms[:n], *before); n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// sort passes on what is a predecessor's. It returns how many messages are left, at the front of ms.
+func (c *packetConn) sort(ms []ipv4.Message, before []predecessor) (left int) {
+	for i := range ms {
+		m := &ms[i]
+		if to, ok := markOf(m.Buffers[0][:m.N]); ok {
+			if at := slices.IndexFunc(before, func(p predecessor) bool { return p.mark == to }); at >= 0 {
+				if !before[at].pass(m) {
+					before = c.forgetBefore(to)
+				}
+				continue
+			}
+		}
+		if left != i { // the buffers stay where they are
+			into := &ms[left]
+			into.N = copy(into.Buffers[0], m.Buffers[0][:m.N])
+			into.NN = copy(into.OOB, m.OOB[:m.NN])
+			into.Addr, into.Flags = m.Addr, m.Flags
+		}
+		left++
+	}
+	return left
+}
+
+// forgetBefore forgets a predecessor that has ended. It returns those that are left.
+func (c *packetConn) forgetBefore(gone mark) (left []predecessor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.before.Load()
+	if before == nil {
+		return nil
+	}
+	for _, p := range *before {
+		if p.mark == gone {
+			p.pair.Close() //nolint:errcheck // nobody is at the other end
+		} else {
+			left = append(left, p)
+		}
+	}
+	if c.before.Store(&left); len(left) == 0 {
+		c.before.Store(nil)
+	}
+	return left
+}
+
+// pass sends a packet to the predecessor: the address that it is from, what the system says of it, each behind its length, and
+// the packet. It reports false if there is no predecessor any more.
+func (p *predecessor) pass(m *ipv4.Message) bool {
+	from, ok := m.Addr.(*net.UDPAddr)
+	if !ok {
+		return true
+	}
+	address, err := from.AddrPort().MarshalBinary()
+	if err != nil || len(address) > 255 || m.NN > 255 {
+		return true
+	}
+	b := make([]byte, 0, 2+len(address)+m.NN+m.N)
+	b = append(append(b, byte(len(address))), address...)
+	b = append(append(b, byte(m.NN)), m.OOB[:m.NN]...)
+	b = append(b, m.Buffers[0][:m.N]...)
+	if e := p.raw.Write(func(fd uintptr) bool {
+		err = unix.Sendto(int(fd), b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, nil)
+		return true
+	}); e != nil {
+		return false
+	}
+	return err == nil || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EINTR)
+}
+
+// readAfter reads a packet that the successor has passed on.
+func (c *packetConn) readAfter(ms []ipv4.Message) (int, error) {
+	c.mu.Lock()
+	after := c.after
+	c.mu.Unlock()
+	for {
+		n, err := after.Read(c.room)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			return 0, net.ErrClosed // the successor has ended
+		}
+		if unpack(c.room[:n], &ms[0]) {
+			return 1, nil
+		}
+	}
+}
+
+// unpack makes m what pass was given. It reports false if b is nothing of the kind.
+func unpack(b []byte, m *ipv4.Message) bool {
+	address, b, ok := cutSized(b)
+	if !ok {
+		return false
+	}
+	var from netip.AddrPort
+	if from.UnmarshalBinary(address) != nil {
+		return false
+	}
+	oob, packet, ok := cutSized(b)
+	if !ok || len(oob) > len(m.OOB) || len(packet) > len(m.Buffers[0]) {
+		return false
+	}
+	m.NN, m.N, m.Addr, m.Flags = copy(m.OOB, oob), copy(m.Buffers[0], packet), net.UDPAddrFromAddrPort(from), 0
+	return true
+}
+
+func cutSized(b []byte) (sized, rest []byte, ok bool) {
+	if len(b) == 0 || len(b) <= int(b[0]) {
+		return nil, nil, false
+	}
+	return b[1 : 1+b[0]], b[1+b[0]:], true
+}
+
+// SetReadDeadline is that of both sockets.
+func (c *packetConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.after != nil {
+		c.after.SetReadDeadline(t) //nolint:errcheck // what fails shows at the read
+	}
+	return c.UDPConn.SetReadDeadline(t)
+}
+
+// Close closes all sockets.
+func (c *packetConn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if before := c.before.Swap(nil); before != nil {
+		for _, p := range *before {
+			p.pair.Close() //nolint:errcheck // nothing is left to be told
+		}
+	}
+	if c.after != nil {
+		c.after.Close() //nolint:errcheck // likewise
+	}
+	return c.UDPConn.Close()
+}
+
+// newPairs returns the ends of pairs of sockets for a successor, which are the caller's: that of a new pair with this
+// process, and those of the pairs with its predecessors. The first thing to be read from the new one are the marks of all of
+// them. Where the system has no such pairs it errs: connections end then when the socket is handed over.
+func (c *packetConn) newPairs() ([]*os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+	}
+	theirs, ours := []*os.File{os.NewFile(uintptr(fds[0]), "quic")}, os.NewFile(uintptr(fds[1]), "quic")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	marks := slices.Clone(c.mark[:])
+	if before := c.before.Load(); before != nil {
+		for _, p := range *before {
+			if f, err := p.pair.File(); err == nil { // else it is out of descriptors, and connections are lost
+				theirs, marks = append(theirs, f), append(marks, p.mark[:]...)
+			}
+		}
+	}
+	if err == nil {
+		_, err = conn.Write(marks)
+	}
+	if err != nil {
+		for _, f := range theirs {
+			f.Close() //nolint:errcheck // it is not given to anybody
+		}
+		return nil, err
+	}
+	if c.after != nil {
+		c.after.Close() //nolint:errcheck // of a successor that did not come to serve
+	}
+	c.after = conn.(*net.UnixConn)
+	return theirs, nil
+}
+
+// succeeds has packets passed on to the processes that have the other ends of pairs, as newPairs has returned them.
+func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
+	var b [64 * markSize]byte
+	pairs[0].SetReadDeadline(time.Now().Add(time.Second)) //nolint:errcheck // it has been written already
+	n, err := pairs[0].Read(b[:])
+	if err != nil {
+		return err
+	}
+	if n != len(pairs)*markSize {
+		return fmt.Errorf("%d octets of marks came with %d pairs of sockets", n, len(pairs))
+	}
+	var before []predecessor
+	for i, pair := range pairs {
+		raw, err := pair.SyscallConn()
+		if err != nil {
+			return err
+		}
+		before = append(before, predecessor{mark(b[i*markSize:][:markSize]), pair, raw})
+	}
+	c.before.Store(&before)
+	return nil
+}
+
+// handOver leaves reading the socket to the successor.
+func (c *packetConn) handOver() {
+	c.mu.Lock()
+	able := c.after != nil
+	if able && c.room == nil {
+		c.room = make([]byte, 64<<10)
+	}
+	c.mu.Unlock()
+	if able && c.handed.CompareAndSwap(false, true) {
+		c.UDPConn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a socket that is closed is not read either
+	}
+}

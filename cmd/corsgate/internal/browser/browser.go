@@ -45,9 +45,12 @@ func (b Browser) Load(t testing.TB, url string, flags ...string) string {
 	defer os.RemoveAll(profile)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, string(b), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+	c := exec.CommandContext(ctx, string(b), "--headless", "--no-sandbox", "--disable-gpu",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--disable-crash-reporter", "--disable-breakpad", "--no-proxy-server", "--user-data-dir="+profile)
+	if !slices.Contains(flags, "--enable-quic") {
+		c.Args = append(c.Args, "--disable-quic")
+	}
 	c.Args = append(append(c.Args, flags...), "--dump-dom", url)
 	c.WaitDelay = time.Second // its helpers have its output, too
 	var errs strings.Builder

@@ -20,6 +20,7 @@ import (
 type line struct {
 	Time                                      string
 	Client, Method, Host, Path, Origin        string
+	Protocol                                  string
 	Status                                    int
 	Route, Upstream, Endpoint, Verdict, Error string
 	Bytes                                     *int64

@@ -1,10 +1,7 @@
 package gateway_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,15 +9,12 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/quic-go/qpack"
-	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"github.com/quic-go/quic-go/quicvarint"
 )
 
 // http3Client returns a client that speaks HTTP/3 with gateways of serveOn(three).
+
 func http3Client(t testing.TB) *http3.Transport {
 	transport := &http3.Transport{TLSClientConfig: authority(t).client(), DisableCompression: true}
 	t.Cleanup(func() { transport.Close() })
@@ -28,12 +22,14 @@ func http3Client(t testing.TB) *http3.Transport {
 }
 
 // fetched is a response whose content was read.
+
 type fetched struct {
 	*http.Response
 	content string
 }
 
 // fetch makes a request; fields are names and values in turn.
+
 func fetch(t testing.TB, client http.RoundTripper, method, url string, content io.Reader, fields ...string) fetched {
 	t.Helper()
 	r, err := http.NewRequest(method, url, content)
@@ -56,6 +52,7 @@ func fetch(t testing.TB, client http.RoundTripper, method, url string, content i
 }
 
 // TestHTTP3: a request as the upstream sees it, a preflight, and one that is refused; and who announces HTTP/3.
+
 func TestHTTP3(t *testing.T) {
 	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAlt-Svc: h2=\":1\"\r\n\r\nok"})
 	g, address := serveOn(t, three, policy(d.url(), "ONE"))
@@ -103,6 +100,7 @@ func TestHTTP3(t *testing.T) {
 }
 
 // http1Client returns a client that speaks HTTP/1.1 with gateways of serveOn(secure).
+
 func http1Client(t testing.TB) *http.Transport {
 	transport := &http.Transport{TLSClientConfig: authority(t).client(), TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -110,6 +108,7 @@ func http1Client(t testing.TB) *http.Transport {
 }
 
 // TestAltSvcOfRoutes: what a route says of Alt-Svc is what is said.
+
 func TestAltSvcOfRoutes(t *testing.T) {
 	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAlt-Svc: h2=\":1\"\r\n\r\n"})
 	text := `[route.says]
@@ -143,6 +142,7 @@ respond = {}
 }
 
 // TestHTTP3Content: what comes with a head, with and without a length, and interim responses.
+
 func TestHTTP3Content(t *testing.T) {
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hints" {
@@ -213,207 +213,9 @@ func TestHTTP3Content(t *testing.T) {
 }
 
 // dialQUIC returns a connection of a client of HTTP/3 that chooses its frames.
-func dialQUIC(t testing.TB, address string) *quic.Conn {
-	t.Helper()
-	config := authority(t).client()
-	config.NextProtos = []string{"h3"}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := quic.DialAddr(ctx, address, config, &quic.Config{MaxIdleTimeout: patience})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })
-	control, err := c.OpenUniStream()
-	if err != nil {
-		t.Fatal(err)
-	}
-	control.Write([]byte{0, 4, 0}) // a control stream, whose SETTINGS are empty
-	return c
-}
 
 // Frames. See RFC 9114, section 7.2.
-func frame(kind uint64, payload []byte) []byte {
-	return append(quicvarint.Append(quicvarint.Append(nil, kind), uint64(len(payload))), payload...)
-}
-
-func dataFrame(content string) []byte { return frame(0, []byte(content)) }
-
-func headersFrame(fields ...string) []byte {
-	var b bytes.Buffer
-	e := qpack.NewEncoder(&b)
-	for i := 0; i < len(fields); i += 2 {
-		e.WriteField(qpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	return frame(1, b.Bytes())
-}
 
 // answered returns how a stream ended: its status, "reset CODE" or "closed CODE".
-func answered(s *quic.Stream) string {
-	s.SetReadDeadline(time.Now().Add(patience))
-	in := quicvarint.NewReader(s)
-	for {
-		kind, err := quicvarint.Read(in)
-		var length uint64
-		if err == nil {
-			length, err = quicvarint.Read(in)
-		}
-		payload := make([]byte, length)
-		if err == nil {
-			_, err = io.ReadFull(in, payload)
-		}
-		var reset *quic.StreamError
-		var closed *quic.ApplicationError
-		switch {
-		case errors.As(err, &reset):
-			return "reset " + http3.ErrCode(reset.ErrorCode).String()
-		case errors.As(err, &closed):
-			return "closed " + http3.ErrCode(closed.ErrorCode).String()
-		case err != nil:
-			return err.Error()
-		case kind != 1:
-			continue
-		}
-		decode := qpack.NewDecoder().Decode(payload)
-		for {
-			f, err := decode()
-			if err != nil {
-				break
-			}
-			if f.Name == ":status" && f.Value[0] != '1' {
-				return f.Value
-			}
-		}
-	}
-}
 
 // TestHTTP3Malformed: what cannot be said in HTTP/1.1 is not said to the upstream.
-func TestHTTP3Malformed(t *testing.T) {
-	d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"})
-	_, address := serveOn(t, three, "[limits]\nbody_bytes = \"1KiB\"\n"+policy(d.url(), "ONE"))
-	usual := map[string]string{":method": "GET", ":scheme": "https", ":path": "/", ":authority": "h"}
-	c := dialQUIC(t, address)
-	octets := func(want string, octets []byte) {
-		t.Helper()
-		s, err := c.OpenStream()
-		if err != nil { // what came before has ended the connection
-			c = dialQUIC(t, address)
-			s, err = c.OpenStream()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Write(octets)
-		s.Close()
-		got := answered(s)
-		if got == "" || (want == "200") != (got == "200") || !strings.Contains(want, got) {
-			t.Errorf("%q: %s, want %s", octets, got, want)
-		}
-		for _, r := range d.requests() {
-			if want != "200" && strings.Contains(r, "\r\n\r\n") {
-				t.Errorf("%q: forwarded as %q", octets, r)
-			}
-		}
-		d.reset()
-	}
-	f := func(want string, content string, changes ...string) {
-		t.Helper()
-		var fields []string
-		for _, name := range []string{":method", ":scheme", ":path", ":authority"} {
-			value := usual[name]
-			for i := 0; i < len(changes); i += 2 {
-				if changes[i] == name {
-					value = changes[i+1]
-				}
-			}
-			if value != "-" {
-				fields = append(fields, name, value)
-			}
-		}
-		for i := 0; i < len(changes); i += 2 {
-			if changes[i] == "" || changes[i][0] != ':' || usual[changes[i]] == "" {
-				fields = append(fields, changes[i], changes[i+1])
-			}
-		}
-		all := headersFrame(fields...)
-		if content != "" {
-			all = append(all, dataFrame(content)...)
-		}
-		octets(want, all)
-	}
-	const malformed, any = "400 reset H3_MESSAGE_ERROR", "400 405 501 reset H3_MESSAGE_ERROR"
-	f("200", "")
-	f("200", "", "accept", "a", "cookie", "a=1", "cookie", "b=2")
-	f(malformed, "", ":method", "GET /admin HTTP/1.1")
-	f(malformed, "", ":method", "G T")
-	f("405", "", ":method", "TRACE")
-	f(any, "", ":method", "CONNECT")
-	f(any, "", ":method", "CONNECT", ":path", "-", ":scheme", "-")
-	f(any, "", ":method", "CONNECT", ":protocol", "websocket")
-	f(malformed, "", ":method", "")
-	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "//evil", "/%0d%0aX:%20y"} {
-		f(malformed, "", ":path", path)
-	}
-	f(malformed, "", ":path", "http://evil/")
-	f(malformed, "", ":path", "foo")
-	f(malformed, "", ":path", "")
-	f(malformed, "", ":path", "-")
-	f(malformed, "", ":authority", "user@h")
-	f("400", "", ":authority", "h:99999")
-	f("400", "", ":authority", "a,b")
-	f(malformed, "", ":authority", "-")
-	f("200", "", ":authority", "-", "host", "h")
-	f("200", "", "host", "h")
-	f(malformed, "", "host", "other")
-	f(malformed, "", "host", "h", "host", "h")
-	f(malformed, "", "connection", "close")
-	f(malformed, "", "keep-alive", "1")
-	f(malformed, "", "proxy-connection", "close")
-	f(malformed, "", "transfer-encoding", "chunked")
-	f(malformed, "", "upgrade", "websocket")
-	f(malformed, "", "te", "gzip")
-	f("200", "", "te", "trailers")
-	f(malformed, "", "X-Upper", "a")
-	f(malformed, "", "a b", "a")
-	f(malformed, "", "", "a")
-	f(malformed, "", "x", "a\r\nb: c")
-	f(malformed, "", "x", "a\x00")
-	f(malformed, "", ":status", "200")
-	f(malformed, "", ":path", "/", ":extra", "1")
-	f("417", "", "expect", "something")
-	f("400", "", "content-length", "5")
-	f(malformed, "hello", ":method", "POST", "content-length", "4")
-	f(malformed, "hello", ":method", "POST", "content-length", "6")
-	f(malformed, "hello", ":method", "POST", "content-length", "0")
-	f("200", "hello", ":method", "POST", "content-length", "5", "content-length", "5") // one of them goes on
-	f(malformed, "hello", ":method", "POST", "content-length", "5", "content-length", "6")
-	f(malformed, "hello", ":method", "POST", "content-length", "+5")
-	f(malformed, "hello", ":method", "POST", "content-length", "5, 5")
-	f("200", "hello", ":method", "POST", "content-length", "5")
-	f("200", "hello", ":method", "POST")
-	f("413", "hello", ":method", "POST", "content-length", "5000")
-	f("413", strings.Repeat("x", 2000), ":method", "POST")
-	f("431", "", "x", strings.Repeat("a", 16000), "y", strings.Repeat("b", 1000))
-	f("431", "", "x", strings.Repeat("a", 100_000))
-	many := []string{}
-	for i := range 200 {
-		many = append(many, fmt.Sprint("x-", i), "1")
-	}
-	f("431", "", many...)
-
-	post := headersFrame(":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h", "content-length", "5")
-	open := headersFrame(":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h")
-	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	octets("200", join(post, dataFrame("he"), dataFrame(""), frame(0x21, []byte("ignored")), dataFrame("llo")))
-	octets("200", join(open, dataFrame("he"), dataFrame(""), dataFrame("llo"), headersFrame("x-trailer", "1")))
-	octets("200", join(post, dataFrame("hello"), headersFrame("x-trailer", "1")))
-	octets(malformed, join(post, dataFrame("hello"), dataFrame("more")))
-	octets(malformed, join(post, dataFrame("hell")))
-	octets("closed H3_FRAME_UNEXPECTED", join(dataFrame("hello"), post))
-	octets("closed H3_FRAME_UNEXPECTED reset H3_INTERNAL_ERROR", join(open, dataFrame("hello"), frame(4, nil)))
-	octets("reset H3_INTERNAL_ERROR 400 "+malformed, join(open, dataFrame("hello"), headersFrame("x-trailer", "1"), dataFrame("more")))
-	octets("reset H3_INCOMPLETE_REQUEST", post[:len(post)-3])
-	octets(malformed, headersFrame(":method", "GET", ":scheme", "https", ":authority", "h", "x", "1", ":path", "/"))
-	octets(malformed, headersFrame(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/", ":path", "/"))
-	octets("reset QPACK_DECOMPRESSION_FAILED", frame(1, []byte("\xff\xff\xff\xff\xff\xff\xff\xff")))
-}

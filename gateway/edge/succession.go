@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
@@ -26,47 +24,6 @@ import (
 //     pair of sockets that each has with all those after it; who has a successor does not read the socket any more, and all
 //     send by it;
 //   - what the pair has no room for is lost, as on any path of datagrams.
-
-// Sizes of connection ids. Ids that clients choose for their first packet are 8 octets long as a rule, so that they are
-// not taken for ours.
-const (
-	markSize         = 3
-	connectionIDSize = 10
-)
-
-// A mark is the first octets of a process's connection ids.
-type mark [markSize]byte
-
-func newMark() (m mark) {
-	rand.Read(m[:]) //nolint:errcheck // it cannot fail
-	return m
-}
-
-// GenerateConnectionID is part of quic.ConnectionIDGenerator.
-func (m mark) GenerateConnectionID() (quic.ConnectionID, error) {
-	var id [connectionIDSize]byte
-	rand.Read(id[copy(id[:], m[:]):]) //nolint:errcheck // it cannot fail
-	return quic.ConnectionIDFromBytes(id[:]), nil
-}
-
-// ConnectionIDLen is part of quic.ConnectionIDGenerator.
-func (m mark) ConnectionIDLen() int { return connectionIDSize }
-
-// markOf returns the mark of the connection id that a packet is for, if it can be one of ours. See RFC 8999, section 5.
-func markOf(packet []byte) (m mark, ok bool) {
-	id := packet[min(1, len(packet)):]
-	if len(packet) > 0 && packet[0]&0x80 != 0 {
-		const length = 5 // behind the version
-		if len(packet) <= length || packet[length] != connectionIDSize {
-			return m, false
-		}
-		id = packet[length+1:]
-	}
-	if len(id) < connectionIDSize {
-		return m, false
-	}
-	return mark(id[:markSize]), true
-}
 
 // A packetConn is the socket of Datagrams as quic-go reads it.
 type packetConn struct {

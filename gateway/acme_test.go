@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,24 +21,6 @@ import (
 
 const acmeName = "api.acme.test"
 
-// A journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // certified is a gateway with certificates by ACME.
 type certified struct {
 	*gateway.Gateway
@@ -48,7 +28,7 @@ type certified struct {
 	a       *acmetest.Authority
 	dir     string
 	plain   string // the listeners' settings beyond their addresses
-	said    *journal
+	said    *acmetest.Journal
 	served  chan error
 	ended   bool
 	http    string
@@ -86,9 +66,9 @@ respond = { body = "hello" }
 // certify serves, until the test ends, with what the domains say. The authority looks at it.
 func certify(t *testing.T, a *acmetest.Authority, storage, plain, domains, more string) *certified {
 	t.Helper()
-	c := &certified{t: t, a: a, dir: t.TempDir(), plain: plain, said: new(journal), served: make(chan error, 1), storage: storage}
+	c := &certified{t: t, a: a, dir: t.TempDir(), plain: plain, said: new(acmetest.Journal), served: make(chan error, 1), storage: storage}
 	var err error
-	if c.Gateway, err = gateway.New(c.config(domains, more), slog.New(slog.NewTextHandler(c.said, nil))); err != nil {
+	if c.Gateway, err = gateway.New(c.config(domains, more), c.said.Log(slog.LevelInfo)); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Listen(); err != nil {

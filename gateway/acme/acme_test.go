@@ -105,7 +105,7 @@ func obtained(t *testing.T, s *acme.Set, name string) *x509.Certificate {
 func TestObtain(t *testing.T) {
 	for _, kind := range []string{"TLS-ALPN-01", "HTTP-01"} {
 		t.Run(kind, func(t *testing.T) {
-			a, s, said := acmetest.Start(t, 90*24*time.Hour, name, "www.acme.test"), newSite(t), new(journal)
+			a, s, said := acmetest.Start(t, 90*24*time.Hour, name, "www.acme.test"), newSite(t), new(acmetest.Journal)
 			a.Looks(s.http, s.https)
 			o := options(t, a)
 			o.TLSALPN, o.HTTP = kind == "TLS-ALPN-01", kind == "HTTP-01"
@@ -113,7 +113,7 @@ func TestObtain(t *testing.T) {
 			if c, known := set.Certificate("other.acme.test"); c != nil || known {
 				t.Errorf("%v, %t, of a name that is not the set's", c, known)
 			}
-			s.use(t, set, said.log(slog.LevelInfo))
+			s.use(t, set, said.Log(slog.LevelInfo))
 			for _, name := range []string{name, "www.acme.test"} {
 				c := obtained(t, set, name)
 				if _, err := c.Verify(x509.VerifyOptions{DNSName: name, Roots: a.Roots(), Intermediates: chain(set, name)}); err != nil {
@@ -165,17 +165,17 @@ func chain(s *acme.Set, name string) *x509.CertPool {
 
 // TestRenew: a certificate that ends soon is replaced in time, under the same account; and so it is after a restart.
 func TestRenew(t *testing.T) {
-	a, s, said := acmetest.Start(t, 6*time.Second, name), newSite(t), new(journal)
+	a, s, said := acmetest.Start(t, 6*time.Second, name), newSite(t), new(acmetest.Journal)
 	a.Looks(s.http, s.https)
 	o := options(t, a)
 	set := acme.NewSet(o, []string{name}, nil)
-	s.use(t, set, said.log(slog.LevelInfo))
+	s.use(t, set, said.Log(slog.LevelInfo))
 	first := obtained(t, set, name)
 	until(t, "it is renewed", func() bool { return !leaf(set, name).Equal(first) })
 	s.end(t)
 	set = acme.NewSet(o, []string{name}, nil)
 	stored := leaf(set, name)
-	s.use(t, set, said.log(slog.LevelInfo))
+	s.use(t, set, said.Log(slog.LevelInfo))
 	until(t, "it is renewed after a restart", func() bool { return !leaf(set, name).Equal(stored) })
 	s.end(t)
 	if out := said.String(); a.Accounts() != 1 || strings.Count(out, "certificate renewed") < 2 || strings.Contains(out, "level=ERROR") {
@@ -204,9 +204,9 @@ func TestAnsweredByAnother(t *testing.T) {
 // TestReload: what stays goes on undisturbed, what comes is got, what leaves is left alone, and another account or directory
 // does not take certificates away.
 func TestReload(t *testing.T) {
-	a, s, said := acmetest.Start(t, 90*24*time.Hour, name, "www.acme.test"), newSite(t), new(journal)
+	a, s, said := acmetest.Start(t, 90*24*time.Hour, name, "www.acme.test"), newSite(t), new(acmetest.Journal)
 	a.Looks(s.http, s.https)
-	o, log := options(t, a), said.log(slog.LevelInfo)
+	o, log := options(t, a), said.Log(slog.LevelInfo)
 	set := acme.NewSet(o, []string{name}, nil)
 	s.use(t, set, log)
 	first := obtained(t, set, name)
@@ -247,12 +247,12 @@ func TestReload(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	f := func(what string, prepare, repair func(a *acmetest.Authority, s *site, o *acme.Options), wants ...string) {
 		t.Run(what, func(t *testing.T) {
-			a, s, said := acmetest.Start(t, 90*24*time.Hour, name), newSite(t), new(journal)
+			a, s, said := acmetest.Start(t, 90*24*time.Hour, name), newSite(t), new(acmetest.Journal)
 			a.Looks(s.http, s.https)
 			o := options(t, a)
 			prepare(a, s, &o)
 			set := acme.NewSet(o, []string{name}, nil)
-			s.use(t, set, said.log(slog.LevelInfo))
+			s.use(t, set, said.Log(slog.LevelInfo))
 			defer s.end(t)
 			until(t, "the attempt fails", func() bool { n, err := set.Domains()[0].Failures(); return n == 1 && err != nil })
 			for range 3 {
@@ -271,7 +271,7 @@ func TestTrouble(t *testing.T) {
 			}
 			repair(a, s, &o)
 			set = acme.NewSet(o, []string{name}, set)
-			s.use(t, set, said.log(slog.LevelInfo))
+			s.use(t, set, said.Log(slog.LevelInfo))
 			set.Retry()
 			obtained(t, set, name)
 			until(t, "that counts", func() bool { n, err := set.Domains()[0].Failures(); return n == 0 && err == nil })

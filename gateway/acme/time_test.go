@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/acme"
+	"github.com/corsgate/corsgate/gateway/acmetest"
 	"github.com/corsgate/corsgate/gateway/pkitest"
 )
 
@@ -56,14 +57,14 @@ func (s *signer) sign(_ context.Context, csr *x509.CertificateRequest) ([]byte, 
 }
 
 // inTime runs f in a bubble with a set for name, which is kept until f returns.
-func inTime(t *testing.T, validity time.Duration, f func(s *signer, set *acme.Set, storage string, said *journal)) {
+func inTime(t *testing.T, validity time.Duration, f func(s *signer, set *acme.Set, storage string, said *acmetest.Journal)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(30 * 365 * 24 * time.Hour) // the files' times are of today, and must not lie ahead
 		s := &signer{Authority: pkitest.NewAuthority(t, "signer"), t: t, validity: validity}
 		set := acme.NewSignedSet(acme.Options{Directory: "https://signer.test", Storage: dir, HTTP: true}, []string{name}, s.sign)
-		said := new(journal)
-		wait := acme.Exchange(nil, set, said.log(slog.LevelInfo))
+		said := new(acmetest.Journal)
+		wait := acme.Exchange(nil, set, said.Log(slog.LevelInfo))
 		synctest.Wait()
 		f(s, set, dir, said)
 		acme.Exchange(set, nil, nil)()
@@ -73,7 +74,7 @@ func inTime(t *testing.T, validity time.Duration, f func(s *signer, set *acme.Se
 
 // TestSeasons: a certificate of 9 days is renewed each 6, to the hour.
 func TestSeasons(t *testing.T) {
-	inTime(t, 9*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *journal) {
+	inTime(t, 9*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *acmetest.Journal) {
 		for range 13 * 24 {
 			if left := time.Until(leaf(set, name).NotAfter); left < 71*time.Hour {
 				t.Fatalf("%v left", left)
@@ -88,7 +89,7 @@ func TestSeasons(t *testing.T) {
 
 // TestShortLived: certificates of some minutes are renewed in time, too.
 func TestShortLived(t *testing.T) {
-	inTime(t, 9*time.Minute, func(s *signer, set *acme.Set, _ string, _ *journal) {
+	inTime(t, 9*time.Minute, func(s *signer, set *acme.Set, _ string, _ *acmetest.Journal) {
 		for range 3 * 60 {
 			if left := time.Until(leaf(set, name).NotAfter); left < time.Minute {
 				t.Fatalf("%v left", left)
@@ -103,7 +104,7 @@ func TestShortLived(t *testing.T) {
 
 // TestOutage: an authority that fails for days is asked less and less often, and the certificate is renewed when it works again.
 func TestOutage(t *testing.T) {
-	inTime(t, 30*24*time.Hour, func(s *signer, set *acme.Set, _ string, said *journal) {
+	inTime(t, 30*24*time.Hour, func(s *signer, set *acme.Set, _ string, said *acmetest.Journal) {
 		time.Sleep(19 * 24 * time.Hour)
 		first, before := leaf(set, name), len(s.asks(0))
 		s.fail(errors.New("out of order"))
@@ -138,7 +139,7 @@ func TestOutage(t *testing.T) {
 
 // TestRetry: whoever asks for it gets another attempt at once; but not for ever.
 func TestRetry(t *testing.T) {
-	inTime(t, 9*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *journal) {
+	inTime(t, 9*24*time.Hour, func(s *signer, set *acme.Set, _ string, _ *acmetest.Journal) {
 		set.Retry() // nothing has failed
 		synctest.Wait()
 		if n := len(s.asks(0)); n != 1 {
@@ -162,7 +163,7 @@ func TestRetry(t *testing.T) {
 // TestDamaged: what is stored and cannot be used is replaced, and shown until then as it was.
 func TestDamaged(t *testing.T) {
 	for _, damage := range []string{"certificate", "key", "no key", "empty", "another's"} {
-		inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, said *journal) {
+		inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, said *acmetest.Journal) {
 			first := leaf(set, name)
 			base := filepath.Join(dir, "certificates", "signer", name, name)
 			var err error
@@ -195,7 +196,7 @@ func TestDamaged(t *testing.T) {
 
 // TestRenewedByAnother: what another process has stored is taken over within minutes, without an order.
 func TestRenewedByAnother(t *testing.T) {
-	inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, _ *journal) {
+	inTime(t, 90*24*time.Hour, func(s *signer, set *acme.Set, dir string, _ *acmetest.Journal) {
 		pair := s.IssueUntil(t, time.Now().AddDate(1, 0, 0), name)
 		base := filepath.Join(dir, "certificates", "signer", name, name)
 		pkitest.Replace(t, base+".crt", pair.Cert)
@@ -252,9 +253,9 @@ func TestLock(t *testing.T) {
 
 // TestLog: what the libraries log is of level debug, in the gateway's own format, and costs nothing at others.
 func TestLog(t *testing.T) {
-	quiet, loud := new(journal), new(journal)
-	acme.ZapLogger(quiet.log(slog.LevelInfo)).Error("an error")
-	z := acme.ZapLogger(loud.log(slog.LevelDebug)).Named("magic").Sugar().With("domain", name)
+	quiet, loud := new(acmetest.Journal), new(acmetest.Journal)
+	acme.ZapLogger(quiet.Log(slog.LevelInfo)).Error("an error")
+	z := acme.ZapLogger(loud.Log(slog.LevelDebug)).Named("magic").Sugar().With("domain", name)
 	z.Errorw("an error", "cause", fmt.Errorf("why"), "list", []string{"a", "b"})
 	if quiet.String() != "" {
 		t.Errorf("%q", quiet)

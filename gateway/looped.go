@@ -141,8 +141,7 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 	x.failure = failureCut
 	x.route.upstream.failures[failureCut].Inc()
-	x.g.log.Warn("response cut off", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", e.Address.Label, "error", err, "request_id", string(x.requestID()))
+	x.warn("response cut off", &x.route.upstream.cut, "endpoint", e.Address.Label, "error", err)
 }
 
 // Done is part of loop.Exchange.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway"
 )
@@ -217,4 +218,27 @@ func TestShedMemory(t *testing.T) {
 		t.Error("it was not counted")
 	}
 	runtime.KeepAlive(kept)
+}
+
+// TestFailuresAreSaid: that an upstream fails is in the log, and not once for each request.
+func TestFailuresAreSaid(t *testing.T) {
+	for _, engine := range []string{looped, blocking} {
+		var out safeBuffer
+		_, address := serveLogged(t, parseFor(t, engine, "[upstream.down]\nendpoints = [\"http://127.0.0.1:1\"]\n[route.a]\nupstream = \"down\"\n"), &out)
+		c := dial(t, address)
+		r := bufio.NewReader(c)
+		start := time.Now()
+		const requests = 50
+		for range requests {
+			io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+			if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 502 && res.StatusCode != 503 {
+				t.Fatalf("%v, %v", res, err)
+			} else {
+				io.Copy(io.Discard, res.Body)
+			}
+		}
+		if n := strings.Count(out.String(), `"upstream failed"`); n == 0 || n > 1+int(time.Since(start)/time.Second) {
+			t.Errorf("%s: %d lines for %d requests:\n%s", engine, n, requests, out.String())
+		}
+	}
 }

@@ -236,8 +236,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if e != nil {
 		endpoint = e.Address.Label
 	}
-	x.g.log.Warn("upstream failed", "route", x.route.name, "upstream", x.route.upstream.name,
-		"endpoint", endpoint, "class", failed.Class, "error", failed.Err, "request_id", string(x.requestID()))
+	x.warn("upstream failed", &x.route.upstream.failed, "endpoint", endpoint, "class", failed.Class, "error", failed.Err)
 	extra := ""
 	if !x.route.byHand.requestID {
 		// Whoever complains can say which line of the log it is about.

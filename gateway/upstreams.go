@@ -25,6 +25,8 @@ type upstreamPool struct {
 	ejections []prometheus.Counter
 	failures  map[string]prometheus.Counter // by class, or failureCut
 	hashKey   *hashKey                      // nil: the balance needs none
+
+	failed, cut hush // of the log's lines on exchanges
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {

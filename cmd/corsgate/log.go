@@ -4,18 +4,39 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog/diode"
 )
 
-// newLogger returns the process's log.
-func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Level}
-	if textual(cfg, w) {
-		return slog.New(slog.NewTextHandler(w, options))
+// linesKept is how many lines of the process's log may wait to be written.
+const linesKept = 1024
+
+// newLogger returns the process's log, which is written to w behind the back of those who log: requests are among them,
+// and must not wait for whoever reads what the process says, who may have stopped. If more lines wait than are kept the
+// oldest are lost, which is logged. finish writes what is left, if it can within a second; nothing may be logged after it.
+func newLogger(cfg config.Log, w io.Writer) (log *slog.Logger, finish func()) {
+	text := textual(cfg, w)
+	to := func(w io.Writer) *slog.Logger {
+		options := &slog.HandlerOptions{Level: cfg.Level}
+		if text {
+			return slog.New(slog.NewTextHandler(w, options))
+		}
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	kept := diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
+		to(w).Warn("lines of this log were lost: nobody has read it", "lines", missed)
+	})
+	return to(kept), func() {
+		done := make(chan struct{})
+		go func() { kept.Close(); close(done) }() //nolint:errcheck // there is nothing to close
+		select {
+		case <-done:
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // textual reports whether what is logged to w is text.

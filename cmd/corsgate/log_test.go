@@ -1,23 +1,63 @@
 package main
 
 import (
-	"os"
+	"bytes"
+	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// TestTerminal: what is no terminal gets JSON.
-func TestTerminal(t *testing.T) {
-	for _, name := range []string{os.DevNull, t.TempDir() + "/file"} {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if terminal(f) {
-			t.Errorf("%s is taken for a terminal", name)
-		}
+// TestLogIsFinished: every line is there at the end, in order, and none is torn.
+func TestLogIsFinished(t *testing.T) {
+	var b bytes.Buffer
+	log, finish := newLogger(config.Log{Format: "json"}, &b)
+	for i := range linesKept / 2 {
+		log.Info("line", "n", i)
 	}
-	if terminal(nil) {
-		t.Error("nothing is taken for a terminal")
+	finish()
+	n := 0
+	for line := range strings.Lines(b.String()) {
+		var l struct{ N int }
+		if err := json.Unmarshal([]byte(line), &l); err != nil || l.N != n {
+			t.Fatalf("line %d: %q, %v", n, line, err)
+		}
+		n++
 	}
+	if n != linesKept/2 {
+		t.Errorf("%d lines, want %d", n, linesKept/2)
+	}
+}
+
+// A stuck writer writes nothing until it is told to go on.
+type stuck struct {
+	goOn chan struct{}
+	bytes.Buffer
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	<-s.goOn
+	return s.Buffer.Write(p)
+}
+
+// TestLogWithoutReader: who logs does not wait for a reader that has stopped, nor does the end; what is lost is said
+// when the reader goes on.
+func TestLogWithoutReader(t *testing.T) {
+	w := &stuck{goOn: make(chan struct{})}
+	log, finish := newLogger(config.Log{Format: "json"}, w)
+	for range 3 * linesKept {
+		log.Info("line")
+	}
+	close(w.goOn)
+	finish()
+	if text := w.String(); !strings.Contains(text, "lines of this log were lost") || !strings.Contains(text, `"msg":"line"`) {
+		t.Errorf("%.1000s, and no word of what was lost", text)
+	}
+
+	w = &stuck{goOn: make(chan struct{})}
+	log, finish = newLogger(config.Log{Format: "json"}, w)
+	log.Info("line")
+	finish()
+	close(w.goOn)
 }

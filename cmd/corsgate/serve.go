@@ -80,7 +80,9 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	p := &process{path: path, log: newLogger(cfg.Log, stderr), started: time.Now()}
+	log, finish := newLogger(cfg.Log, stderr)
+	defer finish()
+	p := &process{path: path, log: log, started: time.Now()}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}

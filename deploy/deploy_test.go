@@ -181,7 +181,7 @@ func TestGrafana(t *testing.T) {
 	}
 }
 
-// TestUnit: systemd takes the unit, and finds little to complain about.
+// TestUnit: systemd takes the units, and finds little to complain about.
 func TestUnit(t *testing.T) {
 	analyze := tool.Find(t, "systemd-analyze")
 	out := run(t, analyze, "security", "--offline=true", "--threshold=15", "systemd/corsgate.service")
@@ -192,13 +192,17 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unit := filepath.Join(t.TempDir(), "corsgate.service")
-	text := strings.ReplaceAll(read(t, "systemd/corsgate.service"), "/usr/bin/corsgate", self)
-	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, name := range []string{"corsgate.service", "corsgate.socket"} {
+		text := strings.ReplaceAll(read(t, "systemd/"+name), "/usr/bin/corsgate", self)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if said := run(t, analyze, "verify", "--man=no", unit); strings.Contains(said, "corsgate.service:") {
-		t.Errorf("systemd-analyze verify: %s", said)
+	for _, name := range []string{"corsgate.service", "corsgate.socket"} {
+		if said := run(t, analyze, "verify", "--man=no", filepath.Join(dir, name)); strings.Contains(said, name+":") {
+			t.Errorf("systemd-analyze verify: %s", said)
+		}
 	}
 }
 

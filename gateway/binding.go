@@ -127,6 +127,8 @@ func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
 // describe has l say what the configuration says of it.
 func describe(l *edge.Listener, c *config.Listener) {
 	l.TLS, l.ProxyProtocol, l.RedirectHTTPS = c.TLS, c.ProxyProtocol, c.RedirectHTTPS
+	network, _ := c.Address.Split()
+	l.Activated = network == "systemd"
 }
 
 // rebind returns the bindings of cfg: those in force as far as they fit, and others, which do not

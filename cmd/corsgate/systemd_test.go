@@ -3,14 +3,81 @@
 package main
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
+
+// activated returns a command that serves the file at path on a socket of systemd's.
+func activated(t *testing.T, socket *os.File, name, path string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve --config "$1"`, self, path)
+	c.Env = append(os.Environ(), asCorsgate+"=1", "LISTEN_FDNAMES="+name)
+	c.ExtraFiles = []*os.File{socket}
+	return c
+}
+
+// TestTakeOver: a second instance on the same socket takes over from the first, again and again, and no request is lost.
+func TestTakeOver(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	path := write(t, "[listener.a]\naddress = \"systemd:edge\"\n[admin]\naddress = \"off\"\n"+rushed(newUp(t), "here"))
+	start := func() *exec.Cmd {
+		c := activated(t, file, "edge", path)
+		log, err := c.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Process.Kill() })
+		lines := bufio.NewScanner(log)
+		for !strings.Contains(lines.Text(), `"msg":"serving"`) {
+			if !lines.Scan() {
+				t.Fatal("it does not serve")
+			}
+			t.Log(lines.Text())
+		}
+		go io.Copy(io.Discard, log)
+		return c
+	}
+	first := start()
+	r := newRush(t, "http://"+ln.Addr().String(), 2)
+	for range 10 {
+		next := start()
+		if err := first.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Wait(); err != nil {
+			t.Errorf("the one that was relieved: %v", err)
+		}
+		first = next
+	}
+	r.ends(500)
+	first.Process.Signal(syscall.SIGTERM)
+	if err := first.Wait(); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestSystemdSocket: a socket that systemd has bound is served, by name. The shell stands for systemd: it knows the
 // process id that the environment has to name.
@@ -26,16 +93,7 @@ func TestSystemdSocket(t *testing.T) {
 	}
 	defer file.Close()
 	path := write(t, "[listener.a]\naddress = \"systemd:edge\"\n[admin]\naddress = \"off\"\n[route.all]\nrespond = { body = \"hello\" }\n")
-	start := func(name string) *exec.Cmd {
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve --config "$1"`, self, path)
-		c.Env = append(os.Environ(), asCorsgate+"=1", "LISTEN_FDNAMES="+name)
-		c.ExtraFiles = []*os.File{file}
-		return c
-	}
+	start := func(name string) *exec.Cmd { return activated(t, file, name, path) }
 	c := start("edge")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -72,6 +72,9 @@ func (l *Loop) acceptEvent(a *acceptor) {
 			l.rest(a, admittedPause)
 			return
 		}
+		if a.on.Activated {
+			unix.SetNonblock(int(a.fd), true) //nolint:errcheck // it can be set
+		}
 		fd, from, err := unix.Accept4(int(a.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:

@@ -121,9 +121,12 @@ func TestHTTP3Floods(t *testing.T) {
 
 func TestHTTP3SlowReader(t *testing.T) {
 	const size = 8 << 20 // more than the client's window
+	gone := make(chan bool)
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/large" {
 			w.Write(make([]byte, size))
+			<-r.Context().Done()
+			close(gone)
 		}
 	}))
 	_, address := serveOn(t, three, "[timeouts]\nbody_idle = \"100ms\"\n"+policy(url, "ONE"))
@@ -133,7 +136,7 @@ func TestHTTP3SlowReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	<-gone // the gateway has given up
 	if n, err := io.Copy(io.Discard, res.Body); err == nil || n == size {
 		t.Errorf("%d octets, %v", n, err)
 	}

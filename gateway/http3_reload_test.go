@@ -167,6 +167,7 @@ func TestHTTP3HandedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range sockets {
+			s.File.Fd() // as who starts a process does
 			s.File.Close()
 		}
 		if sockets, err = last.Sockets(); err != nil {

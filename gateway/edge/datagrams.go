@@ -135,10 +135,20 @@ func (d *Datagrams) Addr() *net.UDPAddr { return d.addr }
 // Files returns what another process needs to go on with the socket, as files, which are the caller's: the socket, and
 // what it passes packets on by that are for connections of this process.
 func (d *Datagrams) Files() ([]*os.File, error) {
-	socket, err := d.socket.File()
+	raw, err := d.socket.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
+	// Not that of package net: whoever starts a process with such a file makes the socket blocking, for this process too,
+	// and a read that waits could not be ended any more.
+	fd := -1
+	if e := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
+		err = e
+	}
+	if err != nil {
+		return nil, err
+	}
+	socket := os.NewFile(uintptr(fd), d.addr.String())
 	pairs, err := d.socket.newPairs()
 	if err != nil {
 		return []*os.File{socket}, nil //nolint:nilerr // where there is no such thing, connections end

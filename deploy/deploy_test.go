@@ -16,7 +16,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -141,7 +141,7 @@ func TestAlerts(t *testing.T) {
 
 // TestPromtool: Prometheus takes the rules, and they fire when they should.
 func TestPromtool(t *testing.T) {
-	promtool := tool.Find(t, "promtool")
+	promtool := tooltest.Find(t, "promtool")
 	run(t, promtool, "check", "rules", "prometheus/alerts.yml")
 	run(t, promtool, "test", "rules", "prometheus/alerts_test.yml")
 }
@@ -183,7 +183,7 @@ func TestGrafana(t *testing.T) {
 
 // TestUnit: systemd takes the units, and finds little to complain about.
 func TestUnit(t *testing.T) {
-	analyze := tool.Find(t, "systemd-analyze")
+	analyze := tooltest.Find(t, "systemd-analyze")
 	out := run(t, analyze, "security", "--offline=true", "--threshold=15", "systemd/corsgate.service")
 	t.Log(out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:])
 
@@ -208,7 +208,7 @@ func TestUnit(t *testing.T) {
 
 // TestUsersAndFiles makes the user and the directories in a root of their own.
 func TestUsersAndFiles(t *testing.T) {
-	sysusers, tmpfiles := tool.Find(t, "systemd-sysusers"), tool.Find(t, "systemd-tmpfiles")
+	sysusers, tmpfiles := tooltest.Find(t, "systemd-sysusers"), tooltest.Find(t, "systemd-tmpfiles")
 	if os.Getuid() != 0 {
 		t.Skip("only root can make directories of others")
 	}
@@ -239,7 +239,7 @@ func TestUsersAndFiles(t *testing.T) {
 
 // TestFirewall: nft takes the rules.
 func TestFirewall(t *testing.T) {
-	nft := tool.Find(t, "nft")
+	nft := tooltest.Find(t, "nft")
 	if os.Getuid() != 0 {
 		t.Skip("nft asks the kernel, which answers root only")
 	}
@@ -247,12 +247,12 @@ func TestFirewall(t *testing.T) {
 }
 
 // TestBird: bird takes the configuration.
-func TestBird(t *testing.T) { run(t, tool.Find(t, "bird"), "-p", "-c", "network/bird.conf") }
+func TestBird(t *testing.T) { run(t, tooltest.Find(t, "bird"), "-p", "-c", "network/bird.conf") }
 
 // TestKeepalived: keepalived finds nothing wrong. Its exit status does not tell: having read a configuration without a
 // fault it ends by SIGTERM where it may not look at network interfaces.
 func TestKeepalived(t *testing.T) {
-	keepalived := tool.Find(t, "keepalived")
+	keepalived := tooltest.Find(t, "keepalived")
 	check := func(path string) string {
 		t.Helper()
 		said := filepath.Join(t.TempDir(), "said")
@@ -306,7 +306,7 @@ func TestSysctl(t *testing.T) {
 
 // TestScripts: the shell takes them.
 func TestScripts(t *testing.T) {
-	sh := tool.Find(t, "sh")
+	sh := tooltest.Find(t, "sh")
 	for _, script := range []string{"network/corsgate-anycast", "package/preinstall", "package/postinstall", "package/preremove"} {
 		run(t, sh, "-n", script)
 		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 == 0 {

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/internal/dnstest"
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/miekg/dns"
 )
 
@@ -34,7 +34,7 @@ func listenOn(t *testing.T, hosts ...string) (port string, list []net.Listener) 
 		}
 		list = nil
 	}
-	tool.Missing(t, "no port is free on %v: does this host have them?", hosts)
+	tooltest.Missing(t, "no port is free on %v: does this host have them?", hosts)
 	return "", nil
 }
 

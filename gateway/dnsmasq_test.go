@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/pkitest"
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // A dnsmasq is that name server, in a process of its own, on one port of loopback.
@@ -29,7 +29,7 @@ type dnsmasq struct {
 // nothing else below "example".
 func startDnsmasq(t *testing.T, lines ...string) *dnsmasq {
 	t.Helper()
-	d := &dnsmasq{t: t, program: tool.Find(t, "dnsmasq")}
+	d := &dnsmasq{t: t, program: tooltest.Find(t, "dnsmasq")}
 	t.Cleanup(func() {
 		d.kill()
 		if t.Failed() {

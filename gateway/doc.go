@@ -35,7 +35,7 @@
 //	cache               the preflight LRU
 //
 // Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority, and
-// internal/tool finds the programs that they need.
+// gateway/tooltest finds the programs that they need.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
 // test holds it. Only gateway/edge knows fasthttp and quic-go.

@@ -35,6 +35,7 @@ func TestHouse(t *testing.T) {
 		"gateway/acme":              {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
 		"gateway/pkitest":           {},                                              // for tests only: no room of the house imports it
 		"gateway/acmetest":          {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
+		"gateway/tooltest":          {},                                              // likewise
 	}
 	top := []string{"gateway", "gateway/loop"}
 	// Who may import libraries.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // TestMemory sends large contents through a gateway in a process of its own, both ways at once,
@@ -27,7 +27,7 @@ func TestMemory(t *testing.T) {
 		t.Skip("it takes a few seconds")
 	}
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		tool.Missing(t, "it needs /proc: %v", err)
+		tooltest.Missing(t, "it needs /proc: %v", err)
 	}
 	const size, most = 1 << 30, 64 << 20
 	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // startNginx runs nginx until the test ends, with these lines in its http block, in which PORT
 // stands for a port of 127.0.0.1. It returns that port.
 func startNginx(t *testing.T, lines string) (port string) {
 	t.Helper()
-	path := tool.Find(t, "nginx")
+	path := tooltest.Find(t, "nginx")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // A Browser is the path of a Chromium, or of a browser that takes its flags.
@@ -26,10 +26,10 @@ type Browser string
 // patience bounds what Load takes. It is never waited for in a test that passes.
 const patience = 2 * time.Minute
 
-// Find finds a browser, or else skips t, or fails it; see [tool.Find].
+// Find finds a browser, or else skips t, or fails it; see [tooltest.Find].
 func Find(t testing.TB) Browser {
 	t.Helper()
-	return Browser(tool.Find(t, "chromium", "chromium-browser", "google-chrome"))
+	return Browser(tooltest.Find(t, "chromium", "chromium-browser", "google-chrome"))
 }
 
 // Load loads url with a fresh profile and further flags. It returns the document as it is at the page's load event, or

@@ -1,4 +1,4 @@
-package tool_test
+package tooltest_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/corsgate/corsgate/internal/tool"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // A listener is a test that notes how it ends.
@@ -28,7 +28,7 @@ func (l *listener) Fatalf(format string, args ...any) {
 
 // TestFind: the first that there is; a test without any skips, or fails where none may.
 func TestFind(t *testing.T) {
-	path := tool.Find(t, "there-is-none-of-this-name", "sh", "go")
+	path := tooltest.Find(t, "there-is-none-of-this-name", "sh", "go")
 	if !filepath.IsAbs(path) || filepath.Base(path) != "sh" {
 		t.Errorf("found %q, want sh", path)
 	}
@@ -36,7 +36,7 @@ func TestFind(t *testing.T) {
 		t.Setenv("CORSGATE_NO_SKIP", value)
 		l := &listener{TB: t}
 		var ended sync.WaitGroup
-		ended.Go(func() { tool.Find(l, "no-such-a", "no-such-b") })
+		ended.Go(func() { tooltest.Find(l, "no-such-a", "no-such-b") })
 		ended.Wait()
 		const want = "there is no no-such-a, nor no-such-b"
 		if (l.failed != "") != fails || (l.skipped != "") == fails || !strings.HasPrefix(l.skipped+l.failed, want) {

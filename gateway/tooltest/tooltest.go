@@ -1,5 +1,5 @@
-// Package tool finds what tests need beside Go: programs, and what not every machine has.
-package tool
+// Package tooltest finds what tests need beside Go: programs, and what not every machine has.
+package tooltest
 
 import (
 	"fmt"

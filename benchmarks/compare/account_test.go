@@ -16,7 +16,7 @@ func TestParseMachineStat(t *testing.T) {
 			t.Errorf("parseMachineStat(%q) = %v, %v; want %v", text, got, err, want)
 		}
 	}
-	f("cpu  100 20 30 9000 500 4 3 2 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n", 1590*time.Millisecond)
+	f("cpu  100 20 30 9000 500 4 3 2 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n", 1520*time.Millisecond)
 	f("cpu  0 0 0 9000 500 0 0 0 0 0", 0)
 	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu a b c d e f g h i"} {
 		if got, err := parseMachineStat([]byte(bad)); err == nil {

@@ -42,6 +42,7 @@ func main() {
 type options struct {
 	quick               bool
 	bin, out, readme    string
+	plot                string
 	only, gateways      string
 	from, libraries     string
 	child, port         string
@@ -57,6 +58,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.StringVar(&o.bin, "bin", "", "corsgate's binary; \"\": build it from this checkout")
 	f.StringVar(&o.out, "out", filepath.Join("benchmarks", "out"), "folder for report.html, report.md and report.json")
 	f.StringVar(&o.readme, "readme", "", "also put the tables between the marks of this file")
+	f.StringVar(&o.plot, "plot", "", "also write one picture (SVG) to this file: CPU time of forwarded requests, by connections")
 	f.StringVar(&o.only, "only", "", "comma-separated scenarios: "+strings.Join(names(), ","))
 	f.StringVar(&o.gateways, "gateways", "", "comma-separated rows, such as corsgate,nginx; \"\": all")
 	f.StringVar(&o.from, "from", "", "measure nothing: write the report again from this report.json")
@@ -242,6 +244,15 @@ func write(r Report, o options, stdout io.Writer) error {
 	}
 	for name, text := range map[string]string{"report.json": string(raw), "report.md": tables, "report.html": page.String()} {
 		if err := os.WriteFile(filepath.Join(o.out, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if o.plot != "" {
+		picture, err := r.headline()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(o.plot, []byte(picture), 0o644); err != nil {
 			return err
 		}
 	}

@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,36 @@ BenchmarkDecision/origins=1/request=preflight-allowed/library=rs-2         1000 
 BenchmarkOrigin/origins=1/request=denied/library=map                       1000   10 ns/op
 PASS
 `
+
+// TestHeadline: the picture is a file of its own, with its colours and its legend.
+func TestHeadline(t *testing.T) {
+	r := example()
+	if _, err := r.headline(); err == nil {
+		t.Error("a picture of what was not measured")
+	}
+	r.Results[0].Name = headline
+	picture, err := r.headline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root struct {
+		XMLName xml.Name
+		Text    []string `xml:"text"`
+	}
+	if err := xml.Unmarshal([]byte(picture), &root); err != nil || root.XMLName.Local != "svg" {
+		t.Fatalf("%v in %.300s", err, picture)
+	}
+	for _, want := range []string{"corsgate", "nginx", "Caddy"} {
+		if !slices.Contains(root.Text, want) {
+			t.Errorf("the legend lacks %s: %q", want, root.Text)
+		}
+	}
+	for _, want := range []string{"prefers-color-scheme: dark", "--s0: #", "var(--s0)"} {
+		if !strings.Contains(picture, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+}
 
 func TestPage(t *testing.T) {
 	var b strings.Builder

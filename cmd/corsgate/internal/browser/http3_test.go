@@ -54,10 +54,12 @@ func TestBrowserHTTP3(t *testing.T) {
 	b := browser.Find(t)
 	ended := make(chan bool)
 	var port string
+	bound := make(chan bool) // closed when port is known
 	s := &stage{}
 	pages := s.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/":
+			<-bound
 			w.Header().Set("Content-Type", "text/html")
 			io.WriteString(w, strings.ReplaceAll(http3Page, "PORT", port))
 		case "/end":
@@ -112,6 +114,7 @@ upstream = "api"
 	})
 	address := gate.Addr("https")
 	_, port, _ = net.SplitHostPort(address)
+	close(bound)
 	spki := sha256.Sum256(certificate.Leaf.RawSubjectPublicKeyInfo)
 	document := b.Load(t, "http://page.test/",
 		"--enable-quic", "--origin-to-force-quic-on=gateway.test:"+port,

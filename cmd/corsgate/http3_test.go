@@ -109,21 +109,19 @@ func TestUpgradeHTTP3(t *testing.T) {
 
 // TestSystemdDatagrams: a socket unit's two sockets of one name, TCP and UDP, are one listener.
 func TestSystemdDatagrams(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, stream := bound(t)
+	pc, err := net.ListenPacket("udp", ln.Addr().String())
+	for range 20 { // somebody may have the UDP port of that number
+		if err == nil {
+			break
+		}
+		ln, stream = bound(t)
+		pc, err = net.ListenPacket("udp", ln.Addr().String())
+	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer ln.Close()
-	pc, err := net.ListenPacket("udp", ln.Addr().String())
-	if err != nil {
-		t.Skip("somebody has the UDP port")
 	}
 	defer pc.Close()
-	stream, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
 	datagrams, err := pc.(*net.UDPConn).File()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,22 @@ import (
 	"testing"
 )
 
+// bound returns a listener, and its socket as a file, until the test ends.
+func bound(t *testing.T) (*net.TCPListener, *os.File) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return ln.(*net.TCPListener), file
+}
+
 // activated returns a command that serves the file at path on a socket of systemd's.
 func activated(t *testing.T, socket *os.File, name, path string) *exec.Cmd {
 	t.Helper()
@@ -29,16 +45,7 @@ func activated(t *testing.T, socket *os.File, name, path string) *exec.Cmd {
 
 // TestTakeOver: a second instance on the same socket takes over from the first, again and again, and no request is lost.
 func TestTakeOver(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	file, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	ln, file := bound(t)
 	path := write(t, "[listener.a]\naddress = \"systemd:edge\"\n[admin]\naddress = \"off\"\n"+rushed(newUp(t), "here"))
 	start := func() *exec.Cmd {
 		c := activated(t, file, "edge", path)
@@ -82,16 +89,7 @@ func TestTakeOver(t *testing.T) {
 // TestSystemdSocket: a socket that systemd has bound is served, by name. The shell stands for systemd: it knows the
 // process id that the environment has to name.
 func TestSystemdSocket(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	file, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	ln, file := bound(t)
 	path := write(t, "[listener.a]\naddress = \"systemd:edge\"\n[admin]\naddress = \"off\"\n[route.all]\nrespond = { body = \"hello\" }\n")
 	start := func(name string) *exec.Cmd { return activated(t, file, name, path) }
 	c := start("edge")

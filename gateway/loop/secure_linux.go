@@ -80,8 +80,13 @@ func (l *Loop) unseal(c *client) {
 	defer func() { l.records.came = nil }()
 	for {
 		n, err := c.secure.Read(l.in)
-		if len(l.records.out) > 0 && !l.put(c, l.takeOut()) { // an alert, or a new key
-			return
+		if len(l.records.out) > 0 { // an alert, or a new key
+			if !l.put(c, l.takeOut()) {
+				return
+			}
+			if len(c.unsent) > 0 { // a client that asks for keys and does not read them would fill memory
+				l.watch(&c.socket, c.interest&^uint32(readable))
+			}
 		}
 		if n > 0 {
 			if l.received(c, l.in[:n]); !l.alive(c) || c.linger >= 0 {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
 )
@@ -156,11 +157,22 @@ func (g *Gateway) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.
 	return rest, nil
 }
 
-// handOverQUIC leaves UDP sockets to the process that has them. Precondition: g.mu is held.
-func (g *Gateway) handOverQUIC() {
+// handOverQUIC leaves UDP sockets to the process that has them. Whose first packet this process has read makes its
+// handshake here, for which there is the grace: it would be refused by who does not know better, and not come again by UDP.
+// Precondition: g.mu is held.
+func (g *Gateway) handOverQUIC(grace time.Duration) {
+	var left []*edge.Datagrams
 	for _, b := range g.bindings {
-		if b.quic.datagrams != nil {
-			b.quic.datagrams.HandOver()
+		if d := b.quic.datagrams; d != nil {
+			d.HandOver()
+			left = append(left, d)
+		}
+	}
+	const tick = 10 * time.Millisecond // more than quic-go takes to look at what it has read
+	for still, by := 0, time.Now().Add(grace); len(left) > 0 && still < 2 && time.Now().Before(by); time.Sleep(tick) {
+		still++
+		if g.server.Handshakes() > 0 || slices.ContainsFunc(left, func(d *edge.Datagrams) bool { return !d.Left() }) {
+			still = 0
 		}
 	}
 }

@@ -98,7 +98,9 @@ func (g *Gateway) HandOver(ctx context.Context) error {
 	g.draining.Store(true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.handOverQUIC()
+	if !g.closed {
+		g.handOverQUIC(edge.GraceBefore(ctx))
+	}
 	return g.stop(ctx, func(s *edge.Sockets) error { s.Leave(); return nil })
 }
 

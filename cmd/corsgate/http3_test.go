@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/pkitest"
@@ -104,6 +106,44 @@ func TestUpgradeHTTP3(t *testing.T) {
 	}
 	first.Close()
 	u.await("stopped")
+	u.finish()
+}
+
+// TestUpgradeHTTP3Handshakes: connections that begin while the process is replaced are not refused, whichever of the two
+// processes has read their first packet.
+func TestUpgradeHTTP3Handshakes(t *testing.T) {
+	text, client := secureText(t, "127.0.0.1:0", "[route.here]\nrespond = { body = \"here\" }\n")
+	u := newUpgrading(t, text)
+	url := "https://" + u.await("listening").Address
+	u.await("serving")
+	var begun atomic.Int32
+	upgraded := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 3 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-upgraded:
+					return
+				default:
+					c := client()
+					got(t, c, url, "here")
+					c.Close()
+					begun.Add(1)
+				}
+			}
+		})
+	}
+	for range 10 {
+		before := begun.Load()
+		u.upgrades()
+		for begun.Load() < before+20 && !t.Failed() { // some with the next
+			got(t, client(), url, "here")
+		}
+		u.await("stopped")
+	}
+	close(upgraded)
+	clients.Wait()
 	u.finish()
 }
 

@@ -159,6 +159,9 @@ func (d *Datagrams) Files() ([]*os.File, error) {
 // HandOver leaves the socket to the process that has its files. Connections go on.
 func (d *Datagrams) HandOver() { d.socket.handOver() }
 
+// Left reports whether this process has stopped reading the socket, after [Datagrams.HandOver] or for good.
+func (d *Datagrams) Left() bool { return d.socket.left.Load() || d.Closed() }
+
 // Lead makes l the listener of connections that begin from now on. With nil they are refused.
 func (d *Datagrams) Lead(l *Listener) { d.on.Store(l) }
 

@@ -79,6 +79,9 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 	return err
 }
 
+// Handshakes returns how many QUIC handshakes are under way.
+func (s *Server) Handshakes() int { return int(s.handshakes.Load()) }
+
 // quicConfig returns the bounds of a connection that begins now.
 func (s *Server) quicConfig() *quic.Config {
 	return &quic.Config{

@@ -33,6 +33,7 @@ type packetConn struct {
 
 	before atomic.Pointer[[]predecessor] // nil: none
 	handed atomic.Bool                   // a successor reads the socket
+	left   atomic.Bool                   // and this process does not any more
 
 	mu    sync.Mutex
 	after *net.UnixConn // from which it passes on what is ours; nil: it cannot
@@ -54,6 +55,7 @@ func newPacketConn(socket *net.UDPConn) *packetConn {
 func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	for {
 		if c.handed.Load() {
+			c.left.Store(true)
 			return c.readAfter(ms)
 		}
 		n, err := c.batch.ReadBatch(ms, flags)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -221,6 +222,9 @@ func restartOnly(old, cfg *config.Config) (p config.Problems) {
 	const hint = "restart corsgate to change it"
 	if old.Admin != cfg.Admin {
 		p = append(p, cfg.Problem("admin.address", -1, "the admin listener cannot be changed by a reload", hint))
+	}
+	if !reflect.DeepEqual(old.Fleet, cfg.Fleet) {
+		p = append(p, cfg.Problem("fleet", -1, "which fleet a gateway is in cannot be changed by a reload", hint))
 	}
 	if old.Log != cfg.Log {
 		p = append(p, cfg.Problem("log", -1, "the log cannot be changed by a reload", hint))

@@ -124,7 +124,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 func conflictProblem(cfg *config.Config, first, second, reason string) config.Problem {
 	p := cfg.Problem("route."+second, -1, "takes the same requests as route."+first+": "+reason,
 		"give one of them another host, path or method, or remove it")
-	p.Message += ", at " + config.Problem{File: cfg.File, Line: cfg.Line("route." + first)}.Place()
+	p.Message += ", at " + cfg.Problem("route."+first, -1, "", "").Place()
 	return p
 }
 

@@ -22,6 +22,7 @@ import (
 func effective(cfg *config.Config, generation uint64) any {
 	return map[string]any{
 		"file":       cfg.File,
+		"revision":   cfg.Revision,
 		"generation": generation,
 		"listener":   named(cfg.Listeners),
 		"tls":        plain(reflect.ValueOf(cfg.TLS)),
@@ -34,6 +35,7 @@ func effective(cfg *config.Config, generation uint64) any {
 		"cors":       named(cfg.CORS),
 		"upstream":   named(cfg.Upstreams),
 		"trace":      plain(reflect.ValueOf(cfg.Trace)),
+		"fleet":      plain(reflect.ValueOf(cfg.Fleet)),
 		"limit":      named(cfg.RateLimits),
 		"route":      named(cfg.Routes),
 	}

@@ -18,6 +18,8 @@ func load(path string) (*config.Config, error) {
 	cfg, err := config.Load(path)
 	problems, ok := problemsOf(err)
 	switch {
+	case err == nil && cfg.Fleet != nil:
+		return nil, config.Problems{cfg.Problem("fleet", -1, "fleets are not built yet: remove this table", "")}
 	case err == nil:
 		return cfg, nil
 	case !ok:
@@ -64,13 +66,10 @@ func merge(parsed, later config.Problems) config.Problems {
 	return all
 }
 
-// byPlace compares two places. Those in the configuration file have a key; those in a file of origins have none.
+// byPlace compares two places. Those in the configuration's own texts have a key; those in a file of origins have none.
 func byPlace(a, b config.Problem) int {
-	file := func(p config.Problem) string {
-		if p.Key != "" {
-			return ""
-		}
-		return p.File
+	if (a.Key == "") != (b.Key == "") {
+		return cmp.Compare(len(b.Key), len(a.Key))
 	}
-	return cmp.Or(strings.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line))
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 }

@@ -126,8 +126,8 @@ func tableOf(d ast.Decl) *table {
 	}
 	for _, f := range body.Fields.List {
 		for _, name := range f.Names {
-			if name.IsExported() && name.Name != "Name" {
-				t.fields = append(t.fields, field{keys[name.Name], sentence(name.Name, oneLine(f.Doc.Text()), keys)})
+			if text := oneLine(f.Doc.Text()); name.IsExported() && text != "Name is the table's name." {
+				t.fields = append(t.fields, field{keys[name.Name], sentence(name.Name, text, keys)})
 			}
 		}
 	}

@@ -49,7 +49,8 @@ func TestComplete(t *testing.T) {
 			for kind.Kind() == reflect.Slice || kind.Kind() == reflect.Pointer {
 				kind = kind.Elem()
 			}
-			if !f.IsExported() || f.Name == "File" || f.Name == "Name" {
+			ofTable := f.Name == "Name" && s != reflect.TypeFor[config.Fleet]()
+			if !f.IsExported() || f.Name == "File" || f.Name == "Revision" || ofTable {
 				continue
 			}
 			if kind.Kind() == reflect.Struct && kind.PkgPath() == s.PkgPath() && !notTables[kind.Name()] {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,9 +25,31 @@ import (
 // MaxFileSize bounds the configuration file. Larger files are refused before they are parsed.
 const MaxFileSize ByteSize = 16 << 20
 
+// A Source is a text of configuration.
+type Source struct {
+	// Name is what messages call it: that of its file, or "revision 12" of what a fleet shares.
+	Name string
+	// Text is not modified.
+	Text []byte
+}
+
 // Load reads and parses the file at path. When the text can be read, its results are those of [Parse];
 // when not, the Config is nil and the error names the file.
 func Load(path string) (*Config, error) {
+	s, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(s.Name, s.Text)
+}
+
+// Read reads the file at path. The error names the file.
+func Read(path string) (Source, error) {
+	text, err := readFile(path)
+	return Source{Name: path, Text: text}, err
+}
+
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -47,7 +70,7 @@ func Load(path string) (*Config, error) {
 	if len(text) > int(MaxFileSize) {
 		return nil, fmt.Errorf("%s is larger than %v: a configuration file is text of some kilobytes", path, MaxFileSize)
 	}
-	return Parse(path, text)
+	return text, nil
 }
 
 // Parse parses the text of a configuration file. The name of the file is only used in messages.
@@ -55,21 +78,36 @@ func Load(path string) (*Config, error) {
 // The error, if any, is of type [Problems]. The Config is then still as complete as can be: what is wrong has its
 // default or is left out, so that later stages can look for further problems in the same run. The Config is nil
 // only when the text is not TOML, and there is nothing to look at. The text is not retained.
-func Parse(file string, text []byte) (*Config, error) {
-	sum := sha256.Sum256(text)
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if line := invalidUTF8(text); line > 0 {
-		return nil, Problems{{File: file, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"}}
+//
+// Of a file with a table [fleet] it is half of a configuration, without a route: see [ParseFleet].
+func Parse(file string, text []byte) (*Config, error) { return parse(Source{file, text}, nil) }
+
+// ParseFleet parses a gateway's own text and the one that it shares with its fleet as one configuration; see [Shared].
+// Each problem is located in its text. Else it is [Parse].
+func ParseFleet(own, shared Source) (*Config, error) { return parse(own, &shared) }
+
+func parse(own Source, shared *Source) (*Config, error) {
+	r := &reader{cfg: &Config{File: own.Name, sum: sha256.Sum256(own.Text)}}
+	values, places := r.decode(own)
+	if _, fleet := values["fleet"]; fleet || shared != nil {
+		r.refuse(own.Name, values, places, Shared)
 	}
-	places := locate(text)
-	if places.tooDeep > 0 {
-		return nil, Problems{{File: file, Line: places.tooDeep, Message: fmt.Sprintf("values are nested more than %d deep", maxDepth)}}
+	if shared != nil {
+		r.cfg.Revision = shared.Name
+		theirs, at := r.decode(*shared)
+		r.refuse(shared.Name, theirs, at, func(section string) bool { return !Shared(section) })
+		if at == nil {
+			places = nil
+		}
+		if places != nil {
+			maps.Copy(values, theirs)
+			maps.Copy(places.at, at.at)
+		}
 	}
-	values, err := decode(text)
-	if err != nil {
-		return nil, Problems{syntaxProblem(file, text, places, err)}
+	if places == nil {
+		return nil, r.problems
 	}
-	r := &reader{cfg: &Config{File: file, places: places, sum: sum}}
+	r.cfg.places = places
 	r.refuseUnbuilt(values)
 	r.read(values)
 	if len(r.problems) == 0 {
@@ -79,20 +117,50 @@ func Parse(file string, text []byte) (*Config, error) {
 	return r.cfg, r.problems
 }
 
-// Sum returns the digest of the text that c was parsed from.
+// decode returns what a text says, and where. If it is not TOML, it notes why, and there are no places.
+func (r *reader) decode(s Source) (map[string]any, *places) {
+	text := bytes.TrimPrefix(s.Text, []byte("\ufeff"))
+	bad := func(p Problem) (map[string]any, *places) {
+		r.problems = append(r.problems, p)
+		return nil, nil
+	}
+	if line := invalidUTF8(text); line > 0 {
+		return bad(Problem{File: s.Name, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"})
+	}
+	places := locate(text)
+	if places.tooDeep > 0 {
+		return bad(Problem{File: s.Name, Line: places.tooDeep, Message: fmt.Sprintf("values are nested more than %d deep", maxDepth)})
+	}
+	values := map[string]any{}
+	if err := decode(text, &values); err != nil {
+		return bad(syntaxProblem(s.Name, text, places, err))
+	}
+	return values, places
+}
+
+// Sum returns the digest of the text of File.
 func (c *Config) Sum() [sha256.Size]byte { return c.sum }
 
 // Problem returns a Problem located at key, the full dotted name of a key or table such as "cors.app.origins".
 // With index >= 0 it is located at that element of the array, which matters for arrays of several lines.
 // A key that is not in the file is located at its table, or else at line 1.
 func (c *Config) Problem(key string, index int, message, hint string) Problem {
-	return Problem{File: c.File, Line: c.places.line(key, index), Key: key, Message: message, Hint: hint}
+	return Problem{File: c.FileOf(key), Line: c.places.line(key, index), Key: key, Message: message, Hint: hint}
+}
+
+// FileOf returns the name of the text that key is in, or would be in: File, or Revision.
+func (c *Config) FileOf(key string) string {
+	if section, _, _ := strings.Cut(key, "."); c.Revision != "" && Shared(section) {
+		return c.Revision
+	}
+	return c.File
 }
 
 // Line returns the line of key, as [Config.Problem] does without an index.
 func (c *Config) Line(key string) int { return c.places.line(key, -1) }
 
-// Path returns where a file is that the configuration names: a relative name is relative to the directory of File.
+// Path returns where a file is that the configuration names: a relative name is relative to the directory of File. That
+// holds for what a fleet shares too, which is in no directory: the files that it names have to be on every gateway.
 func (c *Config) Path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -102,7 +170,7 @@ func (c *Config) Path(name string) string {
 
 // decode parses TOML into maps, slices and scalars. It does not decode into structs, because the library then
 // matches keys in any case and stops at the first value of a wrong type.
-func decode(text []byte) (values map[string]any, err error) {
+func decode(text []byte, values *map[string]any) (err error) {
 	defer func() {
 		// The library panics where its parser contradicts itself. A configuration file must not take down a
 		// gateway that reloads it.
@@ -110,8 +178,8 @@ func decode(text []byte) (values map[string]any, err error) {
 			err = fmt.Errorf("the TOML parser gave up: %v", p)
 		}
 	}()
-	_, err = toml.Decode(string(text), &values)
-	return values, err
+	_, err = toml.Decode(string(text), values)
+	return err
 }
 
 // syntaxProblem turns an error of the TOML library into a Problem in the style of ours.

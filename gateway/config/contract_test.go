@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"slices"
@@ -50,6 +51,28 @@ func contract(t *testing.T) (text string, keys []toml.Key) {
 	return text, keys
 }
 
+// fleetProblems returns what ParseFleet has to say about a text whose sections are divided as in a fleet.
+func fleetProblems(t *testing.T, text string) config.Problems {
+	t.Helper()
+	var own, shared strings.Builder
+	into := &own
+	for line := range strings.Lines(text) {
+		if header, ok := strings.CutPrefix(line, "["); ok {
+			into = &own
+			if section, _, _ := strings.Cut(header, "."); config.Shared(section) {
+				into = &shared
+			}
+		}
+		into.WriteString(line)
+	}
+	_, err := config.ParseFleet(config.Source{Name: "f.toml", Text: []byte(own.String())}, config.Source{Name: "revision 1", Text: []byte(shared.String())})
+	var p config.Problems
+	if err != nil && (!errors.As(err, &p) || len(p) == 0) {
+		t.Fatalf("ParseFleet returned %T %v, want Problems", err, err)
+	}
+	return p
+}
+
 // unbuilt reports whether key, or a table around it, is in the list of what is refused.
 func unbuilt(key toml.Key) bool {
 	return slices.ContainsFunc(config.UnbuiltKeys(), func(pattern string) bool {
@@ -62,7 +85,7 @@ func unbuilt(key toml.Key) bool {
 func TestContractIsKnown(t *testing.T) {
 	text, keys := contract(t)
 	refused := 0
-	for _, p := range problems(t, text) {
+	for _, p := range fleetProblems(t, text) {
 		if !strings.Contains(p.Message, "not built yet") {
 			t.Errorf("the contract has a problem: %v", p)
 			continue
@@ -103,7 +126,7 @@ func TestMisspeltContract(t *testing.T) {
 			t.Fatalf("no [%s]", parents)
 		}
 		found := false
-		for _, p := range problems(t, broken) {
+		for _, p := range fleetProblems(t, broken) {
 			if p.Key == parents.String()+"."+misspelt {
 				found = p.Message == "unknown key" && p.Hint == "did you mean "+name+"?"
 			}

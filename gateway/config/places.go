@@ -43,6 +43,15 @@ func (p *places) line(key string, index int) int {
 // has reports whether key is in the file.
 func (p *places) has(key string) bool { return p.at[key] != nil }
 
+// drop forgets a section and what is in it.
+func (p *places) drop(section string) {
+	for key := range p.at {
+		if key == section || strings.HasPrefix(key, section+".") {
+			delete(p.at, key)
+		}
+	}
+}
+
 // order returns the rank of key's first mention in the file. Keys that are not there come last.
 func (p *places) order(key string) int {
 	if at := p.at[key]; at != nil {

@@ -35,7 +35,8 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems are the mistakes of one file, in the order of its lines. It is never empty when it is an error.
+// Problems are the mistakes of one file, in the order of its lines, or of the two texts of a gateway in a fleet, one after
+// the other. It is never empty when it is an error.
 type Problems []Problem
 
 // Error returns one line for each problem, without a final newline.
@@ -47,9 +48,11 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort orders p by line. Problems of one line keep the order in which they were found.
+// sort orders p by file and line. Problems of one line keep the order in which they were found.
 func (p Problems) sort() {
-	slices.SortStableFunc(p, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 }
 
 // Place returns "FILE:LINE".

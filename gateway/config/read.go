@@ -37,8 +37,10 @@ func (r *reader) read(values map[string]any) {
 	for _, t := range root.named("route") {
 		r.cfg.Routes = append(r.cfg.Routes, readRoute(t))
 	}
+	r.cfg.Fleet = readFleet(root.sub("fleet"))
 	root.done()
-	if routes, ok := values["route"].(map[string]any); !root.has("route") || ok && len(routes) == 0 {
+	half := r.cfg.Fleet != nil && r.cfg.Revision == ""
+	if routes, ok := values["route"].(map[string]any); !half && (!root.has("route") || ok && len(routes) == 0) {
 		root.problem("route", fault{"there is no route, so every request would be answered 404",
 			`add [route.api] with upstream = "api", and [upstream.api] with endpoints = ["http://127.0.0.1:9001"]`})
 	}

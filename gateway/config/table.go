@@ -26,7 +26,7 @@ func (r *reader) bad(key string) bool {
 
 // at returns "FILE:LINE" of key, or of one of its elements if index >= 0.
 func (r *reader) at(key string, index int) string {
-	return fmt.Sprintf("%s:%d", r.cfg.File, r.cfg.places.line(key, index))
+	return r.cfg.Problem(key, index, "", "").Place()
 }
 
 // byPosition returns the keys of the table at path in the order of the file.

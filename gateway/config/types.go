@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Config is one configuration file with all defaults filled in. It is plain data: nothing in it refers to the text
+// Config is one configuration with all defaults filled in. It is plain data: nothing in it refers to the text
 // it was read from, nobody changes it after [Parse] returned it, and so it is safe for concurrent use.
 // Named tables are slices in the order of the file.
 type Config struct {
@@ -37,8 +37,12 @@ type Config struct {
 	Trace *Trace
 	// RateLimits are the rate limits that routes name.
 	RateLimits []RateLimit
-	// Routes say what becomes of a request. At least one, unless there was a problem.
+	// Routes say what becomes of a request. At least one, unless there was a problem, or Fleet is set and Revision is not.
 	Routes []Route
+	// Fleet is where CORS, Upstreams, RateLimits and Routes come from, or nil: they are in the file.
+	Fleet *Fleet
+	// Revision is what they came from, such as "revision 12", for messages; "": from the file, or they are still missing.
+	Revision string
 
 	places *places
 	sum    [sha256.Size]byte

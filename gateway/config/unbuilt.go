@@ -21,7 +21,6 @@ var unbuilt = []struct {
 	message string
 }{
 	{"limit.*.store", word("redis"), `limits that gateways share by redis are not built yet: remove this key or say "local"`},
-	{"fleet", nil, "fleets are not built yet: remove this table"},
 	{"redis", nil, "redis is not built yet: remove this table"},
 }
 

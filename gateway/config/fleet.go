@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// This file is about gateways that share their configuration: what is shared, and where it is shared.
+
+// sharedSections are what the gateways of a fleet share, and what is not in their files: what becomes of a request. All
+// else is of one machine, or of who runs it: addresses, certificates, memory, logs, where to find the fleet.
+var sharedSections = []string{"cors", "upstream", "limit", "route"}
+
+// ownSections are all others.
+var ownSections = []string{"listener", "tls", "admin", "log", "trust", "limits", "timeouts", "cache", "trace", "fleet", "redis"}
+
+// Shared reports whether a table of this name, such as "route", is shared by the gateways of a fleet. In a file with a table
+// [fleet] it may not stand, and what a fleet shares holds nothing else.
+func Shared(section string) bool { return slices.Contains(sharedSections, section) }
+
+// refuse notes the sections of a text that it may not have, and deletes them.
+func (r *reader) refuse(file string, values map[string]any, places *places, wrong func(section string) bool) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !wrong(key) {
+			continue
+		}
+		p := Problem{File: file, Line: places.line(joinKey("", key), -1), Key: key}
+		switch {
+		case Shared(key):
+			p.Message, p.Hint = "with [fleet] this is not in the file of a gateway, but in what the fleet shares", "move it there: corsgate fleet edit"
+		case slices.Contains(ownSections, key):
+			p.Message, p.Hint = "this is for each gateway's own file: what a fleet shares is "+headers(sharedSections), "move it there"
+		default:
+			p.Message, p.Hint = "unknown key", didYouMean("%s", key, sharedSections)
+		}
+		r.problems = append(r.problems, p)
+		delete(values, key)
+		places.drop(key)
+	}
+}
+
+// headers lists sections as one would write them.
+func headers(sections []string) string {
+	list := make([]string, len(sections))
+	for i, s := range sections {
+		list[i] = "[" + s + ".NAME]"
+	}
+	return strings.Join(list, ", ")
+}
+
+func readFleet(t *table) *Fleet {
+	if t.values == nil {
+		return nil
+	}
+	defer t.done()
+	f := &Fleet{
+		Etcd:         []string{"https://127.0.0.1:2379"},
+		Prefix:       scalar(t, "prefix", "/corsgate/production/", parseFleetPrefix),
+		Name:         scalar(t, "name", "", optional(parseFleetName)),
+		TLSCA:        t.str("tls_ca", ""),
+		TLSCert:      t.str("tls_cert", ""),
+		TLSKey:       t.str("tls_key", ""),
+		Username:     t.str("username", ""),
+		PasswordFile: t.str("password_file", ""),
+		State:        t.str("state", ""),
+		StartTimeout: t.positive("start_timeout", 5*time.Second),
+	}
+	if t.has("etcd") {
+		f.Etcd = list[string, string](t, "etcd", "a string", parseEtcd)
+		if array, ok := t.values["etcd"].([]any); ok && len(array) == 0 {
+			t.problem("etcd", fault{"a fleet needs a member of etcd to ask", `write etcd = ["https://127.0.0.1:2379"]`})
+		}
+	}
+	t.checkFleet(f)
+	return f
+}
+
+// checkFleet notes what the keys do not say together.
+func (t *table) checkFleet(f *Fleet) {
+	secure := func(url string) bool { return strings.HasPrefix(url, "https:") }
+	some, all := slices.ContainsFunc(f.Etcd, secure), !slices.ContainsFunc(f.Etcd, func(url string) bool { return !secure(url) })
+	if some != all && !t.r.bad(t.key("etcd")) {
+		t.problem("etcd", fault{"some members speak TLS, and some do not", `write "https://" for all of them`})
+	}
+	if !some && !t.r.bad(t.key("etcd")) {
+		for _, key := range []string{"tls_ca", "tls_cert", "tls_key"} {
+			if s, ok := t.values[key].(string); ok && s != "" {
+				t.problem(key, fault{"no member of etcd speaks TLS", `write etcd = ["https://host:port"], or remove this key`})
+			}
+		}
+	}
+	pairs := []struct{ one, other, message string }{
+		{"tls_cert", "tls_key", "a certificate needs its key"},
+		{"tls_key", "tls_cert", "a key needs its certificate"},
+		{"username", "password_file", "a user needs a password, which is in a file of its own"},
+		{"password_file", "username", "a password needs a user"},
+	}
+	for _, p := range pairs {
+		if filled(t.values[p.one]) && (!t.has(p.other) || t.values[p.other] == "") && !t.r.bad(t.key(p.one)) {
+			t.problem(p.one, fault{p.message, fmt.Sprintf(`add %s = "…"`, p.other)})
+		}
+	}
+}
+
+// parseEtcd understands the URL of a member of etcd.
+func parseEtcd(s string) (string, fault) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if scheme != "http" && scheme != "https" || !ok {
+		return "", fault{fmt.Sprintf("%q is not the URL of a member of etcd", s), `write one such as "https://127.0.0.1:2379"`}
+	}
+	_, port, f := splitHost(rest)
+	if f.message == "" && port == "" {
+		f = fault{fmt.Sprintf("%q has no port", s), fmt.Sprintf("did you mean %q?", s+":2379")}
+	}
+	return s, f
+}
+
+// parseFleetPrefix understands what the keys of a fleet begin with.
+func parseFleetPrefix(s string) (string, fault) {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return "", faultf("%q: a prefix is printable ASCII, without blanks", s)
+		}
+	}
+	if !strings.HasSuffix(s, "/") { // else "/corsgate" would have the keys of "/corsgate-next" too
+		return "", fault{fmt.Sprintf("%q does not end with a slash", s), fmt.Sprintf("did you mean %q?", s+"/")}
+	}
+	return s, fault{}
+}
+
+// parseFleetName understands the name of a gateway, which is a part of a key and of a file's name.
+func parseFleetName(s string) (string, fault) {
+	if f := FleetName(s); f != "" {
+		return "", fault{message: f}
+	}
+	return s, fault{}
+}
+
+// FleetName says what is wrong with s as the name of a gateway in a fleet, or is "".
+func FleetName(s string) string {
+	bad := func(r rune) bool { return r > '~' || r != '.' && !isNameByte(byte(r)) }
+	if s == "" || len(s) > 64 || s[0] == '.' || strings.ContainsFunc(s, bad) {
+		return fmt.Sprintf("%q is not a name: up to 64 of a-z, A-Z, 0-9, ., _ and -, and no dot at its beginning", s)
+	}
+	return ""
+}
+
+// StateDirectory returns the directory of f.State: where it is not given, systemd's, of which it may give several.
+func (c *Config) StateDirectory() string {
+	if c.Fleet.State != "" {
+		return c.Path(c.Fleet.State)
+	}
+	if first := filepath.SplitList(os.Getenv("STATE_DIRECTORY")); len(first) > 0 && first[0] != "" {
+		return first[0]
+	}
+	return "/var/lib/corsgate"
+}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/tooltest"
 	"go.yaml.in/yaml/v3"
@@ -56,7 +57,7 @@ func known(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.LogAccess(os.Stderr, false, false)
+	g.LogAccess(access.Destination{Out: os.Stderr})
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -301,6 +302,26 @@ func TestSysctl(t *testing.T) {
 	}
 	if len(seen) == 0 {
 		t.Error("there are no settings")
+	}
+}
+
+// TestLogrotate: logrotate understands the file. Users of this machine it cannot know, so root stands in for corsgate's.
+func TestLogrotate(t *testing.T) {
+	logrotate := tooltest.Find(t, "logrotate")
+	check := func(text string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "corsgate")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return run(t, logrotate, "--debug", "--state", filepath.Join(t.TempDir(), "state"), path)
+	}
+	text := strings.Replace(read(t, "package/corsgate.logrotate"), "\tsu corsgate corsgate\n", "", 1)
+	if said := check(text); strings.Contains(said, "error:") || !strings.Contains(said, "Handling 1 logs") {
+		t.Errorf("logrotate: %s", said)
+	}
+	if said := check(strings.Replace(text, "daily", "nonsense", 1)); !strings.Contains(said, "error:") {
+		t.Errorf("logrotate takes nonsense: %s", said)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -59,7 +60,7 @@ func loggedOf(t *testing.T, engine, text string, f func(g *gateway.Gateway, addr
 		t.Fatal(err)
 	}
 	defer out.Close()
-	g.LogAccess(out, false, false)
+	g.LogAccess(access.Destination{Out: out})
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +193,35 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// TestAccessLogReload: what is logged is what the configuration says that a request began under.
+func TestAccessLogReload(t *testing.T) {
+	for _, engine := range []string{looped, blocking} {
+		t.Run(engine, func(t *testing.T) {
+			text := func(access string) string {
+				return "[listener.http]\n[log]\naccess = \"" + access + "\"\n[route.all]\nrespond = { body = \"ok\" }\n"
+			}
+			got := loggedOf(t, engine, text("off"), func(g *gateway.Gateway, address string) {
+				for i, access := range []string{"off", "all", "errors", "off", "100%"} {
+					if err := g.Reload(parseFor(t, engine, text(access))); err != nil {
+						t.Fatal(err)
+					}
+					ask(t, address, "GET", fmt.Sprint("/", i))
+					raw(t, address, "bad\r\n\r\n")
+				}
+			})
+			var paths []string
+			for _, l := range got {
+				paths = append(paths, l.Path+l.Error)
+			}
+			want := []string{"/1", "/4", "request-line", "request-line", "request-line"}
+			slices.Sort(paths)
+			if diff := cmp.Diff(want, paths); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // raw sends octets and reads what comes until the end of the connection.
 func raw(t *testing.T, address, octets string) {
 	t.Helper()
@@ -219,7 +249,7 @@ func TestAccessLogBlocked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.LogAccess(w, false, false)
+			g.LogAccess(access.Destination{Out: w})
 			if err := g.Listen(); err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"io"
 	"runtime"
 	"time"
 
@@ -12,22 +11,21 @@ import (
 // lastLines bounds how long a shutdown waits for the reader of the access log.
 const lastLines = time.Second
 
-// LogAccess writes an access log to out, as log.access of the configuration says, from Serve to
-// the end of Shutdown. text asks for lines for a person, which may be in colour, instead of JSON.
-// It must be called before Serve.
-func (g *Gateway) LogAccess(out io.Writer, text, color bool) {
-	share, on := access.ParseShare(g.current.Load().config.Log.Access)
-	if !on {
-		return
-	}
+// LogAccess writes an access log to d, of the requests that log.access of the configuration in force chooses, from Serve
+// to the end of Shutdown. It must be called once, before Serve.
+func (g *Gateway) LogAccess(d access.Destination) {
 	// One for each loop; the connections that have goroutines share them, and so do refusals.
 	shards := runtime.GOMAXPROCS(0)
-	g.access = access.New(out, g.log, access.Options{Share: share, Text: text, Color: color, Shards: shards})
+	g.access = access.New(d, g.log, shards)
 	g.metrics.counterFunc("access_log_dropped_total", "Requests that could not be logged because the log's reader was too slow, or failed.",
 		func() float64 { return float64(g.access.Dropped()) })
 }
 
-// shard returns where the i-th loop logs requests, or nil if they are not logged.
+// RedirectAccess makes d the destination of the lines to come in the access log.
+// Precondition: LogAccess was called.
+func (g *Gateway) RedirectAccess(d access.Destination) { g.access.Redirect(d) }
+
+// shard returns where the i-th loop logs requests, or nil if LogAccess was not called.
 func (g *Gateway) shard(i int) *access.Shard {
 	if g.access == nil {
 		return nil

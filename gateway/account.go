@@ -21,7 +21,7 @@ const timedOf = 16
 // is one of the share that is logged.
 func (x *exchange) time() {
 	x.seq++
-	x.sampled = x.shard != nil && x.g.access.Sample()
+	x.sampled = x.shard != nil && x.s.logged.Sample()
 	x.timed, x.own = x.sampled || x.seq%timedOf == 0, 0
 }
 
@@ -36,7 +36,7 @@ func (x *exchange) worked(since time.Time) {
 // account counts the request, and its exchange with an endpoint unless e is nil, and logs it.
 func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	x.left()
-	if x.shard != nil && (x.sampled || x.isError(e)) {
+	if x.sampled || x.shard != nil && x.s.logged.On() && x.isError(e) {
 		x.log(e)
 	}
 	if x.span != nil {
@@ -115,7 +115,7 @@ const (
 // refuse counts and logs a request that was refused before it was one.
 func (g *Gateway) refuse(f *wire.Fault, peer netip.Addr) {
 	g.metrics.malformed(f.Class)
-	if s := g.anyShard(); s != nil {
+	if s := g.anyShard(); s != nil && g.current.Load().logged.On() {
 		s.Put(&access.Record{Time: time.Now(), Client: peer, Status: f.Status, Error: f.Class, Bytes: -1, Own: -1})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -145,10 +146,10 @@ func BenchmarkDecide(b *testing.B) {
 
 // BenchmarkAccount is what is paid for having a request counted, measured and logged.
 func BenchmarkAccount(b *testing.B) {
-	f := func(access string) {
-		b.Run("access="+access, func(b *testing.B) {
-			g := newBenchGateway(b, benchConfig+"[log]\naccess = \""+access+"\"\n")
-			g.LogAccess(io.Discard, false, false)
+	f := func(chosen string) {
+		b.Run("access="+chosen, func(b *testing.B) {
+			g := newBenchGateway(b, benchConfig+"[log]\naccess = \""+chosen+"\"\n")
+			g.LogAccess(access.Destination{Out: io.Discard})
 			defer g.closeAccessLog()
 			x := newBenchExchange(b, g, actualHead)
 			x.shard = g.anyShard()
@@ -213,7 +214,7 @@ func wholeGateway(tb testing.TB, logs bool) net.Conn {
 		tb.Fatal(err)
 	}
 	if logs {
-		g.LogAccess(io.Discard, false, false)
+		g.LogAccess(access.Destination{Out: io.Discard})
 	}
 	g.Attach(edge.NewListener("bench", ln), &cfg.Listeners[0])
 	served := make(chan error, 1)

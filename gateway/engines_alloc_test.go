@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
@@ -46,7 +47,7 @@ func TestLoopAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.LogAccess(io.Discard, false, false)
+	g.LogAccess(access.Destination{Out: io.Discard})
 	if err := g.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -226,9 +226,6 @@ func restartOnly(old, cfg *config.Config) (p config.Problems) {
 	if !reflect.DeepEqual(old.Fleet, cfg.Fleet) {
 		p = append(p, cfg.Problem("fleet", -1, "which fleet a gateway is in cannot be changed by a reload", hint))
 	}
-	if old.Log != cfg.Log {
-		p = append(p, cfg.Problem("log", -1, "the log cannot be changed by a reload", hint))
-	}
 	return p
 }
 

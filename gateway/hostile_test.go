@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/access"
 )
 
 // hostileConfig lets every vector through that is valid. Secrets that clients send are marked, and must not be logged.
@@ -92,7 +93,7 @@ func newHostile(t *testing.T, engine string) *hostile {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.log.Close() })
-	h.g.LogAccess(h.log, false, false)
+	h.g.LogAccess(access.Destination{Out: h.log})
 	h.address = serveUntilEnd(t, h.g, cfg)
 	return h
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/cache"
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/acme"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -26,7 +27,8 @@ type snapshot struct {
 	upstreams  map[string]*upstreamPool
 	policies   map[string]*compiledPolicy
 	limits     map[string]*rateLimit
-	tracing    *tracing   // nil: traces pass as they are
+	tracing    *tracing // nil: traces pass as they are
+	logged     access.Choice
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 
@@ -91,7 +93,7 @@ type respond struct {
 // not used leaves no trace. The problems are those that only the parts can see; warnings are
 // reported apart.
 func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, problems, warnings config.Problems) {
-	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies,
+	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, logged: access.ParseChoice(cfg.Log.Access),
 		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}, limits: map[string]*rateLimit{}}
 	if prev != nil {
 		s.generation = prev.generation + 1

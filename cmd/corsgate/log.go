@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog/diode"
@@ -14,29 +19,91 @@ import (
 // linesKept is how many lines of the process's log may wait to be written.
 const linesKept = 1024
 
-// newLogger returns the process's log, which is written to w behind the back of those who log: requests are among them,
-// and must not wait for whoever reads what the process says, who may have stopped. If more lines wait than are kept the
-// oldest are lost, which is logged. finish writes what is left, if it can within a second; nothing may be logged after it.
-func newLogger(cfg config.Log, w io.Writer) (log *slog.Logger, finish func()) {
-	text := textual(cfg, w)
-	to := func(w io.Writer) *slog.Logger {
-		options := &slog.HandlerOptions{Level: cfg.Level}
-		if text {
-			return slog.New(slog.NewTextHandler(w, options))
-		}
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	kept := diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
-		to(w).Warn("lines of this log were lost: nobody has read it", "lines", missed)
+// A logger is the process's log. It is written behind the back of those who log: requests are among them, and must not wait
+// for whoever reads what the process says, who may have stopped. If more lines wait than are kept the oldest are lost,
+// which is logged.
+type logger struct {
+	*slog.Logger
+	out   io.Writer
+	kept  diode.Writer
+	level slog.LevelVar
+	text  atomic.Bool
+}
+
+// newLogger returns a log to w.
+func newLogger(cfg config.Log, w io.Writer) *logger {
+	l := &logger{out: w}
+	l.obey(cfg)
+	l.kept = diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
+		slog.New(l.handler(w)).Warn("lines of this log were lost: nobody has read it", "lines", missed)
 	})
-	return to(kept), func() {
-		done := make(chan struct{})
-		go func() { kept.Close(); close(done) }() //nolint:errcheck // there is nothing to close
-		select {
-		case <-done:
-		case <-time.After(time.Second):
-		}
+	l.Logger = slog.New(l.handler(l.kept))
+	return l
+}
+
+// obey makes level and format those of cfg.
+func (l *logger) obey(cfg config.Log) {
+	l.level.Set(cfg.Level)
+	l.text.Store(textual(cfg, l.out))
+}
+
+func (l *logger) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: &l.level}
+	return either{&l.text, slog.NewTextHandler(w, options), slog.NewJSONHandler(w, options)}
+}
+
+// finish writes what is left, if it can within a second. Nothing may be logged after it.
+func (l *logger) finish() {
+	done := make(chan struct{})
+	go func() { l.kept.Close(); close(done) }() //nolint:errcheck // there is nothing to close
+	select {
+	case <-done:
+	case <-time.After(time.Second):
 	}
+}
+
+// either is a handler of two formats. Which of them a line has is decided when it is logged.
+type either struct {
+	text           *atomic.Bool
+	asText, asJSON slog.Handler
+}
+
+func (e either) handler() slog.Handler {
+	if e.text.Load() {
+		return e.asText
+	}
+	return e.asJSON
+}
+
+func (e either) Enabled(ctx context.Context, level slog.Level) bool {
+	return e.handler().Enabled(ctx, level)
+}
+
+func (e either) Handle(ctx context.Context, r slog.Record) error { return e.handler().Handle(ctx, r) }
+
+func (e either) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return either{e.text, e.asText.WithAttrs(attrs), e.asJSON.WithAttrs(attrs)}
+}
+
+func (e either) WithGroup(name string) slog.Handler {
+	return either{e.text, e.asText.WithGroup(name), e.asJSON.WithGroup(name)}
+}
+
+// openAccess opens the destination of the access log of cfg: stdout, or a file.
+func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error) {
+	d := access.Destination{Out: stdout}
+	if cfg.Log.AccessFile != "" && cfg.Log.Access != "off" {
+		// Where it is a named pipe nobody has to wait for its reader.
+		const flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND | syscall.O_NONBLOCK
+		f, err := os.OpenFile(cfg.Path(cfg.Log.AccessFile), flags, 0o640)
+		if err != nil {
+			return d, cfg.Problem("log.access_file", -1, fmt.Sprintf("cannot write the access log: %v", err), "")
+		}
+		d.Out, d.Close = f, f.Close
+	}
+	d.Text = textual(cfg.Log, d.Out)
+	d.Color = d.Text && terminal(d.Out) && os.Getenv("NO_COLOR") == ""
+	return d, nil
 }
 
 // textual reports whether what is logged to w is text.

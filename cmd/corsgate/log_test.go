@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -12,11 +13,11 @@ import (
 // TestLogIsFinished: every line is there at the end, in order, and none is torn.
 func TestLogIsFinished(t *testing.T) {
 	var b bytes.Buffer
-	log, finish := newLogger(config.Log{Format: "json"}, &b)
+	log := newLogger(config.Log{Format: "json"}, &b)
 	for i := range linesKept / 2 {
 		log.Info("line", "n", i)
 	}
-	finish()
+	log.finish()
 	n := 0
 	for line := range strings.Lines(b.String()) {
 		var l struct{ N int }
@@ -45,19 +46,51 @@ func (s *stuck) Write(p []byte) (int, error) {
 // when the reader goes on.
 func TestLogWithoutReader(t *testing.T) {
 	w := &stuck{goOn: make(chan struct{})}
-	log, finish := newLogger(config.Log{Format: "json"}, w)
+	log := newLogger(config.Log{Format: "json"}, w)
 	for range 3 * linesKept {
 		log.Info("line")
 	}
 	close(w.goOn)
-	finish()
+	log.finish()
 	if text := w.String(); !strings.Contains(text, "lines of this log were lost") || !strings.Contains(text, `"msg":"line"`) {
 		t.Errorf("%.1000s, and no word of what was lost", text)
 	}
 
 	w = &stuck{goOn: make(chan struct{})}
-	log, finish = newLogger(config.Log{Format: "json"}, w)
+	log = newLogger(config.Log{Format: "json"}, w)
 	log.Info("line")
-	finish()
+	log.finish()
 	close(w.goOn)
+}
+
+// TestLogObeys: level and format change while the log is used, and every line is whole.
+func TestLogObeys(t *testing.T) {
+	var b bytes.Buffer
+	log := newLogger(config.Log{Format: "json"}, &b)
+	child := log.With("name", "value")
+	for _, cfg := range []config.Log{{Format: "json"}, {Format: "text", Level: slog.LevelDebug}, {Format: "json", Level: slog.LevelError}} {
+		log.obey(cfg)
+		child.Debug("debug")
+		child.WithGroup("group").Info("info", "key", 1)
+		child.Error("error")
+	}
+	log.finish()
+	var short []string
+	for line := range strings.Lines(b.String()) {
+		if _, rest, ok := strings.Cut(line, " level="); ok {
+			short = append(short, rest)
+		} else if _, rest, ok := strings.Cut(line, `"level":`); ok {
+			short = append(short, rest)
+		}
+	}
+	const want = `"INFO","msg":"info","name":"value","group":{"key":1}}
+"ERROR","msg":"error","name":"value"}
+DEBUG msg=debug name=value
+INFO msg=info name=value group.key=1
+ERROR msg=error name=value
+"ERROR","msg":"error","name":"value"}
+`
+	if got := strings.Join(short, ""); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
 }

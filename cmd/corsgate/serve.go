@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,8 @@ func newServe() *cobra.Command {
 		Long: `Serve runs the gateway until SIGTERM or SIGINT: it then lets the requests under way end, for as long
 as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
 
-The access log (log.access) goes to stdout, and the log of the process itself to stderr.
+The access log (log.access) goes to stdout or to log.access_file, which SIGUSR1 opens anew, and the log of
+the process itself to stderr.
 
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
 gateway goes on with the configuration that it has. Listeners that it does not change are left
@@ -54,9 +54,11 @@ Under systemd use Type=notify-reload; WatchdogSec= and socket units are understo
 type process struct {
 	path  string
 	log   *slog.Logger
+	obey  func(config.Log) // by log
 	gate  *gateway.Gateway
 	admin *edge.Sockets // nil: off
 
+	stdout     io.Writer
 	program    string       // the binary
 	operators  net.Listener // on admin
 	unguard    func()       // ends what guard does
@@ -68,7 +70,7 @@ type process struct {
 
 // serve runs the gateway that the file at path describes until it is told to stop.
 //
-// The access log goes to stdout, everything else to stderr: each can have a reader of its own.
+// The access log goes to stdout, if not to a file, everything else to stderr: each can have a reader of its own.
 func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	s := notify()
 	defer s.ignore()
@@ -80,14 +82,18 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	log, finish := newLogger(cfg.Log, stderr)
-	defer finish()
-	p := &process{path: path, log: log, started: time.Now()}
+	log := newLogger(cfg.Log, stderr)
+	defer log.finish()
+	p := &process{path: path, log: log.Logger, obey: log.obey, stdout: stdout, started: time.Now()}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
 	if p.program, err = program(); err != nil {
 		p.log.Warn("the binary cannot be upgraded", "error", err.Error())
+	}
+	lines, err := openAccess(cfg, stdout)
+	if err != nil {
+		return &exitError{exitUsage, err}
 	}
 	operators, err := p.listen(cfg, given)
 	if err != nil {
@@ -96,8 +102,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 		// well to try again when the address may have become free.
 		return &exitError{exitFailed, err}
 	}
-	text := textual(cfg.Log, stdout)
-	p.gate.LogAccess(stdout, text, text && terminal(stdout) && os.Getenv("NO_COLOR") == "")
+	p.gate.LogAccess(lines)
 	p.log.Info("serving", "version", version(), "config", path, "routes", len(cfg.Routes))
 	if operators != nil {
 		defer p.serveAdmin(operators)()
@@ -233,7 +238,7 @@ func (p *process) reload() error {
 	if err != nil {
 		p.gate.ReloadFailed(err)
 	} else {
-		err = p.gate.Reload(cfg)
+		err = p.replace(cfg)
 	}
 	if err == nil {
 		return nil
@@ -247,4 +252,39 @@ func (p *process) reload() error {
 		p.log.Error("configuration not reloaded", "error", problem.Error())
 	}
 	return err
+}
+
+// replace makes cfg the configuration in force, with its logs, or returns why not and changes nothing.
+func (p *process) replace(cfg *config.Config) error {
+	lines, err := openAccess(cfg, p.stdout)
+	if err != nil {
+		p.gate.ReloadFailed(err)
+		return err
+	}
+	if err := p.gate.Reload(cfg); err != nil {
+		if lines.Close != nil {
+			lines.Close() //nolint:errcheck // nothing was written to it
+		}
+		return err
+	}
+	p.obey(cfg.Log)
+	p.gate.RedirectAccess(lines)
+	return nil
+}
+
+// reopen opens the file of the access log anew: another program has put the old one aside.
+func (p *process) reopen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cfg, _ := p.gate.Config()
+	lines, err := openAccess(cfg, p.stdout)
+	switch {
+	case err != nil:
+		p.log.Error("the access log is not opened anew: the old file is written to", "error", err.Error())
+	case lines.Close == nil:
+		p.log.Info("there is no access log to be opened anew: it goes to stdout, or is off")
+	default:
+		p.gate.RedirectAccess(lines)
+		p.log.Info("access log opened anew", "file", cfg.Path(cfg.Log.AccessFile))
+	}
 }

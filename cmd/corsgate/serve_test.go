@@ -4,8 +4,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestServeReload(t *testing.T) {
@@ -293,4 +296,79 @@ func TestServeAccessLog(t *testing.T) {
 	gone.want("GET", gone.admin+"/metrics", 200, "corsgate_access_log_dropped_total")
 	gone.signal(syscall.SIGTERM)
 	gone.ends(0)
+}
+
+// TestServeAccessFile: the access log goes to a file, which SIGUSR1 and a reload open anew; where that fails the old one is
+// written to. What the process logs, and how, changes by a reload, too.
+func TestServeAccessFile(t *testing.T) {
+	path := write(t, saying("ok")+"[log]\naccess = \"all\"\naccess_file = \"access.log\"\n")
+	file := filepath.Join(filepath.Dir(path), "access.log")
+	rewrite(t, file, "kept\n") // is appended to
+	c := spawn(t, path)
+	// written waits until name has so many lines, and returns the last.
+	written := func(name string, lines int) string {
+		t.Helper()
+		for {
+			b, err := os.ReadFile(name)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			if all := strings.SplitAfter(string(b), "\n"); len(all) > lines {
+				return all[lines-1]
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	c.want("GET", c.gateway+"/one", 200, "ok")
+	if line := written(file, 2); !strings.Contains(line, `"path":"/one"`) {
+		t.Errorf("logged %q", line)
+	}
+	rename := func(to string) {
+		t.Helper()
+		if err := os.Rename(file, file+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename(".1")
+	c.want("GET", c.gateway+"/two", 200, "ok")
+	written(file+".1", 3)
+	c.signal(syscall.SIGUSR1)
+	c.await("access log opened anew")
+	c.want("GET", c.gateway+"/three", 200, "ok")
+	written(file, 1)
+
+	// It cannot be opened: nothing changes.
+	rename(".2")
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.want("POST", c.admin+"/reload", 422, path+":9: log.access_file: cannot write the access log: open "+file+": is a directory")
+	c.signal(syscall.SIGUSR1)
+	c.await("the access log is not opened anew: the old file is written to")
+	c.want("GET", c.gateway+"/four", 200, "ok")
+	written(file+".2", 2)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+
+	// A reload is as good, and takes what else there is in [log].
+	rewrite(t, path, saying("ok")+"[log]\nlevel = \"debug\"\nformat = \"text\"\naccess = \"errors\"\naccess_file = \"access.log\"\n")
+	c.want("POST", c.admin+"/reload", 200, "reloaded")
+	c.want("GET", c.gateway+"/five", 200, "ok")
+	c.want("TRACE", c.gateway+"/six", 405, "")
+	if line := written(file, 1); !strings.Contains(line, " error=") || strings.Contains(line, "five") {
+		t.Errorf("logged %q", line)
+	}
+	c.signal(syscall.SIGHUP)
+	for c.log.Scan() && !strings.Contains(c.log.Text(), `level=INFO msg="configuration reloaded"`) {
+	}
+	rewrite(t, path, saying("ok")) // off to stdout
+	c.want("POST", c.admin+"/reload", 200, "reloaded")
+	c.signal(syscall.SIGUSR1)
+	c.await("there is no access log to be opened anew: it goes to stdout, or is off")
+	c.signal(syscall.SIGTERM)
+	c.ends(0)
+
+	bad := begin(t, write(t, saying("ok")+"[log]\naccess_file = \"no/directory\"\n"))
+	bad.ends(2)
 }

@@ -16,6 +16,7 @@ type signals struct {
 	reload  chan os.Signal
 	stop    chan os.Signal
 	upgrade chan os.Signal
+	reopen  chan os.Signal
 }
 
 // calm is how long a reload that a signal has asked for is not followed by another: a thousand
@@ -23,10 +24,11 @@ type signals struct {
 const calm = 100 * time.Millisecond
 
 func notify() *signals {
-	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2), upgrade: make(chan os.Signal, 1)}
+	s := &signals{reload: make(chan os.Signal, 1), stop: make(chan os.Signal, 2), upgrade: make(chan os.Signal, 1), reopen: make(chan os.Signal, 1)}
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.stop, syscall.SIGTERM, os.Interrupt)
 	signal.Notify(s.upgrade, syscall.SIGUSR2)
+	signal.Notify(s.reopen, syscall.SIGUSR1)
 	signal.Ignore(syscall.SIGPIPE) // who has stopped to read a log does not end the gateway
 	return s
 }
@@ -35,6 +37,7 @@ func (s *signals) ignore() {
 	signal.Stop(s.reload)
 	signal.Stop(s.stop)
 	signal.Stop(s.upgrade)
+	signal.Stop(s.reopen)
 	signal.Reset(syscall.SIGPIPE)
 }
 
@@ -49,6 +52,8 @@ func (p *process) wait(s *signals, served <-chan error) error {
 			reload, rested = nil, time.After(calm)
 		case <-rested:
 			reload = s.reload
+		case <-s.reopen:
+			p.reopen()
 		case <-s.upgrade:
 			if next != nil {
 				p.log.Warn("an upgrade is under way already")

@@ -54,56 +54,66 @@ const (
 // pause is how long the writer waits for company of a record. The shards must hold out as long.
 const pause = 10 * time.Millisecond
 
-// Options say what is logged, and how.
-type Options struct {
-	// Share is the share of all requests that is logged, 0 to 1, beside those that are to be
-	// logged in any case.
-	Share float64
+// A Destination is where lines go, and how they look there.
+type Destination struct {
+	Out io.Writer
+	// Close is called when nothing more will be written to Out; nil: it is somebody else's.
+	Close func() error
 	// Text: lines for a person instead of JSON. Color: with colours.
 	Text, Color bool
-	// Shards is how many shards there are; > 0.
-	Shards int
 }
 
-// ParseShare returns the Share that a configuration's log.access stands for, and false for "off".
+// A Choice says which requests are logged. The zero value chooses none.
+type Choice struct {
+	on        bool
+	threshold uint64 // of a random uint32: below it a request is logged
+}
+
+// ParseChoice returns what a configuration's log.access stands for.
 // Precondition: the configuration is valid.
-func ParseShare(s string) (share float64, on bool) {
+func ParseChoice(s string) Choice {
 	switch s {
 	case "off":
-		return 0, false
+		return Choice{}
 	case "errors":
-		return 0, true
+		return Choice{on: true}
 	case "all":
-		return 1, true
+		return Choice{true, 1 << 32}
 	}
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
 	if err != nil {
 		panic("BUG: log.access is " + strconv.Quote(s))
 	}
-	return percent / 100, true
+	return Choice{true, uint64(math.Round(percent / 100 * (1 << 32)))}
 }
+
+// On reports whether any requests are logged: if so, all errors are.
+func (c Choice) On() bool { return c.on }
+
+// Sample reports whether a request that begins is one of the share that is logged, whatever becomes of it.
+func (c Choice) Sample() bool { return c.threshold > 0 && uint64(rand.Uint32()) < c.threshold }
 
 // A Log is an access log. Its methods are safe for concurrent use.
 type Log struct {
-	threshold uint64 // of a random uint32: below it a request is logged
-	shards    []Shard
-	spare     buffer // swapped with that of a shard
-	render    *renderer
-	out       io.Writer
-	log       *slog.Logger
-	wake      chan struct{} // has an element when a shard has something
-	stop      chan struct{}
-	done      chan struct{} // closed when all is written
-	failing   bool          // the last write failed
-	torn      bool          // it left a line without its end
-	lost      atomic.Uint64 // records that could not be written
+	shards  []Shard
+	spare   buffer // swapped with that of a shard
+	render  *renderer
+	to      *Destination                // of render
+	next    atomic.Pointer[Destination] // to be taken in its place; nil: none
+	log     *slog.Logger
+	wake    chan struct{} // has an element when a shard has something
+	stop    chan struct{}
+	done    chan struct{} // closed when all is written
+	failing bool          // the last write failed
+	torn    bool          // it left a line without its end
+	lost    atomic.Uint64 // records that could not be written
 }
 
-// New returns a log that writes to out until Close. What goes wrong with that is said to log.
-func New(out io.Writer, log *slog.Logger, o Options) *Log {
+// New returns a log of some shards, of which there must be one, that writes to d until Close. What goes wrong with that is
+// said to log.
+func New(d Destination, log *slog.Logger, shards int) *Log {
 	l := &Log{
-		threshold: uint64(math.Round(o.Share * (1 << 32))),
-		shards:    make([]Shard, o.Shards), render: newRenderer(o.Text, o.Color), out: out, log: log,
+		shards: make([]Shard, shards), render: newRenderer(&d), to: &d, log: log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	for i := range l.shards {
@@ -113,8 +123,20 @@ func New(out io.Writer, log *slog.Logger, o Options) *Log {
 	return l
 }
 
-// Sample reports whether a request that begins is one of the share that is logged.
-func (l *Log) Sample() bool { return l.threshold > 0 && uint64(rand.Uint32()) < l.threshold }
+// Redirect makes d the destination of the lines to come. It does not wait for the one before, whose reader may have
+// stopped: that is written to, and closed, in its own time.
+func (l *Log) Redirect(d Destination) {
+	if skipped := l.next.Swap(&d); skipped != nil {
+		skipped.close()
+	}
+	l.signal()
+}
+
+func (d *Destination) close() {
+	if d.Close != nil {
+		d.Close() //nolint:errcheck // what was written was written
+	}
+}
 
 // Shard returns a shard. Who gets the same has to wait for each other, for as long as it takes to
 // copy a record: let there be one for each core.

@@ -35,11 +35,11 @@ func example() *access.Record {
 }
 
 // lines puts records into a log and returns what it has written when it is closed.
-func lines(t *testing.T, o access.Options, records ...*access.Record) string {
+func lines(t *testing.T, d access.Destination, records ...*access.Record) string {
 	t.Helper()
 	var out bytes.Buffer
-	o.Shards = max(o.Shards, 1)
-	l := access.New(&out, quiet, o)
+	d.Out = &out
+	l := access.New(d, quiet, 1)
 	for i, r := range records {
 		l.Shard(i).Put(r)
 	}
@@ -53,26 +53,26 @@ func TestJSON(t *testing.T) {
 	const want = `{"time":"2026-11-22T15:00:00.123456Z","client":"2001:db8::1","protocol":"HTTP/3.0","method":"GET","host":"api.example.com","path":"/users",` +
 		`"status":502,"route":"api","upstream":"up","endpoint":"http://127.0.0.1:9001","verdict":"allowed","error":"connect",` +
 		`"origin":"https://myapp.com","bytes":31,"total_us":1500,"own_us":42,"id":"id-1"}` + "\n"
-	if got := lines(t, access.Options{}, example()); got != want {
+	if got := lines(t, access.Destination{}, example()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	// What is not known is left out.
 	bare := &access.Record{Time: time.Unix(0, 0), Client: netip.MustParseAddr("192.0.2.1"), Status: 400, Bytes: -1, Own: -1}
 	const wantBare = `{"time":"1970-01-01T00:00:00.000000Z","client":"192.0.2.1","status":400,"total_us":0}` + "\n"
-	if got := lines(t, access.Options{}, bare); got != wantBare {
+	if got := lines(t, access.Destination{}, bare); got != wantBare {
 		t.Errorf("got  %s\nwant %s", got, wantBare)
 	}
 }
 
 func TestText(t *testing.T) {
 	r := example()
-	got := lines(t, access.Options{Text: true}, r)
+	got := lines(t, access.Destination{Text: true}, r)
 	want := r.Time.Local().Format("15:04:05.000") + " client=2001:db8::1 protocol=HTTP/3.0 method=GET host=api.example.com path=/users status=502 route=api upstream=up " +
 		"endpoint=http://127.0.0.1:9001 verdict=allowed error=connect origin=https://myapp.com bytes=31 total_us=1500 own_us=42 id=id-1\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := lines(t, access.Options{Text: true, Color: true}, r); !strings.Contains(got, "\x1b[") {
+	if got := lines(t, access.Destination{Text: true, Color: true}, r); !strings.Contains(got, "\x1b[") {
 		t.Errorf("no colours: %q", got)
 	}
 }
@@ -85,7 +85,7 @@ func TestForgery(t *testing.T) {
 		t.Helper()
 		r := example()
 		r.Path, r.Origin, r.Host = []byte(path), []byte(path), []byte(path)
-		got := lines(t, access.Options{}, r)
+		got := lines(t, access.Destination{}, r)
 		var read struct{ Path, Origin, Host string }
 		if err := json.Unmarshal([]byte(got), &read); err != nil || strings.Count(got, "\n") != 1 {
 			t.Fatalf("%q: %v", got, err)
@@ -93,7 +93,7 @@ func TestForgery(t *testing.T) {
 		if want := strings.ToValidUTF8(path, "\uFFFD"); read.Path != want || read.Origin != want || read.Host != want {
 			t.Errorf("%q reads back as %q", path, read)
 		}
-		text := lines(t, access.Options{Text: true}, r)
+		text := lines(t, access.Destination{Text: true}, r)
 		if strings.Count(text, "\n") != 1 || strings.ContainsAny(text, "\x1b\r\x00\u2028") || strings.Contains(quoted.ReplaceAllString(text, ""), "status=200") {
 			t.Errorf("%q: %q", path, text)
 		}
@@ -111,7 +111,7 @@ func TestCut(t *testing.T) {
 	r := example()
 	r.Path = bytes.Repeat([]byte("p"), 2000)
 	var read struct{ Path string }
-	if err := json.Unmarshal([]byte(lines(t, access.Options{}, r)), &read); err != nil {
+	if err := json.Unmarshal([]byte(lines(t, access.Destination{}, r)), &read); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.Repeat("p", 1024-len("…")) + "…"; read.Path != want {
@@ -127,7 +127,7 @@ func TestBlocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	const records, putters = 20_000, 4
-	l := access.New(w, quiet, access.Options{Shards: 2})
+	l := access.New(access.Destination{Out: w}, quiet, 2)
 	var all sync.WaitGroup
 	for i := range putters {
 		all.Go(func() {
@@ -181,7 +181,7 @@ func (f *full) Write(b []byte) (int, error) {
 func TestFullDisk(t *testing.T) {
 	var log bytes.Buffer
 	disk := &full{room: 300}
-	l := access.New(disk, slog.New(slog.NewTextHandler(&log, nil)), access.Options{Shards: 1})
+	l := access.New(access.Destination{Out: disk}, slog.New(slog.NewTextHandler(&log, nil)), 1)
 	access.Stop(l)
 	l.Shard(0).Put(example())
 	l.Shard(0).Put(example())
@@ -203,42 +203,67 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-func TestShare(t *testing.T) {
-	f := func(s string, share float64, on bool) {
-		t.Helper()
-		if got, gotOn := access.ParseShare(s); got != share || gotOn != on {
-			t.Errorf("ParseShare(%q) = %v, %t, want %v, %t", s, got, gotOn, share, on)
+// TestRedirect: what is put after it goes to the new destination, in its format; each one is closed, once, after its last line.
+func TestRedirect(t *testing.T) {
+	type file struct {
+		bytes.Buffer
+		closed int
+	}
+	files := make([]*file, 5)
+	to := func(i int) access.Destination {
+		f := &file{}
+		files[i] = f
+		return access.Destination{Out: f, Text: i%2 == 1, Close: func() error { f.closed++; return nil }}
+	}
+	l := access.New(to(0), quiet, 1)
+	for i := range 3 {
+		l.Shard(0).Put(example())
+		for access.Lines(l) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		l.Redirect(to(i + 1))
+	}
+	l.Redirect(to(4)) // perhaps before anybody took the last
+	l.Shard(0).Put(example())
+	if err := l.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range files {
+		lines := 1
+		if i == 3 {
+			lines = 0
+		}
+		if text := f.String(); f.closed != 1 || strings.Count(text, "\n") != lines || json.Valid(f.Bytes()) != (i%2 == 0) {
+			t.Errorf("destination %d, closed %d times: %q", i, f.closed, text)
 		}
 	}
-	f("off", 0, false)
-	f("errors", 0, true)
-	f("all", 1, true)
-	f("1%", .01, true)
-	f("12.5%", .125, true)
+}
 
-	sampled := func(share float64) (n int) {
-		l := access.New(io.Discard, quiet, access.Options{Shards: 1, Share: share})
-		defer l.Close(context.Background())
+func TestChoice(t *testing.T) {
+	f := func(s string, on bool, least, most int) {
+		t.Helper()
+		c, n := access.ParseChoice(s), 0
 		for range 100_000 {
-			if l.Sample() {
+			if c.Sample() {
 				n++
 			}
 		}
-		return n
+		if c.On() != on || n < least || n > most {
+			t.Errorf("%q: on %t, %d of 100000 sampled", s, c.On(), n)
+		}
 	}
-	if n := sampled(0); n != 0 {
-		t.Errorf("errors: %d sampled", n)
-	}
-	if n := sampled(1); n != 100_000 {
-		t.Errorf("all: %d sampled", n)
-	}
-	if n := sampled(.1); n < 9_000 || n > 11_000 { // ten standard deviations
-		t.Errorf("10%%: %d of 100000 sampled", n)
+	f("off", false, 0, 0)
+	f("errors", true, 0, 0)
+	f("all", true, 100_000, 100_000)
+	f("10%", true, 9_000, 11_000) // ten standard deviations
+	f("0.5%", true, 200, 800)
+	if (access.Choice{}).On() {
+		t.Error("the zero value chooses")
 	}
 }
 
 func TestAllocations(t *testing.T) {
-	l := access.New(io.Discard, quiet, access.Options{Shards: 1})
+	l := access.New(access.Destination{Out: io.Discard}, quiet, 1)
 	access.Stop(l)
 	r := example()
 	l.Shard(0).Put(r)
@@ -254,7 +279,7 @@ func TestAllocations(t *testing.T) {
 
 // BenchmarkPut is what a logged request pays; BenchmarkDrain is what the writer pays for it.
 func BenchmarkPut(b *testing.B) {
-	l := access.New(io.Discard, quiet, access.Options{Shards: 1})
+	l := access.New(access.Destination{Out: io.Discard}, quiet, 1)
 	access.Stop(l)
 	r, n := example(), 0
 	b.ReportAllocs()
@@ -272,7 +297,7 @@ func BenchmarkPut(b *testing.B) {
 func BenchmarkDrain(b *testing.B) {
 	for _, text := range []bool{false, true} {
 		b.Run(fmt.Sprintf("text=%t", text), func(b *testing.B) {
-			l := access.New(io.Discard, quiet, access.Options{Shards: 1, Text: text})
+			l := access.New(access.Destination{Out: io.Discard, Text: text}, quiet, 1)
 			access.Stop(l)
 			r := example()
 			b.ReportAllocs()

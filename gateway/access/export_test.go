@@ -11,3 +11,14 @@ func Stop(l *Log) {
 
 // Drain writes what the shards hold.
 func Drain(l *Log) { l.drain() }
+
+// Lines returns how many records the shards hold that nobody has taken yet.
+func Lines(l *Log) (n int) {
+	for i := range l.shards {
+		s := &l.shards[i]
+		s.mu.Lock()
+		n += len(s.buf.records)
+		s.mu.Unlock()
+	}
+	return n
+}

@@ -20,12 +20,12 @@ var fields = []string{
 	"total_us", "own_us", "id",
 }
 
-func newRenderer(text, color bool) *renderer {
+func newRenderer(d *Destination) *renderer {
 	r := &renderer{}
 	var w io.Writer = &r.buf
-	if text {
+	if d.Text {
 		w = zerolog.ConsoleWriter{
-			Out: &r.buf, NoColor: !color, TimeFormat: "15:04:05.000",
+			Out: &r.buf, NoColor: !d.Color, TimeFormat: "15:04:05.000",
 			PartsOrder: []string{zerolog.TimestampFieldName}, FieldsOrder: fields,
 		}
 	}

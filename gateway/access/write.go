@@ -19,7 +19,7 @@ func (l *Log) signal() {
 // run writes what the shards hold, until Close.
 func (l *Log) run() {
 	defer close(l.done)
-	l.spare = newBuffer()
+	defer func() { l.to.close() }()
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	for {
@@ -42,6 +42,10 @@ func (l *Log) run() {
 
 // drain takes and writes what each shard holds.
 func (l *Log) drain() {
+	if d := l.next.Swap(nil); d != nil {
+		l.to.close()
+		l.to, l.render = d, newRenderer(d)
+	}
 	for i := range l.shards {
 		s := &l.shards[i]
 		s.mu.Lock()
@@ -72,11 +76,11 @@ func (l *Log) write() {
 		return
 	}
 	if l.torn {
-		if _, err := l.out.Write([]byte{'\n'}); err == nil {
+		if _, err := l.to.Out.Write([]byte{'\n'}); err == nil {
 			l.torn = false
 		}
 	}
-	n, err := l.out.Write(b)
+	n, err := l.to.Out.Write(b)
 	if err == nil {
 		if l.failing {
 			l.log.Info("the access log is written again", "dropped", l.Dropped())

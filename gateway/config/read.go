@@ -70,9 +70,10 @@ func readAdmin(t *table) Admin {
 func readLog(t *table) Log {
 	defer t.done()
 	return Log{
-		Level:  scalar(t, "level", slog.LevelInfo, parseLevel),
-		Format: t.oneOf("format", "auto", "text", "json"),
-		Access: scalar(t, "access", "errors", parseAccess),
+		Level:      scalar(t, "level", slog.LevelInfo, parseLevel),
+		Format:     t.oneOf("format", "auto", "text", "json"),
+		Access:     scalar(t, "access", "errors", parseAccess),
+		AccessFile: t.str("access_file", ""),
 	}
 }
 

@@ -122,10 +122,13 @@ type Log struct {
 	Level slog.Level
 	// Format is "auto" (default: text on a terminal, else JSON), "text" or "json".
 	Format string
-	// Access is what the access log on stdout has: "off", "errors" (default: 4xx and 5xx that were made here, 5xx of
+	// Access is what the access log has: "off", "errors" (default: 4xx and 5xx that were made here, 5xx of
 	// upstreams, responses that broke off, refusals by a policy), "all", or a share such as "1%": the errors, and that
 	// share of all requests.
 	Access string
+	// AccessFile is a file that the access log is appended to, as it was written: see [Config.Path]. A reload and SIGUSR1
+	// open it anew. Default "": stdout.
+	AccessFile string
 }
 
 // Trust is [trust].

@@ -29,16 +29,18 @@
 //	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
+//	├─ gateway/fleet      what a fleet of gateways shares, in etcd
 //	├─ gateway/admin      metrics, health, reload, pprof for operators
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU
 //
-// Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority, and
-// gateway/tooltest finds the programs that they need.
+// Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority,
+// gateway/fleet/etcdtest runs etcd, and gateway/tooltest finds the programs that they need.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
-// test holds it. Only gateway/edge knows fasthttp and quic-go.
+// test holds it. Only gateway/edge knows fasthttp and quic-go. Only gateway/fleet knows etcd, and to
+// it a configuration is a text.
 //
 // # Rules that stay true
 //

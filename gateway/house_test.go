@@ -36,6 +36,8 @@ func TestHouse(t *testing.T) {
 		"gateway/pkitest":           {},                                              // for tests only: no room of the house imports it
 		"gateway/acmetest":          {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
 		"gateway/tooltest":          {},                                              // likewise
+		"gateway/fleet":             {},                                              // a room of its own: it knows etcd, and nothing of configurations
+		"gateway/fleet/etcdtest":    {},                                              // for tests only
 	}
 	top := []string{"gateway", "gateway/loop"}
 	// Who may import libraries.
@@ -50,7 +52,8 @@ func TestHouse(t *testing.T) {
 		"golang.org/x/crypto/":             {"gateway/edge"},
 		"github.com/caddyserver/certmagic": {"gateway/acme"},
 		"github.com/mholt/acmez/":          {"gateway/acme"},
-		"go.uber.org/zap":                  {"gateway/acme"},
+		"go.uber.org/zap":                  {"gateway/acme", "gateway/fleet", "gateway/fleet/etcdtest"},
+		"go.etcd.io/etcd/":                 {"gateway/fleet", "gateway/fleet/etcdtest"},
 		"github.com/letsencrypt/pebble/":   {"gateway/acmetest"},
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}

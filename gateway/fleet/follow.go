@@ -1,0 +1,128 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// follow applies what the fleet is to run, until it loses etcd.
+func (m *membership) follow(ctx context.Context, well func()) error {
+	err := m.watch(ctx, well)
+	// A candidate is to be watched over by who rolls it out. While we do not hear of it there is nobody.
+	if m.stable.Number != 0 && m.state().trial && time.Since(m.heard) > m.s.lease {
+		m.run(m.stable, m.stable.Number)
+	}
+	return err
+}
+
+// watch reads, applies, and waits for the next change.
+func (m *membership) watch(ctx context.Context, well func()) error {
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	defer cancel()
+	seen, err := m.settle(ctx)
+	if err != nil {
+		return err
+	}
+	well()
+	c, err := m.s.etcd()
+	if err != nil {
+		return err
+	}
+	// Two keys and not the prefix: nodes hear of each other only what each is to run.
+	live := c.Watch(ctx, m.s.liveKey(), clientv3.WithRev(seen+1))
+	rollout := c.Watch(ctx, m.s.rolloutKey(), clientv3.WithRev(seen+1))
+	for {
+		timer := time.NewTimer(jitter(m.s.reread))
+		var event clientv3.WatchResponse
+		open := true
+		select {
+		case event, open = <-live:
+		case event, open = <-rollout:
+		case <-m.reread:
+		case <-timer.C:
+		}
+		timer.Stop()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case event.Err() != nil: // compacted, no leader, no permission: all begin again with a read
+			return fmt.Errorf("the watch ended: %w", event.Err())
+		case !open:
+			return errors.New("the watch ended")
+		}
+		revision, err := m.settle(ctx)
+		switch {
+		case err != nil:
+			return err
+		case revision < seen:
+			// Restored from a backup: a watch from a revision that is yet to come would be silent until then.
+			return fmt.Errorf("etcd went back from revision %d to %d", seen, revision)
+		}
+	}
+}
+
+// settle reads what the fleet is to run, and applies it. It returns etcd's revision of the read.
+func (m *membership) settle(ctx context.Context) (int64, error) {
+	n, err := m.s.now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	m.heard = time.Now()
+	is := m.state()
+	wanted, trial := n.live, false
+	if r := n.rollout; r != nil && is.owner && slices.Contains(r.Nodes, m.name) {
+		wanted, trial = r.Candidate, true
+	}
+	switch {
+	case wanted == 0: // that live was deleted is no reason to stop serving
+		m.update(func(s *status) {
+			s.wanted, s.failure = 0, ""
+			if s.applied != 0 {
+				s.failure = fmt.Sprintf("nothing is live in etcd any more: going on with revision %d", s.applied)
+			}
+		})
+		return n.revision, nil
+	case wanted == is.applied && trial == is.trial:
+		m.update(func(s *status) { s.wanted, s.failure = wanted, "" })
+		return n.revision, nil
+	}
+	m.update(func(s *status) { s.wanted = wanted })
+	r, err := m.s.Revision(ctx, wanted)
+	var unusable *UnusableError
+	switch {
+	case errors.As(err, &unusable):
+		m.update(func(s *status) { s.failure = err.Error() })
+		return n.revision, nil
+	case err != nil:
+		return 0, err
+	}
+	r.Trial = trial
+	m.run(r, wanted)
+	return n.revision, nil
+}
+
+// run applies a revision and notes what came of it.
+func (m *membership) run(r Revision, wanted int64) {
+	err := m.apply(r)
+	if err == nil && !r.Trial {
+		m.stable = r
+	}
+	totals := m.report()
+	at := time.Now()
+	m.update(func(s *status) {
+		s.wanted = wanted
+		if err != nil {
+			s.failure = err.Error()
+			return
+		}
+		if r.Number != s.applied {
+			s.history.change(at, totals.totals())
+		}
+		s.applied, s.trial, s.failure = r.Number, r.Trial, ""
+	})
+}

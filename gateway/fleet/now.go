@@ -1,0 +1,54 @@
+package fleet
+
+import (
+	"context"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// A now is what a fleet is to run, as read at one time.
+type now struct {
+	revision int64 // etcd's, of the read
+	live     int64 // 0: nothing
+	liveMod  int64 // etcd's revision of the key live; 0: there is none
+	rollout  *Rollout
+}
+
+// now reads what the fleet is to run.
+func (s *Store) now(ctx context.Context) (now, error) {
+	answer, err := s.read(ctx, clientv3.OpGet(s.liveKey()), clientv3.OpGet(s.rolloutKey()))
+	if err != nil {
+		return now{}, err
+	}
+	n := now{revision: answer.Header.Revision}
+	if kvs := answer.Responses[0].GetResponseRange().Kvs; len(kvs) > 0 {
+		var p pointer
+		if err := decode(kvs[0], &p); err != nil {
+			return n, err
+		}
+		n.live, n.liveMod = p.Number, kvs[0].ModRevision
+	}
+	if kvs := answer.Responses[1].GetResponseRange().Kvs; len(kvs) > 0 {
+		var r storedRollout
+		if err := decode(kvs[0], &r); err != nil {
+			return n, err
+		}
+		r.created = kvs[0].CreateRevision
+		n.rollout = &r.Rollout
+	}
+	return n, nil
+}
+
+// last returns the highest number of a revision, or 0. It looks only from the live one on: etcd would read all to sort
+// them.
+func (s *Store) last(ctx context.Context, live int64) (int64, error) {
+	answer, err := s.read(ctx, clientv3.OpGet(s.revisionKey(live), clientv3.WithRange(s.revisionKey(highest)), clientv3.WithKeysOnly()))
+	if err != nil {
+		return 0, err
+	}
+	kvs := answer.Responses[0].GetResponseRange().Kvs
+	if len(kvs) == 0 {
+		return 0, nil
+	}
+	return number(kvs[len(kvs)-1].Key)
+}

@@ -2,21 +2,15 @@
 package deploy_test
 
 import (
-	"encoding/json"
-	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
-	"github.com/corsgate/corsgate/gateway/access"
-	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/tooltest"
 	"go.yaml.in/yaml/v3"
 )
@@ -38,148 +32,6 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// known returns the names of all metrics that a gateway has, with those that histograms are made of.
-func known(t *testing.T) map[string]bool {
-	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "corsgate.toml")
-	text := read(t, "testdata/everything.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := config.Parse(path, []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.LogAccess(access.Destination{Out: os.Stderr})
-	if err := g.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	defer g.Shutdown(t.Context()) //nolint:errcheck // there are no requests
-	families, err := g.Registry().Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Of certificates there are none here, and what Prometheus itself adds.
-	names := map[string]bool{"up": true, "corsgate_certificate_expiry_seconds": true, "corsgate_acme_failures": true}
-	for _, f := range families {
-		names[f.GetName()] = true
-		if f.GetType().String() == "HISTOGRAM" {
-			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-				names[f.GetName()+suffix] = true
-			}
-		}
-	}
-	return names
-}
-
-var metric = regexp.MustCompile(`\b(corsgate|process|go)_[a-z_]+\b|\bup\b`)
-
-// checkMetrics checks that the metrics of an expression exist.
-func checkMetrics(t *testing.T, names map[string]bool, where, expr string) {
-	t.Helper()
-	found := metric.FindAllString(expr, -1)
-	if len(found) == 0 {
-		t.Errorf("%s asks for no metric: %s", where, expr)
-	}
-	for _, name := range found {
-		if !names[name] {
-			t.Errorf("%s asks for %s, which does not exist", where, name)
-		}
-	}
-}
-
-type rule struct {
-	Alert, Expr, For    string
-	Labels, Annotations map[string]string
-}
-
-func rules(t *testing.T) []rule {
-	t.Helper()
-	var file struct {
-		Groups []struct{ Rules []rule }
-	}
-	if err := yaml.Unmarshal([]byte(read(t, "prometheus/alerts.yml")), &file); err != nil {
-		t.Fatal(err)
-	}
-	return file.Groups[0].Rules
-}
-
-// TestAlerts: each alert asks for what exists, says how bad it is, and has a page that tells what to do.
-func TestAlerts(t *testing.T) {
-	names := known(t)
-	pages := map[string]bool{}
-	for _, r := range rules(t) {
-		checkMetrics(t, names, r.Alert, r.Expr)
-		if s := r.Labels["severity"]; s != "page" && s != "ticket" || r.For == "" || r.Annotations["summary"] == "" {
-			t.Errorf("%s lacks a severity, a duration or a summary", r.Alert)
-		}
-		if want := "deploy/runbooks/" + r.Alert + ".md"; r.Annotations["runbook"] != want {
-			t.Errorf("%s: runbook %s, want %s", r.Alert, r.Annotations["runbook"], want)
-		}
-		page := read(t, "runbooks/"+r.Alert+".md")
-		if !strings.HasPrefix(page, "# "+r.Alert+"\n") || !strings.Contains(page, "**Who is affected:**") || !strings.Contains(page, "\n1. ") {
-			t.Errorf("the page of %s lacks its title, who is affected, or what to do", r.Alert)
-		}
-		pages[r.Alert+".md"] = true
-	}
-	files, err := os.ReadDir("runbooks")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !pages[f.Name()] {
-			t.Errorf("runbooks/%s belongs to no alert", f.Name())
-		}
-	}
-}
-
-// TestPromtool: Prometheus takes the rules, and they fire when they should.
-func TestPromtool(t *testing.T) {
-	promtool := tooltest.Find(t, "promtool")
-	run(t, promtool, "check", "rules", "prometheus/alerts.yml")
-	run(t, promtool, "test", "rules", "prometheus/alerts_test.yml")
-}
-
-// TestGrafana: each panel asks for what exists, and none lies on another.
-func TestGrafana(t *testing.T) {
-	var d struct {
-		Title, UID string
-		Panels     []struct {
-			Title   string
-			GridPos struct{ X, Y, W, H int }
-			Targets []struct{ Expr string }
-		}
-	}
-	if err := json.Unmarshal([]byte(read(t, "grafana/corsgate.json")), &d); err != nil {
-		t.Fatal(err)
-	}
-	names, taken := known(t), map[[2]int]string{}
-	for _, p := range d.Panels {
-		if len(p.Targets) == 0 {
-			t.Errorf("panel %s shows nothing", p.Title)
-		}
-		for _, target := range p.Targets {
-			checkMetrics(t, names, "panel "+p.Title, target.Expr)
-		}
-		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
-			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
-				if other := taken[[2]int{x, y}]; other != "" || x >= 24 {
-					t.Fatalf("panel %s lies on %s, or beside the page", p.Title, other)
-				}
-				taken[[2]int{x, y}] = p.Title
-			}
-		}
-	}
-	if len(d.Panels) == 0 || d.UID != "corsgate" {
-		t.Errorf("%d panels, uid %s", len(d.Panels), d.UID)
-	}
 }
 
 // TestUnit: systemd takes the units, and finds little to complain about.

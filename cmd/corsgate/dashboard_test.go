@@ -30,6 +30,13 @@ respond = { body = "ok" }
 [route.down]
 path = "/down"
 upstream = "down"
+[limit.few]
+rate = "1/h"
+key = "route"
+[route.few]
+path = "/few"
+limit = "few"
+respond = { body = "ok" }
 `
 
 // hostile are values of Origin that would do something to a page that took them for markup.
@@ -70,6 +77,10 @@ func TestDashboard(t *testing.T) {
 		ask("OPTIONS", "/api/x", origin, "Access-Control-Request-Method: PUT")
 		ask("GET", "/api/x", origin)
 	}
+	for range 3 {
+		ask("GET", "/few", "https://app.example.com")
+	}
+	ask("TRACE", "/", "https://app.example.com")
 	// A reload that fails is said so, on the page as well.
 	rewrite(t, path, "[nonsense]\n")
 	c.want("POST", c.admin+"/reload", 422, "nonsense")
@@ -113,6 +124,9 @@ func TestDashboard(t *testing.T) {
 	has(dom, `data-key="down http://127.0.0.1:1"`) // the endpoint
 	has(dom, "5xx 5")                              // of it
 	has(dom, "denied to allowed")                  // the shadow
+	has(dom, `data-key="limit few request"`)       // what was refused and lost
+	has(dom, `data-key="malformed method"`)
+	has(dom, `data-key="upstream down connect"`)
 	has(dom, "#explain?origin=https%3A%2F%2Fevil.example")
 	// What is no origin is quoted; the rest is text.
 	has(dom, "&lt;img src=x onerror=document.title=1&gt;")

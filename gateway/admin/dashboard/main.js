@@ -19,7 +19,12 @@ function tiles() {
 	set($("failures"), percent(requests > 0 ? rate("requests_total", { code_class: "5xx" }) / requests : 0));
 	set($("refusals"), percent(requests > 0 ? rate("requests_total", { code_class: "4xx" }) / requests : 0));
 	set($("connections"), number(total("connections")));
-	set($("in-flight"), number(total("upstream_in_flight")));
+	set($("in-flight"), number(total("in_flight")));
+	const tunnels = total("tunnels");
+	set($("tunnels"), tunnels > 0 ? `, ${plural(tunnels, "tunnel")}` : "");
+	const share = (labels) => percent(requests > 0 ? Math.min(1, rate("multiplexed_requests_total", labels) / requests) : 0);
+	set($("multiplexed"), share({}));
+	set($("quic"), share({ protocol: "HTTP/3.0" }));
 	const line = samples.history("requests_total").slice(-120), most = Math.max(1, ...line);
 	$("requests-line").firstElementChild.setAttribute("points",
 		line.map((v, i) => `${(120 - line.length + i + 1).toFixed(1)},${(23 - 22 * (v / most)).toFixed(1)}`).join(" "));
@@ -87,12 +92,44 @@ function upstreams() {
 		const bits = [["upstream", l.upstream], ["in flight", number(total("upstream_in_flight", labels))]];
 		const failed = total("upstream_requests_total", { ...labels, code_class: "5xx" });
 		if (failed > 0) bits.push(["5xx", number(failed)]);
+		for (const r of samples.series("upstream_discovered")) {
+			if (r.labels.upstream === l.upstream && r.labels.endpoint === l.endpoint) bits.push(["servers", plural(r.value, "server")]);
+		}
+		for (const [name, word] of [["upstream_lookup_failures_total", "look-ups failed"], ["upstream_ejections_total", "ejected"]]) {
+			const n = total(name, labels);
+			if (n > 0) bits.push([word, `${word} ${number(n)}`]);
+		}
 		const health = samples.series("upstream_healthy").find((r) => r.labels.upstream === l.upstream && r.labels.endpoint === l.endpoint);
 		if (health) bits.push(["", health.value === 1 ? "healthy" : health.value === 0 ? "unhealthy" : `${percent(health.value)} healthy`]);
 		keyed(part(e, "detail"), bits, ([k]) => k, () => make("span"), (s, [k, v]) => {
 			if (k === "") pill(s, v, v === "healthy" ? "good" : v === "unhealthy" ? "bad" : "warn");
-			else set(s, k === "in flight" ? `${v} in flight` : `${k} ${v}`);
+			else set(s, k === "in flight" ? `${v} in flight` : v.startsWith(k) || k === "servers" ? v : `${k} ${v}`);
 		});
+	});
+}
+
+// losing are the metrics of the list of what was refused and lost: what each is called, and the labels that say more of it.
+const losing = [
+	["shed_total", "no room", "reason"],
+	["limited_total", "limit", "limit", "kind"],
+	["limit_evictions_total", "forgotten by limit", "limit"],
+	["malformed_total", "malformed", "class"],
+	["tls_handshake_errors_total", "TLS", "reason"],
+	["proxy_protocol_errors_total", "PROXY protocol", "reason"],
+	["upstream_failures_total", "upstream", "upstream", "class"],
+	["mirror_total", "mirror", "route", "outcome"],
+	["access_log_dropped_total", "access log: lines dropped"],
+	["trace_spans_dropped_total", "traces: spans dropped"],
+];
+
+function losses() {
+	const list = losing.flatMap(([name, title, ...labels]) => samples.series(name)
+		.filter((r) => r.value > 0 && !(name === "mirror_total" && r.labels.outcome === "answered"))
+		.map((r) => ({ name, title: [title, ...labels.map((l) => r.labels[l])].join(" "), labels: r.labels, n: r.value })));
+	keyed($("losses"), list.sort((a, b) => b.n - a.n), (l) => l.title, (l) => row(l.title), (e, l) => {
+		set(part(e, "figure"), number(l.n));
+		const of = rate(l.name, l.labels, 30);
+		keyed(part(e, "detail"), of > 0 ? [`${number(of)} /s of late`] : [], () => "", () => make("span"), set);
 	});
 }
 
@@ -107,8 +144,6 @@ function configuration() {
 	for (const r of samples.series("acme_failures")) {
 		if (r.value > 0) facts.push([`Renewing ${r.labels.name}`, `${plural(r.value, "attempt")} in vain: see the log`]);
 	}
-	const dropped = total("access_log_dropped_total");
-	if (dropped > 0) facts.push(["Access log", plural(dropped, "line") + " dropped"]);
 	keyed($("configuration"), facts.flatMap(([k, v]) => [["dt", k, k], ["dd", k, v]]), ([tag, k]) => tag + k, ([tag]) => make(tag), (e, [, , text]) => set(e, text));
 }
 
@@ -154,7 +189,7 @@ async function refresh() {
 	try {
 		if (!document.hidden || turn === 0) {
 			samples.add(await get("status"));
-			for (const show of [head, tiles, policies, routes, upstreams, configuration]) show();
+			for (const show of [head, tiles, policies, routes, upstreams, losses, configuration]) show();
 			if (turn++ % 3 === 0) await Promise.all([refused(), shadows(), config()]);
 		}
 		document.documentElement.dataset.turns = turn;

@@ -285,7 +285,9 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 	dead := upstream.Address{Network: "tcp", Dial: closed.Addr().String()}
-	f("200 /x", upstream.Address{Network: "tcp", Dial: "localhost:" + port})
+	if _, err := net.LookupHost("localhost"); err == nil { // a root without /etc/hosts knows no name
+		f("200 /x", upstream.Address{Network: "tcp", Dial: "localhost:" + port})
+	}
 	f("200 /x", upstream.Address{Network: "unix", Dial: path})
 	f("200 /x", dead, upstream.Address{Network: "tcp", Dial: up.at()})
 	f("502 connect", dead)

@@ -25,7 +25,9 @@ warning. It exits with 0 if the file is valid and with 2 if not.`,
 			if format != "text" && format != "json" {
 				return fmt.Errorf(`--format %q: say "text" or "json"`, format)
 			}
+			stop := working(c.ErrOrStderr(), func() string { return "checking " + path })
 			r := inspect(path)
+			stop()
 			r.Valid = len(r.Problems) == 0 && !(strict && len(r.Warnings) > 0)
 			if format == "json" {
 				r.printJSON(c.OutOrStdout())

@@ -39,7 +39,7 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
-			return explain(path, q, format, c.OutOrStdout())
+			return explain(path, q, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
@@ -52,15 +52,18 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 	return c
 }
 
-func explain(path string, q gateway.Question, format string, stdout io.Writer) error {
+func explain(path string, q gateway.Question, format string, stdout, stderr io.Writer) error {
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}
+	stop := working(stderr, func() string { return "loading " + path })
+	defer stop()
 	cfg, err := load(path)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	e, err := gateway.Explain(cfg, q)
+	stop()
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,7 +45,7 @@ the server does not answer.`,
 			o.URL = args[0]
 			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()
-			return runProbe(ctx, o, format, c.OutOrStdout())
+			return runProbe(ctx, o, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	c.Flags().StringArrayVar(&o.Origins, "origin", nil, "`ORIGIN` that should be allowed, such as https://app.example.com; up to 8 times")
@@ -53,11 +54,15 @@ the server does not answer.`,
 	return c
 }
 
-func runProbe(ctx context.Context, o probe.Options, format string, stdout io.Writer) error {
+func runProbe(ctx context.Context, o probe.Options, format string, stdout, stderr io.Writer) error {
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}
+	var asked atomic.Int32
+	o.Asking = func() { asked.Add(1) }
+	stop := working(stderr, func() string { return fmt.Sprintf("waiting for the answer to question %d", asked.Load()) })
 	r, err := probe.Run(ctx, o)
+	stop()
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -78,6 +78,8 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
+	stop := working(stderr, func() string { return "loading " + path })
+	defer stop()
 	cfg, err := load(path)
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -88,6 +90,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
+	stop()
 	if p.program, err = program(); err != nil {
 		p.log.Warn("the binary cannot be upgraded", "error", err.Error())
 	}

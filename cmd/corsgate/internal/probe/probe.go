@@ -31,6 +31,8 @@ type Options struct {
 	Origins []string
 	// Timeout bounds each question.
 	Timeout time.Duration
+	// Asking, if it is not nil, is called before each question.
+	Asking func()
 }
 
 // A Severity ranks findings.
@@ -180,6 +182,9 @@ type answer struct {
 // ask asks one question. What cannot be asked is noted.
 func (p *prober) ask(ctx context.Context, q question) *answer {
 	p.report.Asked++
+	if p.Asking != nil {
+		p.Asking()
+	}
 	u, method := *p.url, http.MethodGet
 	if q.missing {
 		u = *u.JoinPath("corsgate-probe-of-what-is-not-there")

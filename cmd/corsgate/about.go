@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -36,17 +37,17 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version returns the module's version and the revision that it was built from, where the
-// toolchain recorded them.
+// release is the version of a package, which its linker sets; "": see version.
+var release string
+
+// version returns the version of the package, or else the module's, and the revision that it was built from, where the
+// toolchain recorded it.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown)"
 	}
-	v := info.Main.Version
-	if v == "" {
-		v = "(devel)"
-	}
+	v := cmp.Or(release, info.Main.Version, "(devel)")
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value

@@ -94,6 +94,9 @@ func serveReadme(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if problems, warnings := gateway.Check(cfg); len(problems)+len(warnings) > 0 {
+		t.Errorf("check --strict would refuse the README's\n%s\n%v%v", text, problems, warnings)
+	}
 	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -182,6 +182,7 @@ func (c *Conn) open() bool {
 	case challengeProtocol:
 		return false // it has seen what it came for
 	}
+	c.under.wait(c.opts.BodyIdle)
 	return true
 }
 
@@ -282,14 +283,20 @@ func (c *Conn) setReadDeadline(by time.Time) {
 	c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
 }
 
-// Send writes b to the client, within the body_idle timeout for each 64 KiB.
+// armWrite is armRead for writing.
+func (c *Conn) armWrite(timeout time.Duration) {
+	if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
+		c.writeBy = by
+		c.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+	}
+}
+
+// Send writes b to the client, within the body_idle timeout for each 64 KiB or, over TLS, each record.
 func (c *Conn) Send(b []byte) error {
 	const piece = 64 << 10
 	for {
-		timeout := c.opts.BodyIdle
-		if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
-			c.writeBy = by
-			c.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+		if c.under == nil { // else it sees to that
+			c.armWrite(c.opts.BodyIdle)
 		}
 		n, err := c.Conn.Write(b[:min(len(b), piece)])
 		if err != nil {

@@ -50,6 +50,7 @@ func (c *Conn) Tunnel(f func(nc net.Conn, read []byte)) {
 	read := bytes.Clone(c.in[c.r:c.w])
 	c.Request.Parse(bytes.Clone(c.in[:c.head]), c.opts.Limits) // it has done so before
 	c.in, c.head, c.r, c.w = nil, 0, 0, 0
+	c.under.wait(0)
 	c.tunnel = func() { f(c.Conn, read) }
 }
 
@@ -99,6 +100,7 @@ func (c *Conn) close() error {
 	if c.moved {
 		return nil
 	}
+	c.under.wait(0) // crypto/tls bounds its farewell
 	if c.aborted {
 		if t, ok := c.socket.(interface{ SetLinger(int) error }); ok {
 			t.SetLinger(0) //nolint:errcheck // best effort: the close below follows anyway

@@ -30,6 +30,12 @@ func (c *Conn) Stay() { c.stays = true }
 
 // goHome gives an idle connection back to where it came from, if it came from anywhere.
 func (c *Conn) goHome() bool {
-	c.moved = c.home != nil && (c.started || c.on.Home != nil) && !c.leaving() && c.home(c.Conn)
+	if c.home == nil || !c.started && c.on.Home == nil || c.leaving() {
+		return false
+	}
+	c.under.wait(0) // there nobody waits for a write
+	if c.moved = c.home(c.Conn); !c.moved {
+		c.under.wait(c.opts.BodyIdle)
+	}
 	return c.moved
 }

@@ -219,6 +219,7 @@ func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, h
 		c.socket = c.under.Conn
 	}
 	s.enter(c, peer, l)
+	c.under.wait(c.opts.BodyIdle)
 	if cap(read) < firstBuffer {
 		c.in = append(make([]byte, 0, firstBuffer), read...)
 	}

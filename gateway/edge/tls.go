@@ -84,6 +84,10 @@ type transport struct {
 	net.Conn
 	read []byte
 	c    atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
+
+	patience time.Duration // for each write; 0: who writes sees to its deadline
+	writeBy  time.Time     // the write deadline in force, if it was set for patience
+	failed   error         // of a write
 }
 
 // Rebase has a TLS connection of this package speak over another socket, or what passes for one, from which read was read
@@ -107,6 +111,30 @@ func (t *transport) Close() error {
 		c.server.forget(c)
 	}
 	return err
+}
+
+// Write writes records. That is not for Send alone to bound: crypto/tls also writes while it reads, a new key if the
+// client asks for one. It would wait for ever for a client that reads none, or fail for the deadline of an earlier response.
+func (t *transport) Write(p []byte) (int, error) {
+	if t.failed != nil {
+		return 0, t.failed // crypto/tls would try again with the next key, and wait again
+	}
+	if t.patience > 0 {
+		if by := time.Now().Add(t.patience); by.Sub(t.writeBy) > t.patience/rearmDivisor || t.writeBy.After(by) {
+			t.writeBy = by
+			t.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+		}
+	}
+	n, err := t.Conn.Write(p)
+	t.failed = err
+	return n, err
+}
+
+// wait gives each write from now on a time; 0: as much as who writes says. Nobody may write meanwhile.
+func (t *transport) wait(patience time.Duration) {
+	if t != nil {
+		t.patience, t.writeBy = patience, time.Time{}
+	}
 }
 
 func (t *transport) Read(p []byte) (int, error) {

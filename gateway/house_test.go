@@ -49,7 +49,7 @@ func TestHouse(t *testing.T) {
 		"github.com/rs/zerolog":            {"gateway/access"},
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},
 		"github.com/coreos/go-systemd/":    {"gateway/edge", "cmd/corsgate"},
-		"golang.org/x/crypto/":             {"gateway/edge"},
+		"golang.org/x/crypto/":             {"gateway/edge", "gateway/pkitest"},
 		"github.com/caddyserver/certmagic": {"gateway/acme"},
 		"github.com/mholt/acmez/":          {"gateway/acme"},
 		"go.uber.org/zap":                  {"gateway/acme", "gateway/fleet", "gateway/fleet/etcdtest"},

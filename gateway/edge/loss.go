@@ -27,6 +27,7 @@ var (
 	LossRefused     = &Loss{"tls", "refused"}            // it has refused ours
 	LossUnready     = &Loss{"tls", "no-certificate"}     // the name that it asks for has no certificate yet
 	LossHandshake   = &Loss{"tls", "handshake"}          // nothing in common, or no TLS at all
+	LossCrowd       = &Loss{"tls", "crowd"}              // of too many handshakes it had waited for its client longest
 
 	LossSite = &Loss{"tls", "address"} // a QUIC client whose address has too many connections
 
@@ -38,7 +39,7 @@ var (
 
 // Losses returns every Loss.
 func Losses() []*Loss {
-	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossUnready, LossHandshake, LossSite,
+	return []*Loss{LossPlaintext, LossTimeout, LossGone, LossCertificate, LossRefused, LossUnready, LossHandshake, LossCrowd, LossSite,
 		LossUntrusted, LossHeader, LossHeaderTime, LossProxiedSite}
 }
 
@@ -65,7 +66,7 @@ func lossOf(err error) *Loss {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return LossTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return LossGone
 	case errors.As(err, &op) && op.Op == "remote error":
 		return LossRefused

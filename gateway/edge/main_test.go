@@ -32,6 +32,16 @@ func TestMain(m *testing.M) {
 // patience bounds what should happen at once. It is never waited for in a test that passes.
 const patience = 20 * time.Second
 
+// until waits for something that nobody tells of.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come about that %s", what)
+		}
+	}
+}
+
 func options() edge.Options {
 	return edge.Options{
 		Limits: wire.Limits{HeadBytes: 16 << 10, Fields: 128},
@@ -51,12 +61,19 @@ type server struct {
 
 func serve(t testing.TB, opts edge.Options, ln net.Listener, handle func(*edge.Conn)) *server {
 	t.Helper()
+	return serveWith(t, opts, ln, handle, func(*edge.Server, *edge.Listener) {})
+}
+
+// serveWith is serve after a change.
+func serveWith(t testing.TB, opts edge.Options, ln net.Listener, handle func(*edge.Conn), change func(*edge.Server, *edge.Listener)) *server {
+	t.Helper()
 	s := &server{on: edge.NewListener("test", ln)}
 	s.Server = edge.NewServer(opts, handle, func(f *wire.Fault, _ netip.Addr) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.faults = append(s.faults, f)
 	})
+	change(s.Server, s.on)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(s.on) }()
 	t.Cleanup(func() {

@@ -43,6 +43,7 @@ type Server struct {
 	onFault  func(*wire.Fault, netip.Addr)
 	onLost   func(*Loss, *Listener, netip.Addr, error)
 	sessions *tls.Config // of all TLS connections
+	shaking  *handshakes // of TLS over TCP, under way
 
 	quicSessions *tls.Config  // of all QUIC connections
 	handshakes   atomic.Int64 // of QUIC, under way
@@ -65,6 +66,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 		onFault: onFault,
 		conns:   make(map[*Conn]struct{}),
 		gate:    newGate(),
+		shaking: newHandshakes(),
 	}
 	s.opts.Store(&opts)
 	s.grace.Store(int64(Grace))

@@ -150,12 +150,19 @@ func (t *transport) Read(p []byte) (int, error) {
 func (c *Conn) shakeHands(by time.Time) bool {
 	secure := c.Conn.(*tls.Conn)
 	secure.SetDeadline(by) //nolint:errcheck // a dead socket shows in the handshake
+	h := c.server.shaking.begin(c.socket, by, max(1, min(maxHandshakes, c.opts.Connections/2)))
+	c.under.Conn = h
 	err := secure.Handshake()
+	c.under.Conn = c.socket
+	crowded := h.end()
 	if err == nil {
 		secure.SetDeadline(time.Time{}) //nolint:errcheck // likewise
 		return true
 	}
 	loss := lossOf(err)
+	if crowded {
+		loss = LossCrowd
+	}
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
 		loss = LossPlaintext

@@ -112,10 +112,10 @@ const (
 	failureMethod = "no-method"
 )
 
-// refuse counts and logs a request that was refused before it was one.
+// refuse counts and logs a request that was refused before it was one. It is not logged if nobody knows whose it was.
 func (g *Gateway) refuse(f *wire.Fault, peer netip.Addr) {
 	g.metrics.malformed(f.Class)
-	if s := g.anyShard(); s != nil && g.current.Load().logged.On() {
+	if s := g.anyShard(); s != nil && peer.IsValid() && g.current.Load().logged.On() {
 		s.Put(&access.Record{Time: time.Now(), Client: peer, Status: f.Status, Error: f.Class, Bytes: -1, Own: -1})
 	}
 }

@@ -93,7 +93,7 @@ func newMetrics() *metrics {
 	}, []string{"route"})
 	m.registry.MustRegister(m.duration, m.overhead, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	malformed := counter("malformed_total", "Requests refused as malformed, by class.", "class")
-	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class) {
+	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class, edge.FaultFrames.Class) {
 		m.malformedTotal[class] = malformed.WithLabelValues(class)
 	}
 	lost := map[string]*prometheus.CounterVec{

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 )
@@ -24,10 +25,13 @@ const (
 // fieldOverhead is what each field line counts beyond its octets in the size of a list. See RFC 9114, section 4.2.2.
 const fieldOverhead = 32
 
-// newHTTP3 returns a server for one connection. What the parser would refuse for its size reaches the parser, which
-// says so, unless it is beyond what any list that it takes can be.
+// listBytes bounds a list of fields. What the parser would refuse for its size reaches the parser, which says so, unless it
+// is beyond what any list that it takes can be.
+func listBytes(l wire.Limits) int { return l.HeadBytes + fieldOverhead*l.Fields }
+
+// newHTTP3 returns a server for one connection.
 func (s *Server) newHTTP3(opts *Options) *http3.Server {
-	return &http3.Server{Handler: s, MaxHeaderBytes: opts.Limits.HeadBytes + fieldOverhead*opts.Limits.Fields}
+	return &http3.Server{Handler: s, MaxHeaderBytes: listBytes(opts.Limits)}
 }
 
 // A quicConn is a client's QUIC connection as the socket of a Conn. Nothing is read from it or written to it as

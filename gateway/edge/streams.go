@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -32,7 +31,7 @@ func (s *Server) newStreams(opts *Options) *http.Server {
 	return &http.Server{
 		Handler:        s,
 		Protocols:      &protocols,
-		MaxHeaderBytes: opts.Limits.HeadBytes,
+		MaxHeaderBytes: listBytes(opts.Limits),
 		IdleTimeout:    opts.Idle,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
@@ -43,12 +42,12 @@ func (s *Server) newStreams(opts *Options) *http.Server {
 			SendPingTimeout:               pingAfter,
 			PingTimeout:                   pingTimeout,
 			WriteByteTimeout:              opts.BodyIdle,
+			CountError:                    s.countStream,
 		},
 		BaseContext: func(l net.Listener) context.Context {
 			return context.WithValue(context.Background(), connKey{}, l.(*handover).c)
 		},
-		// What it could complain about, the client did.
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorLog: log.New(complaints{s}, "", 0),
 	}
 }
 

@@ -32,6 +32,7 @@ type Gateway struct {
 	overload  overload
 	shadows   top[ShadowDiff]
 	loading   loading
+	short     hush // of the log's lines on what the machine is short of
 	refusals  top[Refusal]
 	mirrors   mirrors
 	exports   exports
@@ -69,6 +70,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		g.metrics.lost[l].Inc()
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
+	g.server.OnShort(g.noteShort)
 	g.swap(s)
 	g.metrics.registry.MustRegister(newExpiries(g), newFailing(g), newInFlight(g), g.listeners)
 	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {

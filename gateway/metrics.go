@@ -39,6 +39,7 @@ type metrics struct {
 	versions         [4]prometheus.Counter // by major version of HTTP; 0 and 1 are not counted
 	shedInFlight     prometheus.Counter
 	shedMemory       prometheus.Counter
+	short            prometheus.Counter
 
 	tunnels   prometheus.Gauge
 	tunnelled struct{ fromClient, fromUpstream prometheus.Counter }
@@ -108,6 +109,7 @@ func newMetrics() *metrics {
 	m.versions[2], m.versions[3] = versions.WithLabelValues("HTTP/2.0"), versions.WithLabelValues("HTTP/3.0")
 	shed := counter("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
 	m.shedInFlight, m.shedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
+	m.short = counter("accept_failures_total", "Times that connections could not be taken in because the machine was short of descriptors or memory.").WithLabelValues()
 	m.tunnels = gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")
 	octets := counter("tunnel_bytes_total", "Octets that tunnels have carried, by where they came from.", "from")
 	m.tunnelled.fromClient, m.tunnelled.fromUpstream = octets.WithLabelValues("client"), octets.WithLabelValues("upstream")

@@ -58,7 +58,13 @@ func begin(t *testing.T, path string) *child {
 // beginTo starts corsgate serve with the given stdout, or none.
 func beginTo(t *testing.T, path string, stdout *os.File) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", path)}
+	return beginWith(t, exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", path), stdout)
+}
+
+// beginWith starts corsgate by a command.
+func beginWith(t *testing.T, cmd *exec.Cmd, stdout *os.File) *child {
+	t.Helper()
+	c := &child{t: t, cmd: cmd}
 	c.cmd.Env = append(os.Environ(), asCorsgate+"=1")
 	if stdout != nil {
 		c.cmd.Stdout = stdout

@@ -100,6 +100,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, net.ErrClosed
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED …: it passes, or waiting is all one can do.
+			if !errors.Is(err, syscall.ECONNABORTED) {
+				l.server.Short(l, err)
+			}
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			l.pause(delay)
 		}

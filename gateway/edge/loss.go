@@ -46,6 +46,17 @@ func Losses() []*Loss {
 // OnLost has f called for each connection that is lost. It must be called before Serve.
 func (s *Server) OnLost(f func(loss *Loss, on *Listener, peer netip.Addr, err error)) { s.onLost = f }
 
+// OnShort has f called when a connection cannot be served because the machine is short of descriptors or memory. It must be
+// called before Serve.
+func (s *Server) OnShort(f func(on *Listener, err error)) { s.onShort = f }
+
+// Short reports such a shortage to the f of OnShort.
+func (s *Server) Short(on *Listener, err error) {
+	if s.onShort != nil {
+		s.onShort(on, err)
+	}
+}
+
 func (s *Server) lost(c *Conn, loss *Loss, err error) {
 	peer := c.peer
 	if !peer.IsValid() {

@@ -42,6 +42,7 @@ type Server struct {
 	handle   func(*Conn)
 	onFault  func(*wire.Fault, netip.Addr)
 	onLost   func(*Loss, *Listener, netip.Addr, error)
+	onShort  func(*Listener, error)
 	sessions *tls.Config // of all TLS connections
 	shaking  *handshakes // of TLS over TCP, under way
 

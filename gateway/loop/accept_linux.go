@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 const (
 	acceptsATurn  = 64
 	firstPause    = 5 * time.Millisecond // after an accept error; doubled up to lastPause
-	lastPause     = time.Second
+	lastPause     = 250 * time.Millisecond
 	admittedPause = 50 * time.Millisecond // while there are as many connections as there may be
 )
 
@@ -85,6 +86,7 @@ func (l *Loop) acceptEvent(a *acceptor) {
 		case unix.ECONNABORTED, unix.EINTR:
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM: it passes, or waiting is all one can do.
+			l.server.Short(a.on, os.NewSyscallError("accept4", err))
 			l.rest(a, a.pause)
 			a.pause = min(2*a.pause, lastPause)
 			return

@@ -3,6 +3,7 @@ package loop
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -25,7 +26,7 @@ func (l *Loop) handOver(c *client, b []byte) {
 		err = e
 	}
 	if err != nil {
-		l.log.Warn("cannot hand a connection over", "error", err)
+		l.server.Short(c.on, fmt.Errorf("cannot hand a connection over: %w", err))
 		l.server.Leave(c.peer, c.on)
 		return
 	}

@@ -139,10 +139,7 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 			return
 		}
 		c.hold = nil
-		f := upstream.Failure{Err: &upstream.Error{Status: 502, Class: upstream.ClassConnect, Err: err}, Unsent: true}
-		if expired(c.x.Attempts().Deadline) {
-			f.Err.Status = 504
-		}
+		f := upstream.Failure{Err: upstream.Unconnected(err, expired(c.x.Attempts().Deadline)), Unsent: true}
 		l.again(c, p, f)
 		l.settle(c)
 		return

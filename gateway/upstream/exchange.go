@@ -146,10 +146,7 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 		return f, over
 	}
 	if err != nil {
-		f.Err = &Error{502, ClassConnect, err}
-		if x.expired() {
-			f.Err.Status = 504
-		}
+		f.Err = Unconnected(err, x.expired())
 		return f, f.Err
 	}
 	return x.on(c, e)

@@ -60,6 +60,10 @@ func (e *Endpoint) checkOn(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if Short(err) {
+			wait.Reset(h.Interval)
+			continue
+		}
 		if in == (err == nil) {
 			run = 0
 		} else if run++; in && run >= h.Unhealthy || !in && run >= h.Healthy {

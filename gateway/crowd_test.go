@@ -2,9 +2,12 @@ package gateway_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
+
+	"golang.org/x/net/http2"
 )
 
 // TestCrowd: when there are nearly as many connections as there may be, idle ones end early, also
@@ -44,5 +47,63 @@ func TestCrowd(t *testing.T) {
 				t.Error("there is room, and yet a connection ends after its response")
 			}
 		})
+	}
+}
+
+// TestCrowdMultiplexed: so it is with connections of HTTP/2 and HTTP/3. One with a request under way goes on.
+func TestCrowdMultiplexed(t *testing.T) {
+	multiplexed(t, func(t *testing.T, engine string) {
+		t.Parallel()
+		g, address := serveOn(t, engine, "[limits]\nconnections = 20\n[timeouts]\nidle = \"8s\"\n"+policy(echoing(t), "ONE"))
+		busy := newDialogue(t, multiplexedClient(t, engine), address)
+		for range 16 {
+			fetch(t, multiplexedClient(t, engine), "GET", "https://"+address+"/fixed", nil)
+		}
+		until(t, "idle connections have made room", func() bool {
+			return sample(t, g, `corsgate_connections{listener="http"}`) < 14
+		})
+		busy.asks(t, '1')
+		busy.ends(t)
+	})
+}
+
+// TestCrowdGoAway: an idle client of HTTP/2 is told to go, and what it asks before it has heard that is answered.
+func TestCrowdGoAway(t *testing.T) {
+	_, address := serveOn(t, secure, "[limits]\nconnections = 20\n[timeouts]\nidle = \"8s\"\n"+hello)
+	var all []*framed
+	for range 17 {
+		all = append(all, frames(t, address))
+	}
+	asked := []string{":method", "GET", ":scheme", "https", ":path", "/", ":authority", "h"}
+	for _, f := range all {
+		f.ask(1, true, asked...)
+		if got := f.outcome(1); got != "200" {
+			t.Fatal(got)
+		}
+	}
+	first := all[0]
+	for {
+		frame, err := first.ReadFrame()
+		if err != nil {
+			t.Fatalf("%v, want GOAWAY", err)
+		}
+		if frame, ok := frame.(*http2.GoAwayFrame); ok {
+			if frame.ErrCode != http2.ErrCodeNo || frame.LastStreamID != 1<<31-1 {
+				t.Errorf("%v, want one that leaves time", frame)
+			}
+			break
+		}
+	}
+	first.ask(3, true, asked...)
+	if got := first.outcome(3); got != "200" {
+		t.Errorf("%s, want 200: it had not heard that it was to go", got)
+	}
+	for {
+		if _, err := first.ReadFrame(); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("%v, want the end", err)
+			}
+			break
+		}
 	}
 }

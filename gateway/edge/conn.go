@@ -61,6 +61,7 @@ type Conn struct {
 
 	under   *transport   // of TLS; nil without
 	streams *http.Server // that serves the connection's streams; nil: it has none
+	h2      *h2Conn      // nil: they are not of HTTP/2
 	quic    *quicConn    // that it is; nil: it is none
 	resets  atomic.Int32 // of streams; see settle
 	opened  bool         // nothing comes before the first request

@@ -9,7 +9,8 @@ import "time"
 //     time only, those that are idle already too, until there are fewer than 70 % again;
 //   - from 95 % on, responses end their connection: whoever has one makes room for whoever waits.
 //
-// Both engines ask IdleTimeout and Crowded; the event loop looks after its own idle connections.
+// Both engines ask IdleTimeout and Crowded; the event loop looks after its own idle connections. Clients that speak HTTP/2 or
+// HTTP/3 are told to go, and have the grace for it.
 
 // Shares of Options.Connections, in percent.
 const (
@@ -73,7 +74,7 @@ func (s *Server) reap() {
 	s.mu.Lock()
 	for c := range s.conns {
 		if since := c.idleSince.Load(); since <= before && c.idle.CompareAndSwap(true, false) {
-			c.wake()
+			c.hasToGo()
 		}
 	}
 	s.mu.Unlock()

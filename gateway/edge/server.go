@@ -164,7 +164,7 @@ func (s *Server) dismiss(grace time.Duration, which func(*Conn) bool) int {
 	defer s.mu.Unlock()
 	by := time.Now().Add(grace)
 	for c := range s.conns {
-		if which(c) && c.idle.CompareAndSwap(true, false) {
+		if c.h2 == nil && which(c) && c.idle.CompareAndSwap(true, false) {
 			c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
 		}
 	}

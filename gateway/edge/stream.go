@@ -244,8 +244,12 @@ func (st *stream) sendHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	if r.Close && !st.three && st.on.leaving() {
-		h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
+	if r.Close && (st.on.leaving() || st.on.server.Crowded()) {
+		if st.three {
+			st.on.quic.goAway()
+		} else {
+			h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
+		}
 	}
 	st.w.WriteHeader(r.Status)
 	if st.three && st.done {

@@ -62,8 +62,9 @@ func (c *Conn) multiplex() {
 	if old := s.streamsOpts; s.streams == nil || old.Limits != opts.Limits || old.Idle != opts.Idle || old.BodyIdle != opts.BodyIdle {
 		s.streams, s.streamsOpts = s.newStreams(opts), opts
 	}
-	c.streams = s.streams
+	c.streams, c.h2 = s.streams, &h2Conn{c: c}
 	s.mu.Unlock()
+	c.h2.rest()
 	c.under.c.Store(c) // from here on it ends when net/http closes it
 	if err := c.streams.Serve(&handover{c: c}); err == http.ErrServerClosed {
 		c.Conn.Close() //nolint:errcheck // the server drains, and has not taken it
@@ -112,13 +113,18 @@ func (s *Server) goAway() {
 	}
 }
 
-// farewell tells the clients of QUIC connections to go. Those of HTTP/2 are told with their next response.
+// farewell tells the clients of QUIC connections to go, and those of HTTP/2 that have no request under way; the others are
+// told with their next response.
 func (s *Server) farewell(which func(*Conn) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if c.quic != nil && which(c) {
+		switch {
+		case !which(c):
+		case c.quic != nil:
 			c.quic.goAway()
+		case c.h2 != nil:
+			go c.h2.goAway()
 		}
 	}
 }
@@ -135,6 +141,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 		defer on.quic.end()
+	} else {
+		on.h2.begin()
+		defer on.h2.end()
 	}
 	c := s.streamOf(on)
 	st := c.Conn.(*stream)

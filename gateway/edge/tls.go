@@ -108,6 +108,7 @@ func (t *transport) SyscallConn() (syscall.RawConn, error) {
 func (t *transport) Close() error {
 	err := t.Conn.Close()
 	if c := t.c.Load(); c != nil && c.shut.CompareAndSwap(false, true) {
+		c.h2.gone()
 		c.server.forget(c)
 	}
 	return err

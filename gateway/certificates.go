@@ -56,13 +56,21 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 	return problems, warnings
 }
 
-// secretsOf returns the digests of the files that [tls] names. What cannot be read, whoever needs it reports.
+// secretsOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. What cannot
+// be read, whoever needs it reports.
 func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 	paths := []string{cfg.TLS.ClientCA, cfg.TLS.ACME.RootCA}
 	for _, c := range cfg.TLS.Certificates {
 		paths = append(paths, c.Cert, c.Key, c.Cert+".ocsp")
 	}
+	for i := range cfg.Upstreams {
+		u := &cfg.Upstreams[i]
+		paths = append(paths, u.TLSCA, u.TLSCert, u.TLSKey)
+	}
 	sums := map[string][sha256.Size]byte{}
+	for _, c := range cfg.TLS.Certificates {
+		sums[cfg.Path(c.Cert+".ocsp")] = [sha256.Size]byte{}
+	}
 	for _, p := range paths {
 		if text, err := readStill(cfg.Path(p)); p != "" && err == nil {
 			sums[cfg.Path(p)] = sha256.Sum256(text)

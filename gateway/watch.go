@@ -16,7 +16,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// This file notices that a file of origins has changed or, if that is asked for, another file. The rules are:
+// This file notices that a file has changed which the configuration names, of origins, of a certificate or a key, or, if
+// that is asked for, the configuration's own. The rules are:
 //
 //   - what changed is compiled again from the configuration in force, not from its file: that somebody edits the one is no
 //     reason to serve the other;
@@ -44,28 +45,28 @@ type stamp struct {
 
 func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
-// A sight is a file of origins as it was last seen.
+// A sight is a file as it was last seen.
 type sight struct {
 	info    fs.FileInfo       // nil: to be read again, whatever os.Stat says
 	sum     [sha256.Size]byte // of what was last tried
 	failure string            // why it could not be read, or ""
-	inForce [sha256.Size]byte // of what the configuration in force was compiled from
+	inForce [sha256.Size]byte // of what the configuration in force was compiled from; zero: there was no file
 }
 
 // A watcher is one call of Watch.
 type watcher struct {
 	g      *Gateway
-	reload func()            // nil: files of origins only
+	reload func()            // nil: the configuration's own file is not watched
 	notify *fsnotify.Watcher // nil: nothing is watched
 	poll   *time.Ticker      // nil: nothing is looked at
 	seen   map[string]sight  // by path
 }
 
-// Watch takes over changes of the files of origins until ctx is done: it reloads the configuration in force. If the new
-// files will not do it logs why, and the old origins stay. Each day it logs which certificates expire soon. While no policy has such a file it watches nothing. It must not
-// be called twice at a time.
+// Watch takes over changes of the files that the configuration in force names until ctx is done: it compiles that again. If
+// the new files will not do, all of them, it logs why, and what was read before stays. Each day it logs which certificates
+// expire soon. While no such file is named it watches nothing. It must not be called twice at a time.
 //
-// reload, if it is not nil, is called when another file has changed: the configuration file, a certificate, a key.
+// reload, if it is not nil, is called when the configuration's own file has changed.
 func (g *Gateway) Watch(ctx context.Context, reload func()) {
 	w := &watcher{g: g, reload: reload, seen: map[string]sight{}}
 	defer w.close()
@@ -166,7 +167,7 @@ func (w *watcher) watch(directories []string) {
 	if w.notify == nil {
 		n, err := fsnotify.NewWatcher()
 		if err != nil {
-			w.g.log.Debug("files of origins are only looked at now and then", "error", err.Error())
+			w.g.log.Debug("files are only looked at now and then", "error", err.Error())
 			return
 		}
 		w.notify = n
@@ -186,13 +187,15 @@ func (w *watcher) watch(directories []string) {
 
 // look reloads if a file has changed. It reports true if one is so fresh that it should be looked at again soon.
 func (w *watcher) look() (again bool) {
-	changed, others := false, false
+	changed, secrets, others := false, false, false
 	for path, s := range w.seen {
 		now, fresh := s.next(path, time.Now())
 		again = again || fresh
 		if now.sum != s.sum || now.failure != s.failure {
-			changed = true
-			others = others || !w.g.current.Load().hasOrigins(path)
+			s := w.g.current.Load()
+			_, secret := s.secrets[path]
+			changed, secrets = true, secrets || secret
+			others = others || !secret && !s.hasOrigins(path)
 		}
 		w.seen[path] = now
 	}
@@ -200,7 +203,7 @@ func (w *watcher) look() (again bool) {
 	case others:
 		w.reload()
 	case changed:
-		w.g.refresh()
+		w.g.refresh(secrets)
 	}
 	return again
 }
@@ -226,7 +229,11 @@ func (s sight) next(path string, now time.Time) (after sight, fresh bool) {
 		}
 		after.sum = sha256.Sum256(text)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist) && s.inForce == [sha256.Size]byte{}:
+		after.sum = s.inForce
+	default:
 		after.sum, after.failure = s.sum, err.Error()
 	}
 	return after, false
@@ -236,13 +243,13 @@ func (s sight) next(path string, now time.Time) (after sight, fresh bool) {
 func (w *watcher) files() map[string][sha256.Size]byte {
 	s := w.g.current.Load()
 	files := s.originsFiles()
-	if w.reload == nil {
-		return files
-	}
 	if files == nil {
 		files = map[string][sha256.Size]byte{}
 	}
 	maps.Copy(files, s.secrets)
+	if w.reload == nil {
+		return files
+	}
 	if info, err := os.Stat(s.config.File); err != nil || info.Mode().IsRegular() { // what is read from a pipe cannot change
 		files[s.config.File] = s.config.Sum()
 	}
@@ -269,20 +276,26 @@ func (s *snapshot) originsFiles() map[string][sha256.Size]byte {
 	return files
 }
 
-// refresh compiles the configuration in force again, and logs what comes of it.
-func (g *Gateway) refresh() {
+// refresh compiles the configuration in force again, and logs what comes of it; secrets says that certificates are to be
+// read again, too.
+func (g *Gateway) refresh(secrets bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return
 	}
 	prev := g.current.Load()
-	err := g.replace(prev.config, prev)
+	what, cfg := "origins", prev.config
+	if secrets {
+		again := *cfg // another one, of which nothing was read yet
+		what, cfg = "certificates", &again
+	}
+	err := g.replace(cfg, prev)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		for _, p := range problems {
-			g.log.Error("origins not reloaded", "error", p.Error())
+			g.log.Error(what+" not reloaded", "error", p.Error())
 		}
 		return
 	}
-	g.log.Info("origins reloaded", "generation", g.current.Load().generation)
+	g.log.Info(what+" reloaded", "generation", g.current.Load().generation)
 }

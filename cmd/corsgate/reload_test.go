@@ -172,7 +172,7 @@ func TestServeWatch(t *testing.T) {
 	put("v4", text("four"))
 	c.await("configuration reloaded")
 	authority.Issue(t, "localhost").Write(t, certs, "server")
-	c.await("configuration reloaded")
+	c.await("certificates reloaded")
 	// In place, as some editors do.
 	if err := os.WriteFile(filepath.Join(dir, "v4", "corsgate.toml"), []byte(text("five")), 0o600); err != nil {
 		t.Fatal(err)

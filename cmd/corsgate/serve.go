@@ -33,8 +33,8 @@ the process itself to stderr.
 
 SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
 gateway goes on with the configuration that it has. Listeners that it does not change are left
-alone. Changes of a policy's origins_file are taken over in the same way, without a signal, and with
---watch also those of the configuration file, of certificates and of their keys.
+alone. Changes of a policy's origins_file, of certificates and of their keys are taken over in the same
+way, without a signal, and with --watch also those of the configuration file.
 
 SIGUSR2 starts the binary anew, from the path that this one was started by, hands all listening
 sockets to it, and drains this process as soon as the new one serves. If that fails nothing changes.
@@ -46,7 +46,7 @@ Under systemd use Type=notify-reload; WatchdogSec= and socket units are understo
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file or a certificate changes")
+	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file changes")
 	return c
 }
 
@@ -182,7 +182,7 @@ func (p *process) aside(f func(context.Context)) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// watch takes over changes of the files of origins, and of all other files if that is asked for.
+// watch takes over changes of the files that the configuration names, and of its own if that is asked for.
 func (p *process) watch(ctx context.Context, all bool) {
 	if all {
 		p.gate.Watch(ctx, func() { p.reload() }) //nolint:errcheck // it has logged

@@ -129,13 +129,7 @@ func TestStaple(t *testing.T) {
 	pair := ca.Issue(t, "h.example")
 	now := time.Now()
 	response := func(signer *pkitest.Authority, status int, next time.Time) []byte {
-		der, err := ocsp.CreateResponse(signer.Certificate, signer.Certificate, ocsp.Response{
-			Status: status, SerialNumber: pair.Leaf.SerialNumber, ThisUpdate: now.Add(-time.Hour), NextUpdate: next, RevokedAt: now.Add(-time.Minute),
-		}, signer.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return der
+		return signer.Respond(t, pair.Leaf, status, next)
 	}
 	later := now.Add(time.Hour)
 	good := response(ca, ocsp.Good, later)

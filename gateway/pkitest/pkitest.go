@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // An Authority signs certificates.
@@ -81,6 +83,16 @@ func (a *Authority) Sign(t testing.TB, csr *x509.CertificateRequest, from, end t
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, csr.PublicKey, a.Key)
+	check(t, err)
+	return der
+}
+
+// Respond makes a response of OCSP, of an hour ago, about a certificate; status is one of package ocsp.
+func (a *Authority) Respond(t testing.TB, leaf *x509.Certificate, status int, next time.Time) []byte {
+	t.Helper()
+	der, err := ocsp.CreateResponse(a.Certificate, a.Certificate, ocsp.Response{
+		Status: status, SerialNumber: leaf.SerialNumber, ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: next, RevokedAt: time.Now().Add(-time.Minute),
+	}, a.Key)
 	check(t, err)
 	return der
 }

@@ -69,14 +69,17 @@ func (m *membership) watch(ctx context.Context, well func()) error {
 // settle reads what the fleet is to run, and applies it. It returns etcd's revision of the read.
 func (m *membership) settle(ctx context.Context) (int64, error) {
 	n, err := m.s.now(ctx)
+	if m.refuse(err) {
+		return n.revision, nil
+	}
 	if err != nil {
 		return 0, err
 	}
 	m.heard = time.Now()
 	is := m.state()
-	wanted, trial := n.live, false
+	wanted, sum, trial := n.live, n.liveSum, false
 	if r := n.rollout; r != nil && is.owner && slices.Contains(r.Nodes, m.name) {
-		wanted, trial = r.Candidate, true
+		wanted, sum, trial = r.Candidate, r.Sum, true
 	}
 	switch {
 	case wanted == 0: // that live was deleted is no reason to stop serving
@@ -87,23 +90,36 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 			}
 		})
 		return n.revision, nil
-	case wanted == is.applied && trial == is.trial:
+	case wanted == is.applied && sum == is.sum && trial == is.trial:
 		m.update(func(s *status) { s.wanted, s.failure = wanted, "" })
 		return n.revision, nil
 	}
 	m.update(func(s *status) { s.wanted = wanted })
 	r, err := m.s.Revision(ctx, wanted)
-	var unusable *UnusableError
-	switch {
-	case errors.As(err, &unusable):
-		m.update(func(s *status) { s.failure = err.Error() })
+	if err == nil && r.Sum != sum {
+		err = unusable(m.s.revisionKey(wanted), "is not the one that went live: its text has the checksum %.12s…, not %.12s…", r.Sum, sum)
+	}
+	if m.refuse(err) {
 		return n.revision, nil
-	case err != nil:
+	}
+	if err != nil {
 		return 0, err
 	}
 	r.Trial = trial
 	m.run(r, wanted)
 	return n.revision, nil
+}
+
+// refuse notes that something in etcd cannot be used. It reports whether this is what err says: then there is nothing to
+// do but to wait for something better.
+func (m *membership) refuse(err error) bool {
+	var unusable *UnusableError
+	if !errors.As(err, &unusable) {
+		return false
+	}
+	m.heard = time.Now()
+	m.update(func(s *status) { s.failure = err.Error() })
+	return true
 }
 
 // run applies a revision and notes what came of it.
@@ -120,9 +136,9 @@ func (m *membership) run(r Revision, wanted int64) {
 			s.failure = err.Error()
 			return
 		}
-		if r.Number != s.applied {
+		if r.Number != s.applied || r.Sum != s.sum {
 			s.history.change(at, totals.totals())
 		}
-		s.applied, s.trial, s.failure = r.Number, r.Trial, ""
+		s.applied, s.sum, s.trial, s.failure = r.Number, r.Sum, r.Trial, ""
 	})
 }

@@ -48,6 +48,7 @@ type membership struct {
 // A status is what both goroutines know.
 type status struct {
 	applied, wanted int64
+	sum             string // of what is applied
 	trial           bool   // applied is a candidate
 	failure         string // why applied is not what is wanted
 	owner           bool   // the name is ours

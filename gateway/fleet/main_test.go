@@ -137,6 +137,16 @@ func (g *gateway) runs() int64 {
 	return g.applied[len(g.applied)-1].Number
 }
 
+// text returns what it runs.
+func (g *gateway) text() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.applied) == 0 {
+		return ""
+	}
+	return g.applied[len(g.applied)-1].Text
+}
+
 // history returns the numbers of what it was given to apply, with those of trials negative.
 func (g *gateway) history() []int64 {
 	g.mu.Lock()

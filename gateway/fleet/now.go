@@ -10,6 +10,7 @@ import (
 type now struct {
 	revision int64 // etcd's, of the read
 	live     int64 // 0: nothing
+	liveSum  string
 	liveMod  int64 // etcd's revision of the key live; 0: there is none
 	rollout  *Rollout
 }
@@ -26,7 +27,7 @@ func (s *Store) now(ctx context.Context) (now, error) {
 		if err := decode(kvs[0], &p); err != nil {
 			return n, err
 		}
-		n.live, n.liveMod = p.Number, kvs[0].ModRevision
+		n.live, n.liveSum, n.liveMod = p.Number, p.Sum, kvs[0].ModRevision
 	}
 	if kvs := answer.Responses[1].GetResponseRange().Kvs; len(kvs) > 0 {
 		var r storedRollout

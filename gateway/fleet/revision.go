@@ -56,8 +56,9 @@ type stored struct {
 
 // A pointer is the value of the key live.
 type pointer struct {
-	Format int   `json:"format"`
-	Number int64 `json:"number"`
+	Format int    `json:"format"`
+	Number int64  `json:"number"`
+	Sum    string `json:"sum"` // of the revision: after etcd was restored a number may be another's
 }
 
 func (s *Store) liveKey() string      { return s.options.Prefix + "live" }
@@ -89,8 +90,8 @@ func (e *UnusableError) Error() string { return e.Key + " in etcd " + e.Reason }
 // Unwrap returns [ErrNone] if it is not there.
 func (e *UnusableError) Unwrap() error { return e.cause }
 
-func unusable(key []byte, reason string, args ...any) error {
-	return &UnusableError{Key: string(key), Reason: fmt.Sprintf(reason, args...)}
+func unusable(key string, reason string, args ...any) error {
+	return &UnusableError{Key: key, Reason: fmt.Sprintf(reason, args...)}
 }
 
 // decode reads the value of kv into v, if it is of a format that we know.
@@ -99,13 +100,13 @@ func decode(kv *mvccpb.KeyValue, v any) error {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(kv.Value, &head); err != nil {
-		return unusable(kv.Key, "is not what corsgate writes: %v", err)
+		return unusable(string(kv.Key), "is not what corsgate writes: %v", err)
 	}
 	if head.Format != format {
-		return unusable(kv.Key, "is of format %d, and this corsgate knows %d: update it", head.Format, format)
+		return unusable(string(kv.Key), "is of format %d, and this corsgate knows %d: update it", head.Format, format)
 	}
 	if err := json.Unmarshal(kv.Value, v); err != nil {
-		return unusable(kv.Key, "is not what corsgate writes: %v", err)
+		return unusable(string(kv.Key), "is not what corsgate writes: %v", err)
 	}
 	return nil
 }
@@ -123,10 +124,10 @@ func revision(kv *mvccpb.KeyValue) (stored, error) {
 		return r, err
 	}
 	if want, err := number(kv.Key); err != nil || r.Number != want {
-		return r, unusable(kv.Key, "says that it is revision %d", r.Number)
+		return r, unusable(string(kv.Key), "says that it is revision %d", r.Number)
 	}
 	if got := sum(r.Text); got != r.Sum {
-		return r, unusable(kv.Key, "is damaged: its text has the checksum %.12s…, not %.12s…", got, r.Sum)
+		return r, unusable(string(kv.Key), "is damaged: its text has the checksum %.12s…, not %.12s…", got, r.Sum)
 	}
 	return r, nil
 }

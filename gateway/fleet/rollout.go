@@ -29,6 +29,7 @@ type Plan struct {
 // A Rollout is a candidate on trial.
 type Rollout struct {
 	Candidate int64     `json:"candidate"`
+	Sum       string    `json:"sum"`
 	Base      int64     `json:"base"`
 	Nodes     []string  `json:"nodes"`
 	Author    string    `json:"author"`
@@ -114,11 +115,11 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 
 	next := prepare(r, base, time.Now())
 	t := &trial{s: s, plan: plan, progress: progress, before: before, ended: k.ended}
-	candidate, err := s.attempt(ctx, &next, func(n now) ([]clientv3.Cmp, []clientv3.Op, error) {
+	candidate, err := s.add(ctx, &next, func(n now) ([]clientv3.Cmp, []clientv3.Op, error) {
 		if n.rollout != nil {
 			return nil, nil, fmt.Errorf("%w: of revision %d, by %s", ErrRolling, n.rollout.Candidate, n.rollout.Author)
 		}
-		t.rollout = Rollout{Candidate: next.Number, Base: base, Nodes: t.names(), Author: r.Author, Started: next.Time}
+		t.rollout = Rollout{Candidate: next.Number, Sum: next.Sum, Base: base, Nodes: t.names(), Author: r.Author, Started: next.Time}
 		return []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(s.rolloutKey()), "=", 0)},
 			[]clientv3.Op{clientv3.OpPut(s.rolloutKey(), encode(storedRollout{format, t.rollout}), clientv3.WithLease(lease))}, nil
 	})
@@ -142,12 +143,15 @@ func (s *Store) choose(ctx context.Context, plan Plan, base int64) ([]Node, erro
 	fit := slices.DeleteFunc(slices.Clone(all), func(n Node) bool { return !n.Ready || n.Error != "" || n.Applied != base })
 	if len(plan.Nodes) > 0 {
 		var chosen []Node
-		for _, name := range plan.Nodes {
-			i := slices.IndexFunc(fit, func(n Node) bool { return n.Name == name })
-			if i < 0 {
+		for i, name := range plan.Nodes {
+			if slices.Contains(plan.Nodes[:i], name) {
+				return nil, fmt.Errorf("node %q is named twice", name)
+			}
+			at := slices.IndexFunc(fit, func(n Node) bool { return n.Name == name })
+			if at < 0 {
 				return nil, fmt.Errorf("node %q cannot try a candidate: %s", name, unfit(all, name, base))
 			}
-			chosen = append(chosen, fit[i])
+			chosen = append(chosen, fit[at])
 		}
 		return chosen, nil
 	}
@@ -179,7 +183,7 @@ func unfit(all []Node, name string, base int64) string {
 	case !all[i].Ready:
 		return "it is not ready"
 	}
-	return fmt.Sprintf("it runs revision %d, and %d is live", all[i].Applied, base)
+	return fmt.Sprintf("it runs revision %d, not %d", all[i].Applied, base)
 }
 
 // errVanished is the end of a roll-out whose key is gone.

@@ -42,6 +42,7 @@ var (
 // timing is what a store waits for. Tests have less patience.
 type timing struct {
 	request time.Duration // at most for one request to etcd
+	push    time.Duration // at most for a push, when etcd does not answer: a silent member is noticed after 13 s
 	lease   time.Duration // until a node, or a roll-out, counts as gone
 	pace    time.Duration // between reports of how much was done; jittered
 	look    time.Duration // between looks at what changed; and how often a roll-out is judged
@@ -50,7 +51,7 @@ type timing struct {
 }
 
 func defaults() timing {
-	return timing{request: 5 * time.Second, lease: 10 * time.Second, pace: 10 * time.Second, look: time.Second,
+	return timing{request: 5 * time.Second, push: 30 * time.Second, lease: 10 * time.Second, pace: 10 * time.Second, look: time.Second,
 		reread: time.Minute, backOff: 5 * time.Second}
 }
 
@@ -123,6 +124,9 @@ func (s *Store) etcd() (*clientv3.Client, error) {
 		DialKeepAliveTimeout: 3 * time.Second,
 		Logger:               zap.NewNop(), // it would say on stderr what our callers are told as errors
 	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, s.silence(s.ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
@@ -143,7 +147,7 @@ func (s *Store) commit(ctx context.Context, conditions []clientv3.Cmp, then, oth
 	case err == nil:
 		return answer, nil
 	case ctx.Err() == nil && bounded.Err() != nil:
-		return nil, fmt.Errorf("etcd at %s does not answer within %v", strings.Join(s.options.Endpoints, ", "), s.request)
+		return nil, s.silence(ctx)
 	}
 	return nil, fmt.Errorf("etcd: %w", err)
 }

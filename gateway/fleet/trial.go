@@ -19,7 +19,8 @@ type trial struct {
 	ended    <-chan struct{} // the lease did
 
 	applied map[string]bool
-	others  Counts // of the nodes that were not chosen, when all of the chosen ones had applied the candidate
+	holding time.Time // since when all have applied it; zero: not yet
+	others  Counts    // of the nodes that were not chosen, at that time
 }
 
 // names returns the names of the chosen nodes.
@@ -40,7 +41,6 @@ func (t *trial) run(ctx context.Context) error {
 		apply = 30 * time.Second
 	}
 	start := time.Now()
-	var holding time.Time // zero: not all have applied it
 	look := time.NewTicker(t.s.look)
 	defer look.Stop()
 	for {
@@ -66,14 +66,14 @@ func (t *trial) run(ctx context.Context) error {
 		}
 		now := time.Now()
 		switch {
-		case holding.IsZero() && len(t.applied) == len(t.before):
-			holding = now
+		case t.holding.IsZero() && len(t.applied) == len(t.before):
+			t.holding = now
 			t.others = t.rest(all)
 			t.progress(Event{Kind: EventHolding, Revision: t.rollout.Candidate, Nodes: t.rollout.Nodes})
-		case holding.IsZero() && now.Sub(start) > apply:
+		case t.holding.IsZero() && now.Sub(start) > apply:
 			return t.stopped(t.late(), fmt.Sprintf("it has not applied the candidate within %v", apply))
 		}
-		if !holding.IsZero() && now.Sub(holding) >= t.plan.Hold {
+		if !t.holding.IsZero() && now.Sub(t.holding) >= t.plan.Hold {
 			return t.finish(ctx, n)
 		}
 	}
@@ -92,7 +92,7 @@ func (t *trial) look(ctx context.Context) (now, []Node, error) {
 // check looks for trouble at the chosen nodes.
 func (t *trial) check(all []Node) error {
 	others := Counts{}
-	if t.others != (Counts{}) {
+	if !t.holding.IsZero() {
 		others = t.rest(all).minus(t.others)
 	}
 	for _, before := range t.before {
@@ -155,7 +155,7 @@ func (t *trial) finish(ctx context.Context, n now) error {
 			clientv3.Compare(clientv3.CreateRevision(t.s.rolloutKey()), "=", n.rollout.created),
 		},
 		[]clientv3.Op{
-			clientv3.OpPut(t.s.liveKey(), encode(pointer{format, t.rollout.Candidate})),
+			clientv3.OpPut(t.s.liveKey(), encode(pointer{format, t.rollout.Candidate, t.rollout.Sum})),
 			clientv3.OpDelete(t.s.rolloutKey()),
 		}, nil)
 	if err == nil && answer.Succeeded {

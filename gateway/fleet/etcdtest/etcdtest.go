@@ -15,16 +15,23 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 )
 
+// A TB is what is needed of a test. A program that is none may have one of its own.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	TempDir() string
+	Cleanup(func())
+}
+
 // A Cluster is some members of one etcd. Its methods fail the test that started it.
 type Cluster struct {
-	t         testing.TB
+	t         TB
 	options   Options
 	members   []member
 	processes []*process // nil: killed
@@ -34,7 +41,7 @@ type Cluster struct {
 type Options struct {
 	Members          int    // 0 is 1
 	Certificate, Key string // files of PEM for the listeners that clients use
-	Token            string // as etcd's --auth-token
+	TokenTTL         uint   // of what etcd gives for a password, in seconds; 0: five minutes
 	Dir              string // for data and logs; empty: the test's own
 	Fsync            bool   // write to disk as in production: what is measured is not to flatter
 }
@@ -46,7 +53,7 @@ type process struct {
 }
 
 // Start starts a cluster, which ends with the test.
-func Start(t testing.TB, o Options) *Cluster {
+func Start(t TB, o Options) *Cluster {
 	t.Helper()
 	o.Members = max(o.Members, 1)
 	var err error
@@ -77,7 +84,7 @@ func (c *Cluster) plan(dir string) {
 	var cluster []string
 	for i := range c.options.Members {
 		m := member{Name: fmt.Sprintf("etcd%d", i), Dir: dir, Client: scheme + "://" + c.free(), Peer: "http://" + c.free(),
-			Certificate: c.options.Certificate, Key: c.options.Key, Token: c.options.Token}
+			Certificate: c.options.Certificate, Key: c.options.Key, TokenTTL: c.options.TokenTTL}
 		c.members = append(c.members, m)
 		cluster = append(cluster, m.Name+"="+m.Peer)
 	}
@@ -90,7 +97,7 @@ func (c *Cluster) plan(dir string) {
 func (c *Cluster) free() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Fatalf("%v", err)
 	}
 	defer l.Close()
 	return l.Addr().String()
@@ -184,7 +191,7 @@ func (c *Cluster) Restart(members ...int) {
 	}
 	for range members {
 		if err := <-errs; err != nil {
-			c.t.Fatal(err)
+			c.t.Fatalf("%v", err)
 		}
 	}
 }
@@ -198,7 +205,7 @@ func (c *Cluster) Resume(i int) { c.signal(i, syscall.SIGCONT) }
 func (c *Cluster) signal(i int, s syscall.Signal) {
 	c.t.Helper()
 	if err := c.processes[i].Process.Signal(s); err != nil {
-		c.t.Fatal(err)
+		c.t.Fatalf("%v", err)
 	}
 }
 
@@ -216,7 +223,7 @@ func (c *Cluster) Leader() int {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	c.t.Fatal("no member leads")
+	c.t.Fatalf("no member leads")
 	return -1
 }
 

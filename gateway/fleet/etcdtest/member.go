@@ -20,7 +20,7 @@ type member struct {
 	Name, Dir, Cluster string
 	Client, Peer       string // URLs
 	Certificate, Key   string // files of PEM; empty: no TLS for clients
-	Token              string // as etcd's --auth-token; empty: etcd's own default
+	TokenTTL           uint   // 0: etcd's own default
 }
 
 // Main runs the tests m and ends the process, or is a member of etcd if this process was started to be one. A TestMain
@@ -64,8 +64,8 @@ func (m *member) run() error {
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
 	cfg.ClientTLSInfo.CertFile, cfg.ClientTLSInfo.KeyFile = m.Certificate, m.Key
-	if m.Token != "" {
-		cfg.AuthToken = m.Token
+	if m.TokenTTL != 0 {
+		cfg.AuthTokenTTL = m.TokenTTL
 	}
 	cfg.BcryptCost = 4                                     // a test's passwords guard nothing
 	cfg.UnsafeNoFsync = os.Getenv(variable+"_FSYNC") == "" // nor does its data outlive the machine

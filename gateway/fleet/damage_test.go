@@ -1,0 +1,60 @@
+package fleet_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/corsgate/corsgate/gateway/fleet/etcdtest"
+)
+
+// TestUnusable: what is in etcd and is not what this corsgate writes is refused by every node, changes nothing, and is
+// said; a push puts it right.
+func TestUnusable(t *testing.T) {
+	c := etcdtest.Start(t, etcdtest.Options{})
+	s, e := open(t, c.Endpoints()...), client(t, c)
+	a := join(t, s, "a")
+	push(t, s, "one", 0)
+	run(t, 1, a)
+	const revisions, live = "/corsgate/test/revisions/000000000000000", "/corsgate/test/live"
+	const sum = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed" // of "one"
+	f := func(what, value, pointer, want string) {
+		t.Helper()
+		for key, value := range map[string]string{revisions + "2": value, live: pointer} {
+			if _, err := e.Put(t.Context(), key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reported(t, s, "a", what, func(n fleet.Node) bool { return n.Applied == 1 && strings.Contains(n.Error, want) })
+	}
+	const good = `{"format":1,"number":2,"sum":"` + sum + `"}`
+	f("a wrong checksum", `{"format":1,"number":2,"text":"two","sum":"`+sum+`"}`, good, "is damaged: its text has the checksum 3fc4ccfe7458…, not 7692c3ad3540…")
+	f("another text", `{"format":1,"number":2,"text":"two","sum":"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3"}`, good, "is not the one that went live")
+	f("a newer format", `{"format":2,"number":2,"text":"one","sum":"`+sum+`"}`, good, "is of format 2, and this corsgate knows 1: update it")
+	f("another number", `{"format":1,"number":3,"text":"one","sum":"`+sum+`"}`, good, "says that it is revision 3")
+	f("no JSON", `two`, good, "is not what corsgate writes")
+	f("no such revision", `x`, `{"format":1,"number":7,"sum":""}`, "revisions/0000000000000007 in etcd is not there")
+	f("a newer live", `x`, `{"format":9}`, "is of format 9")
+	f("a live that is no JSON", `x`, ``, "is not what corsgate writes")
+
+	if _, err := s.Live(t.Context()); err == nil || errors.Is(err, fleet.ErrEmpty) {
+		t.Errorf("Live: %v", err)
+	}
+	if _, err := e.Delete(t.Context(), revisions+"2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Put(t.Context(), live, `{"format":1,"number":1,"sum":"`+sum+`"}`); err != nil {
+		t.Fatal(err)
+	}
+	reported(t, s, "a", "no error", func(n fleet.Node) bool { return n.Error == "" })
+	push(t, s, "two", 1)
+	run(t, 2, a)
+
+	if _, err := e.Delete(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	reported(t, s, "a", "that nothing is live", func(n fleet.Node) bool {
+		return n.Applied == 2 && n.Error == "nothing is live in etcd any more: going on with revision 2"
+	})
+}

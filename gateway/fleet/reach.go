@@ -1,0 +1,58 @@
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+)
+
+// silence returns the error of a request that etcd did not answer in time. grpc goes on trying to connect and keeps to
+// itself what fails, so we look ourselves.
+func (s *Store) silence(ctx context.Context) error {
+	said := "etcd does not answer within " + s.request.String()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for _, endpoint := range s.options.Endpoints {
+		if err := s.reach(ctx, endpoint); err != nil {
+			return errors.New(said + ": " + endpoint + ": " + err.Error())
+		}
+	}
+	return errors.New(said + ": " + strings.Join(s.options.Endpoints, ", "))
+}
+
+// reach says why no connection can be made to an endpoint, or nil.
+func (s *Store) reach(ctx context.Context, endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return err
+	}
+	var c net.Conn
+	if u.Scheme == "https" {
+		d := tls.Dialer{Config: s.options.TLS}
+		c, err = d.DialContext(ctx, "tcp", u.Host)
+	} else {
+		var d net.Dialer
+		c, err = d.DialContext(ctx, "tcp", u.Host)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// final reports whether an error stays when the request is made again.
+func final(err error) bool {
+	for _, is := range []error{rpctypes.ErrPermissionDenied, rpctypes.ErrAuthFailed, rpctypes.ErrUserEmpty, rpctypes.ErrRequestTooLarge, rpctypes.ErrNoSpace} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	var unusable *UnusableError
+	return errors.As(err, &unusable)
+}

@@ -101,6 +101,16 @@ func TestExchangesOverTLS(t *testing.T)             { playAll(t, secure) }
 func TestExchangesOverTLSOnGoroutines(t *testing.T) { playAll(t, secureBlocking) }
 
 func playAll(t *testing.T, engine string) {
+	everyExchange(t, func(t *testing.T, config string, e *scripted) {
+		if isSecure(engine) && strings.Contains(e.want.client, "use https\n") {
+			return // there is nothing to redirect
+		}
+		playOn(t, engine, config, e)
+	})
+}
+
+// everyExchange calls play for each exchange of the scripts.
+func everyExchange(t *testing.T, play func(t *testing.T, config string, e *scripted)) {
 	files, err := filepath.Glob("testdata/exchanges/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no exchanges: %v", err)
@@ -116,17 +126,15 @@ func playAll(t *testing.T, engine string) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			for _, e := range script.exchanges {
-				if isSecure(engine) && strings.Contains(e.want.client, "use https\n") {
-					continue // there is nothing to redirect
-				}
-				t.Run(e.title, func(t *testing.T) { playOn(t, engine, script.config, e) })
+				t.Run(e.title, func(t *testing.T) { play(t, script.config, e) })
 			}
 		})
 	}
 }
 
-func playOn(t *testing.T, engine, config string, e *scripted) {
-	d := newDouble(t, e.says...)
+// double returns an upstream that plays its part, and the configuration with it.
+func (e *scripted) double(t *testing.T, config string) (d *double, text string) {
+	d = newDouble(t, e.says...)
 	url := d.url()
 	if e.down {
 		d.stop()
@@ -134,11 +142,16 @@ func playOn(t *testing.T, engine, config string, e *scripted) {
 	if !strings.Contains(config, "[upstream.") {
 		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"
 	}
+	return d, strings.ReplaceAll(config, "http://UPSTREAM", url)
+}
+
+func playOn(t *testing.T, engine, config string, e *scripted) {
+	d, config := e.double(t, config)
 	want := e.want
 	if isSecure(engine) {
 		want = e.want.overTLS()
 	}
-	g, address := serveOn(t, engine, strings.ReplaceAll(config, "http://UPSTREAM", url))
+	g, address := serveOn(t, engine, config)
 	for range 2 { // the second time connections are used again, and the cache
 		got := play(t, d, g.Pseudonym(), address, e, want)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {

@@ -89,6 +89,14 @@ var (
 	addresses  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 
+// mask replaces what differs from run to run.
+func mask(s, pseudonym string) string {
+	s = strings.ReplaceAll(s, pseudonym, "PSEUDONYM")
+	s = addresses.ReplaceAllString(s, "UPSTREAM")
+	s = requestIDs.ReplaceAllString(s, "") // those that were made; see TestRequestID
+	return dates.ReplaceAllString(s, "Date: NOW")
+}
+
 // play sends the requests and reads until the gateway closes the connection, which it does when
 // it has answered everything and the client's side has ended. That ends when what is wanted has come:
 // before, the client would seem to have gone.
@@ -111,12 +119,7 @@ func play(t *testing.T, d *double, pseudonym, address string, e *scripted, want 
 			t.Fatal(err)
 		}
 	}
-	mask := func(s string) string {
-		s = strings.ReplaceAll(s, pseudonym, "PSEUDONYM")
-		s = addresses.ReplaceAllString(s, "UPSTREAM")
-		s = requestIDs.ReplaceAllString(s, "") // those that were made; see TestRequestID
-		return dates.ReplaceAllString(s, "Date: NOW")
-	}
+	mask := func(s string) string { return mask(s, pseudonym) }
 	var err error
 	for mask(string(client)) != want.client && err == nil {
 		var n int

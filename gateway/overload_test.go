@@ -242,3 +242,48 @@ func TestFailuresAreSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestShedMultiplexed: a request of HTTP/2 or HTTP/3 is shed as another is.
+func TestShedMultiplexed(t *testing.T) {
+	multiplexed(t, func(t *testing.T, engine string) {
+		s := newSlowServer(t)
+		text := strings.NewReplacer("UPSTREAM", s.URL, "in_flight = 20", "in_flight = 1").Replace(overloadConfig)
+		g, address := serveOn(t, engine, text)
+		client := multiplexedClient(t, engine)
+		first := make(chan int, 1)
+		go func() {
+			res, err := client.RoundTrip(mustRequest("GET", "https://"+address+"/high/wait"))
+			if err != nil {
+				first <- 0
+				return
+			}
+			res.Body.Close()
+			first <- res.StatusCode
+		}()
+		<-s.arrived
+		res := fetch(t, client, "GET", "https://"+address+"/low", nil, "Origin", "https://myapp.com")
+		if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || res.Header.Get("Access-Control-Allow-Origin") != "https://myapp.com" {
+			t.Errorf("%v, want a shared 503 with Retry-After", res.Response)
+		}
+		if res := fetch(t, client, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+			t.Errorf("what needs nobody else: %s", res.Status)
+		}
+		counted(t, g, `corsgate_shed_total{reason="in-flight"}`, 1)
+		close(s.release)
+		if status := <-first; status != 200 {
+			t.Errorf("what was accepted: %d", status)
+		}
+		until(t, "nothing is in flight", func() bool { return sample(t, g, `corsgate_in_flight`) == 0 })
+		if res := fetch(t, client, "GET", "https://"+address+"/low", nil); res.StatusCode != 200 {
+			t.Errorf("afterwards: %s", res.Status)
+		}
+	})
+}
+
+func mustRequest(method, url string) *http.Request {
+	r, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}

@@ -76,6 +76,20 @@ func (c *LRU) Len() int {
 	return n
 }
 
+// Recent returns at most n keys: of each shard those that were asked for last. It takes as long as there are entries.
+func (c *LRU) Recent(n int) []string {
+	var keys []string
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		all := s.entries.Keys() // the oldest first
+		s.mu.Unlock()
+		share := (n - len(keys) + shards - i - 1) / (shards - i)
+		keys = append(keys, all[max(0, len(all)-share):]...)
+	}
+	return keys
+}
+
 // shard chooses by a seeded hash: whoever invents keys cannot aim at one shard.
 func (c *LRU) shard(key []byte) *shard {
 	return &c.shards[maphash.Bytes(c.seed, key)%shards]

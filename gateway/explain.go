@@ -197,6 +197,7 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
+	a.metrics = newMetrics()
 	e, miss := s.examine(a)
 	if a.changeable(e.Outcome) {
 		t := newTrial(s, a, miss)

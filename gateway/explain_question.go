@@ -39,7 +39,7 @@ type inquiry struct {
 	reasons []string
 	unsafe  []string // sorted, lower case
 
-	metrics *metrics // where it is counted: nowhere that anybody looks
+	metrics *metrics // where it is counted: nowhere that anybody looks; for the caller to set
 }
 
 // maxQuestion bounds each part of a question, in bytes: beyond it there is nothing to explain.
@@ -49,7 +49,7 @@ func newInquiry(q Question) (*inquiry, error) {
 	if len(q.Origin)+len(q.Method)+len(q.URL) > maxQuestion {
 		return nil, errors.New("the question is longer than any request may be: shorten it")
 	}
-	a := &inquiry{credentials: q.Credentials, metrics: newMetrics()}
+	a := &inquiry{credentials: q.Credentials}
 	if err := a.readOrigin(q.Origin); err != nil {
 		return nil, err
 	}

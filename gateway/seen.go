@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+)
+
+// Seen returns questions that pages have asked lately, at most n: the most frequent of those that were refused, and as far as
+// there is room preflights that were allowed. Allowed requests without a preflight leave no trace that could be listed.
+func (g *Gateway) Seen(n int) []Question {
+	list := []Question{}
+	for _, r := range g.Refusals() {
+		// Half the room: what is allowed, a change could hurt more.
+		if r.Origin != "" && len(list) < n/2 {
+			list = append(list, r.Example)
+		}
+	}
+	s := g.current.Load()
+	if s.preflights == nil {
+		return list
+	}
+	for _, key := range s.preflights.Recent(n - len(list)) {
+		list = append(list, s.questionOf(key))
+	}
+	return list
+}
+
+// questionOf returns the question that a key of the preflight cache stands for; see appendKey.
+func (s *snapshot) questionOf(key string) Question {
+	r := &s.config.Routes[binary.BigEndian.Uint32([]byte(key))]
+	var values []string
+	for rest := key[5:]; rest != ""; {
+		end := 2 + int(binary.BigEndian.Uint16([]byte(rest)))
+		values, rest = append(values, rest[2:end]), rest[end:]
+	}
+	q := Question{Origin: values[0], Method: values[1], Headers: []string{}, URL: exampleURL(r), Mode: modeCORS}
+	for _, line := range values[2:] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.ToLower(strings.Trim(name, " \t")); name != "" {
+				q.Headers = append(q.Headers, name)
+			}
+		}
+	}
+	return q
+}
+
+// exampleURL returns a URL that a route takes.
+func exampleURL(r *config.Route) string {
+	host := "any.example"
+	if len(r.Hosts) > 0 {
+		host = strings.Replace(r.Hosts[0], "*", "any", 1)
+	}
+	return "https://" + host + r.Path
+}

@@ -9,6 +9,7 @@
 //	live                         the number of the revision that is live
 //	rollout                      a candidate and the nodes that are to try it; bound to a lease of who rolls it out
 //	nodes/NAME                   what a node says of itself; bound to a lease of that node
+//	seen/NAME                    what it has seen of its clients; bound to a lease of ten minutes
 //
 // A push is one transaction: the revision is added and live set to it, if live is as it was when the push was made. A
 // roll-out is two: one adds the revision and the key rollout, one sets live to it and deletes that key. A node applies

@@ -90,10 +90,11 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 			}
 		})
 		return n.revision, nil
-	case wanted == is.applied && sum == is.sum && trial == is.trial:
-		m.update(func(s *status) { s.wanted, s.failure = wanted, "" })
+	case wanted == is.applied && sum == is.sum && trial == is.trial && is.failure == "":
+		m.update(func(s *status) { s.wanted = wanted })
 		return n.revision, nil
 	}
+	// What runs is applied again after another was refused: so who runs it hears that nothing else is wanted any more.
 	m.update(func(s *status) { s.wanted = wanted })
 	r, err := m.s.Revision(ctx, wanted)
 	if err == nil && r.Sum != sum {

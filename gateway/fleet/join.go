@@ -11,7 +11,8 @@ import (
 // itself. Meanwhile it calls, each from one goroutine at a time:
 //
 //   - apply, with each revision that the node is to run. If it errs the node reports the error and goes on with what it
-//     ran, and the revision is tried again now and then, for the cause may be the node's own.
+//     ran, and the revision is tried again now and then, for the cause may be the node's own. Should it not be wanted any
+//     more, what runs is applied once more;
 //   - report, about once a second, for what the node says of itself. Join fills in the name, what is applied and wanted,
 //     and, while there is one, its own error.
 //

@@ -1,7 +1,9 @@
 package fleet_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/fleet"
@@ -46,6 +48,14 @@ func TestRefused(t *testing.T) {
 	}
 	push(t, s, "good", 2)
 	run(t, 3, a, b)
+	reported(t, s, "b", "no error", func(n fleet.Node) bool { return n.Applied == 3 && n.Wanted == 3 && n.Error == "" })
+
+	// A candidate that is refused and given up: what runs is applied again, so that b hears of it.
+	var stopped *fleet.StoppedError
+	if _, err := s.RollOut(t.Context(), fleet.Revision{Text: "bad"}, 3, fleet.Plan{Nodes: []string{"b"}, Hold: patience}, nil); !errors.As(err, &stopped) || stopped.Node != "b" {
+		t.Errorf("RollOut: %v", err)
+	}
+	until(t, "b runs the old one, again", func() bool { h := b.history(); return slices.Equal(h[max(0, len(h)-2):], []int64{3, 3}) })
 	reported(t, s, "b", "no error", func(n fleet.Node) bool { return n.Applied == 3 && n.Wanted == 3 && n.Error == "" })
 
 	b.say(func(n *fleet.Node) { n.Ready, n.Error = false, "the disk is full" })

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
 )
 
 // Options say where a fleet's store is.
@@ -152,7 +154,15 @@ func (s *Store) commit(ctx context.Context, conditions []clientv3.Cmp, then, oth
 	return nil, fmt.Errorf("etcd: %w", err)
 }
 
-// read gets keys as they are at one time.
-func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (*clientv3.TxnResponse, error) {
-	return s.commit(ctx, nil, ops, nil)
+// read gets keys as they are at one time. While etcd is between two leaders it asks again: reading twice does no harm.
+func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (answer *clientv3.TxnResponse, err error) {
+	const attempts = 4
+	for range attempts {
+		answer, err = s.commit(ctx, nil, ops, nil)
+		var e rpctypes.EtcdError
+		if !errors.As(err, &e) || e.Code() != codes.Unavailable || !sleep(ctx, jitter(s.backOff/8)) {
+			break
+		}
+	}
+	return answer, err
 }

@@ -94,7 +94,7 @@ func TestServeACME(t *testing.T) {
 	c.signal(syscall.SIGTERM)
 	c.await("stopped")
 	c.ends(0)
-	if r := inspect(path); len(r.Problems) > 0 || len(r.Warnings) > 0 {
+	if r := inspect(path, ""); len(r.Problems) > 0 || len(r.Warnings) > 0 {
 		t.Errorf("check: %v, %v", r.Problems, r.Warnings)
 	}
 }

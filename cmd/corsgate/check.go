@@ -12,7 +12,7 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var path, format string
+	var path, shared, format string
 	var strict bool
 	c := &cobra.Command{
 		Use:   "check",
@@ -26,7 +26,7 @@ warning. It exits with 0 if the file is valid and with 2 if not.`,
 				return fmt.Errorf(`--format %q: say "text" or "json"`, format)
 			}
 			stop := working(c.ErrOrStderr(), func() string { return "checking " + path })
-			r := inspect(path)
+			r := inspect(path, shared)
 			stop()
 			r.Valid = len(r.Problems) == 0 && !(strict && len(r.Warnings) > 0)
 			if format == "json" {
@@ -41,6 +41,7 @@ warning. It exits with 0 if the file is valid and with 2 if not.`,
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` of what is shared, to be checked together with it")
 	c.Flags().BoolVar(&strict, "strict", false, "let warnings make it invalid")
 	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
 	return c
@@ -48,13 +49,15 @@ warning. It exits with 0 if the file is valid and with 2 if not.`,
 
 // A report is what check has to say about a file. Its JSON is for programs: names stay.
 type report struct {
-	File      string    `json:"file"`
-	Valid     bool      `json:"valid"`
-	Routes    int       `json:"routes"`
-	Policies  int       `json:"policies"`
-	Upstreams int       `json:"upstreams"`
-	Problems  []finding `json:"problems"`
-	Warnings  []finding `json:"warnings"`
+	File      string `json:"file"`
+	Valid     bool   `json:"valid"`
+	Routes    int    `json:"routes"`
+	Policies  int    `json:"policies"`
+	Upstreams int    `json:"upstreams"`
+	// Fleet is the prefix of the fleet that the rest of the configuration comes from, or "".
+	Fleet    string    `json:"fleet,omitempty"`
+	Problems []finding `json:"problems"`
+	Warnings []finding `json:"warnings"`
 }
 
 // A finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read; Key is "" also in a file
@@ -67,26 +70,50 @@ type finding struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// inspect reports about the file at path.
-func inspect(path string) *report {
-	r := &report{File: path}
-	cfg, err := config.Load(path)
-	problems, ok := problemsOf(err)
-	if err != nil && !ok {
-		r.Problems = []finding{{File: path, Message: unreadable(path, err).Error()}}
-		r.Warnings = []finding{}
+// inspect reports about the file at path, and, unless that is "", about the one at shared as what it shares with a fleet.
+func inspect(path, shared string) *report {
+	broken := func(name string, err error) *report {
+		return &report{File: path, Problems: []finding{{File: name, Message: unreadable(name, err).Error()}}, Warnings: []finding{}}
+	}
+	own, err := config.Read(path)
+	if err != nil {
+		return broken(path, err)
+	}
+	if shared == "" {
+		_, r := inspectTexts(own, nil)
 		return r
 	}
+	text, err := config.Read(shared)
+	if err != nil {
+		return broken(shared, err)
+	}
+	_, r := inspectTexts(own, &text)
+	return r
+}
+
+// inspectTexts reports about a configuration, which it returns as far as it can be read. Whether it is valid is for the
+// caller to say.
+func inspectTexts(own config.Source, shared *config.Source) (*config.Config, *report) {
+	r := &report{File: own.Name}
+	cfg, err := parse(own, shared)
+	problems, _ := problemsOf(err)
 	var warnings config.Problems
 	if cfg != nil {
 		var later config.Problems
 		later, warnings = gateway.Check(cfg)
+		if cfg.Fleet != nil {
+			_, files := fleetOptions(cfg)
+			later = append(later, files...)
+			if cfg.Revision == "" {
+				r.Fleet = cfg.Fleet.Prefix
+			}
+		}
 		problems = merge(problems, later)
 		warnings = merge(nil, warnings)
 		r.Routes, r.Policies, r.Upstreams = len(cfg.Routes), len(cfg.CORS), len(cfg.Upstreams)
 	}
 	r.Problems, r.Warnings = findings(problems), findings(warnings)
-	return r
+	return cfg, r
 }
 
 // findings is never nil: programs expect an array.
@@ -128,6 +155,8 @@ func (r *report) printText(stdout, stderr io.Writer) {
 		fmt.Fprintln(stderr, p.Error())
 	}
 	switch {
+	case r.Valid && r.Fleet != "":
+		fmt.Fprintf(stdout, "%s: valid: what it shares with the fleet %s is not looked at (see --fleet)\n", r.File, r.Fleet)
 	case r.Valid:
 		fmt.Fprintf(stdout, "%s: valid: %s, %s, %s\n", r.File,
 			count(r.Routes, "route", "routes"), count(r.Policies, "policy", "policies"), count(r.Upstreams, "upstream", "upstreams"))

@@ -13,7 +13,7 @@ import (
 const exitDenied = 1
 
 func newExplain() *cobra.Command {
-	var path, format string
+	var path, shared, format string
 	var q gateway.Question
 	c := &cobra.Command{
 		Use:   "explain [flags] URL",
@@ -39,10 +39,11 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
-			return explain(path, q, format, c.OutOrStdout(), c.ErrOrStderr())
+			return explain(path, shared, q, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` of what is shared, instead of what this gateway keeps of it")
 	c.Flags().StringVar(&q.Origin, "origin", "", "`ORIGIN` of the page, such as https://app.example.com, or null")
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
 	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
@@ -52,13 +53,13 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 	return c
 }
 
-func explain(path string, q gateway.Question, format string, stdout, stderr io.Writer) error {
+func explain(path, shared string, q gateway.Question, format string, stdout, stderr io.Writer) error {
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}
 	stop := working(stderr, func() string { return "loading " + path })
 	defer stop()
-	cfg, err := load(path)
+	cfg, err := loadWhole(path, shared)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -12,24 +12,63 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// load reads the configuration file at path. The error, if any, is of type config.Problems and
-// holds what all stages found, or says why the file cannot be read; see problemsOf.
-func load(path string) (*config.Config, error) {
-	cfg, err := config.Load(path)
-	problems, ok := problemsOf(err)
-	switch {
-	case err == nil && cfg.Fleet != nil:
-		return nil, config.Problems{cfg.Problem("fleet", -1, "fleets are not built yet: remove this table", "")}
-	case err == nil:
+// loadOwn reads the configuration file at path, and returns its text, too. The error, if any, is of type config.Problems
+// and holds what all stages found, or says why the file cannot be read; see problemsOf.
+func loadOwn(path string) (config.Source, *config.Config, error) {
+	own, err := config.Read(path)
+	if err != nil {
+		return own, nil, unreadable(path, err)
+	}
+	cfg, err := compose(own, nil)
+	return own, cfg, err
+}
+
+// loadWhole is loadOwn, for a gateway in a fleet together with the file at shared, or without that with what it keeps of the
+// fleet on disk.
+func loadWhole(path, shared string) (*config.Config, error) {
+	own, cfg, err := loadOwn(path)
+	if err != nil || cfg.Fleet == nil && shared == "" {
+		return cfg, err
+	}
+	if shared != "" {
+		text, err := config.Read(shared)
+		if err != nil {
+			return nil, unreadable(shared, err)
+		}
+		return compose(own, &text)
+	}
+	name, err := memberName(cfg)
+	if err != nil {
+		return nil, err
+	}
+	number, text, err := keptOf(cfg, name).read()
+	if err != nil {
+		return nil, cfg.Problem("fleet", -1, "what this gateway keeps of the fleet cannot be read: "+err.Error(), "name a file with --fleet, or ask the gateway: /explain on its admin address")
+	}
+	return compose(own, source(number, string(text)))
+}
+
+// compose parses a file's text and, unless it is nil, what it shares with a fleet. The error, if any, is of type
+// config.Problems and holds what all stages found.
+func compose(own config.Source, shared *config.Source) (*config.Config, error) {
+	cfg, err := parse(own, shared)
+	if err == nil {
 		return cfg, nil
-	case !ok:
-		return nil, unreadable(path, err)
-	case cfg == nil:
+	}
+	problems, _ := problemsOf(err)
+	if cfg == nil {
 		return nil, problems
 	}
 	// What the parser found is no reason to hide what the other stages would find.
 	more, _ := gateway.Check(cfg)
 	return nil, merge(problems, more)
+}
+
+func parse(own config.Source, shared *config.Source) (*config.Config, error) {
+	if shared == nil {
+		return config.Parse(own.Name, own.Text)
+	}
+	return config.ParseFleet(own, *shared)
 }
 
 // problemsOf returns the problems that err consists of. It reports false for any other error.

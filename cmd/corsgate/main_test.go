@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fleet/etcdtest"
 	"go.uber.org/goleak"
 )
 
@@ -19,6 +20,7 @@ const asCorsgate = "CORSGATE_TEST_AS_CORSGATE"
 const impatient = "CORSGATE_TEST_IMPATIENT"
 
 func TestMain(m *testing.M) {
+	etcdtest.Member()
 	if os.Getenv(asCorsgate) == "1" {
 		if os.Getenv(impatient) == "1" {
 			successorPatience = 500 * time.Millisecond

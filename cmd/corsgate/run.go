@@ -109,7 +109,7 @@ To begin:         corsgate init > corsgate.toml
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newDemo(), newInit(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newFleet(), newDemo(), newInit(), newVersion())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {

@@ -57,15 +57,24 @@ type process struct {
 	obey  func(config.Log) // by log
 	gate  *gateway.Gateway
 	admin *edge.Sockets // nil: off
+	given *legacy
 
 	stdout     io.Writer
 	program    string       // the binary
 	operators  net.Listener // on admin
 	unguard    func()       // ends what guard does
 	handedOver atomic.Bool  // a successor has the sockets
+	opened     atomic.Bool  // clients are served
+	served     chan error   // has the end of that
 
 	started time.Time
-	mu      sync.Mutex // held while the configuration is read again
+	mu      sync.Mutex // held while the configuration is changed, and guards what follows
+
+	own      config.Source  // the text of the file in force
+	shared   *config.Source // what it is taken together with; nil: nothing
+	member   *member        // nil: in no fleet
+	waiting  bool           // for a first configuration
+	stopping bool           // it is too late for another
 }
 
 // serve runs the gateway that the file at path describes until it is told to stop.
@@ -80,13 +89,13 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	}
 	stop := working(stderr, func() string { return "loading " + path })
 	defer stop()
-	cfg, err := load(path)
+	own, cfg, err := loadOwn(path)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	log := newLogger(cfg.Log, stderr)
 	defer log.finish()
-	p := &process{path: path, log: log.Logger, obey: log.obey, stdout: stdout, started: time.Now()}
+	p := &process{path: path, log: log.Logger, obey: log.obey, stdout: stdout, given: given, started: time.Now(), own: own, served: make(chan error, 1)}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -98,57 +107,87 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	operators, err := p.listen(cfg, given)
+	p.gate.LogAccess(lines)
+	if cfg.Fleet != nil {
+		if err := p.join(cfg); err != nil {
+			p.abandon()
+			return &exitError{exitUsage, err}
+		}
+		defer p.member.leave()
+	}
+	operators, err := p.listen(cfg)
 	if err != nil {
-		// Nothing was accepted, so there is nothing to drain: what there is ends with the process.
 		// Status 1 and not 2: the configuration is as valid as check says, and a supervisor does
 		// well to try again when the address may have become free.
+		p.abandon()
 		return &exitError{exitFailed, err}
 	}
-	p.gate.LogAccess(lines)
-	p.log.Info("serving", "version", version(), "config", path, "routes", len(cfg.Routes))
 	if operators != nil {
 		defer p.serveAdmin(operators)()
 	}
 	defer p.aside(func(ctx context.Context) { p.watch(ctx, watch) })()
-	served := make(chan error, 1)
-	go func() { served <- p.gate.Serve() }()
-	p.tellReady(nil)
-	given.serves()
 	p.unguard = p.aside(p.guard)
 	defer p.unguard()
-	return p.wait(s, served)
+	return p.wait(s)
 }
 
-// listen binds all addresses, or none. It returns the admin listener, or nil if that is off.
-func (p *process) listen(cfg *config.Config, given *legacy) (net.Listener, error) {
+// listen binds all addresses, or none, and serves clients, if there is a configuration to serve: else that is left for when
+// there is one. It returns the admin listener, or nil if that is off.
+func (p *process) listen(cfg *config.Config) (net.Listener, error) {
 	var operators net.Listener
 	if a := cfg.Admin.Address; a != config.Off {
 		var err error
-		if p.admin, err = given.bindAdmin(a); err == nil {
+		if p.admin, err = p.given.bindAdmin(a); err == nil {
 			operators, err = p.admin.Listener(0)
 		}
 		if err != nil {
 			return nil, cfg.Problem("admin.address", -1, fmt.Sprintf("cannot listen on %s: %v", a, err), `"off" for none`)
 		}
 	}
-	err := p.gate.Inherit(given.sockets)
-	if err == nil {
-		err = p.gate.Listen()
-	}
-	if err != nil {
-		if operators != nil && given.ready == nil { // else the socket is another's
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cfg, _ := p.gate.Config(); len(cfg.Routes) == 0 {
+		p.waiting = true
+		p.log.Warn("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
+		p.tellReady(nil)
+	} else if err := p.open(); err != nil {
+		if operators != nil && p.given.ready == nil { // else the socket is another's
 			p.admin.Close() //nolint:errcheck // nothing was accepted
 		}
 		return nil, err
-	}
-	for _, l := range cfg.Listeners {
-		p.log.Info("listening", "listener", l.Name, "address", p.gate.Addr(l.Name))
 	}
 	if operators != nil {
 		p.log.Info("listening", "listener", "admin", "address", operators.Addr().String())
 	}
 	return operators, nil
+}
+
+// open begins to serve clients. Precondition: p.mu is held.
+func (p *process) open() error {
+	err := p.gate.Inherit(p.given.sockets)
+	if err == nil {
+		err = p.gate.Listen()
+	}
+	if err != nil {
+		return err
+	}
+	cfg, _ := p.gate.Config()
+	for _, l := range cfg.Listeners {
+		p.log.Info("listening", "listener", l.Name, "address", p.gate.Addr(l.Name))
+	}
+	p.log.Info("serving", "version", version(), "config", p.path, "routes", len(cfg.Routes))
+	p.opened.Store(true)
+	go func() { p.served <- p.gate.Serve() }()
+	p.tellReady(nil)
+	p.given.serves()
+	return nil
+}
+
+// abandon ends what there is of a gateway that does not come to serve.
+func (p *process) abandon() {
+	now, end := context.WithCancel(context.Background())
+	end()
+	p.gate.Shutdown(now) //nolint:errcheck // there are no requests
 }
 
 // serveAdmin serves the operators on l until the function that it returns is called. That they
@@ -218,11 +257,11 @@ func (p *process) adminServer() *http.Server {
 
 // ready reports whether who asks at the gateway's addresses is welcome there: if not by this process, then by
 // its successor.
-func (p *process) ready() bool { return p.gate.Ready() || p.handedOver.Load() }
+func (p *process) ready() bool { return p.opened.Load() && p.gate.Ready() || p.handedOver.Load() }
 
 func (p *process) status() admin.Status {
 	cfg, generation := p.gate.Config()
-	s := admin.Status{Version: version(), Started: p.started, File: cfg.File, Generation: generation}
+	s := admin.Status{Version: version(), Started: p.started, File: cfg.File, Revision: cfg.Revision, Generation: generation}
 	var err error
 	if s.Loaded, err = p.gate.LastReload(); err != nil {
 		s.ReloadError = err.Error()
@@ -230,31 +269,47 @@ func (p *process) status() admin.Status {
 	return s
 }
 
-// reload reads the configuration again. If it cannot be served, each reason is logged and nothing
+// reload reads the file again. If its configuration cannot be served, each reason is logged and nothing
 // else changes. It is safe for concurrent use.
 func (p *process) reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tellReloading()
-	cfg, err := load(p.path)
-	defer func() { p.tellReady(err) }()
+	own, err := p.reread()
+	p.tellReady(err)
 	if err != nil {
-		p.gate.ReloadFailed(err)
-	} else {
-		err = p.replace(cfg)
-	}
-	if err == nil {
-		return nil
-	}
-	problems, ok := problemsOf(err)
-	if !ok {
-		p.log.Error("configuration not reloaded", "error", err.Error())
+		p.complain("configuration not reloaded", err)
 		return err
 	}
-	for _, problem := range problems {
-		p.log.Error("configuration not reloaded", "error", problem.Error())
+	p.own = own
+	return nil
+}
+
+// reread makes what the file says now, together with what is shared, what is in force, or returns why not.
+func (p *process) reread() (config.Source, error) {
+	own, err := config.Read(p.path)
+	if err != nil {
+		err = unreadable(p.path, err)
+		p.gate.ReloadFailed(err)
+		return own, err
 	}
-	return err
+	cfg, err := compose(own, p.shared)
+	if err != nil {
+		p.gate.ReloadFailed(err)
+		return own, err
+	}
+	return own, p.replace(cfg)
+}
+
+// complain logs each problem of an error.
+func (p *process) complain(what string, err error) {
+	problems, ok := problemsOf(err)
+	if !ok {
+		p.log.Error(what, "error", err.Error())
+	}
+	for _, problem := range problems {
+		p.log.Error(what, "error", problem.Error())
+	}
 }
 
 // replace makes cfg the configuration in force, with its logs, or returns why not and changes nothing.

@@ -183,7 +183,7 @@ func TestServeDrain(t *testing.T) {
 		}
 		conn.Close()
 	}
-	c.want("GET", c.admin+"/readyz", 503, "draining")
+	c.want("GET", c.admin+"/readyz", 503, "not ready")
 	c.want("GET", c.admin+"/healthz", 200, "ok")
 	close(s.release)
 	if got := <-answer; got != "200 late <nil>" {

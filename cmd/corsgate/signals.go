@@ -42,7 +42,7 @@ func (s *signals) ignore() {
 }
 
 // wait obeys signals until the gateway has stopped.
-func (p *process) wait(s *signals, served <-chan error) error {
+func (p *process) wait(s *signals) error {
 	reload, rested := (<-chan os.Signal)(s.reload), (<-chan time.Time)(nil)
 	next, result := (*upgrade)(nil), (<-chan outcome)(nil)
 	for {
@@ -64,9 +64,7 @@ func (p *process) wait(s *signals, served <-chan error) error {
 		case o := <-result:
 			next, result = nil, nil
 			if p.upgraded(o) {
-				err := p.drain("upgrade", s.stop)
-				<-served
-				return err
+				return p.drain("upgrade", s.stop)
 			}
 		case sig := <-s.stop:
 			if next != nil {
@@ -75,10 +73,8 @@ func (p *process) wait(s *signals, served <-chan error) error {
 					p.log.Warn("told to stop just after an upgrade: the new process goes on")
 				}
 			}
-			err := p.drain(sig.String(), s.stop)
-			<-served
-			return err
-		case err := <-served:
+			return p.drain(sig.String(), s.stop)
+		case err := <-p.served:
 			return &exitError{exitFailed, fmt.Errorf("serving has ended: %w", err)}
 		}
 	}
@@ -86,6 +82,14 @@ func (p *process) wait(s *signals, served <-chan error) error {
 
 // drain ends the gateway: at leisure, or at once on a second signal.
 func (p *process) drain(why string, more <-chan os.Signal) error {
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	defer func() {
+		if p.opened.Load() {
+			<-p.served
+		}
+	}()
 	cfg, _ := p.gate.Config()
 	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
 	if p.handedOver.Load() {
@@ -94,6 +98,9 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 			p.operators.Close() //nolint:errcheck // the successor accepts there
 		}
 		p.unguard()
+		if p.member != nil {
+			go p.member.leave() // the successor needs its name
+		}
 	} else {
 		p.tellStopping()
 	}

@@ -23,6 +23,12 @@ func (p *process) tell(assignments ...string) {
 func (p *process) tellReady(failed error) {
 	cfg, generation := p.gate.Config()
 	status := fmt.Sprintf("STATUS=Serving %d routes, configuration %d", len(cfg.Routes), generation)
+	switch {
+	case p.waiting:
+		status = "STATUS=Waiting for the fleet's first revision"
+	case cfg.Revision != "":
+		status += ", " + cfg.Revision
+	}
 	if failed != nil {
 		first, _, _ := strings.Cut(failed.Error(), "\n")
 		status += "; not reloaded: " + first

@@ -75,7 +75,7 @@ func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
 	if a.Ready() {
 		text(w, http.StatusOK, "ready")
 	} else {
-		text(w, http.StatusServiceUnavailable, "draining")
+		text(w, http.StatusServiceUnavailable, "not ready")
 	}
 }
 

@@ -103,7 +103,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("%d reloads, want 1", f.reloads)
 	}
 	f.ready = false
-	check("GET", "/readyz", 503, "draining\n")
+	check("GET", "/readyz", 503, "not ready\n")
 	check("GET", "/healthz", 200, "ok\n")
 	f.failure = errors.New("a.toml:1: x: wrong\na.toml:2: y: wrong")
 	check("POST", "/reload", 422, "a.toml:1: x: wrong\na.toml:2: y: wrong\n")

@@ -13,8 +13,10 @@ import (
 type Status struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// File is the configuration's, Generation its number, and Loaded the time since which it is in force.
+	// File is the configuration's, Revision what a fleet shares of it ("": nothing), Generation its number, and Loaded the
+	// time since which it is in force.
 	File       string    `json:"file"`
+	Revision   string    `json:"revision"`
 	Generation uint64    `json:"generation"`
 	Loaded     time.Time `json:"loaded"`
 	// ReloadError is why the last attempt to load another one failed, one problem a line, or "".

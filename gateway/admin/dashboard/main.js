@@ -135,7 +135,7 @@ function losses() {
 
 function configuration() {
 	const s = samples.now();
-	const facts = [["File", s.file], ["Generation", String(s.generation)], ["In force for", span(s.at - Date.parse(s.loaded))],
+	const facts = [["File", s.file], ...(s.revision ? [["Of the fleet", s.revision]] : []), ["Generation", String(s.generation)], ["In force for", span(s.at - Date.parse(s.loaded))],
 		["Last reload", s.reload_error ? "failed" : s.generation > 1 ? "succeeded" : "none yet"],
 		["Preflight cache", plural(total("preflight_cache_entries"), "answer")]];
 	for (const r of samples.series("certificate_expiry_seconds")) {

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"os/user"
+	"strings"
+	"syscall"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/spf13/cobra"
+)
+
+func newFleet() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "fleet",
+		Short: "Show and change what the gateways of a fleet share",
+		Long: `Fleet shows and changes what gateways share in etcd: policies, upstreams, rate limits and routes.
+Where etcd is says the table [fleet] of a gateway's own file, or else --etcd and the flags beside it.
+
+Each version of what is shared is a revision, with a number; one of them is live. None is ever
+changed: to undo one is to make the text of an older one live again, as a revision of its own.
+
+All of them exit with 0 if it is done, with 1 if the fleet is not as it would have to be (somebody
+else was faster, a canary failed, etcd does not answer), and with 2 if what was asked for is wrong.`,
+		DisableFlagsInUseLine: true,
+		Args:                  known,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("a command is missing")
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	c.AddCommand(newFleetPush(), newFleetStatus(), newFleetLog(), newFleetShow(), newFleetDiff(), newFleetRollback(), newFleetEdit())
+	return c
+}
+
+// A fleetPlace says where a fleet is.
+type fleetPlace struct {
+	path                                           string
+	etcd                                           []string
+	prefix, ca, cert, key, username, password, who string
+}
+
+// flags adds the flags that say so to c.
+func (f *fleetPlace) flags(c *cobra.Command) {
+	configFlag(c, &f.path)
+	c.Flags().Lookup("config").Usage = "a gateway's own `FILE`, with a table [fleet]"
+	c.Flags().StringArrayVar(&f.etcd, "etcd", nil, "`URL` of a member of etcd, instead of --config; any number of times")
+	c.Flags().StringVar(&f.prefix, "prefix", "", "with --etcd: `PREFIX` of the fleet's keys (default \"/corsgate/production/\")")
+	c.Flags().StringVar(&f.ca, "tls-ca", "", "with --etcd: PEM `FILE` of the authorities of etcd's certificate")
+	c.Flags().StringVar(&f.cert, "tls-cert", "", "with --etcd: PEM `FILE` of a certificate to show")
+	c.Flags().StringVar(&f.key, "tls-key", "", "with --etcd: PEM `FILE` of its key")
+	c.Flags().StringVar(&f.username, "username", "", "with --etcd: `NAME` to be to etcd")
+	c.Flags().StringVar(&f.password, "password-file", "", "with --etcd: `FILE` with its password")
+}
+
+// author adds the flag that says who makes a change.
+func (f *fleetPlace) author(c *cobra.Command) {
+	c.Flags().StringVar(&f.who, "author", "", "`WHO` makes the change (default USER@HOST)")
+}
+
+// A fleetClient is what the commands work with.
+type fleetClient struct {
+	*fleet.Store
+	ctx    context.Context // until a signal to stop
+	own    config.Source   // a gateway's text, to be taken together with what is shared
+	author string
+	close  func()
+}
+
+// open opens the fleet's store. An error ends the process with 2.
+func (f *fleetPlace) open(c *cobra.Command) (*fleetClient, error) {
+	own, err := f.own(c)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	cfg, err := compose(own, nil)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	if cfg.Fleet == nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("%s has no table [fleet]: name the file of a gateway in a fleet with --config, or etcd with --etcd", own.Name)}
+	}
+	options, problems := fleetOptions(cfg)
+	if len(problems) > 0 {
+		return nil, &exitError{exitUsage, problems}
+	}
+	store, err := fleet.Open(options)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+	return &fleetClient{Store: store, ctx: ctx, own: own, author: cmp.Or(f.who, whoami()),
+		close: func() { stop(); store.Close() }}, nil //nolint:errcheck // all that was to be written has been
+}
+
+// own returns the text of a gateway's file, or one that says what the flags say.
+func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
+	extra := []string{"prefix", "tls-ca", "tls-cert", "tls-key", "username", "password-file"}
+	if len(f.etcd) == 0 {
+		for _, name := range extra {
+			if c.Flags().Changed(name) {
+				return config.Source{}, fmt.Errorf("--%s belongs to --etcd: without that, %s says where the fleet is", name, f.path)
+			}
+		}
+		own, err := config.Read(f.path)
+		if err != nil {
+			return own, unreadable(f.path, err)
+		}
+		return own, nil
+	}
+	if c.Flags().Changed("config") {
+		return config.Source{}, errors.New("--config and --etcd both say where the fleet is: give one of them")
+	}
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "fleet.etcd = [")
+	for _, e := range f.etcd {
+		fmt.Fprintf(&text, "%q, ", e)
+	}
+	fmt.Fprintf(&text, "]\n")
+	for i, value := range []string{f.prefix, f.ca, f.cert, f.key, f.username, f.password} {
+		if name := extra[i]; c.Flags().Changed(name) {
+			fmt.Fprintf(&text, "fleet.%s = %q\n", strings.ReplaceAll(name, "-", "_"), value)
+		}
+	}
+	return config.Source{Name: "--etcd", Text: text.Bytes()}, nil
+}
+
+// fleetOptions reads the files that [fleet] names.
+func fleetOptions(cfg *config.Config) (o fleet.Options, problems config.Problems) {
+	f := cfg.Fleet
+	bad := func(key string, err error, hint string) {
+		problems = append(problems, cfg.Problem("fleet."+key, -1, err.Error(), hint))
+	}
+	o = fleet.Options{Endpoints: f.Etcd, Prefix: f.Prefix, Username: f.Username, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}
+	if f.TLSCA != "" {
+		roots, err := edge.LoadAuthorities(cfg.Path(f.TLSCA))
+		if err != nil {
+			bad("tls_ca", err, "")
+		}
+		o.TLS.RootCAs = roots
+	}
+	if f.TLSCert != "" {
+		load := func() (*tls.Certificate, error) {
+			c, err := tls.LoadX509KeyPair(cfg.Path(f.TLSCert), cfg.Path(f.TLSKey))
+			return &c, err
+		}
+		if _, err := load(); err != nil {
+			bad("tls_cert", err, "")
+		}
+		// For each connection anew: a gateway outlives its certificates.
+		o.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+	}
+	if f.PasswordFile != "" {
+		text, err := os.ReadFile(cfg.Path(f.PasswordFile))
+		first, _, _ := bytes.Cut(text, []byte("\n"))
+		if o.Password = string(bytes.TrimSuffix(first, []byte("\r"))); err == nil && o.Password == "" {
+			err = fmt.Errorf("the first line of %s is empty", cfg.Path(f.PasswordFile))
+		}
+		if err != nil {
+			bad("password_file", err, "write the password into it, and let nobody else read it")
+		}
+	}
+	return o, problems
+}
+
+// failed makes of an error of the store one that ends the process.
+func failed(err error) error { return &exitError{exitFailed, err} }
+
+// whoami returns who runs this process, as "user@host".
+func whoami() string {
+	name := os.Getenv("SUDO_USER")
+	if u, err := user.Current(); err == nil && name == "" {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return cmp.Or(name, "?") + "@" + host
+}

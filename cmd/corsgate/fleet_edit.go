@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/spf13/cobra"
+)
+
+func newFleetEdit() *cobra.Command {
+	var f fleetChange
+	c := &cobra.Command{
+		Use:   "edit",
+		Short: "Edit what the gateways share",
+		Long: `Edit opens the text of the live revision in $VISUAL or $EDITOR, and pushes what becomes of it. While
+it is not valid, or was not pushed because somebody else was faster, it is offered again. Nothing
+that was written is lost: the file stays, and its name is said, unless it was pushed.`,
+		Args: nothing,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := f.place.open(c)
+			if err != nil {
+				return err
+			}
+			defer client.close()
+			return f.edit(c, client)
+		},
+	}
+	f.flags(c)
+	return c
+}
+
+func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
+	live, err := client.Live(client.ctx)
+	if err != nil && !errors.Is(err, fleet.ErrEmpty) {
+		return failed(err)
+	}
+	path, err := editable(live)
+	if err != nil {
+		return failed(err)
+	}
+	in := bufio.NewReader(c.InOrStdin())
+	for {
+		f.base = live.Number
+		if err := runEditor(c, path); err != nil {
+			return failed(fmt.Errorf("%w: what there is stays in %s", err, path))
+		}
+		text, err := config.Read(path)
+		if err != nil {
+			return failed(err)
+		}
+		if string(text.Text) == live.Text {
+			os.Remove(path) //nolint:errcheck // it is of no use, and does no harm
+			fmt.Fprintln(c.OutOrStdout(), "nothing was changed")
+			return nil
+		}
+		err = f.run(c, client, text)
+		if err == nil && !f.dry {
+			os.Remove(path) //nolint:errcheck // likewise
+			return nil
+		}
+		if err == nil {
+			fmt.Fprintf(c.OutOrStdout(), "what was written stays in %s\n", path)
+			return nil
+		}
+		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), exit.err)
+		}
+		if errors.Is(err, fleet.ErrMoved) {
+			if live, err = f.overtaken(c, client, live); err != nil {
+				return failed(fmt.Errorf("%w: what was written stays in %s", err, path))
+			}
+			err = failed(fleet.ErrMoved)
+		}
+		fmt.Fprint(c.OutOrStdout(), "Edit it again? [Y/n] ")
+		answer, readErr := in.ReadString('\n')
+		if answer = strings.ToLower(strings.TrimSpace(answer)); readErr != nil || answer != "" && answer != "y" && answer != "yes" {
+			fmt.Fprintf(c.ErrOrStderr(), "what was written stays in %s\n", path)
+			return quietly(err)
+		}
+	}
+}
+
+// overtaken shows what went live instead of what was edited, and returns it: the next attempt is made in its knowledge.
+func (f *fleetChange) overtaken(c *cobra.Command, client *fleetClient, edited fleet.Revision) (fleet.Revision, error) {
+	live, err := client.Live(client.ctx)
+	if err == nil {
+		fmt.Fprintln(c.OutOrStdout(), "This is what changed meanwhile. If you push what you have, it is undone:")
+		printDiff(c.OutOrStdout(), *source(edited.Number, edited.Text), *source(live.Number, live.Text))
+	}
+	return live, err
+}
+
+// quietly returns an error with the status of err, which has been said.
+func quietly(err error) error {
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
+		return &exitError{status: exit.status}
+	}
+	return err
+}
+
+// editable writes the text of a revision into a file for an editor, in a directory that only this user may read.
+func editable(r fleet.Revision) (path string, err error) {
+	dir, err := os.MkdirTemp("", "corsgate-fleet-")
+	if err != nil {
+		return "", err
+	}
+	text := r.Text
+	if r.Number == 0 {
+		text = "# What the gateways share: [route.NAME], [cors.NAME], [upstream.NAME] and [limit.NAME].\n"
+	}
+	path = filepath.Join(dir, fmt.Sprintf("revision-%d.toml", r.Number+1))
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// runEditor lets the user edit a file. The editor's name may have arguments, as for all who ask for it.
+func runEditor(c *cobra.Command, path string) error {
+	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
+	e := exec.CommandContext(c.Context(), "sh", "-c", editor+` "$1"`, "sh", path)
+	e.Stdin, e.Stdout, e.Stderr = c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr()
+	if err := e.Run(); err != nil {
+		return fmt.Errorf("the editor %s: %w", editor, err)
+	}
+	return nil
+}

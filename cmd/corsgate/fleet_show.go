@@ -1,0 +1,371 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/spf13/cobra"
+)
+
+// fleetStatus is what status says. Its JSON is for programs: names stay.
+type fleetStatus struct {
+	// Live is the number of the live revision, or 0.
+	Live int64 `json:"live"`
+	// Rollout is the revision that some gateways try, or null.
+	Rollout *fleet.Rollout `json:"rollout"`
+	// Nodes are the gateways that are alive, by name.
+	Nodes []fleet.Node `json:"nodes"`
+
+	revision fleet.Revision
+}
+
+func newFleetStatus() *cobra.Command {
+	var place fleetPlace
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say which gateways there are, and what they run",
+		Long: `Status says what is live, and of each gateway that is alive what it runs and what is wrong with it.
+It exits with 1 if one of them is not ready, or does not run what it is to run.`,
+		Args: nothing,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := place.open(c)
+			if err != nil {
+				return err
+			}
+			defer client.close()
+			s, err := statusOf(client)
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				printAsJSON(c.OutOrStdout(), s)
+			} else {
+				s.print(c.OutOrStdout(), time.Now())
+			}
+			if !s.well() {
+				return &exitError{status: exitFailed}
+			}
+			return nil
+		},
+	}
+	place.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	return c
+}
+
+func statusOf(client *fleetClient) (s fleetStatus, err error) {
+	if s.revision, err = client.Live(client.ctx); err != nil && !errors.Is(err, fleet.ErrEmpty) {
+		return s, err
+	}
+	s.Live = s.revision.Number
+	if s.Nodes, err = client.Nodes(client.ctx); err != nil {
+		return s, err
+	}
+	if s.Nodes == nil {
+		s.Nodes = []fleet.Node{}
+	}
+	s.Rollout, err = client.Rolling(client.ctx)
+	return s, err
+}
+
+// well reports whether each gateway is ready and runs what it is to run.
+func (s *fleetStatus) well() bool {
+	for _, n := range s.Nodes {
+		if !n.Ready || n.Error != "" || n.Applied != n.Wanted {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *fleetStatus) print(out io.Writer, now time.Time) {
+	if s.Live == 0 {
+		fmt.Fprintln(out, "nothing was pushed yet")
+	} else {
+		fmt.Fprintf(out, "live: %s\n", revisionLine(s.revision))
+	}
+	if r := s.Rollout; r != nil {
+		fmt.Fprintf(out, "under way: revision %d, tried by %s since %v, by %s\n", r.Candidate, strings.Join(r.Nodes, ", "), now.Sub(r.Started).Round(time.Second), r.Author)
+	}
+	if len(s.Nodes) == 0 {
+		fmt.Fprintln(out, "no gateway is alive")
+		return
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tADDRESS\tREVISION\tREADY\tUP\tREQUESTS\tREFUSED\t5XX\tVERSION")
+	for _, n := range s.Nodes {
+		revision := strconv.FormatInt(n.Applied, 10)
+		if n.Applied != n.Wanted {
+			revision = fmt.Sprintf("%d, not %d", n.Applied, n.Wanted)
+		}
+		ready := map[bool]string{true: "yes", false: "no"}[n.Ready]
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%v\t%d\t%d\t%d\t%s\n", n.Name, n.Address, revision, ready, now.Sub(n.Started).Round(time.Second),
+			n.Requests, n.Refused, n.Failed, n.Version)
+	}
+	t.Flush() //nolint:errcheck // nobody is left to be told
+	for _, n := range s.Nodes {
+		if n.Error != "" {
+			fmt.Fprintf(out, "%s: %s\n", n.Name, strings.ReplaceAll(n.Error, "\n", "\n"+n.Name+": "))
+		}
+	}
+}
+
+func printAsJSON(out io.Writer, v any) {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	e.Encode(v) //nolint:errcheck // nobody is left to be told
+}
+
+// revisionLine describes a revision in a line.
+func revisionLine(r fleet.Revision) string {
+	line := fmt.Sprintf("revision %d  %s  %s  %s", r.Number, r.Time.Local().Format(time.DateTime), r.Author, r.Message)
+	if r.Dropped {
+		line += "  (never live)"
+	}
+	return strings.TrimSpace(line)
+}
+
+func newFleetLog() *cobra.Command {
+	var place fleetPlace
+	var limit int
+	c := &cobra.Command{
+		Use:   "log",
+		Short: "List revisions, the newest first",
+		Args:  nothing,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return fmt.Errorf("--limit %d: write how many, at least 1", limit)
+			}
+			client, err := place.open(c)
+			if err != nil {
+				return err
+			}
+			defer client.close()
+			list, err := client.Log(client.ctx, limit)
+			if err != nil {
+				return failed(err)
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(c.OutOrStdout(), "nothing was pushed yet")
+			}
+			for _, r := range list {
+				fmt.Fprintln(c.OutOrStdout(), revisionLine(r))
+			}
+			return nil
+		},
+	}
+	place.flags(c)
+	c.Flags().IntVar(&limit, "limit", 20, "at most `N`")
+	return c
+}
+
+func newFleetShow() *cobra.Command {
+	var place fleetPlace
+	c := &cobra.Command{
+		Use:   "show [flags] [REVISION]",
+		Short: "Print the text of a revision, or of the live one",
+		Args:  atMost(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withRevisions(c, &place, args, func(_ *fleetClient, r []fleet.Revision) error {
+				_, err := io.WriteString(c.OutOrStdout(), r[0].Text)
+				return err
+			})
+		},
+	}
+	place.flags(c)
+	return c
+}
+
+func newFleetDiff() *cobra.Command {
+	var place fleetPlace
+	c := &cobra.Command{
+		Use:   "diff [flags] [REVISION [REVISION]]",
+		Short: "Say what changed between two revisions",
+		Long: `Diff says what changed from one revision to another, or to the live one, or from the one before
+that to the live one: line by line, and for the pages that gateways have seen.`,
+		Args: atMost(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withRevisions(c, &place, args, func(client *fleetClient, r []fleet.Revision) error {
+				return diffRevisions(c, client, r, len(args))
+			})
+		},
+	}
+	place.flags(c)
+	return c
+}
+
+// diffRevisions says what changed between two revisions, of which given were named.
+func diffRevisions(c *cobra.Command, client *fleetClient, r []fleet.Revision, given int) (err error) {
+	from, to := r[0], r[len(r)-1]
+	switch given {
+	case 0:
+		if to.Parent == 0 {
+			fmt.Fprintf(c.OutOrStdout(), "revision %d is the first\n", to.Number)
+			return nil
+		}
+		from, err = client.Revision(client.ctx, to.Parent)
+	case 1:
+		to, err = client.Live(client.ctx)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	if from.Text == to.Text {
+		fmt.Fprintf(c.OutOrStdout(), "revisions %d and %d are the same\n", from.Number, to.Number)
+		return nil
+	}
+	shared := source(to.Number, to.Text)
+	cfg, err := compose(client.own, shared)
+	if err != nil {
+		printDiff(c.OutOrStdout(), *source(from.Number, from.Text), *shared)
+		fmt.Fprintf(c.OutOrStdout(), "what it changes for pages cannot be said, because revision %d will not do here:\n%v\n", to.Number, err)
+		return nil
+	}
+	return difference(client, c.OutOrStdout(), from, *shared, cfg)
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fmt.Errorf("%s takes at most %s, and there are %d arguments", c.Name(), count(n, "revision", "revisions"), len(args))
+		}
+		return nil
+	}
+}
+
+// withRevisions calls f with the revisions of which there are the numbers, or with the live one.
+func withRevisions(c *cobra.Command, place *fleetPlace, numbers []string, f func(*fleetClient, []fleet.Revision) error) error {
+	wanted := make([]int64, len(numbers))
+	for i, text := range numbers {
+		var err error
+		if wanted[i], err = revisionNumber(text); err != nil {
+			return &exitError{exitUsage, err}
+		}
+	}
+	client, err := place.open(c)
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	var list []fleet.Revision
+	for _, number := range wanted {
+		r, err := client.Revision(client.ctx, number)
+		if err != nil {
+			return failedToFind(number, err)
+		}
+		list = append(list, r)
+	}
+	if len(list) == 0 {
+		r, err := client.Live(client.ctx)
+		if err != nil {
+			return failed(err)
+		}
+		list = append(list, r)
+	}
+	return f(client, list)
+}
+
+// revisionNumber understands the number of a revision.
+func revisionNumber(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n >= 1e16 {
+		return 0, fmt.Errorf("%q is not the number of a revision: corsgate fleet log lists them", text)
+	}
+	return n, nil
+}
+
+// failedToFind is the error of a revision that cannot be read.
+func failedToFind(number int64, err error) error {
+	if errors.Is(err, fleet.ErrNone) {
+		return &exitError{exitUsage, fmt.Errorf("there is no revision %d: corsgate fleet log lists them", number)}
+	}
+	return failed(err)
+}
+
+// printDiff prints what changed between two texts.
+func printDiff(out io.Writer, from, to config.Source) {
+	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) //nolint:errcheck // nobody is left to be told
+}
+
+// maxConsequences is how many are printed.
+const maxConsequences = 40
+
+// printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
+func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen int) {
+	about := fmt.Sprintf("%d questions, %d of which gateways have seen lately", asked, seen)
+	if len(changed) == 0 {
+		fmt.Fprintf(out, "for pages nothing changes: %s\n", about)
+		return
+	}
+	fmt.Fprintf(out, "for pages this changes (%s; those are marked *):\n", about)
+	for i, c := range changed {
+		if i == maxConsequences {
+			fmt.Fprintf(out, "  … and %d more\n", len(changed)-i)
+			break
+		}
+		mark := " "
+		if c.Seen {
+			mark = "*"
+		}
+		request := c.Question.Method + " " + c.Question.URL
+		if len(c.Question.Headers) > 0 {
+			request += " with " + strings.Join(c.Question.Headers, ", ")
+		}
+		fmt.Fprintf(out, "%s %s  %s  %s\n", mark, c.Question.Origin, request, transition(c.Before, c.After))
+	}
+}
+
+// transition says how a verdict changes.
+func transition(before, after gateway.Verdict) string {
+	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
+	var parts []string
+	step := func(what string, from, to gateway.Outcome) {
+		parts = append(parts, fmt.Sprintf("%s%s → %s", what, from, to))
+	}
+	switch {
+	case anonymous && credentialed && before.Anonymous == before.Credentialed && after.Anonymous == after.Credentialed:
+		step("", before.Anonymous, after.Anonymous)
+	case anonymous && credentialed:
+		step("", before.Anonymous, after.Anonymous)
+		step("with credentials ", before.Credentialed, after.Credentialed)
+	case anonymous:
+		step("without credentials ", before.Anonymous, after.Anonymous)
+	case credentialed:
+		step("with credentials ", before.Credentialed, after.Credentialed)
+	}
+	answer := func(v gateway.Verdict) string {
+		if v.Status == 0 {
+			return "the upstream's answer"
+		}
+		return strconv.Itoa(v.Status)
+	}
+	if before.Status != after.Status {
+		parts = append(parts, answer(before)+" → "+answer(after))
+	}
+	text := strings.Join(parts, ", ")
+	if before.Reason != after.Reason && after.Reason != "allowed" && after.Reason != "" {
+		text += " (" + after.Reason + ")"
+	}
+	return text + inRoute(before, after)
+}
+
+// inRoute says which routes took the request.
+func inRoute(before, after gateway.Verdict) string {
+	if before.Route == after.Route {
+		return fmt.Sprintf("  [route.%s]", after.Route)
+	}
+	return fmt.Sprintf("  [route.%s → route.%s]", cmp.Or(before.Route, "none"), cmp.Or(after.Route, "none"))
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// A kept is the file in which a gateway of a fleet keeps what the fleet shares, for the day when etcd cannot be reached. Its
+// first line says what it is, with a checksum over all that matters; the rest is the text.
+type kept struct {
+	path   string
+	prefix string // of the fleet: another's text is of no use here
+}
+
+var keptHead = regexp.MustCompile(`^# corsgate: revision (\d+) of the fleet (\S+), kept for when etcd cannot be reached. sha256: ([0-9a-f]{64})\n`)
+
+func (k kept) head(number int64, text []byte) string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d %s\n", number, k.prefix)
+	sum.Write(text)
+	return fmt.Sprintf("# corsgate: revision %d of the fleet %s, kept for when etcd cannot be reached. sha256: %x\n", number, k.prefix, sum.Sum(nil))
+}
+
+// write replaces the file. Whenever the machine stops, there is the old one or the new one.
+func (k kept) write(number int64, text []byte) error {
+	dir := filepath.Dir(k.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, filepath.Base(k.path)+".*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it has another name by then, or is of no use
+	defer f.Close()
+	if _, err := f.Write(append([]byte(k.head(number, text)), text...)); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), k.path)); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// read returns what was written, or fs.ErrNotExist. What is damaged, or of another fleet, is refused.
+func (k kept) read() (number int64, text []byte, err error) {
+	all, err := os.ReadFile(k.path)
+	if err != nil {
+		return 0, nil, err
+	}
+	head := keptHead.FindSubmatch(all)
+	if head == nil {
+		return 0, nil, fmt.Errorf("%s is not what corsgate keeps of a fleet: remove it", k.path)
+	}
+	if prefix := string(head[2]); prefix != k.prefix {
+		return 0, nil, fmt.Errorf("%s is of the fleet %s, and this gateway is in %s: remove it", k.path, prefix, k.prefix)
+	}
+	number, err = strconv.ParseInt(string(head[1]), 10, 64)
+	text = all[len(head[0]):]
+	if err != nil || !bytes.Equal(head[0], []byte(k.head(number, text))) {
+		return 0, nil, fmt.Errorf("%s is damaged: its checksum is not that of its text. Remove it, or copy it from another gateway", k.path)
+	}
+	return number, text, nil
+}

@@ -53,6 +53,7 @@ func TestHouse(t *testing.T) {
 		"github.com/caddyserver/certmagic": {"gateway/acme"},
 		"github.com/mholt/acmez/":          {"gateway/acme"},
 		"go.uber.org/zap":                  {"gateway/acme", "gateway/fleet", "gateway/fleet/etcdtest"},
+		"google.golang.org/grpc":           {"gateway/fleet"},
 		"go.etcd.io/etcd/":                 {"gateway/fleet", "gateway/fleet/etcdtest"},
 		"github.com/letsencrypt/pebble/":   {"gateway/acmetest"},
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},

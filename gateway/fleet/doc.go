@@ -25,4 +25,8 @@
 // A revision of a newer format, or one whose checksum is not that of its text, is refused.
 //
 // A node that loses etcd keeps what it runs; a node that runs a candidate then returns to the live revision.
+//
+// What a thousand nodes cost etcd is in deploy/fleet-etcd.md. The client of etcd adds 13.7 MB to a binary, most of it grpc and
+// protobuf. It is taken all the same: watches that survive compaction, elections and silent members are what etcd's own
+// client is for, and its gateway for JSON over HTTP, the only other way, knows none of it.
 package fleet

@@ -4,7 +4,7 @@ import "time"
 
 // Hasten makes a store impatient.
 func (s *Store) Hasten() {
-	s.timing = timing{request: 2 * time.Second, push: 30 * time.Second, lease: 3 * time.Second, pace: 500 * time.Millisecond, look: 50 * time.Millisecond,
+	s.timing = timing{request: 2 * time.Second, push: 30 * time.Second, lease: 3 * time.Second, pace: 3 * time.Second, look: 50 * time.Millisecond,
 		reread: time.Minute, backOff: 400 * time.Millisecond}
 }
 

@@ -81,6 +81,7 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 	if r := n.rollout; r != nil && is.owner && slices.Contains(r.Nodes, m.name) {
 		wanted, sum, trial = r.Candidate, r.Sum, true
 	}
+	m.update(func(s *status) { s.rolling = n.rollout != nil })
 	switch {
 	case wanted == 0: // that live was deleted is no reason to stop serving
 		m.update(func(s *status) {

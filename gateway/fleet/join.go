@@ -51,6 +51,7 @@ type status struct {
 	applied, wanted int64
 	sum             string // of what is applied
 	trial           bool   // applied is a candidate
+	rolling         bool   // a roll-out is under way, here or elsewhere
 	failure         string // why applied is not what is wanted
 	owner           bool   // the name is ours
 	history         history

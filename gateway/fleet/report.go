@@ -29,7 +29,7 @@ func (m *membership) present(ctx context.Context, well func()) error {
 
 	look := time.NewTicker(m.s.look)
 	defer look.Stop()
-	due := time.Now().Add(jitter(m.s.pace))
+	last, pace := time.Now(), jitter(m.s.pace)
 	var failure error
 	for {
 		select {
@@ -45,10 +45,16 @@ func (m *membership) present(ctx context.Context, well func()) error {
 		now := time.Now()
 		m.mu.Lock()
 		m.history.add(now, n.totals())
-		trial := m.trial
+		trial, rolling := m.trial, m.rolling
 		m.mu.Unlock()
-		// While a candidate is on trial its numbers are waited for.
-		if n == written || n.quiet() == written.quiet() && !trial && now.Before(due) {
+		due := last.Add(pace)
+		switch {
+		case trial: // each number is waited for
+			due = now
+		case rolling: // it is compared with those that try the candidate
+			due = last.Add(pace / 6)
+		}
+		if n == written || n.quiet() == written.quiet() && now.Before(due) {
 			continue
 		}
 		switch ok, err := m.write(ctx, lease, n); {
@@ -57,7 +63,7 @@ func (m *membership) present(ctx context.Context, well func()) error {
 		case !ok:
 			return errors.New("another took this node's name")
 		default:
-			written, failure, due = n, nil, now.Add(jitter(m.s.pace))
+			written, failure, last, pace = n, nil, now, jitter(m.s.pace)
 		}
 	}
 }

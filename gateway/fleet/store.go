@@ -13,6 +13,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 )
 
@@ -26,7 +28,8 @@ type Options struct {
 	Username, Password string
 	// Prefix begins all keys of the fleet, and ends with "/".
 	Prefix string
-	// Pace is how often a node reports how much it has done. Optional: 10 s.
+	// Pace is how often a node reports how much it has done; during a roll-out it is six times as often. Changes that
+	// somebody waits for are reported at once. Optional: 1 min.
 	Pace time.Duration
 	// Log is told what goes wrong during [Store.Join]. Optional.
 	Log *slog.Logger
@@ -46,14 +49,14 @@ type timing struct {
 	request time.Duration // at most for one request to etcd
 	push    time.Duration // at most for a push, when etcd does not answer: a silent member is noticed after 13 s
 	lease   time.Duration // until a node, or a roll-out, counts as gone
-	pace    time.Duration // between reports of how much was done; jittered
+	pace    time.Duration // between reports of how much was done, a sixth of it during a roll-out; jittered
 	look    time.Duration // between looks at what changed; and how often a roll-out is judged
 	reread  time.Duration // between reads of what is wanted that nothing asked for; jittered
 	backOff time.Duration // at most between attempts
 }
 
 func defaults() timing {
-	return timing{request: 5 * time.Second, push: 30 * time.Second, lease: 10 * time.Second, pace: 10 * time.Second, look: time.Second,
+	return timing{request: 5 * time.Second, push: 30 * time.Second, lease: 10 * time.Second, pace: time.Minute, look: time.Second,
 		reread: time.Minute, backOff: 5 * time.Second}
 }
 
@@ -124,7 +127,12 @@ func (s *Store) etcd() (*clientv3.Client, error) {
 		// A member that is gone without a word is noticed after both: less than 10 s is not to be had from grpc.
 		DialKeepAliveTime:    10 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
-		Logger:               zap.NewNop(), // it would say on stderr what our callers are told as errors
+		// Its own would have us wait up to two minutes for an etcd that is back.
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: s.backOff / 10, Multiplier: 1.6, Jitter: 0.3, MaxDelay: s.backOff},
+			MinConnectTimeout: s.request,
+		})},
+		Logger: zap.NewNop(), // it would say on stderr what our callers are told as errors
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, s.silence(s.ctx)

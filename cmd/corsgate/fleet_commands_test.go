@@ -63,7 +63,7 @@ func TestFleetCommands(t *testing.T) {
  methods = ["PUT"]
  
  [route.api]
-for pages this changes (5 questions, 1 of which gateways have seen lately; those are marked *):
+for pages this changes (5 questions, 1 of them seen lately and marked *):
 * https://old.example.com  PUT https://api.example.com/api/7  without credentials allowed → denied (origin-not-allowed)  [route.api]
   https://old.example.com  GET https://any.example/api  without credentials allowed → denied (origin-not-allowed)  [route.api]
   https://old.example.com  PUT https://any.example/api  without credentials allowed → denied (origin-not-allowed)  [route.api]

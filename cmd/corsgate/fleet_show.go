@@ -305,12 +305,12 @@ const maxConsequences = 40
 
 // printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
 func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen int) {
-	about := fmt.Sprintf("%d questions, %d of which gateways have seen lately", asked, seen)
+	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
 	if len(changed) == 0 {
-		fmt.Fprintf(out, "for pages nothing changes: %s\n", about)
+		fmt.Fprintf(out, "for pages nothing changes (%s)\n", about)
 		return
 	}
-	fmt.Fprintf(out, "for pages this changes (%s; those are marked *):\n", about)
+	fmt.Fprintf(out, "for pages this changes (%s and marked *):\n", about)
 	for i, c := range changed {
 		if i == maxConsequences {
 			fmt.Fprintf(out, "  … and %d more\n", len(changed)-i)

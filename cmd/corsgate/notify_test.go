@@ -63,11 +63,11 @@ func TestNotify(t *testing.T) {
 	rewrite(t, path, saying("two"))
 	u.upgrades()
 	hears("READY=1\nSTATUS=Serving 1 routes, configuration 1") // the new one; heeded from NotifyAccess=all only
-	hears("MAINPID=[0-9]+")
+	hears("MAINPID=[0-9]+\nSTATUS=Serving, after an upgrade")
 	u.await("stopped")
 	hears("WATCHDOG=1") // of the new one: there is no other
 	u.send(syscall.SIGTERM)
-	hears("STOPPING=1\nSTATUS=Draining")
+	hears("STOPPING=1\nSTATUS=Draining\nEXTEND_TIMEOUT_USEC=40000000") // timeouts.shutdown, and some
 	u.await("stopped")
 }
 

@@ -102,7 +102,7 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 			go p.member.leave() // the successor needs its name
 		}
 	} else {
-		p.tellStopping()
+		p.tellStopping(lameDuck + cfg.Timeouts.Shutdown)
 	}
 	p.log.Info("draining", "signal", why, "lame_duck", lameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
 	ctx, cancel := context.WithTimeout(context.Background(), lameDuck+cfg.Timeouts.Shutdown)

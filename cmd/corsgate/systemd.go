@@ -41,8 +41,19 @@ func (p *process) tellReloading() {
 	p.tell(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
-// tellStopping tells systemd that the process ends.
-func (p *process) tellStopping() { p.tell(daemon.SdNotifyStopping, "STATUS=Draining") }
+// stopMargin is what ending takes beyond the time that requests have, at most.
+const stopMargin = 10 * time.Second
+
+// tellStopping tells systemd that the process ends, and within what time: TimeoutStopSec is not to cut short what the
+// configuration allows.
+func (p *process) tellStopping(within time.Duration) {
+	p.tell(daemon.SdNotifyStopping, "STATUS=Draining", fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (within+stopMargin).Microseconds()))
+}
+
+// tellSuccessor tells systemd which process is the main one from now on. What that has said of itself before was not heeded.
+func (p *process) tellSuccessor(pid int) {
+	p.tell(fmt.Sprintf("MAINPID=%d", pid), "STATUS=Serving, after an upgrade")
+}
 
 // guard has systemd's watchdog told that the process is well, as long as it is and until ctx is done.
 func (p *process) guard(ctx context.Context) {

@@ -218,7 +218,7 @@ func (p *process) upgraded(o outcome) bool {
 		return false
 	}
 	p.handedOver.Store(true)
-	p.tell(fmt.Sprintf("MAINPID=%d", o.pid))
+	p.tellSuccessor(o.pid)
 	p.log.Info("upgraded: the new process serves, this one ends", "pid", o.pid)
 	return true
 }

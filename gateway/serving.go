@@ -16,6 +16,7 @@ type engine interface {
 	Abandon()
 	Post(func()) bool
 	Done() <-chan struct{}
+	Clients() int
 }
 
 // Serve serves until Shutdown, or until a listener fails, whose error it then returns at once.

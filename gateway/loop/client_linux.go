@@ -70,7 +70,7 @@ func (l *Loop) waits(c *client) {
 func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, served bool) {
 	c := &client{on: on, peer: peer, secure: secure, linger: -1}
 	c.fd, c.socket.client = int32(fd), c
-	l.clients++
+	l.clients.Add(1)
 	if err := l.add(&c.socket, readable); err != nil {
 		l.log.Warn("cannot watch a connection", "error", err)
 		l.close(c)
@@ -279,7 +279,7 @@ func (l *Loop) close(c *client) {
 // endClient takes the loop's leave of a client.
 func (l *Loop) endClient(c *client) {
 	l.server.Leave(c.peer, c.on)
-	l.clients--
+	l.clients.Add(-1)
 	l.shut(&c.socket)
 	l.forget(c)
 }

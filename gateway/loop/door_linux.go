@@ -19,7 +19,7 @@ func (l *Loop) handOver(c *client, b []byte) {
 	read := append([]byte(nil), b...)
 	l.drop(&c.socket)
 	l.forget(c)
-	l.clients--
+	l.clients.Add(-1)
 	file := os.NewFile(uintptr(c.fd), "client")
 	nc, err := net.FileConn(file) // a duplicate
 	if e := file.Close(); err == nil {

@@ -23,7 +23,7 @@ type Counts struct{ Clients, Idle, Queued, Exchanges, Saved, Resting int }
 
 // Counts returns what the loop has in hand now.
 func (l *Loop) Counts() Counts {
-	n := Counts{Clients: l.clients, Exchanges: len(l.free)}
+	n := Counts{Clients: l.Clients(), Exchanges: len(l.free)}
 	for _, p := range l.pool {
 		n.Idle += len(p.idle)
 		n.Queued += len(p.queue)

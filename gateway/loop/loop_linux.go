@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,8 +47,8 @@ type Loop struct {
 	guilty  *client
 	gen     int32
 
-	sockets []*socket // by descriptor
-	clients int
+	sockets []*socket    // by descriptor
+	clients atomic.Int32 // only the loop changes it
 	wheel   wheel
 	start   time.Time
 	now     time.Time // of this turn
@@ -72,6 +73,9 @@ type Loop struct {
 	ended     time.Duration // edge.EndedWait
 	done      chan struct{}
 }
+
+// Clients returns how many connections of clients the loop has now. It is safe for concurrent use.
+func (l *Loop) Clients() int { return int(l.clients.Load()) }
 
 // New returns a loop for the server's connections; it begins with Run.
 func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*Loop, error) {
@@ -107,7 +111,7 @@ func (l *Loop) Run() {
 	}
 	l.start = time.Now()
 	l.now, l.nextDue = l.start, l.start
-	for turn := 0; !l.draining || l.clients > 0; turn++ {
+	for turn := 0; !l.draining || l.Clients() > 0; turn++ {
 		l.wait()
 		l.now = time.Now()
 		for done := false; !done; {

@@ -124,7 +124,8 @@ func TestProxyProtocolRefused(t *testing.T) {
 		f("")
 		f("\r\n\r\n\x00\r\nQUIT\n\x21\x11")
 		counted(t, g, `corsgate_proxy_protocol_errors_total{reason="timeout"}`, 2)
-		// Connections are counted by the address that is named, not by the proxy's.
+		// Connections are counted by the address that is named, not by the proxy's. These may take their time.
+		g, address = serveProxied(t, engine, "[limits]\nconnections_per_ip = 1\n"+respond)
 		var c []net.Conn
 		for i := range 3 {
 			c = append(c, dialPlain(t, address))

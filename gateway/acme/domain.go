@@ -106,9 +106,11 @@ func (d *Domain) run(ctx context.Context) {
 		} else {
 			failures++
 			wait = backoff(failures)
+		}
+		d.noteFailures(failures, err) // before it is logged: who has read that finds it counted
+		if err != nil {
 			d.logFailure(err, failures, wait)
 		}
-		d.noteFailures(failures, err)
 		again := d.again
 		if early == maxEarly {
 			again = nil

@@ -98,8 +98,8 @@ type Log struct {
 	shards  []Shard
 	spare   buffer // swapped with that of a shard
 	render  *renderer
-	to      *Destination                // of render
-	next    atomic.Pointer[Destination] // to be taken in its place; nil: none
+	to      atomic.Pointer[destination] // of render
+	next    atomic.Pointer[destination] // to be taken in its place; nil: none
 	log     *slog.Logger
 	wake    chan struct{} // has an element when a shard has something
 	stop    chan struct{}
@@ -113,9 +113,10 @@ type Log struct {
 // said to log.
 func New(d Destination, log *slog.Logger, shards int) *Log {
 	l := &Log{
-		shards: make([]Shard, shards), render: newRenderer(&d), to: &d, log: log,
+		shards: make([]Shard, shards), render: newRenderer(&d), log: log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	l.to.Store(&destination{Destination: d})
 	for i := range l.shards {
 		l.shards[i].log = l
 	}
@@ -123,18 +124,33 @@ func New(d Destination, log *slog.Logger, shards int) *Log {
 	return l
 }
 
-// Redirect makes d the destination of the lines to come. It does not wait for the one before, whose reader may have
-// stopped: that is written to, and closed, in its own time.
+// lastLines is how long what is under way to a destination may take when another takes its place.
+const lastLines = time.Second
+
+// Redirect makes d the destination of the lines to come. It does not wait for the one before, which is written to and
+// closed in its own time, unless its reader has stopped: then it is closed soon, and what it was to get is lost.
 func (l *Log) Redirect(d Destination) {
-	if skipped := l.next.Swap(&d); skipped != nil {
+	before := l.to.Load()
+	if skipped := l.next.Swap(&destination{Destination: d}); skipped != nil {
 		skipped.close()
 	}
 	l.signal()
+	time.AfterFunc(lastLines, func() {
+		if l.to.Load() == before {
+			before.close()
+		}
+	})
 }
 
-func (d *Destination) close() {
+// A destination is a Destination that is closed once.
+type destination struct {
+	Destination
+	once sync.Once
+}
+
+func (d *destination) close() {
 	if d.Close != nil {
-		d.Close() //nolint:errcheck // what was written was written
+		d.once.Do(func() { d.Close() }) //nolint:errcheck // what was written was written
 	}
 }
 

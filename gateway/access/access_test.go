@@ -239,6 +239,31 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
+// TestRedirectFromBlocked: nobody reads what the log is written to, and then it is sent elsewhere.
+func TestRedirectFromBlocked(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	l := access.New(access.Destination{Out: w, Close: w.Close}, quiet, 1)
+	for l.Dropped() == 0 {
+		l.Shard(0).Put(example())
+	}
+	var out bytes.Buffer
+	l.Redirect(access.Destination{Out: &out})
+	for access.Lines(l) > 0 { // the writer is stuck, until it is let go
+		time.Sleep(time.Millisecond)
+	}
+	l.Shard(0).Put(example())
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"path":"/users"`) {
+		t.Errorf("%q", &out)
+	}
+}
+
 func TestChoice(t *testing.T) {
 	f := func(s string, on bool, least, most int) {
 		t.Helper()

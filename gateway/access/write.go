@@ -19,7 +19,7 @@ func (l *Log) signal() {
 // run writes what the shards hold, until Close.
 func (l *Log) run() {
 	defer close(l.done)
-	defer func() { l.to.close() }()
+	defer func() { l.to.Load().close() }()
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	for {
@@ -43,8 +43,8 @@ func (l *Log) run() {
 // drain takes and writes what each shard holds.
 func (l *Log) drain() {
 	if d := l.next.Swap(nil); d != nil {
-		l.to.close()
-		l.to, l.render = d, newRenderer(d)
+		l.to.Swap(d).close()
+		l.render = newRenderer(&d.Destination)
 	}
 	for i := range l.shards {
 		s := &l.shards[i]
@@ -76,11 +76,11 @@ func (l *Log) write() {
 		return
 	}
 	if l.torn {
-		if _, err := l.to.Out.Write([]byte{'\n'}); err == nil {
+		if _, err := l.to.Load().Out.Write([]byte{'\n'}); err == nil {
 			l.torn = false
 		}
 	}
-	n, err := l.to.Out.Write(b)
+	n, err := l.to.Load().Out.Write(b)
 	if err == nil {
 		if l.failing {
 			l.log.Info("the access log is written again", "dropped", l.Dropped())

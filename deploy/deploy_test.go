@@ -74,6 +74,20 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// TestUnitRestarts: Go ends a process with status 2 after a panic, and after SIGABRT, which the watchdog sends. Such a
+// process is to be started again.
+func TestUnitRestarts(t *testing.T) {
+	unit := read(t, "systemd/corsgate.service")
+	if regexp.MustCompile(`(?m)^RestartPreventExitStatus=.*\b2\b`).MatchString(unit) {
+		t.Error("the service stays down after a panic")
+	}
+	for _, want := range []string{"Restart=on-failure", "StartLimitBurst=10", "StartLimitIntervalSec=60"} {
+		if !strings.Contains(unit, "\n"+want+"\n") {
+			t.Errorf("the unit lacks %s", want)
+		}
+	}
+}
+
 // TestUsersAndFiles makes the user and the directories in a root of their own.
 func TestUsersAndFiles(t *testing.T) {
 	sysusers, tmpfiles := tooltest.Find(t, "systemd-sysusers"), tooltest.Find(t, "systemd-tmpfiles")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -97,7 +98,11 @@ func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error
 		const flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND | syscall.O_NONBLOCK
 		f, err := os.OpenFile(cfg.Path(cfg.Log.AccessFile), flags, 0o640)
 		if err != nil {
-			return d, cfg.Problem("log.access_file", -1, fmt.Sprintf("cannot write the access log: %v", err), "")
+			hint := ""
+			if errors.Is(err, syscall.ENXIO) {
+				hint = "nobody reads from that pipe: start its reader first"
+			}
+			return d, cfg.Problem("log.access_file", -1, fmt.Sprintf("cannot write the access log: %v", err), hint)
 		}
 		d.Out, d.Close = f, f.Close
 	}

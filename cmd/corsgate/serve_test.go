@@ -371,4 +371,12 @@ func TestServeAccessFile(t *testing.T) {
 
 	bad := begin(t, write(t, saying("ok")+"[log]\naccess_file = \"no/directory\"\n"))
 	bad.ends(2)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, _, said := command("serve", "--config", write(t, saying("ok")+"[log]\naccess_file = \""+pipe+"\"\n"))
+	if status != 2 || !strings.Contains(said, "(nobody reads from that pipe: start its reader first)") {
+		t.Errorf("a pipe without a reader: status %d, %q", status, said)
+	}
 }

@@ -173,6 +173,13 @@ func TestUpgradeFails(t *testing.T) {
 	f("exec CORSGATE serve --config /no/such/file", "ended before it served: exit status 2")
 	f("exec 5</dev/null; exec CORSGATE \"$@\"", "ended before it served: exit status 1") // what it was given is no socket
 	f("exec sleep 600", "did not serve within 500ms")
+	f("exit 0", "ended before it served: exit status 0")
+	u.put(t, "exit 0")
+	os.Chmod(u.program, 0o600)
+	u.send(syscall.SIGUSR2)
+	if r := u.await(notTakenOver); !strings.Contains(r.Error, "permission denied") {
+		t.Errorf("not executable: %q", r.Error)
+	}
 	os.Remove(u.program)
 	u.send(syscall.SIGUSR2)
 	u.await(notTakenOver)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/corsgate/corsgate/gateway/fleet/etcdtest"
+	"github.com/corsgate/corsgate/gateway/pkitest"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 // A fleetOf is a fleet of child processes, and its etcd.
@@ -22,11 +26,12 @@ type fleetOf struct {
 	t    *testing.T
 	etcd *etcdtest.Cluster
 	dir  string
+	how  string // lines of [fleet] that say how to speak with etcd
 }
 
 func newFleetOf(t *testing.T, members int) *fleetOf {
 	t.Helper()
-	return &fleetOf{t, etcdtest.Start(t, etcdtest.Options{Members: members}), t.TempDir()}
+	return &fleetOf{t: t, etcd: etcdtest.Start(t, etcdtest.Options{Members: members}), dir: t.TempDir()}
 }
 
 // own writes the file of a gateway, in a directory of its own, and returns its path.
@@ -41,7 +46,7 @@ func (f *fleetOf) own(name, more string) string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	rewrite(f.t, path, fmt.Sprintf("%s[fleet]\nname = %q\nstate = \"state\"\nprefix = \"/corsgate/test/\"\nstart_timeout = \"2s\"\netcd = %s\n%s", loopback, name, etcd, more))
+	rewrite(f.t, path, fmt.Sprintf("%s[fleet]\nname = %q\nstate = \"state\"\nprefix = \"/corsgate/test/\"\nstart_timeout = \"2s\"\netcd = %s\n%s%s", loopback, name, etcd, f.how, more))
 	return path
 }
 
@@ -301,6 +306,54 @@ func TestFleetCanary(t *testing.T) {
 	}
 	a.stop()
 	b.stop()
+}
+
+// TestFleetSecure: over TLS, with a password, and not without.
+func TestFleetSecure(t *testing.T) {
+	dir := t.TempDir()
+	authority := pkitest.NewAuthority(t, "etcd")
+	cert, key := authority.Issue(t, "127.0.0.1").Write(t, dir, "etcd")
+	f := &fleetOf{t: t, etcd: etcdtest.Start(t, etcdtest.Options{Certificate: cert, Key: key}), dir: t.TempDir()}
+	ca, stranger, password := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "stranger.pem"), filepath.Join(dir, "password")
+	pkitest.Replace(t, ca, authority.PEM)
+	pkitest.Replace(t, stranger, pkitest.NewAuthority(t, "stranger").PEM)
+	pkitest.Replace(t, password, []byte("secret\n"))
+
+	c, err := clientv3.New(clientv3.Config{Endpoints: f.etcd.Endpoints(), TLS: &tls.Config{RootCAs: authority.Pool}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx := t.Context()
+	do := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(c.UserAdd(ctx, "root", "root"))
+	do(c.UserGrantRole(ctx, "root", "root"))
+	do(c.RoleAdd(ctx, "gateway"))
+	do(c.RoleGrantPermission(ctx, "gateway", "/corsgate/test/", "/corsgate/test0", clientv3.PermissionType(clientv3.PermReadWrite)))
+	do(c.UserAdd(ctx, "gateway", "secret"))
+	do(c.UserGrantRole(ctx, "gateway", "gateway"))
+	do(c.AuthEnable(ctx))
+
+	f.how = fmt.Sprintf("tls_ca = %q\n", stranger)
+	f.push(saysHere("one"), 1, "signed by unknown authority")
+	f.how = fmt.Sprintf("tls_ca = %q\n", ca)
+	f.push(saysHere("one"), 1, "user name is empty")
+	f.how += fmt.Sprintf("username = \"gateway\"\npassword_file = %q\n", password)
+	f.push(saysHere("one"), 0, "revision 1 is live")
+	g := f.start("a")
+	f.push(saysHere("two"), 0, "revision 2 is live")
+	until(t, "the gateway takes it over", func() bool { return g.says("two") })
+	if _, text := g.fetch("GET", g.admin+"/config"); strings.Contains(text, "secret") || !strings.Contains(text, `"password_file"`) {
+		t.Errorf("/config: %s", text)
+	}
+	g.stop()
+	pkitest.Replace(t, password, []byte("\n"))
+	f.push(saysHere("three"), 2, "fleet.password_file: the first line of ")
 }
 
 // TestFleetUpgrade: the successor of a gateway is the same member of its fleet.

@@ -177,6 +177,16 @@ func (o options) node(ctx context.Context, settings fleet.Options, name string, 
 	defer s.Close()
 	var served atomic.Uint64
 	started := time.Now()
+	var told sync.WaitGroup
+	defer told.Wait()
+	told.Go(func() { // as corsgate does
+		for {
+			_ = s.See(ctx, name, strings.Repeat("y", 10_000))
+			if !sleep(ctx, time.Minute) {
+				return
+			}
+		}
+	})
 	s.Join(ctx, name, func() fleet.Node {
 		n := served.Add(100)
 		return fleet.Node{Address: "192.0.2.1:443", Version: "1.0.0", Ready: true, Started: started, Requests: n, Refused: n / 50, Failed: n / 1000}

@@ -8,12 +8,12 @@ import (
 )
 
 // Join is a node's life in the fleet. It returns when ctx ends, and not before: whatever etcd does, it comes back by
-// itself. Meanwhile it calls, each from one goroutine at a time:
+// itself. Meanwhile it calls:
 //
-//   - apply, with each revision that the node is to run. If it errs the node reports the error and goes on with what it
+//   - apply, from one goroutine, with each revision that the node is to run. If it errs the node reports the error and goes on with what it
 //     ran, and the revision is tried again now and then, for the cause may be the node's own. Should it not be wanted any
 //     more, what runs is applied once more;
-//   - report, about once a second, for what the node says of itself. Join fills in the name, what is applied and wanted,
+//   - report, at any time and about once a second, for what the node says of itself. Join fills in the name, what is applied and wanted,
 //     and, while there is one, its own error.
 //
 // A name belongs to one node. Who finds another living node with its name says so in the log, applies what is live, but

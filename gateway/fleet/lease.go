@@ -10,15 +10,15 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// grant returns a new lease.
-func (s *Store) grant(ctx context.Context) (clientv3.LeaseID, error) {
+// grant returns a new lease, of whole seconds.
+func (s *Store) grant(ctx context.Context, length time.Duration) (clientv3.LeaseID, error) {
 	c, err := s.etcd()
 	if err != nil {
 		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), s.request)
 	defer cancel()
-	answer, err := c.Grant(ctx, int64(s.lease/time.Second))
+	answer, err := c.Grant(ctx, int64(length/time.Second))
 	if err != nil {
 		return 0, fmt.Errorf("etcd: %w", err)
 	}

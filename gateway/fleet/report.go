@@ -118,7 +118,7 @@ func (m *membership) claim(ctx context.Context, n Node) (clientv3.LeaseID, error
 		}
 		mod = kvs[0].ModRevision // ours, of a lease that we lost sight of
 	}
-	lease, err := m.s.grant(ctx)
+	lease, err := m.s.grant(ctx, m.s.lease)
 	if err != nil {
 		return 0, err
 	}

@@ -101,11 +101,20 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	if base == 0 {
 		return Revision{}, fmt.Errorf("%w: there is no revision to return to; push the first one", ErrEmpty)
 	}
+	n, err := s.now(ctx)
+	switch {
+	case err != nil:
+		return Revision{}, err
+	case n.rollout != nil:
+		return Revision{}, rolling(n.rollout)
+	case n.live != base:
+		return Revision{}, moved(base, n.live)
+	}
 	before, err := s.choose(ctx, plan, base)
 	if err != nil {
 		return Revision{}, err
 	}
-	lease, err := s.grant(ctx)
+	lease, err := s.grant(ctx, s.lease)
 	if err != nil {
 		return Revision{}, err
 	}
@@ -117,7 +126,7 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	t := &trial{s: s, plan: plan, progress: progress, before: before, ended: k.ended}
 	candidate, err := s.add(ctx, &next, func(n now) ([]clientv3.Cmp, []clientv3.Op, error) {
 		if n.rollout != nil {
-			return nil, nil, fmt.Errorf("%w: of revision %d, by %s", ErrRolling, n.rollout.Candidate, n.rollout.Author)
+			return nil, nil, rolling(n.rollout)
 		}
 		t.rollout = Rollout{Candidate: next.Number, Sum: next.Sum, Base: base, Nodes: t.names(), Author: r.Author, Started: next.Time}
 		return []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(s.rolloutKey()), "=", 0)},
@@ -132,6 +141,11 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	}
 	progress(Event{Kind: EventLive, Revision: candidate.Number})
 	return candidate, nil
+}
+
+// rolling says that a roll-out is under way.
+func rolling(r *Rollout) error {
+	return fmt.Errorf("%w: of revision %d, by %s", ErrRolling, r.Candidate, r.Author)
 }
 
 // choose returns the nodes that are to try a candidate, as they are before.

@@ -1,6 +1,8 @@
 package fleet_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -21,5 +23,22 @@ func TestSeen(t *testing.T) {
 	}
 	if nodes, err := s.Nodes(t.Context()); err != nil || len(nodes) > 0 {
 		t.Errorf("who has seen something is not alive for that: %v, %v", nodes, err)
+	}
+}
+
+// TestSeenSample: of a large fleet the first nodes by name say what they have seen.
+func TestSeenSample(t *testing.T) {
+	s := open(t, etcdtest.Start(t, etcdtest.Options{}).Endpoints()...)
+	for _, i := range rand.Perm(150) {
+		if err := s.See(t.Context(), fmt.Sprintf("edge%03d", i), fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []string
+	for i := range 64 {
+		want = append(want, fmt.Sprint(i))
+	}
+	if got, err := s.Seen(t.Context()); err != nil || !slices.Equal(got, want) {
+		t.Errorf("Seen: %q, %v", got, err)
 	}
 }

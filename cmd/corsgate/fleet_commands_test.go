@@ -100,6 +100,10 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	want(2, "--canary NaN%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=NaN%")
 	want(2, "--hold: gateways that try a revision need some time, such as 60s\n", "push", file, "--canary=10%", "--hold=-1s")
 	want(2, "--hold is for those who try a revision first: say who, such as --canary 10%\n", "push", file, "--hold=1s")
+	rewrite(t, file, sharedText+strings.Repeat("# a comment\n", 200_000))
+	if got, _, text := f.run("push", file); got != 2 || !strings.Contains(text, "not pushed: the configuration is too large for etcd") {
+		t.Errorf("too large: exit status %d: %s", got, text)
+	}
 	want(2, "there is no revision 7: corsgate fleet log lists them\n", "rollback", "7")
 	want(2, "\"x\" is not the number of a revision: corsgate fleet log lists them\n", "show", "x")
 	want(2, "corsgate: log takes no arguments, and \"1\" is one (see corsgate fleet log --help)\n", "log", "1")

@@ -182,8 +182,13 @@ func (f *fleetChange) push(c *cobra.Command, client *fleetClient, live, r fleet.
 
 // notPushed ends the process because of err. If that is a push of somebody else since base, it says whose.
 func notPushed(client *fleetClient, base int64, err error) error {
-	if errors.Is(err, fleet.ErrMoved) {
+	switch {
+	case errors.Is(err, fleet.ErrMoved):
 		err = fmt.Errorf("%w%s", err, meanwhile(client, base))
+	case errors.Is(err, fleet.ErrTooLarge):
+		return &exitError{exitUsage, fmt.Errorf("not pushed: %w", err)}
+	case client.ctx.Err() != nil:
+		err = errors.New("a signal came first")
 	}
 	return failed(fmt.Errorf("not pushed: %w", err))
 }

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -306,6 +309,40 @@ func TestFleetCanary(t *testing.T) {
 	}
 	a.stop()
 	b.stop()
+}
+
+// TestFleetInterrupted: whoever stops a push while gateways try it sends them back.
+func TestFleetInterrupted(t *testing.T) {
+	f := newFleetOf(t, 1)
+	f.push(saysHere("one"), 0, "revision 1 is live")
+	a := f.start("a")
+	until(t, "it reports", func() bool { status, out, _ := f.ask("status"); return status == 0 && strings.Contains(out, "\na ") })
+	push := exec.CommandContext(t.Context(), os.Args[0], "fleet", "push", "--config", f.own("pusher", ""), "--canary=a", "--hold=1h", write(t, saysHere("two")))
+	push.Env = append(os.Environ(), asCorsgate+"=1")
+	var stderr strings.Builder
+	push.Stderr = &stderr
+	stdout, err := push.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := push.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.Contains(lines.Text(), "holding"); {
+	}
+	if !a.says("two") {
+		t.Error("the gateway does not try it")
+	}
+	if err := push.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, stdout) //nolint:errcheck // it ends
+	push.Wait()                 //nolint:errcheck // the status tells
+	if got := push.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "not pushed: a signal came first") {
+		t.Errorf("exit status %d, want 1: %s", got, stderr.String())
+	}
+	until(t, "the gateway goes back", func() bool { return a.says("one") })
+	a.stop()
 }
 
 // TestFleetSecure: over TLS, with a password, and not without.

@@ -104,7 +104,9 @@ func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.S
 		return err
 	}
 	live, err := client.Live(client.ctx)
-	if err != nil && !errors.Is(err, fleet.ErrEmpty) {
+	if unusable := (*fleet.UnusableError)(nil); errors.As(err, &unusable) && live.Number != 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "%v: this replaces it\n", err)
+	} else if err != nil && !errors.Is(err, fleet.ErrEmpty) {
 		return failed(err)
 	}
 	if f.base != 0 && f.base != live.Number {

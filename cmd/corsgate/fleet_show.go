@@ -131,6 +131,9 @@ func printAsJSON(out io.Writer, v any) {
 
 // revisionLine describes a revision in a line.
 func revisionLine(r fleet.Revision) string {
+	if r.Unusable != "" {
+		return fmt.Sprintf("revision %d  %s", r.Number, r.Unusable)
+	}
 	line := fmt.Sprintf("revision %d  %s  %s  %s", r.Number, r.Time.Local().Format(time.DateTime), r.Author, r.Message)
 	if r.Dropped {
 		line += "  (never live)"

@@ -31,7 +31,16 @@ func TestUnusable(t *testing.T) {
 	const good = `{"format":1,"number":2,"sum":"` + sum + `"}`
 	f("a wrong checksum", `{"format":1,"number":2,"text":"two","sum":"`+sum+`"}`, good, "is damaged: its text has the checksum 3fc4ccfe7458…, not 7692c3ad3540…")
 	f("another text", `{"format":1,"number":2,"text":"two","sum":"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3"}`, good, "is not the one that went live")
+	if log, err := s.Log(t.Context(), 10); err != nil || len(log) != 2 || log[1].Unusable != "" {
+		t.Errorf("the log: %+v, %v", log, err)
+	}
 	f("a newer format", `{"format":2,"number":2,"text":"one","sum":"`+sum+`"}`, good, "is of format 2, and this corsgate knows 1: update it")
+	if live, err := s.Live(t.Context()); err == nil || live.Number != 2 || live.Text != "" {
+		t.Errorf("Live: %+v, %v; want revision 2 by its number alone", live, err)
+	}
+	if log, err := s.Log(t.Context(), 10); err != nil || len(log) != 2 || log[0].Number != 2 || !strings.Contains(log[0].Unusable, "is of format 2") || log[1].Number != 1 {
+		t.Errorf("the log: %+v, %v; want revision 2 to say what is wrong", log, err)
+	}
 	f("another number", `{"format":1,"number":3,"text":"one","sum":"`+sum+`"}`, good, "says that it is revision 3")
 	f("no JSON", `two`, good, "is not what corsgate writes")
 	f("no such revision", `x`, `{"format":1,"number":7,"sum":""}`, "revisions/0000000000000007 in etcd is not there")
@@ -41,20 +50,17 @@ func TestUnusable(t *testing.T) {
 	if _, err := s.Live(t.Context()); err == nil || errors.Is(err, fleet.ErrEmpty) {
 		t.Errorf("Live: %v", err)
 	}
-	if _, err := e.Delete(t.Context(), revisions+"2"); err != nil {
+	if _, err := e.Put(t.Context(), live, good); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Put(t.Context(), live, `{"format":1,"number":1,"sum":"`+sum+`"}`); err != nil {
-		t.Fatal(err)
-	}
-	reported(t, s, "a", "no error", func(n fleet.Node) bool { return n.Error == "" })
-	push(t, s, "two", 1)
-	run(t, 2, a)
+	push(t, s, "two", 2)
+	run(t, 3, a)
+	reported(t, s, "a", "no error", func(n fleet.Node) bool { return n.Applied == 3 && n.Error == "" })
 
 	if _, err := e.Delete(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
 	reported(t, s, "a", "that nothing is live", func(n fleet.Node) bool {
-		return n.Applied == 2 && n.Error == "nothing is live in etcd any more: going on with revision 2"
+		return n.Applied == 3 && n.Error == "nothing is live in etcd any more: going on with revision 3"
 	})
 }

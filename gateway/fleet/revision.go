@@ -43,6 +43,8 @@ type Revision struct {
 	// Trial is set in what [Store.Join] gives to a node that tries a candidate. Should it go live, the node is given it
 	// again, without.
 	Trial bool `json:"-"`
+	// Unusable is set by [Store.Log] in a revision that cannot be used, and says why: of it only the number is known.
+	Unusable string `json:"-"`
 	// Dropped is set by [Store.Log] in a revision that was rolled out and never went live, or has not yet.
 	Dropped bool `json:"-"`
 }
@@ -155,7 +157,8 @@ func (s *Store) stored(ctx context.Context, number int64) (stored, error) {
 	return revision(kvs[0])
 }
 
-// Live returns the revision that is live, or [ErrEmpty].
+// Live returns the revision that is live, or [ErrEmpty]. With an [*UnusableError] it returns the number alone, if that is
+// known: enough for a push that puts it right.
 func (s *Store) Live(ctx context.Context) (Revision, error) {
 	n, err := s.now(ctx)
 	if err != nil {
@@ -164,7 +167,11 @@ func (s *Store) Live(ctx context.Context) (Revision, error) {
 	if n.live == 0 {
 		return Revision{}, ErrEmpty
 	}
-	return s.Revision(ctx, n.live)
+	r, err := s.Revision(ctx, n.live)
+	if err != nil {
+		return Revision{Number: n.live}, err
+	}
+	return r, nil
 }
 
 // Log returns the last revisions, newest first.
@@ -187,7 +194,8 @@ func (s *Store) Log(ctx context.Context, limit int) ([]Revision, error) {
 		for _, kv := range slices.Backward(answer.Responses[0].GetResponseRange().Kvs) {
 			r, err := revision(kv)
 			if err != nil {
-				return nil, err
+				r.Revision = Revision{Parent: r.Parent, Unusable: err.Error()}
+				r.Number, _ = number(kv.Key)
 			}
 			if r.Dropped = r.Number != line; !r.Dropped {
 				line = r.Parent

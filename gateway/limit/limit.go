@@ -28,17 +28,10 @@ const (
 // 2 MiB of address space; of that, memory only as keys come.
 const Keys = cells * sets
 
-// MinPeriod is the shortest time between two events of a key that a Limiter can count.
-const MinPeriod = time.Microsecond
-
-// MaxBurst keeps sums of times far from overflow, down to one event an hour.
-const MaxBurst = 1_000_000
-
 // A Limiter bounds how often something happens for each key: on average once a period, and at
 // most burst times at once. It is safe for concurrent use.
 type Limiter struct {
-	period  int64 // between two events, in nanoseconds
-	ahead   int64 // burst*period: how far a cell can be paid ahead
+	rate    Rate
 	start   time.Time
 	seed    maphash.Seed
 	evicted func()
@@ -63,20 +56,7 @@ type cell struct {
 //
 // Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
 func New(period time.Duration, burst int, now time.Time, evicted func()) *Limiter {
-	if period < MinPeriod || period > time.Hour || burst < 1 || burst > MaxBurst {
-		panic("BUG: a limit out of range")
-	}
-	return &Limiter{period: int64(period), ahead: int64(burst) * int64(period), start: now, evicted: evicted,
-		seed: maphash.MakeSeed(), table: new([sets]set)}
-}
-
-// A Verdict is what becomes of one event.
-type Verdict struct {
-	Allowed bool
-	// Remaining is how many events of the key would be allowed at once after this one.
-	Remaining int64
-	// Next is when that number rises by one; of a refused event, when it would be allowed.
-	Next time.Duration
+	return &Limiter{rate: NewRate(period, burst), start: now, evicted: evicted, seed: maphash.MakeSeed(), table: new([sets]set)}
 }
 
 // Allow counts an event of key at a time, unless it is one too many. key is not kept, and nothing
@@ -93,23 +73,10 @@ func (l *Limiter) allow(hash uint64, now int64) Verdict {
 	hash |= 1 << 63 // not 0, which is no key; the sets have used the low bits
 	for i := range s.cells {
 		if c := &s.cells[i]; c.key.Load() == hash {
-			return l.count(c, now)
+			return l.rate.Count(&c.tat, now)
 		}
 	}
-	return l.count(l.assign(s, hash, now), now)
-}
-
-// count moves the time of a cell if the event is allowed.
-func (l *Limiter) count(c *cell, now int64) Verdict {
-	for {
-		old := c.tat.Load()
-		tat := max(old, now) + l.period
-		if spare := now + l.ahead - tat; spare < 0 {
-			return Verdict{Next: time.Duration(-spare)}
-		} else if c.tat.CompareAndSwap(old, tat) {
-			return Verdict{Allowed: true, Remaining: spare / l.period, Next: time.Duration(l.period - spare%l.period)}
-		}
-	}
+	return l.rate.Count(&l.assign(s, hash, now).tat, now)
 }
 
 // assign gives a cell of s to a key that has none.

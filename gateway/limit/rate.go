@@ -1,0 +1,52 @@
+package limit
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// MinPeriod is the shortest time between two events of a key that a Limiter can count.
+const MinPeriod = time.Microsecond
+
+// MaxBurst keeps sums of times far from overflow, down to one event an hour.
+const MaxBurst = 1_000_000
+
+// A Rate is how often something may happen: on average once a period, and at most so many times at once.
+type Rate struct {
+	// Period is the time between two events, in nanoseconds.
+	Period int64
+	// Ahead is the burst times Period: how far a key can be paid ahead.
+	Ahead int64
+}
+
+// NewRate returns a rate.
+//
+// Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
+func NewRate(period time.Duration, burst int) Rate {
+	if period < MinPeriod || period > time.Hour || burst < 1 || burst > MaxBurst {
+		panic("BUG: a limit out of range")
+	}
+	return Rate{Period: int64(period), Ahead: int64(burst) * int64(period)}
+}
+
+// A Verdict is what becomes of one event.
+type Verdict struct {
+	Allowed bool
+	// Remaining is how many events of the key would be allowed at once after this one.
+	Remaining int64
+	// Next is when that number rises by one; of a refused event, when it would be allowed.
+	Next time.Duration
+}
+
+// Count counts an event at now for a key that is paid for until tat, and moves that, unless the event is one too many.
+func (r Rate) Count(tat *atomic.Int64, now int64) Verdict {
+	for {
+		old := tat.Load()
+		next := max(old, now) + r.Period
+		if spare := now + r.Ahead - next; spare < 0 {
+			return Verdict{Next: time.Duration(-spare)}
+		} else if tat.CompareAndSwap(old, next) {
+			return Verdict{Allowed: true, Remaining: spare / r.Period, Next: time.Duration(r.Period - spare%r.Period)}
+		}
+	}
+}

@@ -26,6 +26,7 @@
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
 //	├─ gateway/edge       listeners, connections, fasthttp's server, HTTP/3  → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
+//	│  └─ …/shared        the same over many gateways, in Redis               (limit, and gateway, alone)
 //	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path

@@ -29,15 +29,18 @@ func TestHouse(t *testing.T) {
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
 		"gateway/upstream/discover": {},
 		"gateway/limit":             {}, // a room of its own: a clever structure that knows nothing of requests
-		"gateway/trace":             {}, // a room of its own: it knows traces and their collector, and nothing of exchanges
-		"gateway/admin":             {},
-		"gateway/access":            {},
-		"gateway/acme":              {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
-		"gateway/pkitest":           {},                                              // for tests only: no room of the house imports it
-		"gateway/acmetest":          {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
-		"gateway/tooltest":          {},                                              // likewise
-		"gateway/fleet":             {},                                              // a room of its own: it knows etcd, and nothing of configurations
-		"gateway/fleet/etcdtest":    {},                                              // for tests only
+		// Below limit: what gateways share is a matter of its own, and so is its library.
+		"gateway/limit/shared":       {"gateway/limit"},
+		"gateway/internal/redistest": {"gateway/tooltest"}, // for tests only
+		"gateway/trace":              {},                   // a room of its own: it knows traces and their collector, and nothing of exchanges
+		"gateway/admin":              {},
+		"gateway/access":             {},
+		"gateway/acme":               {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
+		"gateway/pkitest":            {},                                              // for tests only: no room of the house imports it
+		"gateway/acmetest":           {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
+		"gateway/tooltest":           {},                                              // likewise
+		"gateway/fleet":              {},                                              // a room of its own: it knows etcd, and nothing of configurations
+		"gateway/fleet/etcdtest":     {},                                              // for tests only
 	}
 	top := []string{"gateway", "gateway/loop"}
 	// Who may import libraries.
@@ -56,6 +59,8 @@ func TestHouse(t *testing.T) {
 		"google.golang.org/grpc":           {"gateway/fleet"},
 		"go.etcd.io/etcd/":                 {"gateway/fleet", "gateway/fleet/etcdtest"},
 		"github.com/letsencrypt/pebble/":   {"gateway/acmetest"},
+		"github.com/redis/go-redis/":       {"gateway/limit/shared"},
+		"github.com/alicebob/miniredis/":   {"gateway/internal/redistest"},
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
 	none := []string{"matcher", "gateway/wire", "gateway/limit", "gateway/trace"} // standard library only

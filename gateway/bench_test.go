@@ -64,6 +64,7 @@ func newBenchGateway(tb testing.TB, text string) *Gateway {
 		for _, u := range g.current.Load().upstreams {
 			u.pool.Stop()
 		}
+		g.stopSharing(0)
 	})
 	return g
 }

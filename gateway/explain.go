@@ -110,6 +110,8 @@ type ExplainedLimit struct {
 	Burst int    `json:"burst"`
 	// Key is what is counted by, such as "client_ip".
 	Key string `json:"key"`
+	// Store is where they are counted: "local" or "redis".
+	Store string `json:"store"`
 }
 
 // An ExplainedShare is what an upstream gets of the requests of a route.
@@ -251,7 +253,7 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	}
 	if limit := s.limits[c.Limit]; limit != nil {
 		l := &limit.config
-		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key}
+		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store}
 	}
 	switch {
 	case len(c.Split) > 0:

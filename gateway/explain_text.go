@@ -168,7 +168,7 @@ func (e *Explanation) writeRoute(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, e.Route.does())
 	if l := e.Route.Limit; l != nil {
-		fmt.Fprintf(b, "limit         %s (%s), %s and %d at once, by %s\n", l.Name, l.Place, l.Rate, l.Burst, l.Key)
+		fmt.Fprintf(b, "limit         %s (%s), %s and %d at once, by %s%s\n", l.Name, l.Place, l.Rate, l.Burst, l.Key, map[string]string{"redis": ", shared in redis"}[l.Store])
 	}
 	p := e.Policy
 	switch {

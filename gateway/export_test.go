@@ -17,3 +17,6 @@ func (g *Gateway) Break() {
 	}
 	g.current.Store(&broken)
 }
+
+// Shares reports whether the limits of g in Redis are shared now.
+func Shares(g *Gateway) bool { return g.current.Load().sharing.store.Shared() }

@@ -36,6 +36,7 @@ type Gateway struct {
 	refusals  top[Refusal]
 	mirrors   mirrors
 	exports   exports
+	sharings  sharings
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
 
@@ -119,6 +120,7 @@ func (g *Gateway) swap(s *snapshot) {
 		u.pool.Settle()
 	}
 	g.swapExporter(prev, s)
+	g.swapSharing(prev, s)
 	if g.serving {
 		g.exchangeACME(prev.acme, s.acme)
 	}

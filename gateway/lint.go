@@ -78,6 +78,11 @@ func (l *linter) unused() {
 			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route leads to this upstream")
 		}
 	}
+	inRedis := func(r config.RateLimit) bool { return r.Store == "redis" }
+	half := l.cfg.Fleet != nil && l.cfg.Revision == "" // limits are the fleet's
+	if l.cfg.Redis != nil && !half && !slices.ContainsFunc(l.cfg.RateLimits, inRedis) {
+		l.warn("redis", -1, `remove it, or write store = "redis" in a limit`, "no limit is counted here")
+	}
 	for i := range l.cfg.RateLimits {
 		if name := l.cfg.RateLimits[i].Name; !used["limit."+name] {
 			l.warn("limit."+name, -1, fmt.Sprintf("remove it, or write limit = %q in a route", name), "no route has this limit")

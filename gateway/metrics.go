@@ -25,6 +25,10 @@ type metrics struct {
 	shadow           *prometheus.CounterVec
 	limited          *prometheus.CounterVec
 	limitEvictions   *prometheus.CounterVec
+	redisCalls       map[string]prometheus.Counter // by result
+	redisEvents      *prometheus.CounterVec
+	redisAlone       *prometheus.CounterVec
+	redisFallback    prometheus.Gauge
 	spansDropped     prometheus.Counter
 	conflicts        *prometheus.CounterVec
 	upstreamRequests *prometheus.CounterVec
@@ -75,6 +79,7 @@ func newMetrics() *metrics {
 	m.shadow = counter("shadow_diff_total", "CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
 	m.limited = counter("limited_total", "Requests and preflights that a rate limit refused.", "limit", "kind")
 	m.limitEvictions = counter("limit_evictions_total", "Clients that a rate limit took for others while it still counted them, because its table was full.", "limit")
+	m.addRedis(counter, gauge)
 	m.spansDropped = counter("trace_spans_dropped_total", "Sampled spans that were lost because the collector was slow, or did not take them.").WithLabelValues()
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 	m.upstreamRequests = counter("upstream_requests_total", "Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")

@@ -32,8 +32,8 @@ type rateLimit struct {
 	config     config.RateLimit
 	by         limitKey
 	field      string // for byHeader
-	requests   *limit.Limiter
-	preflights *limit.Limiter
+	requests   tally
+	preflights tally
 	policy     string // the line RateLimit-Policy
 	item       string // the beginning of the line RateLimit
 	refused    struct{ requests, preflights prometheus.Counter }
@@ -55,18 +55,18 @@ func (s *snapshot) compileLimits(cfg *config.Config, prev *snapshot, m *metrics)
 	for i := range cfg.RateLimits {
 		c := &cfg.RateLimits[i]
 		if prev != nil {
-			if old := prev.limits[c.Name]; old != nil && old.config == *c {
+			if old := prev.limits[c.Name]; old != nil && old.config == *c && (c.Store == "local" || s.sharing == prev.sharing) {
 				s.limits[c.Name] = old
 				continue
 			}
 		}
 		if c.Rate.Events > 0 && c.Burst > 0 { // else the parser has said so
-			s.limits[c.Name] = newRateLimit(c, m, now)
+			s.limits[c.Name] = s.newRateLimit(c, m, now)
 		}
 	}
 }
 
-func newRateLimit(c *config.RateLimit, m *metrics, now time.Time) *rateLimit {
+func (s *snapshot) newRateLimit(c *config.RateLimit, m *metrics, now time.Time) *rateLimit {
 	l := &rateLimit{config: *c}
 	switch c.Key {
 	case "origin":
@@ -79,9 +79,8 @@ func newRateLimit(c *config.RateLimit, m *metrics, now time.Time) *rateLimit {
 		l.by, l.field = byHeader, c.Key[len("header:"):]
 	}
 	period := c.Rate.Per / time.Duration(c.Rate.Events)
-	evicted := m.limitEvictions.WithLabelValues(c.Name).Inc
-	l.requests = limit.New(period, c.Burst, now, evicted)
-	l.preflights = limit.New(max(period/preflightShare, limit.MinPeriod), min(c.Burst*preflightShare, limit.MaxBurst), now, evicted)
+	l.requests = s.newTally(c, "requests", period, c.Burst, now, m)
+	l.preflights = s.newTally(c, "preflights", max(period/preflightShare, limit.MinPeriod), min(c.Burst*preflightShare, limit.MaxBurst), now, m)
 	l.refused.requests = m.limited.WithLabelValues(c.Name, "request")
 	l.refused.preflights = m.limited.WithLabelValues(c.Name, "preflight")
 	// The quota is the burst, and its window the time in which that comes back: on average this is the rate.
@@ -97,7 +96,7 @@ func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time
 // admit counts x's request and reports whether it may pass.
 func (l *rateLimit) admit(x *exchange) bool {
 	var buf [16]byte
-	x.rate = l.requests.Allow(l.key(&buf, x, l.by), x.now)
+	x.rate = l.requests.allow(l.key(&buf, x, l.by), x.now)
 	return x.rate.Allowed
 }
 
@@ -108,7 +107,7 @@ func (l *rateLimit) admitPreflight(x *exchange) bool {
 		by = byClient
 	}
 	var buf [16]byte
-	x.rate = l.preflights.Allow(l.key(&buf, x, by), x.now)
+	x.rate = l.preflights.allow(l.key(&buf, x, by), x.now)
 	return x.rate.Allowed
 }
 

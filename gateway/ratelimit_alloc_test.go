@@ -13,23 +13,31 @@ func limited(key, rate string) string {
 	return strings.Replace(benchConfig, `path     = "/api"`, "path = \"/api\"\nlimit = \"l\"", 1) + "\n[limit.l]\nrate = \"" + rate + "\"\nkey = \"" + key + "\"\n"
 }
 
-// A limit allocates nothing, whether it lets a request pass or not.
+// inRedis returns a configuration whose limit is in a server.
+func inRedis(server, text string) string {
+	return strings.ReplaceAll(text, "[limit.l]\n", "[limit.l]\nstore = \"redis\"\n") + "[redis]\ntimeout = \"1s\"\naddress = \"" + server + "\"\n"
+}
+
+// A limit allocates nothing, whether it lets a request pass or not, and whether it is counted here or in a Redis that does
+// not answer. Of one that does, see package shared.
 func TestLimitAllocations(t *testing.T) {
 	for _, key := range []string{"client_ip", "origin", "header:User-Agent", "route"} {
 		for rate, refused := range map[string]bool{"1000000/s": false, "1/h": true} {
-			g := newBenchGateway(t, limited(key, rate))
-			x, p := newBenchExchange(t, g, actualHead), newBenchExchange(t, g, preflightHead)
-			x.client = netip.MustParseAddr("2001:db8::1")
-			p.client = x.client
-			for range 20 {
-				x.decide()
-				p.decide()
-			}
-			if got := testing.AllocsPerRun(100, func() { x.decide(); p.decide() }); got > 0 {
-				t.Errorf("key %s: %v allocations", key, got)
-			}
-			if (x.status == 429) != refused || (p.status == 429) != refused {
-				t.Errorf("key %s, rate %s: %d and %d", key, rate, x.status, p.status)
+			for _, text := range []string{limited(key, rate), inRedis("127.0.0.1:1", limited(key, rate))} {
+				g := newBenchGateway(t, text)
+				x, p := newBenchExchange(t, g, actualHead), newBenchExchange(t, g, preflightHead)
+				x.client = netip.MustParseAddr("2001:db8::1")
+				p.client = x.client
+				for range 20 {
+					x.decide()
+					p.decide()
+				}
+				if got := testing.AllocsPerRun(1000, func() { x.decide(); p.decide() }); got > 0 {
+					t.Errorf("%s: %v allocations", text, got)
+				}
+				if (x.status == 429) != refused || (p.status == 429) != refused {
+					t.Errorf("%s: %d and %d", text, x.status, p.status)
+				}
 			}
 		}
 	}

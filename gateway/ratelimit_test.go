@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/internal/redistest"
 )
 
 // limitConfig has limits so slow that no test sees them move.
@@ -90,6 +91,27 @@ func onBoth(t *testing.T, text string, f func(t *testing.T, g *gateway.Gateway, 
 	}
 }
 
+// onStores is onBoth for limits that are counted here, and for the same in Redis.
+func onStores(t *testing.T, f func(t *testing.T, g *gateway.Gateway, address, text string)) {
+	t.Run("local", func(t *testing.T) {
+		onBoth(t, limitConfig, func(t *testing.T, g *gateway.Gateway, address string) { f(t, g, address, limitConfig) })
+	})
+	redistest.Each(t, func(t *testing.T, server string) {
+		n := 0
+		text := inRedis(limitConfig, server)
+		for _, engine := range []string{looped, blocking} {
+			t.Run(engine, func(t *testing.T) {
+				d := newDouble(t, reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"})
+				n++
+				text := strings.Replace(text, "corsgate:", fmt.Sprint("test", n, ":"), 1)
+				g, address := serveOn(t, engine, strings.ReplaceAll(text, "UPSTREAM", d.url()))
+				sharing(t, g)
+				f(t, g, address, text)
+			})
+		}
+	})
+}
+
 // head returns the status and the fields of a response that a limit has to do with.
 func head(res *http.Response) string {
 	s := fmt.Sprint(res.StatusCode)
@@ -104,7 +126,7 @@ func head(res *http.Response) string {
 // A client is told how much is left, then refused in a way that its page can read, until some time
 // has passed; others are served.
 func TestLimit(t *testing.T) {
-	onBoth(t, limitConfig, func(t *testing.T, g *gateway.Gateway, address string) {
+	onStores(t, func(t *testing.T, g *gateway.Gateway, address, _ string) {
 		f := func(want, client, path string, fields ...string) {
 			t.Helper()
 			res, content := ask(t, address, "GET", path, append(fields, "X-Forwarded-For: "+client)...)
@@ -139,7 +161,7 @@ func TestLimit(t *testing.T) {
 
 		var counted []string
 		for _, line := range counters(t, g) {
-			if strings.HasPrefix(line, "corsgate_limit") {
+			if strings.HasPrefix(line, "corsgate_limited") {
 				counted = append(counted, line)
 			}
 		}
@@ -151,7 +173,7 @@ func TestLimit(t *testing.T) {
 
 // Requests are counted by what the limit says, and nobody leaves it by leaving that out.
 func TestLimitKeys(t *testing.T) {
-	onBoth(t, limitConfig, func(t *testing.T, _ *gateway.Gateway, address string) {
+	onStores(t, func(t *testing.T, _ *gateway.Gateway, address, _ string) {
 		f := func(want int, path string, fields ...string) {
 			t.Helper()
 			res, _ := ask(t, address, "GET", path, fields...)
@@ -186,7 +208,7 @@ func TestLimitKeys(t *testing.T) {
 // Preflights are answered to a client that has used up its limit, until there is a flood of them, which takes
 // nothing from requests.
 func TestPreflightLimit(t *testing.T) {
-	onBoth(t, limitConfig, func(t *testing.T, _ *gateway.Gateway, address string) {
+	onStores(t, func(t *testing.T, _ *gateway.Gateway, address, _ string) {
 		preflight := func(path, client string) *http.Response {
 			res, _ := ask(t, address, "OPTIONS", path, "Origin: https://myapp.com", "Access-Control-Request-Method: PUT", "X-Forwarded-For: "+client)
 			return res
@@ -225,12 +247,12 @@ func TestPreflightLimit(t *testing.T) {
 
 // What was counted survives a reload, unless the limit itself changed.
 func TestLimitSurvivesReload(t *testing.T) {
-	onBoth(t, limitConfig, func(t *testing.T, g *gateway.Gateway, address string) {
+	onStores(t, func(t *testing.T, g *gateway.Gateway, address, text string) {
 		file, _ := g.Config()
 		upstream := file.Upstreams[0].Endpoints[0].URL
 		f := func(want int, old, changed string) {
 			t.Helper()
-			text := strings.ReplaceAll(strings.Replace(limitConfig, old, changed, 1), "UPSTREAM", upstream)
+			text := strings.ReplaceAll(strings.Replace(text, old, changed, 1), "UPSTREAM", upstream)
 			cfg := parse(t, text)
 			cfg.Listeners = file.Listeners
 			if err := g.Reload(cfg); err != nil {

@@ -147,6 +147,7 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	g.work.Wait()
 	g.mirrors.stop(edge.GraceBefore(ctx), ctx.Done())
 	g.exports.stop(g.current.Load().exporting(), ctx.Done())
+	g.stopSharing(edge.GraceBefore(ctx))
 	for _, u := range g.current.Load().upstreams {
 		u.pool.Stop()
 	}

@@ -27,6 +27,7 @@ type snapshot struct {
 	upstreams  map[string]*upstreamPool
 	policies   map[string]*compiledPolicy
 	limits     map[string]*rateLimit
+	sharing    *sharing // nil: nothing is shared with other gateways
 	tracing    *tracing // nil: traces pass as they are
 	logged     access.Choice
 	preflights *cache.LRU // nil: switched off
@@ -107,10 +108,11 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
-		secure, faults := readSecure(cfg, u)
+		secure, faults := readSecure(cfg, "upstream."+u.Name, secureFiles{u.TLSCA, u.TLSCert, u.TLSKey})
 		problems = append(problems, faults...)
 		s.upstreams[u.Name] = compileUpstream(u, secure, prev, m)
 	}
+	problems = append(problems, s.compileSharing(cfg, prev, m)...)
 	s.compileLimits(cfg, prev, m)
 	s.tracing = compileTracing(cfg.Trace, prev, m)
 	problems = append(problems, s.compileRoutes(cfg, m)...)

@@ -13,19 +13,22 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// This file reads what an upstream's tls_* keys name. Verification cannot be switched off: an
+// This file reads what the tls_* keys of an upstream, and of [redis], name. Verification cannot be switched off: an
 // authority of one's own is as little work, and protects.
 
-// secure is what endpoints of an upstream are spoken to with.
+// secureFiles are the files of one table that configures TLS, as they were written; "": none.
+type secureFiles struct{ ca, cert, key string }
+
+// secure is what servers are spoken to with.
 type secure struct {
 	tls *tls.Config       // nil: the system's authorities and no certificate
 	sum [sha256.Size]byte // of the files: if they change, connections are made anew
 }
 
-// readSecure reads the files of an upstream, and reports what is wrong with them.
-func readSecure(cfg *config.Config, c *config.Upstream) (s secure, problems config.Problems) {
+// readSecure reads the files of a table, and reports what is wrong with them.
+func readSecure(cfg *config.Config, table string, files secureFiles) (s secure, problems config.Problems) {
 	bad := func(key, hint, format string, args ...any) {
-		problems = append(problems, cfg.Problem("upstream."+c.Name+"."+key, -1, fmt.Sprintf(format, args...), hint))
+		problems = append(problems, cfg.Problem(table+"."+key, -1, fmt.Sprintf(format, args...), hint))
 	}
 	read := func(key, name string) []byte {
 		text, err := os.ReadFile(cfg.Path(name))
@@ -36,22 +39,22 @@ func readSecure(cfg *config.Config, c *config.Upstream) (s secure, problems conf
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	var ca, cert, key []byte
-	if c.TLSCA != "" {
-		if ca = read("tls_ca", c.TLSCA); ca != nil {
+	if files.ca != "" {
+		if ca = read("tls_ca", files.ca); ca != nil {
 			t.RootCAs = x509.NewCertPool()
 			if !t.RootCAs.AppendCertsFromPEM(ca) {
-				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", cfg.Path(c.TLSCA))
+				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", cfg.Path(files.ca))
 			}
 		}
 	}
-	if c.TLSCert != "" && c.TLSKey != "" {
-		cert, key = read("tls_cert", c.TLSCert), read("tls_key", c.TLSKey)
+	if files.cert != "" && files.key != "" {
+		cert, key = read("tls_cert", files.cert), read("tls_key", files.key)
 	}
 	if cert != nil && key != nil {
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			at, text := faultyHalf(err)
-			bad(at, "", "%s and %s are no certificate with its key: %s", cfg.Path(c.TLSCert), cfg.Path(c.TLSKey), text)
+			bad(at, "", "%s and %s are no certificate with its key: %s", cfg.Path(files.cert), cfg.Path(files.key), text)
 		}
 		t.Certificates = []tls.Certificate{pair}
 	}

@@ -15,7 +15,7 @@ import (
 //
 //   - keys are those of the file; a test holds that against config.Example;
 //   - durations and sizes are strings as one would write them, and what is not set is "";
-//   - secrets would be masked here. No key of this version holds one: certificates and keys are
+//   - secrets would be masked here. No key of this version holds one: certificates, keys and passwords are
 //     named by their files.
 
 // effective returns cfg as encoding/json is to show it.
@@ -37,6 +37,7 @@ func effective(cfg *config.Config, generation uint64) any {
 		"trace":      plain(reflect.ValueOf(cfg.Trace)),
 		"fleet":      plain(reflect.ValueOf(cfg.Fleet)),
 		"limit":      named(cfg.RateLimits),
+		"redis":      plain(reflect.ValueOf(cfg.Redis)),
 		"route":      named(cfg.Routes),
 	}
 }

@@ -1,7 +1,7 @@
 // Package config turns the text of a corsgate.toml into a [Config]: plain data with every default filled in.
 //
-// It is strict. An unknown key, a wrong type, a value out of range, a name that nothing bears and a key that this
-// version does not honour are all refused, each with its file, line and full name, and all of them in one run.
+// It is strict. An unknown key, a wrong type, a value out of range, and a name that nothing bears are
+// all refused, each with its file, line and full name, and all of them in one run.
 // What an origin pattern or a method of a CORS policy means is not judged here: the packages that compile a
 // [Config] do that, and locate what they find with [Config.Problem].
 package config
@@ -108,7 +108,6 @@ func parse(own Source, shared *Source) (*Config, error) {
 		return nil, r.problems
 	}
 	r.cfg.places = places
-	r.refuseUnbuilt(values)
 	r.read(values)
 	if len(r.problems) == 0 {
 		return r.cfg, nil

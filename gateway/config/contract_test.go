@@ -73,38 +73,21 @@ func fleetProblems(t *testing.T, text string) config.Problems {
 	return p
 }
 
-// unbuilt reports whether key, or a table around it, is in the list of what is refused.
-func unbuilt(key toml.Key) bool {
-	return slices.ContainsFunc(config.UnbuiltKeys(), func(pattern string) bool {
-		parts := strings.Split(strings.TrimSuffix(pattern, "[]"), ".")
-		return len(parts) <= len(key) && slices.EqualFunc(parts, key[:len(parts)], func(p, k string) bool { return p == "*" || p == k })
-	})
-}
-
-// Every key of the contract is either honoured or refused as not built yet, and for no other reason.
+// Every key of the contract is honoured.
 func TestContractIsKnown(t *testing.T) {
-	text, keys := contract(t)
-	refused := 0
+	text, _ := contract(t)
 	for _, p := range fleetProblems(t, text) {
-		if !strings.Contains(p.Message, "not built yet") {
-			t.Errorf("the contract has a problem: %v", p)
-			continue
-		}
-		refused++
-		if !unbuilt(strings.Split(p.Key, ".")) {
-			t.Errorf("refused, but not in the list: %v", p)
-		}
+		t.Errorf("the contract has a problem: %v", p)
 	}
-	t.Logf("%d keys, %d problems", len(keys), refused)
 }
 
-// Every key of the contract that is not refused is in the example.
+// Every key of the contract is in the example.
 func TestExampleShowsEveryKey(t *testing.T) {
 	_, keys := contract(t)
 	example := "\n" + string(config.Example())
 	for _, key := range keys {
 		name := key[len(key)-1]
-		if !unbuilt(key) && !strings.Contains(example, "\n"+name+" ") && !strings.Contains(example, " "+name+" = ") {
+		if !strings.Contains(example, "\n"+name+" ") && !strings.Contains(example, " "+name+" = ") {
 			t.Errorf("the example does not show %s", key)
 		}
 	}
@@ -115,7 +98,7 @@ func TestMisspeltContract(t *testing.T) {
 	text, keys := contract(t)
 	for _, key := range keys {
 		parents := key[:len(key)-1]
-		if unbuilt(parents) || slices.Contains(parents, "redirect") || slices.Contains(parents, "respond") || unbuilt(key) && len(key) == 1 {
+		if slices.Contains(parents, "redirect") || slices.Contains(parents, "respond") {
 			continue
 		}
 		name := key[len(key)-1]
@@ -146,7 +129,7 @@ func swap(s string) string {
 	return s[:n-2] + s[n-1:] + s[n-2:n-1]
 }
 
-// The values that mean "off" are accepted, although the thing is not built.
+// The values that mean "off" are accepted.
 func TestOffIsAccepted(t *testing.T) {
 	mustParse(t, `
 [listener.http]
@@ -187,25 +170,4 @@ request_remove_headers = []
 response_set_headers = {}
 response_remove_headers = []
 `)
-}
-
-// Each line of the list of what is not built refuses what it is there for.
-func TestUnbuiltIsRefused(t *testing.T) {
-	text, err := os.ReadFile("testdata/bad/unbuilt.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := strings.NewReplacer("listener.http", "listener.*", "cors.app", "cors.*", "upstream.api", "upstream.*", "route.api", "route.*", "limit.public", "limit.*")
-	refused := map[string]bool{}
-	for _, p := range problems(t, string(text)) {
-		if !strings.Contains(p.Message, "not built yet") {
-			t.Errorf("another problem: %v", p)
-		}
-		refused[name.Replace(p.Key)] = true
-	}
-	for _, key := range config.UnbuiltKeys() {
-		if !refused[strings.TrimSuffix(key, "[]")] {
-			t.Errorf("%s is not refused", key)
-		}
-	}
 }

@@ -1,14 +1,5 @@
 package config
 
-// UnbuiltKeys returns the patterns of the keys that this version refuses.
-func UnbuiltKeys() []string {
-	var keys []string
-	for _, u := range unbuilt {
-		keys = append(keys, u.key)
-	}
-	return keys
-}
-
 // Doors to what is not exported.
 var (
 	ParseDuration   = door(parseDuration)

@@ -34,6 +34,7 @@ func (r *reader) read(values map[string]any) {
 	for _, t := range root.named("limit") {
 		r.cfg.RateLimits = append(r.cfg.RateLimits, readRateLimit(t))
 	}
+	r.cfg.Redis = readRedis(root.sub("redis"))
 	for _, t := range root.named("route") {
 		r.cfg.Routes = append(r.cfg.Routes, readRoute(t))
 	}
@@ -44,6 +45,7 @@ func (r *reader) read(values map[string]any) {
 		root.problem("route", fault{"there is no route, so every request would be answered 404",
 			`add [route.api] with upstream = "api", and [upstream.api] with endpoints = ["http://127.0.0.1:9001"]`})
 	}
+	r.checkRedis()
 	r.checkAddresses()
 	r.checkListeners()
 	r.checkNames(values)

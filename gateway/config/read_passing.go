@@ -181,3 +181,16 @@ func newUpgrades() func(string) (string, fault) {
 		return s, fault{}
 	}
 }
+
+// filled reports whether a value is not empty: strings, arrays and tables.
+func filled(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v != ""
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return false
+}

@@ -4,18 +4,25 @@ import "slices"
 
 // checkSecure notes keys for TLS to endpoints that would do nothing.
 func (t *table) checkSecure(u *Upstream) {
-	if !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.TLS }) && !t.r.bad(t.key("endpoints")) {
+	spoken := t.r.bad(t.key("endpoints")) || slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.TLS })
+	t.checkPair(spoken, "no endpoint of this upstream speaks TLS", `write the endpoint as "https://host:port", or remove this key`)
+}
+
+// checkPair notes keys for TLS that would do nothing, because it is not spoken, or one of a pair is missing.
+func (t *table) checkPair(spoken bool, message, hint string) {
+	str := func(key string) string { s, _ := t.values[key].(string); return s }
+	if !spoken {
 		for _, key := range []string{"tls_ca", "tls_cert", "tls_key", "tls_server_name"} {
-			if s, ok := t.values[key].(string); ok && s != "" {
-				t.problem(key, fault{"no endpoint of this upstream speaks TLS", `write the endpoint as "https://host:port", or remove this key`})
+			if str(key) != "" {
+				t.problem(key, fault{message, hint})
 			}
 		}
 		return
 	}
 	switch {
-	case u.TLSCert != "" && u.TLSKey == "":
+	case str("tls_cert") != "" && str("tls_key") == "":
 		t.problem("tls_cert", fault{"a certificate needs its key", `add tls_key = "FILE"`})
-	case u.TLSCert == "" && u.TLSKey != "":
+	case str("tls_cert") == "" && str("tls_key") != "":
 		t.problem("tls_key", fault{"a key needs its certificate", `add tls_cert = "FILE"`})
 	}
 }

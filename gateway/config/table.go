@@ -56,10 +56,10 @@ func (t *table) key(key string) string { return joinKey(t.path, key) }
 // problem notes a problem of the whole value of key.
 func (t *table) problem(key string, f fault) { t.r.problem(t.key(key), -1, f) }
 
-// done notes the keys that nobody asked for. Those of unbuilt.go have their own message.
+// done notes the keys that nobody asked for.
 func (t *table) done() {
 	for _, key := range t.r.byPosition(t.path, t.values) {
-		if !slices.Contains(t.known, key) && !isUnbuilt(t.key(key)) {
+		if !slices.Contains(t.known, key) {
 			t.problem(key, fault{"unknown key", didYouMean("%s", key, t.known)})
 		}
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	Trace *Trace
 	// RateLimits are the rate limits that routes name.
 	RateLimits []RateLimit
+	// Redis is where limits are counted that gateways share; nil: nowhere.
+	Redis *Redis
 	// Routes say what becomes of a request. At least one, unless there was a problem, or Fleet is set and Revision is not.
 	Routes []Route
 	// Fleet is where CORS, Upstreams, RateLimits and Routes come from, or nil: they are in the file.
@@ -327,6 +329,35 @@ type RateLimit struct {
 	Key string
 	// Store is where they are counted: "local" (default) or "redis".
 	Store string
+}
+
+// Redis is [redis]. File names are as they were written; see [Config.Path].
+type Redis struct {
+	// Address of the server: "host:port", or "unix:/path". A name is looked up for each connection. Default "127.0.0.1:6379".
+	Address Address
+	// Username is for a server with ACLs, with PasswordFile. Default "": the user "default".
+	Username string
+	// PasswordFile is a file with the password and nothing else but a final newline. Default "": none is given.
+	PasswordFile string
+	// Database is the number of the database, 0 to 16383. Default 0.
+	Database int
+	// TLS: the server speaks TLS. Default false.
+	TLS bool
+	// TLSCA is a PEM file of authorities that the server is verified against; "": the system's.
+	TLSCA string
+	// TLSCert is a PEM file with the client certificate; "": none.
+	TLSCert string
+	// TLSKey is the PEM file with TLSCert's key.
+	TLSKey string
+	// TLSServerName is the name to verify; "": the host of Address.
+	TLSServerName string
+	// Timeout bounds a call, which no request waits for; > 0, at most a second. Default 2ms.
+	Timeout time.Duration
+	// OnFailure is what becomes of shared limits while the server fails: "local" (default: each gateway enforces them by itself)
+	// or "open" (they admit everything).
+	OnFailure string
+	// Prefix is what all keys in the server begin with. Gateways that have the same prefix share their limits. Default "corsgate:".
+	Prefix string
 }
 
 // Trace is [trace].

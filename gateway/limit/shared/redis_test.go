@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,6 +183,33 @@ func TestSockets(t *testing.T) {
 	if why := newNode(t, shared.Options{Address: s.Address}, time.Hour, 1).falls(t); why == "" {
 		t.Error("a server that wants TLS is spoken to without")
 	}
+}
+
+// TestLeavesNothing: when a gateway stops, Redis has counted what has passed, and nothing else.
+func TestLeavesNothing(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, address string) {
+		passed := int64(0)
+		t.Run("node", func(t *testing.T) {
+			n := newNode(t, shared.Options{Address: address}, time.Hour, 1_000_000)
+			n.shares(t)
+			until(t, "there is a lease", func() bool {
+				n.allow("k")
+				passed++
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				return n.events["leased"] > 0
+			})
+			until(t, "no debt is left", func() bool { return n.counted() >= passed })
+		})
+		c, ctx := connect(t, address), context.Background()
+		var ahead, last float64
+		if _, err := fmt.Sscan(c.Get(ctx, c.Keys(ctx, "corsgate:l:*").Val()[0]).Val(), &ahead, &last); err != nil {
+			t.Fatal(err)
+		}
+		if counted := math.Round(ahead / float64(time.Hour)); counted != float64(passed) {
+			t.Errorf("%v are counted, %d have passed", counted, passed)
+		}
+	})
 }
 
 // TestScriptForgotten: Redis loses its scripts, and one key is somebody else's; neither keeps limits from being shared.

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,8 @@ func TestHTTP2Frames(t *testing.T) {
 	for _, l := range lines {
 		got = append(got, strings.TrimSpace(l.Error+" "+l.Client))
 	}
-	const want = "http2 127.0.0.1, http2 127.0.0.1, head-size 127.0.0.1"
+	slices.Sort(got) // a connection that fails is logged when net/http says so, which may be after the next request
+	const want = "head-size 127.0.0.1, http2 127.0.0.1, http2 127.0.0.1"
 	if got := strings.Join(got, ", "); got != want {
 		t.Errorf("logged: %s, want %s", got, want)
 	}

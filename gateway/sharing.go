@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
-	"fmt"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -36,7 +33,7 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 		return nil
 	}
 	secure, problems := readSecure(cfg, "redis", secureFiles{c.TLSCA, c.TLSCert, c.TLSKey})
-	password, err := readPassword(cfg.Path(c.PasswordFile), c.PasswordFile)
+	password, err := cfg.Password(c.PasswordFile)
 	if err != nil {
 		problems = append(problems, cfg.Problem("redis.password_file", -1, err.Error(), ""))
 	}
@@ -45,7 +42,7 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 		s.sharing = prev.sharing
 		return problems
 	}
-	o := shared.Options{Username: c.Username, Password: string(password), Database: c.Database, Timeout: c.Timeout, Prefix: c.Prefix, Open: c.OnFailure == "open",
+	o := shared.Options{Username: c.Username, Password: password, Database: c.Database, Timeout: c.Timeout, Prefix: c.Prefix, Open: c.OnFailure == "open",
 		Called: m.redisCalled}
 	o.Network, o.Address = c.Address.Split()
 	if c.TLS {
@@ -58,24 +55,6 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 	}
 	s.sharing.store = shared.NewStore(o)
 	return problems
-}
-
-// readPassword reads a file that holds a password, if it has a name.
-func readPassword(path, name string) ([]byte, error) {
-	if name == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the file: %w", err)
-	}
-	if text = bytes.TrimRight(text, "\r\n"); len(text) == 0 {
-		return nil, fmt.Errorf("%s is empty", path)
-	}
-	if bytes.ContainsAny(text, "\r\n") {
-		return nil, fmt.Errorf("%s has more than one line: it is to hold the password alone", path)
-	}
-	return text, nil
 }
 
 // A tally is where the events of a limit are counted.

@@ -159,16 +159,11 @@ func fleetOptions(cfg *config.Config) (o fleet.Options, problems config.Problems
 		// For each connection anew: a gateway outlives its certificates.
 		o.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
-	if f.PasswordFile != "" {
-		text, err := os.ReadFile(cfg.Path(f.PasswordFile))
-		first, _, _ := bytes.Cut(text, []byte("\n"))
-		if o.Password = string(bytes.TrimSuffix(first, []byte("\r"))); err == nil && o.Password == "" {
-			err = fmt.Errorf("the first line of %s is empty", cfg.Path(f.PasswordFile))
-		}
-		if err != nil {
-			bad("password_file", err, "write the password into it, and let nobody else read it")
-		}
+	password, err := cfg.Password(f.PasswordFile)
+	if err != nil {
+		bad("password_file", err, "write the password into it, and let nobody else read it")
 	}
+	o.Password = password
 	return o, problems
 }
 

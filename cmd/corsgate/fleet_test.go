@@ -390,7 +390,7 @@ func TestFleetSecure(t *testing.T) {
 	}
 	g.stop()
 	pkitest.Replace(t, password, []byte("\n"))
-	f.push(saysHere("three"), 2, "fleet.password_file: the first line of ")
+	f.push(saysHere("three"), 2, "fleet.password_file: "+password+" is empty")
 }
 
 // TestFleetUpgrade: the successor of a gateway is the same member of its fleet.

@@ -167,6 +167,26 @@ func (c *Config) Path(name string) string {
 	return filepath.Join(filepath.Dir(c.File), name)
 }
 
+// Password reads the file of that name, which [Config.Path] finds. It is to hold a password, and behind it nothing but the end
+// of its line. Without a name there is none.
+func (c *Config) Password(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	path := c.Path(name)
+	b, err := os.ReadFile(path)
+	text := strings.TrimRight(string(b), "\r\n")
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("cannot read the file: %w", err)
+	case text == "":
+		return "", fmt.Errorf("%s is empty", path)
+	case strings.ContainsAny(text, "\r\n"):
+		return "", fmt.Errorf("%s has more than one line: it is to hold the password alone", path)
+	}
+	return text, nil
+}
+
 // decode parses TOML into maps, slices and scalars. It does not decode into structs, because the library then
 // matches keys in any case and stops at the first value of a wrong type.
 func decode(text []byte, values *map[string]any) (err error) {

@@ -19,7 +19,8 @@ type Fleet struct {
 	TLSKey string
 	// Username is who to be to etcd; "": nobody, or whom the client certificate names. Default "".
 	Username string
-	// PasswordFile is a file with the password of Username in its first line. Nobody but corsgate needs to read it.
+	// PasswordFile is a file with the password of Username and nothing else but a final newline. Nobody but corsgate needs
+	// to read it.
 	PasswordFile string
 	// State is a directory: what the fleet shares is kept there, for the day when etcd cannot be reached. Default "":
 	// systemd's $STATE_DIRECTORY, else "/var/lib/corsgate".

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/spf13/cobra"
@@ -222,31 +221,6 @@ func printEvent(out io.Writer, e fleet.Event, hold time.Duration) {
 		fmt.Fprintf(out, "  stopped: they go back to what is live\n")
 	case fleet.EventLive: // is said after
 	}
-}
-
-// difference says what a text changes: line by line, and for pages.
-func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared config.Source, cfg *config.Config) error {
-	if live.Number == 0 {
-		fmt.Fprintln(out, "nothing is live yet: this is the first revision")
-		return nil
-	}
-	was := source(live.Number, live.Text)
-	printDiff(out, *was, shared)
-	before, err := compose(client.own, was)
-	if err != nil {
-		fmt.Fprintf(out, "what it changes for pages cannot be said, because what is live will not do here:\n%v\n", err)
-		return nil
-	}
-	seen, err := seenBy(client.ctx, client.Store)
-	if err != nil {
-		return failed(err)
-	}
-	changed, asked, err := gateway.Consequences(before, cfg, seen)
-	if err != nil {
-		return failed(err)
-	}
-	printConsequences(out, changed, asked, len(seen))
-	return nil
 }
 
 func newFleetRollback() *cobra.Command {

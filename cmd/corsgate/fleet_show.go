@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,9 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/aymanbagabas/go-udiff"
-	"github.com/corsgate/corsgate/gateway"
-	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/spf13/cobra"
 )
@@ -296,79 +292,4 @@ func failedToFind(number int64, err error) error {
 		return &exitError{exitUsage, fmt.Errorf("there is no revision %d: corsgate fleet log lists them", number)}
 	}
 	return failed(err)
-}
-
-// printDiff prints what changed between two texts.
-func printDiff(out io.Writer, from, to config.Source) {
-	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) //nolint:errcheck // nobody is left to be told
-}
-
-// maxConsequences is how many are printed.
-const maxConsequences = 40
-
-// printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
-func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen int) {
-	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
-	if len(changed) == 0 {
-		fmt.Fprintf(out, "for pages nothing changes (%s)\n", about)
-		return
-	}
-	fmt.Fprintf(out, "for pages this changes (%s and marked *):\n", about)
-	for i, c := range changed {
-		if i == maxConsequences {
-			fmt.Fprintf(out, "  … and %d more\n", len(changed)-i)
-			break
-		}
-		mark := " "
-		if c.Seen {
-			mark = "*"
-		}
-		request := c.Question.Method + " " + c.Question.URL
-		if len(c.Question.Headers) > 0 {
-			request += " with " + strings.Join(c.Question.Headers, ", ")
-		}
-		fmt.Fprintf(out, "%s %s  %s  %s\n", mark, c.Question.Origin, request, transition(c.Before, c.After))
-	}
-}
-
-// transition says how a verdict changes.
-func transition(before, after gateway.Verdict) string {
-	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
-	var parts []string
-	step := func(what string, from, to gateway.Outcome) {
-		parts = append(parts, fmt.Sprintf("%s%s → %s", what, from, to))
-	}
-	switch {
-	case anonymous && credentialed && before.Anonymous == before.Credentialed && after.Anonymous == after.Credentialed:
-		step("", before.Anonymous, after.Anonymous)
-	case anonymous && credentialed:
-		step("", before.Anonymous, after.Anonymous)
-		step("with credentials ", before.Credentialed, after.Credentialed)
-	case anonymous:
-		step("without credentials ", before.Anonymous, after.Anonymous)
-	case credentialed:
-		step("with credentials ", before.Credentialed, after.Credentialed)
-	}
-	answer := func(v gateway.Verdict) string {
-		if v.Status == 0 {
-			return "the upstream's answer"
-		}
-		return strconv.Itoa(v.Status)
-	}
-	if before.Status != after.Status {
-		parts = append(parts, answer(before)+" → "+answer(after))
-	}
-	text := strings.Join(parts, ", ")
-	if before.Reason != after.Reason && after.Reason != "allowed" && after.Reason != "" {
-		text += " (" + after.Reason + ")"
-	}
-	return text + inRoute(before, after)
-}
-
-// inRoute says which routes took the request.
-func inRoute(before, after gateway.Verdict) string {
-	if before.Route == after.Route {
-		return fmt.Sprintf("  [route.%s]", after.Route)
-	}
-	return fmt.Sprintf("  [route.%s → route.%s]", cmp.Or(before.Route, "none"), cmp.Or(after.Route, "none"))
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fleet"
+)
+
+// This file says what a change of what is shared means: line by line, and for pages.
+
+// difference says what a text changes: line by line, and for pages.
+func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared config.Source, cfg *config.Config) error {
+	if live.Number == 0 {
+		fmt.Fprintln(out, "nothing is live yet: this is the first revision")
+		return nil
+	}
+	was := source(live.Number, live.Text)
+	printDiff(out, *was, shared)
+	before, err := compose(client.own, was)
+	if err != nil {
+		fmt.Fprintf(out, "what it changes for pages cannot be said, because what is live will not do here:\n%v\n", err)
+		return nil
+	}
+	seen, err := seenBy(client.ctx, client.Store)
+	if err != nil {
+		return failed(err)
+	}
+	changed, asked, err := gateway.Consequences(before, cfg, seen)
+	if err != nil {
+		return failed(err)
+	}
+	printConsequences(out, changed, asked, len(seen))
+	return nil
+}
+
+// printDiff prints what changed between two texts.
+func printDiff(out io.Writer, from, to config.Source) {
+	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) //nolint:errcheck // nobody is left to be told
+}
+
+// maxConsequences is how many are printed.
+const maxConsequences = 40
+
+// printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
+func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen int) {
+	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
+	if len(changed) == 0 {
+		fmt.Fprintf(out, "for pages nothing changes (%s)\n", about)
+		return
+	}
+	fmt.Fprintf(out, "for pages this changes (%s and marked *):\n", about)
+	for i, c := range changed {
+		if i == maxConsequences {
+			fmt.Fprintf(out, "  … and %d more\n", len(changed)-i)
+			break
+		}
+		mark := " "
+		if c.Seen {
+			mark = "*"
+		}
+		request := c.Question.Method + " " + c.Question.URL
+		if len(c.Question.Headers) > 0 {
+			request += " with " + strings.Join(c.Question.Headers, ", ")
+		}
+		fmt.Fprintf(out, "%s %s  %s  %s\n", mark, c.Question.Origin, request, transition(c.Before, c.After))
+	}
+}
+
+// transition says how a verdict changes.
+func transition(before, after gateway.Verdict) string {
+	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
+	var parts []string
+	step := func(what string, from, to gateway.Outcome) {
+		parts = append(parts, fmt.Sprintf("%s%s → %s", what, from, to))
+	}
+	switch {
+	case anonymous && credentialed && before.Anonymous == before.Credentialed && after.Anonymous == after.Credentialed:
+		step("", before.Anonymous, after.Anonymous)
+	case anonymous && credentialed:
+		step("", before.Anonymous, after.Anonymous)
+		step("with credentials ", before.Credentialed, after.Credentialed)
+	case anonymous:
+		step("without credentials ", before.Anonymous, after.Anonymous)
+	case credentialed:
+		step("with credentials ", before.Credentialed, after.Credentialed)
+	}
+	answer := func(v gateway.Verdict) string {
+		if v.Status == 0 {
+			return "the upstream's answer"
+		}
+		return strconv.Itoa(v.Status)
+	}
+	if before.Status != after.Status {
+		parts = append(parts, answer(before)+" → "+answer(after))
+	}
+	text := strings.Join(parts, ", ")
+	if before.Reason != after.Reason && after.Reason != "allowed" && after.Reason != "" {
+		text += " (" + after.Reason + ")"
+	}
+	return text + inRoute(before, after)
+}
+
+// inRoute says which routes took the request.
+func inRoute(before, after gateway.Verdict) string {
+	if before.Route == after.Route {
+		return fmt.Sprintf("  [route.%s]", after.Route)
+	}
+	return fmt.Sprintf("  [route.%s → route.%s]", cmp.Or(before.Route, "none"), cmp.Or(after.Route, "none"))
+}

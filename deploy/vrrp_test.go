@@ -32,7 +32,7 @@ var addresses = map[string]string{"a": "198.51.100.11", "b": "198.51.100.12", "c
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can make namespaces that see each other")
+		tooltest.Missing(t, "only root can make namespaces that see each other")
 	}
 	l := &lab{t, tooltest.Find(t, "ip"), fmt.Sprintf("cg%d", os.Getpid())}
 	if out, err := exec.Command(l.ip, "netns", "add", l.name+"c").CombinedOutput(); err != nil {

@@ -83,6 +83,7 @@ type Conn struct {
 	idle        atomic.Bool
 	idleSince   atomic.Int64 // in Unix nanoseconds
 	interrupted atomic.Bool
+	spared      bool      // the current request has had its second look; see receive
 	readBy      time.Time // the read deadline in force
 	writeBy     time.Time // the write deadline in force
 }
@@ -198,7 +199,7 @@ func (c *Conn) accept(n int) {
 	c.waiting = r.Continue && c.r == c.w
 	c.limit = 1<<63 - 1
 	c.came, c.waited = 0, 0
-	c.closing, c.stays = r.Close, false
+	c.closing, c.stays, c.spared = r.Close, false, false
 }
 
 // lost ends a connection on which a head did not come to its end.
@@ -230,7 +231,7 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	if c.leaving() && c.idle.CompareAndSwap(true, false) {
 		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
-	n, err := c.Conn.Read(c.in)
+	n, err := c.receive(c.in)
 	if c.idle.CompareAndSwap(true, false) {
 		late = errors.Is(err, os.ErrDeadlineExceeded)
 	} else {
@@ -253,7 +254,7 @@ func (c *Conn) fillLine() error {
 			c.w = copy(in, c.in[:c.w])
 			c.in = in
 		}
-		n, err := c.Conn.Read(c.in[c.w:])
+		n, err := c.receive(c.in[c.w:])
 		came := c.in[c.w : c.w+n]
 		c.w += n
 		for _, b := range came {

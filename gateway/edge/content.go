@@ -140,7 +140,7 @@ func (c *Conn) readSocket(p []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	began := time.Now()
-	n, err := c.Conn.Read(p)
+	n, err := c.receive(p)
 	c.waited += time.Since(began)
 	c.came += int64(n)
 	if n > 0 {

@@ -2,6 +2,8 @@
 
 package edge
 
+import "net"
+
 // Watch cannot look here: that the client has gone shows when something is sent, except on a stream.
 func (c *Conn) Watch(gone func()) (stop func()) {
 	if st, ok := c.Conn.(*stream); ok {
@@ -9,3 +11,5 @@ func (c *Conn) Watch(gone func()) (stop func()) {
 	}
 	return func() {}
 }
+
+func speaks(net.Conn) bool { return false }

@@ -46,6 +46,24 @@ func (c *Conn) Watch(gone func()) (stop func()) {
 	}
 }
 
+// speaks reports whether something can be read from a socket without waiting.
+func speaks(nc net.Conn) (yes bool) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) { //nolint:errcheck // a closed socket has nothing to say
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 0)
+		yes = n > 0 && err == nil
+	})
+	return yes
+}
+
 // watchTime is longer than any exchange.
 const watchTime = 10 * 365 * 24 * time.Hour
 

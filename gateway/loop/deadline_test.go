@@ -3,7 +3,10 @@
 package loop_test
 
 import (
+	"bufio"
 	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -55,4 +58,43 @@ func TestDrops(t *testing.T) {
 	}
 	f("GET /local HTTP/1.1\r\n", "A: a\r\n", "431")
 	f("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n", "x", "408")
+}
+
+// TestPause: what has come by the time that a loop goes on after a pause is looked at before deadlines are judged, from
+// clients and from endpoints, and however much it is.
+func TestPause(t *testing.T) {
+	const clients = 600 // more than one turn takes
+	asked, reply := make(chan struct{}), make(chan struct{})
+	p := newPeer(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := http.ReadRequest(r); err != nil {
+			return
+		}
+		asked <- struct{}{}
+		<-reply
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // the test will see
+		asked <- struct{}{}
+	})
+	r := begin(t, nil, p.at())
+	waiting, answers := r.dial(t)
+	write(t, waiting, "GET /up HTTP/1.1\r\nHost: h\r\n\r\n")
+	<-asked
+	var conns []net.Conn
+	var reads []*bufio.Reader
+	for range clients {
+		c, read := r.dial(t)
+		conns, reads = append(conns, c), append(reads, read)
+	}
+	until(t, "all are accepted", func() bool { return r.on.Open() == clients+1 })
+	r.loop.Inside(func() {
+		for _, c := range conns {
+			write(t, c, "GET /local HTTP/1.1\r\nHost: h\r\n\r\n")
+		}
+		close(reply)
+		<-asked
+		r.loop.Skip(2 * patience)
+	})
+	expect(t, answers, "200 ok")
+	for _, read := range reads {
+		expect(t, read, "200 /local")
+	}
 }

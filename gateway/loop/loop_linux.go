@@ -44,6 +44,7 @@ type Loop struct {
 	events  [batch]unix.EpollEvent
 	pending int // of events, this turn
 	at      int // the event that is handled next
+	behind  int // turns that have put off deadlines
 	guilty  *client
 	gen     int32
 
@@ -131,9 +132,26 @@ func (l *Loop) Run() {
 // that there is nothing.
 func (l *Loop) wait() {
 	l.pending, l.at = 0, 0
-	if err := l.raw.Read(l.ready); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	switch err := l.raw.Read(l.ready); {
+	case err == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// The deadline has passed, so Read has not looked. If the process was stopped meanwhile, what has come in time must
+		// not be taken for late.
+		l.pending = epollWait(uintptr(l.epoll), l.events[:])
+	default:
 		panic("BUG: polling epoll: " + err.Error())
 	}
+}
+
+// caughtUp reports whether deadlines can be judged: whether all that was ready has been handled. After a pause there may be
+// more than one turn takes; epoll goes round, so that as many turns as the sockets fill see each of them.
+func (l *Loop) caughtUp() bool {
+	if l.pending == batch && l.behind < len(l.sockets)/batch {
+		l.behind++
+		return false
+	}
+	l.behind = 0
+	return true
 }
 
 func (l *Loop) look(fd uintptr) bool {
@@ -161,7 +179,7 @@ func (l *Loop) turn() (done bool) {
 			l.event(s, ev.Events)
 		}
 	}
-	if !l.now.Before(l.nextDue) {
+	if !l.now.Before(l.nextDue) && l.caughtUp() {
 		l.advance()
 	}
 	return true

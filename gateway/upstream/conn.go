@@ -34,6 +34,7 @@ type conn struct {
 	look   func(fd uintptr) bool // c.lookOnce, made once: a closure per exchange would be an allocation
 	poll   poll
 	silent bool // what the last look has seen
+	spared bool // the exchange has had its second look; see receive
 	reused bool
 	idle   bool      // no exchange uses it
 	since  time.Time // idle since
@@ -92,6 +93,25 @@ func (c *conn) armRead(now time.Time, timeout time.Duration, deadline time.Time)
 	}
 }
 
+// receive reads once. When the deadline has passed it looks once more, once in an exchange: if the process was stopped
+// meanwhile, what has come in time must not be taken for late.
+func (c *conn) receive(p []byte) (int, error) {
+	n, err := c.Read(p)
+	if n > 0 || c.spared || !errors.Is(err, os.ErrDeadlineExceeded) || !c.speaks() {
+		return n, err
+	}
+	c.spared = true
+	c.setReadBy(time.Now().Add(glance))
+	return c.Read(p)
+}
+
+// speaks reports whether something can be read from the socket.
+func (c *conn) speaks() bool {
+	spoke := false
+	c.raw.Control(func(fd uintptr) { spoke = !c.poll.silent(fd) }) //nolint:errcheck // a dead socket has nothing to say
+	return spoke
+}
+
 // send writes b within timeout.
 func (c *conn) send(b []byte, now time.Time, timeout time.Duration) (int, error) {
 	if by := now.Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
@@ -109,7 +129,7 @@ var (
 // readHead reads the head of the final response into c.response. received reports whether any octet
 // came in. A switch of protocols that was not asked for is an error.
 func (x *Exchange) readHead(c *conn) (received bool, err error) {
-	c.r, c.w = 0, 0
+	c.r, c.w, c.spared = 0, 0, false
 	for interims := 0; ; interims++ {
 		n, err := x.readOneHead(c)
 		if err != nil {
@@ -164,7 +184,7 @@ func (c *conn) readOneHead(x *Exchange) (int, error) {
 		if c.w == len(c.in) {
 			c.makeRoom()
 		}
-		n, err := c.Read(c.in[c.w:])
+		n, err := c.receive(c.in[c.w:])
 		c.w += n
 		if n == 0 && err != nil && !x.patient(c, err) {
 			return 0, err
@@ -231,7 +251,7 @@ func (t *content) pending(c *conn) bool {
 // fill reads once into conn's empty buffer.
 func (t *content) fill(c *conn) error {
 	c.borrow()
-	n, err := c.Read(c.in)
+	n, err := c.receive(c.in)
 	c.r, c.w = 0, n
 	if n > 0 {
 		return nil

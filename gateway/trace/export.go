@@ -20,7 +20,8 @@ const (
 	queued   = 2048            // spans that wait
 	batch    = 256             // spans in one request to the collector
 	interval = time.Second     // how long a span waits for others
-	timeout  = 5 * time.Second // of one request, and of all that are left when it is stopped
+	timeout  = 5 * time.Second // of one request
+	farewell = time.Second     // of all that are left when it is stopped
 )
 
 // A Span is one request that the gateway forwarded. What is not known is empty.
@@ -81,6 +82,9 @@ func (e *Exporter) Stop() { e.stop.Do(func() { close(e.stopped) }) }
 // Run sends the spans until Stop, or until ctx is done. It must be called once. Of several failures in a row it logs the first.
 func (e *Exporter) Run(ctx context.Context, log *slog.Logger) {
 	defer e.client.CloseIdleConnections()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go e.hurry(ctx, cancel)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	s := sender{Exporter: e, log: log}
@@ -98,10 +102,25 @@ func (e *Exporter) Run(ctx context.Context, log *slog.Logger) {
 		case <-ctx.Done():
 			e.Stop()
 		}
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
 		s.rest(ctx)
 		return
+	}
+}
+
+// hurry calls cancel when the exporter has been stopped and the time for its farewell has passed: a collector that does not
+// answer does not hold an exit up, whether a request was under way already or not.
+func (e *Exporter) hurry(ctx context.Context, cancel context.CancelFunc) {
+	select {
+	case <-e.stopped:
+	case <-ctx.Done():
+		return
+	}
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-late.C:
+		cancel()
+	case <-ctx.Done():
 	}
 }
 

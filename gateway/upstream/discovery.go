@@ -32,10 +32,12 @@ type Lookup struct {
 	Err     error
 }
 
-// Of failed look-ups: the time to the next, doubled at each failure in a row up to the other.
+// Of failed lookups: the time to the next, doubled at each failure in a row up to the other. A name server that is back should
+// be noticed soon, and one question every few seconds is no load for it. Up to half as much again is added at random, so that
+// gateways do not ask together.
 const (
-	minBackoff = time.Second
-	maxBackoff = 30 * time.Second
+	minBackoff = time.Second / 2
+	maxBackoff = 4 * time.Second
 )
 
 // follow looks up the i-th configured address again and again, until ctx ends.
@@ -57,7 +59,7 @@ func (u *Upstream) follow(ctx context.Context, i int, looked func()) {
 			backoff = minBackoff
 			wait += rand.N(min(wait/10, time.Second/2) + 1) // Gateways that start together do not ask together.
 		} else {
-			wait = backoff + rand.N(backoff/10+1)
+			wait = backoff + rand.N(backoff/2+1)
 			backoff = min(2*backoff, maxBackoff)
 		}
 		select {

@@ -120,12 +120,12 @@ func TestFollow(t *testing.T) {
 		want("0:192.0.2.2:80 1, 0:192.0.2.3:80 1")
 		times := f.asked()
 		for i := begin + 1; i < len(times); i++ {
-			low := min(time.Second<<(i-begin-1), 30*time.Second)
-			if d := times[i].Sub(times[i-1]); d < low || d > low+low/10+1 {
+			low := min(time.Second/2<<min(i-begin-1, 3), 4*time.Second)
+			if d := times[i].Sub(times[i-1]); d < low || d > low+low/2+1 {
 				t.Errorf("attempt %d after %v, want %v", i-begin, d, low)
 			}
 		}
-		if n := len(times) - begin; n < 10 || n > 18 {
+		if n := len(times) - begin; n < 50 || n > 77 {
 			t.Errorf("%d attempts in 5 minutes", n)
 		}
 		f.tell(time.Second, nil, "192.0.2.4:80")

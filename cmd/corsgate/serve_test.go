@@ -205,7 +205,8 @@ func TestServeSecondSignal(t *testing.T) {
 
 func TestServeDrainTimeout(t *testing.T) {
 	c, _, answer := drainBegun(t, "10ms")
-	c.ends(1)
+	c.await("connections were still in use after timeouts.shutdown: they were closed")
+	c.ends(0)
 	<-answer
 }
 

@@ -22,8 +22,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// MaxFileSize bounds the configuration file. Larger files are refused before they are parsed.
-const MaxFileSize ByteSize = 16 << 20
+// MaxFileSize bounds the text of a configuration, be it a file or a revision of a fleet. What is larger is refused before it
+// is parsed. Lists of origins that are longer belong into files of their own.
+const MaxFileSize ByteSize = 4 << 20
 
 // A Source is a text of configuration.
 type Source struct {
@@ -113,6 +114,10 @@ func parse(own Source, shared *Source) (*Config, error) {
 		return r.cfg, nil
 	}
 	r.problems.sort()
+	if r.more > 0 {
+		last := r.problems[len(r.problems)-1]
+		r.problems = append(r.problems, Problem{File: last.File, Line: last.Line, Message: fmt.Sprintf("and %d more mistakes", r.more)})
+	}
 	return r.cfg, r.problems
 }
 
@@ -126,15 +131,18 @@ func (r *reader) decode(s Source) (map[string]any, *places) {
 	if line := invalidUTF8(text); line > 0 {
 		return bad(Problem{File: s.Name, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"})
 	}
-	places := locate(text)
-	if places.tooDeep > 0 {
-		return bad(Problem{File: s.Name, Line: places.tooDeep, Message: fmt.Sprintf("values are nested more than %d deep", maxDepth)})
+	at := locate(text)
+	if at.over.line > 0 {
+		return bad(at.over.problem(s.Name))
 	}
 	values := map[string]any{}
 	if err := decode(text, &values); err != nil {
-		return bad(syntaxProblem(s.Name, text, places, err))
+		return bad(syntaxProblem(s.Name, text, at, err))
 	}
-	return values, places
+	if at.twice.line > 0 {
+		return bad(at.twice.problem(s.Name))
+	}
+	return values, at
 }
 
 // Sum returns the digest of the text of File.

@@ -242,7 +242,7 @@ func TestLoad(t *testing.T) {
 	if err := os.Truncate(large, 1<<30); err != nil {
 		t.Fatal(err)
 	}
-	f(large, "larger than 16MiB")
+	f(large, "larger than 4MiB")
 
 	good := filepath.Join(dir, "good.toml")
 	if err := os.WriteFile(good, []byte(minimal), 0o600); err != nil {

@@ -35,10 +35,10 @@ type Place struct {
 	Elements []int
 }
 
-// Locate returns all places of a text, or nil if it is nested too deep.
+// Locate returns all places of a text, or nil if it exceeds a bound.
 func Locate(text []byte) map[string]Place {
 	p := locate(text)
-	if p.tooDeep > 0 {
+	if p.over.line > 0 {
 		return nil
 	}
 	all := map[string]Place{}

@@ -25,8 +25,19 @@ func Shared(section string) bool { return slices.Contains(sharedSections, sectio
 
 // refuse notes the sections of a text that it may not have, and deletes them.
 func (r *reader) refuse(file string, values map[string]any, places *places, wrong func(section string) bool) {
+	dropped := map[string]bool{}
+	defer func() {
+		if len(dropped) > 0 {
+			places.drop(dropped)
+		}
+	}()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !wrong(key) {
+			continue
+		}
+		delete(values, key)
+		dropped[joinKey("", key)] = true
+		if r.full() {
 			continue
 		}
 		p := Problem{File: file, Line: places.line(joinKey("", key), -1), Key: key}
@@ -39,8 +50,6 @@ func (r *reader) refuse(file string, values map[string]any, places *places, wron
 			p.Message, p.Hint = "unknown key", didYouMean("%s", key, sharedSections)
 		}
 		r.problems = append(r.problems, p)
-		delete(values, key)
-		places.drop(key)
 	}
 }
 

@@ -12,69 +12,112 @@ import (
 //   - a key is named by its dotted path; parts that are not bare keys are quoted, so that paths stay unambiguous;
 //   - a table that is only implied by a longer name ([a.b.c] implies a.b) stands where it is first implied,
 //     until a header or key of its own is met;
-//   - keys inside an array of tables are filed under the path of the array; the first one counts.
+//   - keys inside an array of tables are filed under the path of the array; the first one counts;
+//   - it stops where a bound is exceeded: the library's work grows with the square of the length of a name, and it
+//     recurses without a bound.
 
-// maxDepth bounds the nesting of arrays and inline tables. The TOML library recurses without a bound.
-const maxDepth = 32
+const (
+	// maxDepth bounds the nesting of arrays and inline tables.
+	maxDepth = 32
+	// maxParts bounds the parts of the full name of a key, with those of the tables around it. The longest names of
+	// corsgate have six.
+	maxParts = 10
+	// maxName bounds the bytes of a full name.
+	maxName = 256
+)
 
 // locator is one pass over a text.
 type locator struct {
 	places
-	text []byte
-	i    int // the next byte
-	line int // of the next byte, from 1
+	text    []byte
+	i       int // the next byte
+	line    int // of the next byte, from 1
+	defined definitions
+}
+
+// A scope is a table that keys are read in.
+type scope struct {
+	path  string
+	parts int   // of path
+	table int32 // its number in definitions
 }
 
 // locate finds the places of all keys, headers and array elements in text. It accepts any text.
 func locate(text []byte) *places {
-	l := &locator{places: places{at: map[string]*place{}}, text: text, line: 1}
-	header := ""
-	for l.skipSpace(); l.i < len(l.text) && l.tooDeep == 0; l.skipSpace() {
+	l := &locator{places: places{at: map[string]*place{}}, text: text, line: 1, defined: newDefinitions()}
+	header := scope{}
+	for l.skipSpace(); l.i < len(l.text) && !l.stopped(); l.skipSpace() {
 		if l.text[l.i] != '[' {
 			l.assignment(header, 0)
 			continue
 		}
+		brackets := l.i
 		for l.peek() == '[' {
 			l.i++
 		}
-		header = l.keys("")
+		array := l.i-brackets > 1
+		var parts []string
+		line := l.line
+		header, parts = l.keys(scope{})
+		header.table = l.defined.header(parts, array, line)
 		l.skipLine()
 	}
+	l.twice = l.defined.first
 	return &l.places
 }
 
-// assignment reads "a.b = value" in the table at path.
-func (l *locator) assignment(path string, depth int) {
-	start := l.i
-	path = l.keys(path)
+// assignment reads "a.b = value" in a table.
+func (l *locator) assignment(in scope, depth int) {
+	start, line := l.i, l.line
+	at, parts := l.keys(in)
 	if l.peek() == '=' {
 		l.i++
-		l.value(path, depth)
+		at.table = l.defined.assign(in.table, parts, line)
+		l.value(at, depth)
 	}
 	if l.i == start { // Not TOML: go on somewhere.
 		l.advance()
 	}
 }
 
-// keys reads a dotted key in the table at path and notes a place for each of its parts. It returns the whole path.
-func (l *locator) keys(path string) string {
-	for {
+// keys reads a dotted key in a table and notes a place for each of its parts. It returns the place that it leads to, and
+// the parts.
+func (l *locator) keys(in scope) (at scope, parts []string) {
+	for at = in; ; {
 		l.skipBlanks()
 		line := l.line
 		key, ok := l.simpleKey()
 		if !ok {
-			return path
+			return at, parts
 		}
-		path = joinKey(path, key)
+		if at.parts++; at.parts > maxParts {
+			l.stop(line, faultf("the name of a key has more than %d parts", maxParts))
+			return at, parts
+		}
+		if len(key) > maxName || len(at.path)+len(key) > maxName {
+			l.stop(line, faultf("the name of a key, with those of its tables, has more than %d bytes", maxName))
+			return at, parts
+		}
+		at.path, parts = joinKey(at.path, key), append(parts, key)
 		l.skipBlanks()
 		last := l.peek() != '.'
-		l.note(path, line, last)
+		l.note(at.path, line, last)
 		if last {
-			return path
+			return at, parts
 		}
 		l.i++
 	}
 }
+
+// stop ends the pass at a bound.
+func (l *locator) stop(line int, f fault) {
+	if !l.stopped() {
+		l.over = lineFault{line, f}
+	}
+	l.i = len(l.text)
+}
+
+func (l *locator) stopped() bool { return l.over.line > 0 }
 
 // note files a mention of path.
 func (l *locator) note(path string, line int, explicit bool) {
@@ -107,37 +150,37 @@ func (l *locator) simpleKey() (string, bool) {
 	return string(l.text[start:l.i]), l.i > start
 }
 
-// value reads the value of the key at path.
-func (l *locator) value(path string, depth int) {
-	if depth > maxDepth && l.tooDeep == 0 {
-		l.tooDeep = l.line
-		l.i = len(l.text)
+// value reads the value of the key at a place.
+func (l *locator) value(at scope, depth int) {
+	if depth > maxDepth {
+		l.stop(l.line, faultf("values are nested more than %d deep", maxDepth))
 	}
 	l.skipBlanks()
 	switch l.peek() {
 	case '"', '\'':
 		l.str()
 	case '[':
-		l.array(path, depth)
+		l.array(at, depth)
 	case '{':
 		l.i++
+		at.table = l.defined.inline()
 		for l.skipSpace(); l.i < len(l.text) && l.peek() != '}'; l.skipSpace() {
 			if l.peek() == ',' {
 				l.i++
 				continue
 			}
-			l.assignment(path, depth+1)
+			l.assignment(at, depth+1)
 		}
 		l.advance()
 	default:
-		for l.i < len(l.text) && !bytes.ContainsRune([]byte(",]}#\n"), rune(l.text[l.i])) {
+		for l.i < len(l.text) && strings.IndexByte(",]}#\n", l.text[l.i]) < 0 {
 			l.i++
 		}
 	}
 }
 
 // array reads an array from its bracket on and notes the line of each element of an outermost array.
-func (l *locator) array(path string, depth int) {
+func (l *locator) array(at scope, depth int) {
 	l.i++
 	var elements []int
 	for l.skipSpace(); l.i < len(l.text) && l.peek() != ']'; l.skipSpace() {
@@ -147,21 +190,21 @@ func (l *locator) array(path string, depth int) {
 		}
 		elements = append(elements, l.line)
 		start := l.i
-		l.value(path, depth+1)
+		l.value(at, depth+1)
 		if l.i == start { // Not TOML: go on somewhere.
 			l.advance()
 		}
 	}
 	l.advance()
-	if at := l.at[path]; depth == 0 && at != nil && at.elements == nil {
-		at.elements = elements
+	if p := l.at[at.path]; depth == 0 && p != nil && p.elements == nil {
+		p.elements = elements
 	}
 }
 
 // str skips a string of any of the four kinds, from its quote on.
 func (l *locator) str() {
 	quote := l.text[l.i]
-	triple := bytes.Repeat([]byte{quote}, 3)
+	triple := []byte{quote, quote, quote}
 	if !bytes.HasPrefix(l.text[l.i:], triple) {
 		for l.i++; l.i < len(l.text) && l.text[l.i] != quote && l.text[l.i] != '\n'; l.i++ {
 			if l.text[l.i] == '\\' && quote == '"' && l.i+1 < len(l.text) && l.text[l.i+1] != '\n' {

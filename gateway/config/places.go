@@ -15,8 +15,19 @@ type place struct {
 
 // places is the result of locate. A nil *places knows no key.
 type places struct {
-	at      map[string]*place
-	tooDeep int // the line at which maxDepth was exceeded, or 0
+	at    map[string]*place
+	over  lineFault // the bound that the text exceeds; its line is 0 if there is none
+	twice lineFault // the first table or key that is defined although it may not be; likewise
+}
+
+// A lineFault is a fault and where it is.
+type lineFault struct {
+	line int
+	fault
+}
+
+func (f lineFault) problem(file string) Problem {
+	return Problem{File: file, Line: f.line, Message: f.message, Hint: f.hint}
 }
 
 // line returns the line of key, or that of its element index if index >= 0 and there is one.
@@ -43,13 +54,24 @@ func (p *places) line(key string, index int) int {
 // has reports whether key is in the file.
 func (p *places) has(key string) bool { return p.at[key] != nil }
 
-// drop forgets a section and what is in it.
-func (p *places) drop(section string) {
+// drop forgets sections and what is in them.
+func (p *places) drop(sections map[string]bool) {
 	for key := range p.at {
-		if key == section || strings.HasPrefix(key, section+".") {
+		if sections[section(key)] {
 			delete(p.at, key)
 		}
 	}
+}
+
+// section returns the first part of a path.
+func section(path string) string {
+	if strings.HasPrefix(path, `"`) {
+		if quoted, err := strconv.QuotedPrefix(path); err == nil {
+			return quoted
+		}
+	}
+	first, _, _ := strings.Cut(path, ".")
+	return first
 }
 
 // order returns the rank of key's first mention in the file. Keys that are not there come last.

@@ -162,7 +162,7 @@ func readMirror(route *table) *Mirror {
 //
 // Some protocols would undo what the gateway is for: HTTP in a tunnel brings requests that it does not see.
 func newUpgrades() func(string) (string, fault) {
-	var seen []string
+	seen := map[string]bool{}
 	return func(s string) (string, fault) {
 		name, version, versioned := strings.Cut(strings.ToLower(s), "/")
 		switch {
@@ -174,10 +174,10 @@ func newUpgrades() func(string) (string, fault) {
 			return "", faultf("%q passes on every route, and its handshake is checked: remove it", s)
 		case slices.Contains([]string{"http", "h2c", "h2", "h3", "tls"}, name):
 			return "", faultf("%q would let requests through that no route, policy or limit sees: remove it", s)
-		case slices.Contains(seen, strings.ToLower(s)):
+		case seen[strings.ToLower(s)]:
 			return "", faultf("%q is there twice", s)
 		}
-		seen = append(seen, strings.ToLower(s))
+		seen[strings.ToLower(s)] = true
 		return s, fault{}
 	}
 }

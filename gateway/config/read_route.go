@@ -160,38 +160,40 @@ func (r *reader) checkNames(values map[string]any) {
 			r.checkName(table+".mirror.upstream", -1, route.Mirror.Upstream, "upstream", "upstream", "upstreams", upstreams)
 		}
 	}
+	byName := make(map[string]*CORS, len(r.cfg.CORS))
 	for i := range r.cfg.CORS {
-		key := joinKey("cors", r.cfg.CORS[i].Name) + ".shadow"
-		r.checkName(key, -1, r.cfg.CORS[i].Shadow, "cors", "policy", "policies", policies)
-		r.checkShadow(key, &r.cfg.CORS[i])
+		byName[r.cfg.CORS[i].Name] = &r.cfg.CORS[i]
+	}
+	for i := range r.cfg.CORS {
+		c := &r.cfg.CORS[i]
+		key := joinKey("cors", c.Name) + ".shadow"
+		r.checkName(key, -1, c.Shadow, "cors", "policy", "policies", policies)
+		if shadow := byName[c.Shadow]; shadow != nil {
+			r.checkShadow(key, c, shadow)
+		}
 	}
 }
 
 // checkShadow notes a problem at key if the policy c and its shadow cannot be compared.
-func (r *reader) checkShadow(key string, c *CORS) {
-	if c.Shadow == c.Name {
+func (r *reader) checkShadow(key string, c, shadow *CORS) {
+	if shadow == c {
 		r.problem(key, -1, fault{"a policy cannot be its own shadow", "name another policy, with what it should become"})
 		return
 	}
-	for i := range r.cfg.CORS {
-		shadow := &r.cfg.CORS[i]
-		if shadow.Name != c.Shadow {
-			continue
-		}
-		for _, p := range []*CORS{c, shadow} {
-			if p.UpstreamCORS == "passthrough" {
-				r.problem(key, -1, faultf("there is nothing to compare: cors.%s leaves CORS to the upstream, at %s",
-					p.Name, r.at(joinKey("cors", p.Name)+".upstream_cors", -1)))
-			}
+	for _, p := range []*CORS{c, shadow} {
+		if p.UpstreamCORS == "passthrough" {
+			r.problem(key, -1, faultf("there is nothing to compare: cors.%s leaves CORS to the upstream, at %s",
+				p.Name, r.at(joinKey("cors", p.Name)+".upstream_cors", -1)))
 		}
 	}
 }
 
 // checkName notes a problem at key, or at one of its elements, if its value is a name that is not among names.
 func (r *reader) checkName(key string, index int, name, table, one, many string, names []string) {
-	switch {
-	case name == "" || slices.Contains(names, name):
+	if _, found := slices.BinarySearch(names, name); found || name == "" || r.full() {
 		return
+	}
+	switch {
 	case len(names) == 0:
 		r.problem(key, index, fault{fmt.Sprintf("there is no %s %q, nor any other", one, name), fmt.Sprintf("add [%s.NAME]", table)})
 	default:

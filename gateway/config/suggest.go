@@ -17,8 +17,12 @@ var aliases = map[string]string{
 	"prefix":          "path",
 }
 
+// maxKnown bounds the words that one is compared with.
+const maxKnown = 100
+
 // suggest returns the one of known that was probably meant by got, or "".
 func suggest(got string, known []string) string {
+	known = known[:min(len(known), maxKnown)]
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	got = plain(got)
 	best, bestScore := "", 3
@@ -30,6 +34,9 @@ func suggest(got string, known []string) string {
 		slips := 2
 		if len(p) <= 5 {
 			slips = 1 // Short words are all alike.
+		}
+		if len(p) > len(got)+slips || len(got) > len(p)+slips {
+			continue
 		}
 		if score := distance(got, p); score <= slips && score < bestScore {
 			best, bestScore = k, score

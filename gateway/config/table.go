@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,10 +13,27 @@ import (
 type reader struct {
 	cfg      *Config
 	problems Problems
+	more     int // problems that were not noted
+}
+
+// maxProblems bounds the problems that are noted: whoever mends a file begins with the first, and a text of mistakes alone
+// is not to cost more than another.
+const maxProblems = 100
+
+// full reports whether as many problems are noted as may be, and counts one more.
+func (r *reader) full() bool {
+	if len(r.problems) < maxProblems {
+		return false
+	}
+	r.more++
+	return true
 }
 
 // problem notes a problem at key, or at one of its elements if index >= 0.
 func (r *reader) problem(key string, index int, f fault) {
+	if r.full() {
+		return
+	}
 	r.problems = append(r.problems, r.cfg.Problem(key, index, f.message, f.hint))
 }
 
@@ -31,12 +49,12 @@ func (r *reader) at(key string, index int) string {
 
 // byPosition returns the keys of the table at path in the order of the file.
 func (r *reader) byPosition(path string, values map[string]any) []string {
-	order := func(key string) int { return r.cfg.places.order(joinKey(path, key)) }
+	order := make(map[string]int, len(values))
+	for key := range values {
+		order[key] = r.cfg.places.order(joinKey(path, key))
+	}
 	return slices.SortedFunc(maps.Keys(values), func(a, b string) int {
-		if d := order(a) - order(b); d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(order[a], order[b]), strings.Compare(a, b))
 	})
 }
 
@@ -59,7 +77,11 @@ func (t *table) problem(key string, f fault) { t.r.problem(t.key(key), -1, f) }
 // done notes the keys that nobody asked for.
 func (t *table) done() {
 	for _, key := range t.r.byPosition(t.path, t.values) {
-		if !slices.Contains(t.known, key) {
+		switch {
+		case slices.Contains(t.known, key):
+		case len(t.r.problems) >= maxProblems:
+			t.r.more++
+		default:
 			t.problem(key, fault{"unknown key", didYouMean("%s", key, t.known)})
 		}
 	}
@@ -70,6 +92,9 @@ func (t *table) has(key string) bool { _, ok := t.values[key]; return ok }
 
 // lookup returns the value of key if there is one of type T. It notes a problem if there is one of another type.
 func lookup[T any](t *table, key, wants string) (v T, ok bool) {
+	if t.known == nil {
+		t.known = make([]string, 0, 32)
+	}
 	t.known = append(t.known, key)
 	value, present := t.values[key]
 	if !present {
@@ -193,11 +218,18 @@ func notOneOf(s string, choices []string) fault {
 	return fault{fmt.Sprintf("%q is not one of %s", s, quoted(choices)), didYouMean("%q", s, choices)}
 }
 
+// maxQuoted bounds the words that a message lists.
+const maxQuoted = 20
+
 // quoted lists words in quotes.
 func quoted(words []string) string {
-	q := make([]string, len(words))
+	q := make([]string, 0, maxQuoted+1)
 	for i, w := range words {
-		q[i] = fmt.Sprintf("%q", w)
+		if i == maxQuoted {
+			q = append(q, fmt.Sprintf("and %d more", len(words)-i))
+			break
+		}
+		q = append(q, fmt.Sprintf("%q", w))
 	}
 	return strings.Join(q, ", ")
 }
@@ -306,7 +338,9 @@ func list[V, T any](t *table, key, wants string, parse func(V) (T, fault)) []T {
 		}
 		values, kept = append(values, parsed), append(kept, i)
 	}
-	t.r.cfg.places.keep(t.key(key), kept)
+	if len(kept) < len(array) {
+		t.r.cfg.places.keep(t.key(key), kept)
+	}
 	return values
 }
 

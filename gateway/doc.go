@@ -31,6 +31,7 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/printable  text of others, fit for a terminal and a log
 //	├─ gateway/admin      metrics, health, reload, pprof for operators
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	matcher             does this origin belong to this set?                 (standard library only)

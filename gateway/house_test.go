@@ -33,13 +33,14 @@ func TestHouse(t *testing.T) {
 		"gateway/limit/shared":       {"gateway/limit"},
 		"gateway/internal/redistest": {"gateway/tooltest"}, // for tests only
 		"gateway/trace":              {},                   // a room of its own: it knows traces and their collector, and nothing of exchanges
-		"gateway/admin":              {},
-		"gateway/access":             {},
+		"gateway/printable":          {},
+		"gateway/admin":              {"gateway/printable"},
+		"gateway/access":             {"gateway/printable"},
 		"gateway/acme":               {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
 		"gateway/pkitest":            {},                                              // for tests only: no room of the house imports it
 		"gateway/acmetest":           {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
 		"gateway/tooltest":           {},                                              // likewise
-		"gateway/fleet":              {},                                              // a room of its own: it knows etcd, and nothing of configurations
+		"gateway/fleet":              {"gateway/printable"},                                              // a room of its own: it knows etcd, and nothing of configurations
 		"gateway/fleet/etcdtest":     {},                                              // for tests only
 	}
 	top := []string{"gateway", "gateway/loop"}
@@ -63,7 +64,7 @@ func TestHouse(t *testing.T) {
 		"github.com/alicebob/miniredis/":   {"gateway/internal/redistest"},
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
-	none := []string{"matcher", "gateway/wire", "gateway/limit", "gateway/trace"} // standard library only
+	none := []string{"matcher", "gateway/wire", "gateway/limit", "gateway/trace", "gateway/printable"} // standard library only
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		name := strings.TrimPrefix(words[0], module)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -212,9 +213,9 @@ func meanwhile(client *fleetClient, since int64) string {
 func printEvent(out io.Writer, e fleet.Event, hold time.Duration) {
 	switch e.Kind {
 	case fleet.EventBegun:
-		fmt.Fprintf(out, "revision %d is tried by %s\n", e.Revision, strings.Join(e.Nodes, ", "))
+		fmt.Fprintf(out, "revision %d is tried by %s\n", e.Revision, printable.Line(strings.Join(e.Nodes, ", ")))
 	case fleet.EventApplied:
-		fmt.Fprintf(out, "  %s runs it\n", e.Node)
+		fmt.Fprintf(out, "  %s runs it\n", printable.Line(e.Node))
 	case fleet.EventHolding:
 		fmt.Fprintf(out, "  all of them run it: holding for %v\n", hold)
 	case fleet.EventStopped:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -93,7 +94,7 @@ func (s *fleetStatus) print(out io.Writer, now time.Time) {
 		fmt.Fprintf(out, "live: %s\n", revisionLine(s.revision))
 	}
 	if r := s.Rollout; r != nil {
-		fmt.Fprintf(out, "under way: revision %d, tried by %s since %v, by %s\n", r.Candidate, strings.Join(r.Nodes, ", "), now.Sub(r.Started).Round(time.Second), r.Author)
+		fmt.Fprintf(out, "under way: revision %d, tried by %s since %v, by %s\n", r.Candidate, printable.Line(strings.Join(r.Nodes, ", ")), now.Sub(r.Started).Round(time.Second), printable.Line(r.Author))
 	}
 	if len(s.Nodes) == 0 {
 		fmt.Fprintln(out, "no gateway is alive")
@@ -107,13 +108,16 @@ func (s *fleetStatus) print(out io.Writer, now time.Time) {
 			revision = fmt.Sprintf("%d, not %d", n.Applied, n.Wanted)
 		}
 		ready := map[bool]string{true: "yes", false: "no"}[n.Ready]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%v\t%d\t%d\t%d\t%s\n", n.Name, n.Address, revision, ready, now.Sub(n.Started).Round(time.Second),
-			n.Requests, n.Refused, n.Failed, n.Version)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%v\t%d\t%d\t%d\t%s\n", printable.Line(n.Name), printable.Line(n.Address), revision, ready, now.Sub(n.Started).Round(time.Second),
+			n.Requests, n.Refused, n.Failed, printable.Line(n.Version))
 	}
 	t.Flush() //nolint:errcheck // nobody is left to be told
 	for _, n := range s.Nodes {
 		if n.Error != "" {
-			fmt.Fprintf(out, "%s: %s\n", n.Name, strings.ReplaceAll(n.Error, "\n", "\n"+n.Name+": "))
+			name := printable.Line(n.Name)
+			for line := range strings.SplitSeq(n.Error, "\n") {
+				fmt.Fprintf(out, "%s: %s\n", name, printable.Line(line))
+			}
 		}
 	}
 }
@@ -128,9 +132,9 @@ func printAsJSON(out io.Writer, v any) {
 // revisionLine describes a revision in a line.
 func revisionLine(r fleet.Revision) string {
 	if r.Unusable != "" {
-		return fmt.Sprintf("revision %d  %s", r.Number, r.Unusable)
+		return fmt.Sprintf("revision %d  %s", r.Number, printable.Line(r.Unusable))
 	}
-	line := fmt.Sprintf("revision %d  %s  %s  %s", r.Number, r.Time.Local().Format(time.DateTime), r.Author, r.Message)
+	line := fmt.Sprintf("revision %d  %s  %s  %s", r.Number, r.Time.Local().Format(time.DateTime), printable.Line(r.Author), printable.Line(r.Message))
 	if r.Dropped {
 		line += "  (never live)"
 	}

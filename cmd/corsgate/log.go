@@ -13,6 +13,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog/diode"
 )
@@ -50,7 +51,7 @@ func (l *logger) obey(cfg config.Log) {
 
 func (l *logger) handler(w io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: &l.level}
-	return either{&l.text, slog.NewTextHandler(w, options), slog.NewJSONHandler(w, options)}
+	return either{&l.text, slog.NewTextHandler(w, options), slog.NewJSONHandler(printable.Writer{W: w}, options)}
 }
 
 // finish writes what is left, if it can within a second. Nothing may be logged after it.
@@ -92,7 +93,7 @@ func (e either) WithGroup(name string) slog.Handler {
 
 // openAccess opens the destination of the access log of cfg: stdout, or a file.
 func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error) {
-	d := access.Destination{Out: stdout}
+	d := access.Destination{Out: raw(stdout)}
 	if cfg.Log.AccessFile != "" && cfg.Log.Access != "off" {
 		// Where it is a named pipe nobody has to wait for its reader.
 		const flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND | syscall.O_NONBLOCK
@@ -111,6 +112,14 @@ func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error
 	return d, nil
 }
 
+// raw returns what is behind a writer that makes text printable. The access log does so itself, and may be in colour.
+func raw(w io.Writer) io.Writer {
+	if p, ok := w.(printable.Writer); ok {
+		return p.W
+	}
+	return w
+}
+
 // textual reports whether what is logged to w is text.
 func textual(cfg config.Log, w io.Writer) bool {
 	return cfg.Format == "text" || cfg.Format == "auto" && terminal(w)
@@ -119,6 +128,6 @@ func textual(cfg config.Log, w io.Writer) bool {
 // terminal reports whether somebody is likely to watch what is written to w. /dev/null is a device of
 // characters, too, but nobody watches it: text costs twenty times what JSON does.
 func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
 )
 
@@ -34,6 +35,8 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // run runs one command line, without the program's name, and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
+	// Files, servers and colleagues have a say in what is printed.
+	stdout, stderr = printable.Writer{W: stdout}, printable.Writer{W: stderr}
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
 	command, err := root.ExecuteC()

@@ -77,6 +77,34 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestControls: what a terminal would obey is in neither format, not in a field and not between two records, and JSON decodes to
+// what the client sent.
+func TestControls(t *testing.T) {
+	r := example()
+	r.Origin, r.Path, r.Host = []byte("https://\u009b31m\u202e.example"), []byte("/\u0085\x9b\x1b[2J"), []byte("\u2066")
+	for _, text := range []bool{false, true} {
+		got := lines(t, access.Destination{Text: text}, example(), r, r, example())
+		for _, bad := range []string{"\u009b", "\u202e", "\u0085", "\x1b", "\x9b3", "\u2066"} {
+			if strings.Contains(got, bad) {
+				t.Errorf("text %v: %q in %q", text, bad, got)
+			}
+		}
+		if n := strings.Count(got, "\n"); n != 4 {
+			t.Errorf("text %v: %d lines: %q", text, n, got)
+		}
+		if text {
+			continue
+		}
+		for i, line := range strings.Split(strings.TrimSpace(got), "\n") {
+			var l struct{ Origin string }
+			want := []string{"https://myapp.com", string(r.Origin)}[i*(3-i)/2]
+			if err := json.Unmarshal([]byte(line), &l); err != nil || l.Origin != want {
+				t.Errorf("line %d: %q, %v, want %q", i, l.Origin, err, want)
+			}
+		}
+	}
+}
+
 var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 
 // TestForgery: whatever a client sends, a record is one line, and reads back as what was sent.

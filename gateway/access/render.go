@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/rs/zerolog"
 )
 
@@ -11,6 +12,7 @@ import (
 type renderer struct {
 	buf    bytes.Buffer
 	logger zerolog.Logger
+	json   bool
 	scrap  []byte
 }
 
@@ -21,7 +23,7 @@ var fields = []string{
 }
 
 func newRenderer(d *Destination) *renderer {
-	r := &renderer{}
+	r := &renderer{json: !d.Text}
 	var w io.Writer = &r.buf
 	if d.Text {
 		w = zerolog.ConsoleWriter{
@@ -36,6 +38,7 @@ func newRenderer(d *Destination) *renderer {
 // record appends a line. Times are in UTC, which a terminal shows as local ones, durations in
 // microseconds.
 func (r *renderer) record(c *Record) {
+	from := r.buf.Len()
 	e := r.logger.Log()
 	r.scrap = c.Time.UTC().AppendFormat(r.scrap[:0], "2006-01-02T15:04:05.000000Z")
 	e.Bytes("time", r.scrap)
@@ -61,6 +64,19 @@ func (r *renderer) record(c *Record) {
 	}
 	octets(e, "id", c.ID)
 	e.Send()
+	if r.json {
+		r.escape(from)
+	}
+}
+
+// escape makes what was appended since from printable: zerolog leaves C1 controls and marks of direction to JSON as they are.
+// Of text it quotes them.
+func (r *renderer) escape(from int) {
+	line := r.buf.Bytes()[from:]
+	if escaped := printable.JSON(line); len(escaped) != len(line) {
+		r.buf.Truncate(from)
+		r.buf.Write(escaped)
+	}
 }
 
 func octets(e *zerolog.Event, name string, value []byte) {

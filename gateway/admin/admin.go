@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 
+	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -87,7 +88,7 @@ func asJSON(value func() any) http.HandlerFunc {
 			panic("BUG: what is to be shown is not JSON: " + err.Error())
 		}
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(append(b, '\n')) //nolint:errcheck // the client has gone
+		w.Write(append(printable.JSON(b), '\n')) //nolint:errcheck // the client has gone
 	}
 }
 
@@ -109,12 +110,12 @@ func data(w http.ResponseWriter, v any) {
 		panic("BUG: what is to be shown is not JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(b.Bytes()) //nolint:errcheck // the client has gone
+	w.Write(printable.JSON(b.Bytes())) //nolint:errcheck // the client has gone
 }
 
 // text answers with lines for a person. The final newline is added.
 func text(w http.ResponseWriter, status int, lines string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	fmt.Fprintln(w, lines) //nolint:errcheck // the client has gone
+	fmt.Fprintln(w, printable.Text(lines)) //nolint:errcheck // the client has gone
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/corsgate/corsgate/gateway/printable"
 )
 
 // A Question is what /explain is asked: what becomes of a request that a page makes. Its parts are those of the query.
@@ -41,7 +43,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	if t, ok := answer.(interface{ WriteText(io.Writer) error }); ok && format == "text" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		t.WriteText(w) //nolint:errcheck // the client has gone
+		t.WriteText(printable.Writer{W: w}) //nolint:errcheck // the client has gone
 		return
 	}
 	data(w, answer)

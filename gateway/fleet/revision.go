@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/printable"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -87,7 +88,7 @@ type UnusableError struct {
 	cause       error
 }
 
-func (e *UnusableError) Error() string { return e.Key + " in etcd " + e.Reason }
+func (e *UnusableError) Error() string { return printable.Line(e.Key + " in etcd " + e.Reason) }
 
 // Unwrap returns [ErrNone] if it is not there.
 func (e *UnusableError) Unwrap() error { return e.cause }

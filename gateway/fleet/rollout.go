@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/printable"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -80,10 +81,12 @@ type StoppedError struct {
 }
 
 func (e *StoppedError) Error() string {
+	// A node says what it likes: its lines are indented, so that none can pass for one of ours.
+	reason := strings.ReplaceAll(printable.Text(e.Reason), "\n", "\n  ")
 	if e.Node == "" {
-		return fmt.Sprintf("the roll-out of revision %d was stopped: %s", e.Revision, e.Reason)
+		return fmt.Sprintf("the roll-out of revision %d was stopped: %s", e.Revision, reason)
 	}
-	return fmt.Sprintf("the roll-out of revision %d was stopped: node %s: %s", e.Revision, e.Node, e.Reason)
+	return fmt.Sprintf("the roll-out of revision %d was stopped: node %s: %s", e.Revision, printable.Line(e.Node), reason)
 }
 
 // RollOut is [Store.Push] in two stages: nodes that plan chooses apply r first, and r goes live only when they have run
@@ -145,7 +148,7 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 
 // rolling says that a roll-out is under way.
 func rolling(r *Rollout) error {
-	return fmt.Errorf("%w: of revision %d, by %s", ErrRolling, r.Candidate, r.Author)
+	return fmt.Errorf("%w: of revision %d, by %s", ErrRolling, r.Candidate, printable.Line(r.Author))
 }
 
 // choose returns the nodes that are to try a candidate, as they are before.

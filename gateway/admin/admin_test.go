@@ -178,7 +178,17 @@ func TestGuardPages(t *testing.T) {
 	if f.reloads != allowed {
 		t.Errorf("%d foreign reloads", f.reloads-allowed)
 	}
-	check(200, "GET", "/config", site+"cross-site", mode+"navigate", dest+"document")
+	// A window that a foreign page opens is a navigation: only the dashboard is there to be linked to.
+	check(200, "GET", "/", site+"cross-site", mode+"navigate", dest+"document")
+	check(200, "GET", "/?x", site+"same-site", mode+"navigate", dest+"document")
+	check(403, "GET", "/", site+"cross-site", mode+"navigate", dest+"iframe")
+	for _, path := range []string{"/config", "/status", "/refused", "/shadow", "/metrics", "/healthz", "/readyz", "/explain?x", "/dashboard/",
+		"/debug/pprof/", "/debug/pprof/profile?seconds=1", "/debug/pprof/trace", "/debug/pprof/heap?gc=1", "//debug/pprof/profile", "/nothing"} {
+		check(403, "GET", path, site+"cross-site", mode+"navigate", dest+"document")
+		check(403, "GET", path, site+"same-site", mode+"navigate", dest+"document")
+	}
+	check(200, "GET", "/config", site+"none", mode+"navigate", dest+"document")
+	check(200, "GET", "/config", site+"same-origin", mode+"navigate", dest+"document")
 	check(403, "GET", "/config", site+"cross-site", mode+"navigate", dest+"iframe")
 	check(403, "GET", "/config", site+"cross-site", mode+"no-cors", dest+"image")
 	check(403, "GET", "/config", site+"same-site", mode+"cors", dest+"empty")

@@ -13,8 +13,8 @@ import (
 //     name was rebound to 127.0.0.1 sends its own name. A Unix socket is out of a page's reach;
 //   - a request that changes something comes from no page, or from one of this listener:
 //     http.CrossOriginProtection;
-//   - a foreign page may link here, but not load anything from here: not even a profile that it
-//     could not read but that costs time.
+//   - a foreign page may link to the dashboard, and to nothing else: a window that it opens is a navigation too, and a profile that
+//     it could not read costs time all the same.
 
 // guard returns h behind the rules above.
 func guard(h http.Handler) http.Handler {
@@ -58,13 +58,13 @@ func localHost(r *http.Request) bool {
 	return ip.Unmap().IsLoopback()
 }
 
-// embedded reports whether a page of another origin makes the request other than by a link that
-// the user followed, or changes something by it. Clients that are no browsers send none of the
+// embedded reports whether a page of another origin makes the request, other than by a link to the dashboard that the user
+// followed, or changes something by it. Clients that are no browsers send none of the
 // fields that tell.
 func embedded(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
-		if r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
+		if r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
 			return true
 		}
 	}

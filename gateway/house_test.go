@@ -40,7 +40,7 @@ func TestHouse(t *testing.T) {
 		"gateway/pkitest":            {},                                              // for tests only: no room of the house imports it
 		"gateway/acmetest":           {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
 		"gateway/tooltest":           {},                                              // likewise
-		"gateway/fleet":              {"gateway/printable"},                                              // a room of its own: it knows etcd, and nothing of configurations
+		"gateway/fleet":              {"gateway/printable"},                           // a room of its own: it knows etcd, and nothing of configurations
 		"gateway/fleet/etcdtest":     {},                                              // for tests only
 	}
 	top := []string{"gateway", "gateway/loop"}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,21 +32,33 @@ func TestBadInput(t *testing.T) {
 		c.Env = append(os.Environ(), asCorsgate+"=1")
 		c.Stdout, c.Stderr, c.Dir, c.WaitDelay = &out, &errs, dir, time.Second
 		err := c.Run()
+		if line := errs.String(); !strings.HasPrefix(line, "corsgate: ") && !regexp.MustCompile(`^[^ ]+:\d+: `).MatchString(line) {
+			t.Errorf("corsgate %q: %q begins neither with the program's name nor with a place", args, line)
+		}
 		line, more, ended := strings.Cut(errs.String(), "\n")
 		if c.ProcessState == nil || c.ProcessState.ExitCode() != 2 || out.Len() > 0 || !ended || more != "" || !strings.Contains(line, want) || len(line) > 2000 {
 			t.Errorf("corsgate %q: %v\nstdout: %.500s\nstderr: %.2000s\nwant one line with %q", args, err, out.String(), errs.String(), want)
 		}
 	}
 	// The command line itself.
-	f("a command is missing")
 	f(`unknown command "chekc": did you mean check?`, "chekc")
 	f("unknown flag: --nosuch (see corsgate --help)", "--nosuch")
 	f("unknown flag: --nosuch (see corsgate check --help)", "check", "--nosuch")
 	f("unknown shorthand flag", "check", "-x")
 	f("flag needs an argument: --config", "check", "--config")
 	f("write true or false", "check", "--strict=maybe")
-	f(`takes no arguments, and "surplus" is one`, "check", "surplus")
-	f("takes no arguments", "serve", "surplus")
+	f("did you mean --config? (see corsgate check --help)", "check", "--confg", good)
+	f("did you mean --origin?", "explain", "--orgin=https://a.example", "https://api.example/")
+	f("did you mean --credentials?", "explain", "--credential=x", "https://api.example/")
+	f("did you mean --format?", "probe", "--fromat", "json")
+	f("write --config x", "check", "-config", "x")
+	f("check takes one FILE, and there are 2", "check", "a", "b")
+	f("are two files: name one", "check", good, "--config", good)
+	f("surplus: no such file", "check", "surplus")
+	f("surplus: no such file", "serve", "surplus")
+	f("standard input cannot hold it", "serve", "-c", "-")
+	f("neither corsgate.toml nor /etc/corsgate/corsgate.toml", "check")
+	f("neither corsgate.toml nor /etc/corsgate/corsgate.toml", "serve")
 	f("takes no arguments", "demo", "surplus")
 	f("takes no arguments", "init", "surplus")
 	f("takes no arguments", "version", "surplus")
@@ -58,7 +71,6 @@ func TestBadInput(t *testing.T) {
 	f("corsgate init > "+none, "check", "-c", none)
 	f("corsgate init > "+none, "serve", "-c", none)
 	f("is a directory", "check", "-c", dir)
-	f("", "check", "-c", "")
 	f(`say "text" or "json"`, "check", "-c", good, "--format", "xml")
 	f("there is no route", "check", "-c", file("empty.toml", ""))
 	f(":1:", "check", "-c", file("binary.toml", "\xff\xfe[\x00"))
@@ -71,7 +83,7 @@ func TestBadInput(t *testing.T) {
 	}
 	const page, url = "--origin=https://a.example", "https://api.example/"
 	f("corsgate init > "+none, "explain", "-c", none, page, url)
-	explain("explain takes one URL", page)
+	explain("the URL is missing", page)
 	explain("explain takes one URL", page, url, url)
 	explain("the origin is missing", url)
 	explain("write https://a.example", "--origin=https://A.example", url)
@@ -89,7 +101,7 @@ func TestBadInput(t *testing.T) {
 	explain("mode", page, "--mode=CORS", url)
 	explain(`say "text" or "json"`, page, "--format=yaml", url)
 	// Servers to be probed.
-	f("probe takes one URL", "probe")
+	f("the URL is missing", "probe")
 	f("probe takes one URL", "probe", url, url)
 	f("", "probe", "ftp://127.0.0.1/")
 	f("", "probe", "127.0.0.1")

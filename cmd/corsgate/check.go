@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,17 +16,19 @@ func newCheck() *cobra.Command {
 	var path, shared, format string
 	var strict bool
 	c := &cobra.Command{
-		Use:   "check",
+		Use:   "check [flags] [FILE]",
 		Short: "Say whether a configuration is valid, and all that is wrong with it",
 		Long: `Check reads a configuration as serve would, and reports everything that is wrong with it at once,
 each as FILE:LINE: key: message. What is valid and can hardly be meant is reported too, as a
-warning. It exits with 0 if the file is valid and with 2 if not.`,
-		Args: nothing,
+warning. It exits with 0 if the file is valid and with 2 if not.
+
+FILE is what --config would name.`,
+		Example: "  corsgate check --strict corsgate.toml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf(`--format %q: say "text" or "json"`, format)
 			}
-			stop := working(c.ErrOrStderr(), func() string { return "checking " + path })
+			stop := working(c.ErrOrStderr(), func() string { return "checking " + cmp.Or(path, "the configuration") })
 			r := inspect(path, shared)
 			stop()
 			r.Valid = len(r.Problems) == 0 && !(strict && len(r.Warnings) > 0)
@@ -41,9 +44,10 @@ warning. It exits with 0 if the file is valid and with 2 if not.`,
 		},
 	}
 	configFlag(c, &path)
+	fileArgument(c, &path)
 	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` of what is shared, to be checked together with it")
 	c.Flags().BoolVar(&strict, "strict", false, "let warnings make it invalid")
-	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	formatFlag(c, &format)
 	return c
 }
 
@@ -73,9 +77,9 @@ type finding struct {
 // inspect reports about the file at path, and, unless that is "", about the one at shared as what it shares with a fleet.
 func inspect(path, shared string) *report {
 	broken := func(name string, err error) *report {
-		return &report{File: path, Problems: []finding{{File: name, Message: unreadable(name, err).Error()}}, Warnings: []finding{}}
+		return &report{File: path, Problems: []finding{{File: name, Message: err.Error()}}, Warnings: []finding{}}
 	}
-	own, err := config.Read(path)
+	own, err := readConfig(path)
 	if err != nil {
 		return broken(path, err)
 	}
@@ -83,7 +87,7 @@ func inspect(path, shared string) *report {
 		_, r := inspectTexts(own, nil)
 		return r
 	}
-	text, err := config.Read(shared)
+	text, err := readConfig(shared)
 	if err != nil {
 		return broken(shared, err)
 	}
@@ -147,7 +151,7 @@ func (r *report) printText(stdout, stderr io.Writer) {
 	slices.SortStableFunc(lines, func(a, b line) int { return byPlace(config.Problem(a.finding), config.Problem(b.finding)) })
 	for _, l := range lines {
 		if l.Line == 0 {
-			fmt.Fprintln(stderr, l.Message)
+			fmt.Fprintln(stderr, "corsgate: "+l.Message)
 			continue
 		}
 		p := config.Problem(l.finding)

@@ -38,6 +38,7 @@ or JSON. traefik: the headers middleware in YAML or TOML, and labels. FILE may b
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "whose configuration it is: "+strings.Join(convert.Sources(), ", "))
+	completes(c, "from", convert.Sources()...)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,23 +20,21 @@ func newExplain() *cobra.Command {
 		Use:   "explain [flags] URL",
 		Short: "Say what becomes of a page's request, why, and what would allow it",
 		Long: `Explain says what the gateway and a browser make of a request that a page makes, with fetch(), by a
-form (--mode navigate) or for a WebSocket (a URL of ws or wss): the route and the pattern with their lines in the file, the preflight and its answer, each step of the
-Fetch standard, and the fewest edits of the file that would allow the request. Nothing is sent:
-the file need not be served, and the same code decides that serves.
+form (--mode navigate) or for a WebSocket (a URL of ws or wss): the route and the pattern with their
+lines in the file, the preflight and its answer, each step of the Fetch standard, and the fewest
+edits of the file that would allow the request. Nothing is sent: the file need not be served, and
+the code that serves is the code that decides.
 
 The scheme of URL is the one that the browser uses, whoever ends TLS. A header is "Name: value" or a
 "Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
 others do not, Content-Type included, for which APIs want application/json.
 
 It exits with 0 if the page can read the response, or in the modes in which no page can, if the
-request has its effects; with 1 if not, or if the upstream or the
-target of a redirect decides that, and with 2 if the file or the question is invalid.`,
+request has its effects; with 1 if not, or if the upstream or the target of a redirect decides that,
+and with 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &exitError{exitUsage, fmt.Errorf("explain takes one URL, such as https://api.example.com/items, not %d", len(args))}
-			}
-			return nil
+			return oneURL("explain", args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
@@ -49,7 +48,9 @@ target of a redirect decides that, and with 2 if the file or the question is inv
 	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
-	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	formatFlag(c, &format)
+	completes(c, "mode", "cors", "no-cors", "same-origin", "navigate")
+	completes(c, "method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 	return c
 }
 
@@ -57,7 +58,7 @@ func explain(path, shared string, q gateway.Question, format string, stdout, std
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}
-	stop := working(stderr, func() string { return "loading " + path })
+	stop := working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
 	defer stop()
 	cfg, err := loadWhole(path, shared)
 	if err != nil {

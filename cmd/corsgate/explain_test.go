@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 	f(2, "", "browsers refuse to send it", "-c", path, "--origin", page, "--method", "trace", url)
 	f(2, "", "leave it out", "-c", path, "--origin", page, "--header", "Cookie", url)
 	f(2, "", `say "text" or "json"`, "-c", path, "--origin", page, "--format", "xml", url)
-	f(2, "", "explain takes one URL", "-c", path, "--origin", page)
+	f(2, "", "the URL is missing", "-c", path, "--origin", page)
 	f(2, "", "explain takes one URL", "-c", path, "--origin", page, url, url)
 	f(2, "", "corsgate init > "+missing, "-c", missing, "--origin", page, url)
 	bad := write(t, strings.Replace(valid, "https://a.example", "https://A.example", 1))

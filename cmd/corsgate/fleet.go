@@ -33,8 +33,8 @@ All of them exit with 0 if it is done, with 1 if the fleet is not as it would ha
 else was faster, a canary failed, etcd does not answer), and with 2 if what was asked for is wrong.`,
 		DisableFlagsInUseLine: true,
 		Args:                  known,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("a command is missing")
+		RunE: func(c *cobra.Command, _ []string) error {
+			return c.Help()
 		},
 		SuggestionsMinimumDistance: 2,
 	}
@@ -108,14 +108,10 @@ func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
 	if len(f.etcd) == 0 {
 		for _, name := range extra {
 			if c.Flags().Changed(name) {
-				return config.Source{}, fmt.Errorf("--%s belongs to --etcd: without that, %s says where the fleet is", name, f.path)
+				return config.Source{}, fmt.Errorf("--%s belongs to --etcd: without that, a gateway's own file says where the fleet is", name)
 			}
 		}
-		own, err := config.Read(f.path)
-		if err != nil {
-			return own, unreadable(f.path, err)
-		}
-		return own, nil
+		return readConfig(f.path)
 	}
 	if c.Flags().Changed("config") {
 		return config.Source{}, errors.New("--config and --etcd both say where the fleet is: give one of them")

@@ -46,7 +46,7 @@ func TestFleetCommands(t *testing.T) {
 	}
 	want(0, "nothing was pushed yet\nno gateway is alive\n", "status")
 	want(0, "nothing was pushed yet\n", "log")
-	want(1, "nothing was pushed yet\n", "show")
+	want(1, "corsgate: nothing was pushed yet\n", "show")
 	put("", "")
 	want(0, "nothing is live yet: this is the first revision\nnothing was changed (--dry-run)\n", "push", file, "--dry-run")
 	want(0, "nothing is live yet: this is the first revision\nrevision 1 is live\n", "push", file, "--message=first")
@@ -76,7 +76,7 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	want(0, "revisions 2 and 2 are the same\n", "diff", "2")
 	want(0, sharedText, "show", "1")
 	put(`"one"`, `"two"`)
-	want(1, "not pushed: another revision went live meanwhile: revision 2 is live, not 1\n"+
+	want(1, "corsgate: not pushed: another revision went live meanwhile: revision 2 is live, not 1\n"+
 		"  revision 2  TIME  alice@test  without the old one\n"+
 		"Look at it (corsgate fleet diff), take it into account, and push again\n", "push", file, "--base=1")
 	got, out, _ := f.run("rollback", "1")
@@ -95,17 +95,17 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	want(2, "FILE:7: route.api.limit: there is no rate limit \"x\", nor any other (add [limit.NAME])\n", "push", file)
 	put("[route", "[upstream.idle]\nendpoints = [\"http://127.0.0.1:1\"]\n[route")
 	want(2, "FILE:5: upstream.idle: warning: no route leads to this upstream (remove it, or write upstream = \"idle\" in a route)\nFILE: 1 warning, and --strict admits none\n", "push", file, "--strict")
-	want(2, "DIR/none.toml: no such file (to begin with one: corsgate init > DIR/none.toml)\n", "push", filepath.Join(f.dir, "none.toml"))
-	want(2, "--canary 0%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=0%")
-	want(2, "--canary NaN%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=NaN%")
-	want(2, "--hold: gateways that try a revision need some time, such as 60s\n", "push", file, "--canary=10%", "--hold=-1s")
-	want(2, "--hold is for those who try a revision first: say who, such as --canary 10%\n", "push", file, "--hold=1s")
+	want(2, "corsgate: DIR/none.toml: no such file (to begin with one: corsgate init > DIR/none.toml)\n", "push", filepath.Join(f.dir, "none.toml"))
+	want(2, "corsgate: --canary 0%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=0%")
+	want(2, "corsgate: --canary NaN%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=NaN%")
+	want(2, "corsgate: --hold: gateways that try a revision need some time, such as 60s\n", "push", file, "--canary=10%", "--hold=-1s")
+	want(2, "corsgate: --hold is for those who try a revision first: say who, such as --canary 10%\n", "push", file, "--hold=1s")
 	rewrite(t, file, sharedText+strings.Repeat("# a comment\n", 200_000))
 	if got, _, text := f.run("push", file); got != 2 || !strings.Contains(text, "not pushed: the configuration is too large for etcd") {
 		t.Errorf("too large: exit status %d: %s", got, text)
 	}
-	want(2, "there is no revision 7: corsgate fleet log lists them\n", "rollback", "7")
-	want(2, "\"x\" is not the number of a revision: corsgate fleet log lists them\n", "show", "x")
+	want(2, "corsgate: there is no revision 7: corsgate fleet log lists them\n", "rollback", "7")
+	want(2, "corsgate: \"x\" is not the number of a revision: corsgate fleet log lists them\n", "show", "x")
 	want(2, "corsgate: log takes no arguments, and \"1\" is one (see corsgate fleet log --help)\n", "log", "1")
 	want(2, "corsgate: push takes a FILE, and there are 0 arguments (see corsgate fleet push --help)\n", "push")
 }
@@ -149,7 +149,7 @@ func TestFleetFlags(t *testing.T) {
 	w(2, "has no table [fleet]", "log", "--config="+write(t, saysHere("")))
 	w(2, "fleet.password_file: cannot read the file: open none", "log", etcd, "--username=u", "--password-file=none")
 	w(2, "fleet.tls_ca: cannot read none", "log", "--etcd=https://127.0.0.1:1", "--tls-ca=none")
-	w(2, "a command is missing", []string{}...)
+	w(0, "Available Commands:", []string{}...)
 	w(2, `unknown command "psh"`, "psh")
 }
 

@@ -71,7 +71,7 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			return nil
 		}
 		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), exit.err)
+			complain(c.ErrOrStderr(), exit.err)
 		}
 		if errors.Is(err, fleet.ErrMoved) {
 			if live, err = f.overtaken(c, client, live); err != nil {
@@ -124,7 +124,7 @@ func editable(r fleet.Revision) (path string, err error) {
 func runEditor(c *cobra.Command, path string) error {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	e := exec.CommandContext(c.Context(), "sh", "-c", editor+` "$1"`, "sh", path)
-	e.Stdin, e.Stdout, e.Stderr = c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr()
+	e.Stdin, e.Stdout, e.Stderr = c.InOrStdin(), raw(c.OutOrStdout()), raw(c.ErrOrStderr()) // it draws on a terminal
 	if err := e.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", editor, err)
 	}

@@ -82,15 +82,7 @@ func oneArgument(what string) cobra.PositionalArgs {
 
 // read reads the text to push.
 func (f *fleetChange) read(c *cobra.Command, path string) (config.Source, error) {
-	if path == "-" {
-		text, err := io.ReadAll(io.LimitReader(c.InOrStdin(), int64(config.MaxFileSize)))
-		return config.Source{Name: "stdin", Text: text}, err
-	}
-	shared, err := config.Read(path)
-	if err != nil {
-		return shared, unreadable(path, err)
-	}
-	return shared, nil
+	return readConfig(path)
 }
 
 // run makes a text live, after all that can be said against it.

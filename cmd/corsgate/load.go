@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -15,9 +13,9 @@ import (
 // loadOwn reads the configuration file at path, and returns its text, too. The error, if any, is of type config.Problems
 // and holds what all stages found, or says why the file cannot be read; see problemsOf.
 func loadOwn(path string) (config.Source, *config.Config, error) {
-	own, err := config.Read(path)
+	own, err := readConfig(path)
 	if err != nil {
-		return own, nil, unreadable(path, err)
+		return own, nil, err
 	}
 	cfg, err := compose(own, nil)
 	return own, cfg, err
@@ -31,9 +29,9 @@ func loadWhole(path, shared string) (*config.Config, error) {
 		return cfg, err
 	}
 	if shared != "" {
-		text, err := config.Read(shared)
+		text, err := readConfig(shared)
 		if err != nil {
-			return nil, unreadable(shared, err)
+			return nil, err
 		}
 		return compose(own, &text)
 	}
@@ -80,14 +78,6 @@ func problemsOf(err error) (config.Problems, bool) {
 		return config.Problems{p}, true
 	}
 	return nil, false
-}
-
-// unreadable explains why a configuration file cannot be read.
-func unreadable(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: no such file (to begin with one: corsgate init > %s)", path, path)
-	}
-	return err
 }
 
 // merge returns what the parser found and what later stages found, in the order of the lines and

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -103,7 +104,8 @@ func TestRun(t *testing.T) {
 		}
 	}
 	// Usage.
-	f(2, "", "a command is missing (see corsgate --help)")
+	f(0, "Available Commands:", "")
+	f(0, "corsgate "+version(), "", "--version")
 	f(2, "", `unknown command "srve": did you mean serve?`, "srve")
 	f(2, "", `say "text" or "json"`, "check", "--format", "xml", "-c", good)
 	f(0, "Available Commands:", "", "--help")
@@ -116,6 +118,8 @@ func TestRun(t *testing.T) {
 	}
 	// What does.
 	f(0, good+": valid: 1 route, 1 policy, 1 upstream\n", "", "check", "--config", good)
+	f(0, good+": valid: 1 route, 1 policy, 1 upstream\n", "", "check", good)
+	f(2, "", bad+":2: timeouts.header: ", "check", bad)
 	f(0, ": valid: ", doubtful+":2: cors.app.origins: warning: ", "check", "-c", doubtful)
 	f(2, "", "1 warning, and --strict admits none", "check", "-c", doubtful, "--strict")
 	f(0, ": valid: ", "", "check", "-c", good, "--strict")
@@ -142,4 +146,66 @@ func TestInitIsValid(t *testing.T) {
 	if status, _, stderr := command("check", "--strict", "-c", path); status != 0 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
+}
+
+// TestUsualFiles: without a word, the configuration is the one here, or else the one of the package.
+func TestUsualFiles(t *testing.T) {
+	defer func(before []string) { usualFiles = before }(usualFiles)
+	here, installed := filepath.Join(t.TempDir(), "corsgate.toml"), write(t, valid)
+	usualFiles = []string{here, installed}
+	want := func(name string, args ...string) {
+		t.Helper()
+		if status, out, errs := command(args...); status != 0 || !strings.Contains(out, name) {
+			t.Errorf("%v: status %d\n%s%s\nwant %s", args, status, out, errs, name)
+		}
+	}
+	explain := []string{"explain", "--origin", "https://a.example", "https://api.example/"}
+	want(installed+": valid", "check")
+	want(installed+":5", explain...)
+	rewrite(t, here, "\n"+valid)
+	want(here+": valid", "check")
+	want(here+":6", explain...)
+	// One that cannot be read is not passed over.
+	if err := os.Remove(here); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(here, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := command("check"); status != 2 || !strings.Contains(errs, here+" is a directory") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// TestStdin: "-" is standard input, for what reads the file once.
+func TestStdin(t *testing.T) {
+	f := func(text, want string, args ...string) {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), os.Args[0], args...)
+		c.Env, c.Stdin = append(os.Environ(), asCorsgate+"=1"), strings.NewReader(text)
+		if out, _ := c.CombinedOutput(); !strings.Contains(string(out), want) {
+			t.Errorf("%v: %s, want %q", args, out, want)
+		}
+	}
+	f(valid, "stdin: valid: 1 route", "check", "-c", "-")
+	f(valid, "stdin: valid: 1 route", "check", "-")
+	f(invalid, "stdin:2: timeouts.header: ", "check", "-")
+	f(valid, "stdin:5", "explain", "-c", "-", "--origin", "https://a.example", "https://api.example/")
+}
+
+// TestCompletion: shells complete the values of flags, and files only where a file is wanted.
+func TestCompletion(t *testing.T) {
+	f := func(want string, words ...string) {
+		t.Helper()
+		if _, out, _ := command(append([]string{"__complete"}, words...)...); !strings.HasPrefix(out, want) {
+			t.Errorf("%v: %q, want %q", words, out, want)
+		}
+	}
+	f("text\njson\n:4", "check", "--format", "")
+	f("nginx", "convert", "--from", "ng")
+	f("cors\nno-cors\nsame-origin\nnavigate\n:4", "explain", "--mode", "")
+	f("toml\n:8", "check", "--config", "")
+	f("toml\n:8", "check", "")
+	f(":4", "explain", "")
+	f(":4", "version", "")
 }

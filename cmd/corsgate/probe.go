@@ -36,10 +36,7 @@ It exits with 0 if nothing was found, with 1 if something was, and with 2 if the
 the server does not answer.`,
 		Example: "  corsgate probe --origin https://app.example.com https://api.example.com/items",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &exitError{exitUsage, fmt.Errorf("probe takes one URL, such as https://api.example.com/items, not %d", len(args))}
-			}
-			return nil
+			return oneURL("probe", args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.URL = args[0]
@@ -50,7 +47,7 @@ the server does not answer.`,
 	}
 	c.Flags().StringArrayVar(&o.Origins, "origin", nil, "`ORIGIN` that should be allowed, such as https://app.example.com; up to 8 times")
 	c.Flags().DurationVar(&o.Timeout, "timeout", 5*time.Second, "for each question")
-	c.Flags().StringVar(&format, "format", "text", `"text" or "json"`)
+	formatFlag(c, &format)
 	return c
 }
 

@@ -30,7 +30,7 @@ func TestProbe(t *testing.T) {
 	f(1, "grade F", "", reflecting.URL)
 	f(1, "friend-refused", "", "--origin", "https://a.example", none.URL)
 	f(1, `"grade": "F"`, "", "--format", "json", reflecting.URL)
-	f(2, "", "probe takes one URL", "--origin", "https://a.example")
+	f(2, "", "the URL is missing", "--origin", "https://a.example")
 	f(2, "", "probe takes one URL", none.URL, none.URL)
 	f(2, "", "not absolute", "a.example")
 	f(2, "", "write https://a.example", "--origin", "https://a.example/", none.URL)

@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit statuses.
@@ -45,18 +47,35 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if exit := (*exitError)(nil); errors.As(err, &exit) {
 		if exit.err != nil {
-			fmt.Fprintln(stderr, exit.err)
+			complain(stderr, exit.err)
 		}
 		return exit.status
 	}
-	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", plainly(err), command.CommandPath())
+	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", plainly(command, err), command.CommandPath())
 	return exitUsage
 }
 
+// complain prints an error. Problems begin with the place that they are at, all else with the program's name.
+func complain(stderr io.Writer, err error) {
+	if problems, ok := problemsOf(err); ok && len(problems) > 0 && problems[0].Line > 0 {
+		fmt.Fprintln(stderr, err)
+		return
+	}
+	fmt.Fprintf(stderr, "corsgate: %v\n", err)
+}
+
 // plainly returns what is wrong with a command line without the words of the libraries that have read it.
-func plainly(err error) string {
+func plainly(c *cobra.Command, err error) string {
 	var number *strconv.NumError
 	text := err.Error()
+	if wrong, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := config.Suggest(wrong, known); near != "" {
+			text += ": did you mean --" + near + "?"
+		}
+		return text
+	}
 	if value, reason, ok := strings.Cut(text, " flag: "); ok && (errors.As(err, &number) || strings.Contains(reason, ": invalid duration")) {
 		if strings.HasPrefix(reason, "strconv.ParseBool") {
 			return value + ": write true or false"
@@ -100,19 +119,24 @@ To begin:         corsgate init > corsgate.toml
                   corsgate serve`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// Its usage is a command; without one it does nothing.
+		// Its usage is a command; without one it shows what there is.
 		DisableFlagsInUseLine: true,
 		Args:                  known,
 		// As the library has it where it looks itself.
 		SuggestionsMinimumDistance: 2,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("a command is missing")
-		},
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version:                    version(),
 	}
+	root.SetVersionTemplate("corsgate {{.Version}}\n")
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newFleet(), newDemo(), newInit(), newVersion())
+	for _, c := range root.Commands() {
+		if c.ValidArgsFunction == nil && c.Name() != "convert" {
+			c.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -145,9 +169,4 @@ func newHelp(root *cobra.Command) *cobra.Command {
 			return c.Help()
 		},
 	}
-}
-
-// configFlag adds the flag --config to c.
-func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVarP(path, "config", "c", "corsgate.toml", "configuration `FILE`")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func newServe() *cobra.Command {
 	var path string
 	var watch bool
 	c := &cobra.Command{
-		Use:   "serve",
+		Use:   "serve [flags] [FILE]",
 		Short: "Run the gateway",
 		Long: `Serve runs the gateway until SIGTERM or SIGINT: it then lets the requests under way end, for as long
 as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
@@ -39,13 +40,13 @@ way, without a signal, and with --watch also those of the configuration file.
 SIGUSR2 starts the binary anew, from the path that this one was started by, hands all listening
 sockets to it, and drains this process as soon as the new one serves. If that fails nothing changes.
 
-Under systemd use Type=notify-reload; WatchdogSec= and socket units are understood.`,
-		Args: nothing,
+Under systemd use Type=notify, or notify-reload from systemd 253 on; WatchdogSec= and socket units are understood.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(path, watch, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
+	fileArgument(c, &path)
 	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file changes")
 	return c
 }
@@ -81,13 +82,16 @@ type process struct {
 //
 // The access log goes to stdout, if not to a file, everything else to stderr: each can have a reader of its own.
 func serve(path string, watch bool, stdout, stderr io.Writer) error {
+	if path == "-" {
+		return &exitError{exitUsage, errors.New("serve reads its configuration again when it is reloaded, so standard input cannot hold it: name a file")}
+	}
 	s := notify()
 	defer s.ignore()
 	given, err := inherit()
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	stop := working(stderr, func() string { return "loading " + path })
+	stop := working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
 	defer stop()
 	own, cfg, err := loadOwn(path)
 	if err != nil {
@@ -95,7 +99,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	}
 	log := newLogger(cfg.Log, stderr)
 	defer log.finish()
-	p := &process{path: path, log: log.Logger, obey: log.obey, stdout: stdout, given: given, started: time.Now(), own: own, served: make(chan error, 1)}
+	p := &process{path: own.Name, log: log.Logger, obey: log.obey, stdout: stdout, given: given, started: time.Now(), own: own, served: make(chan error, 1)}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -287,9 +291,8 @@ func (p *process) reload() error {
 
 // reread makes what the file says now, together with what is shared, what is in force, or returns why not.
 func (p *process) reread() (config.Source, error) {
-	own, err := config.Read(p.path)
+	own, err := readConfig(p.path)
 	if err != nil {
-		err = unreadable(p.path, err)
 		p.gate.ReloadFailed(err)
 		return own, err
 	}

@@ -16,7 +16,6 @@ var (
 	ParseRedirectTo = door(parseRedirectTo)
 	ParseAccess     = door(parseAccess)
 	ParseHashKey    = door(parseHashKey)
-	Suggest         = suggest
 	Distance        = distance
 )
 

@@ -20,8 +20,8 @@ var aliases = map[string]string{
 // maxKnown bounds the words that one is compared with.
 const maxKnown = 100
 
-// suggest returns the one of known that was probably meant by got, or "".
-func suggest(got string, known []string) string {
+// Suggest returns the one of known that was probably meant by got, or "".
+func Suggest(got string, known []string) string {
 	known = known[:min(len(known), maxKnown)]
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	got = plain(got)
@@ -57,7 +57,7 @@ func suggest(got string, known []string) string {
 
 // didYouMean returns a hint for got, or "". The verb formats the suggestion: %s for keys, %q for values.
 func didYouMean(verb, got string, known []string) string {
-	if s := suggest(got, known); s != "" {
+	if s := Suggest(got, known); s != "" {
 		return fmt.Sprintf("did you mean "+verb+"?", s)
 	}
 	return ""

@@ -33,7 +33,8 @@ type reply struct {
 	closes, mute, echo bool
 }
 
-// newDouble returns a double that says the replies, one for each request, the last one again and again.
+// newDouble returns a double that says the replies, one for each request, the last one again and again. UPSTREAM in
+// a reply is its own address.
 func newDouble(t testing.TB, says ...reply) *double {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -105,7 +106,7 @@ func (d *double) converse(c net.Conn) {
 				say.octets = strings.TrimSuffix(say.octets, line)
 			}
 		}
-		if _, err := io.WriteString(c, say.octets); err != nil || say.closes {
+		if _, err := io.WriteString(c, strings.ReplaceAll(say.octets, "UPSTREAM", d.Addr().String())); err != nil || say.closes {
 			return
 		}
 	}

@@ -165,7 +165,8 @@ func (r *target) compileEdits(c *config.Route) {
 	if r.rewrite != nil && r.request.drops([]byte("X-Forwarded-Prefix")) {
 		r.rewrite.forwarded = ""
 	}
-	r.usesHost = r.request.uses(host) || r.response.uses(host)
+	r.usesHost = r.request.uses(host) || r.response.uses(host) || r.locations != nil ||
+		len(c.Split) > 0 && c.LocationRewrite != "off"
 	r.usesID = r.request.uses(requestID) || r.response.uses(requestID)
 	r.remembers = r.usesHost || r.usesID
 }

@@ -21,7 +21,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	} else {
 		for i := range res.Fields {
 			if f := &res.Fields[i]; x.route.passes(res, f) && !x.overrides(f) {
-				dst = appendField(dst, f)
+				dst = x.appendPassing(dst, f)
 			}
 		}
 		if edits != nil {
@@ -67,6 +67,14 @@ func (r *target) passes(res *wire.Response, f *wire.Field) bool {
 func (r *target) owns(f *wire.Field) bool {
 	p := r.policy
 	return p != nil && !p.Passthrough() && (f.ID == wire.AccessControlAllowOrigin || f.ID == wire.Other && p.Owns(f.Name))
+}
+
+// appendPassing appends an upstream's field line that is for the client.
+func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
+	if f.ID.Locates() {
+		return x.appendLocation(dst, f)
+	}
+	return appendField(dst, f)
 }
 
 // Interim appends an interim response such as 103 (Early Hints) as the client gets it, which is
@@ -116,7 +124,7 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 			}
 			continue
 		}
-		dst = appendField(dst, f)
+		dst = x.appendPassing(dst, f)
 	}
 	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
 	x.noteUnshared()

@@ -55,7 +55,9 @@ func (e *ends) client() *tls.Config { return &tls.Config{RootCAs: e.Pool, Server
 func (o outcome) overTLS() outcome {
 	https := strings.NewReplacer("X-Forwarded-Proto: http\r\n", "X-Forwarded-Proto: https\r\n", ";proto=http\r\n", ";proto=https\r\n",
 		// $scheme
-		"X-Url: http://", "X-Url: https://", " over http\r\n", " over https\r\n")
+		"X-Url: http://", "X-Url: https://", " over http\r\n", " over https\r\n",
+		// the URL of the host that the client asked for
+		"Location: http://api.example", "Location: https://api.example")
 	over := outcome{client: https.Replace(o.client)}
 	for _, s := range o.upstream {
 		over.upstream = append(over.upstream, https.Replace(s))

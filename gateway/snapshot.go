@@ -57,12 +57,13 @@ type target struct {
 	upstream   *upstreamPool // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
-	rewrite    *rewrite // nil: the path goes on as it is
-	request    *edits   // of the request's fields; nil: none
-	response   *edits   // of the response's fields; nil: none
-	errors     *edits   // of those that the gateway makes itself, but for redirect and respond
-	remembers  bool     // some of these need usesHost or usesID
-	byHand     byHand   // of the gateway's own response fields
+	rewrite    *rewrite   // nil: the path goes on as it is
+	locations  *locations // nil: what the upstream says of URLs passes as it is
+	request    *edits     // of the request's fields; nil: none
+	response   *edits     // of the response's fields; nil: none
+	errors     *edits     // of those that the gateway makes itself, but for redirect and respond
+	remembers  bool       // some of these need usesHost or usesID
+	byHand     byHand     // of the gateway's own response fields
 	usesHost   bool
 	usesID     bool
 	split      *split        // nil: all to upstream
@@ -168,7 +169,7 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			}
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
-		r.rewrite = compileRewrite(c)
+		r.rewrite, r.locations = compileRewrite(c), compileLocations(c, r.upstream)
 		r.compileEdits(c)
 		if p := s.policies[c.CORS]; p != nil {
 			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]

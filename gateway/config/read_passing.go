@@ -19,6 +19,7 @@ var routeActions = []struct {
 	{"request_set_headers", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"request_remove_headers", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"response_remove_headers", []string{"upstream", "split"}, "this route has no upstream whose fields could be removed: remove this key"},
+	{"location_rewrite", []string{"upstream", "split"}, "this route has no upstream whose URLs could be changed: remove this key"},
 	{"mirror", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"upgrades", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"split_key", []string{"split"}, "there is no split on this route: remove this key"},

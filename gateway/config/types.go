@@ -410,6 +410,11 @@ type Route struct {
 	StripPrefix string
 	// AddPrefix is put before the path after that. Default "".
 	AddPrefix string
+	// LocationRewrite "auto" changes what the upstream says about its own URLs into what clients have to ask for: host,
+	// scheme, StripPrefix and AddPrefix are reversed in Location, Content-Location and Refresh, and in the Path and Domain
+	// of cookies (a Path of "/" stays). URLs on other hosts are left alone. "off" passes all of them on unchanged. Default
+	// "auto".
+	LocationRewrite string
 	// Timeout bounds the whole exchange; 0: no bound. Default 60s.
 	Timeout time.Duration
 	// BodyBytes replaces Limits.BodyBytes; nil: it does not. Default nil.

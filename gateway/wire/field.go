@@ -27,6 +27,12 @@ const (
 	TraceParent
 	TraceState
 
+	// What says where a client has to go next, or where a cookie holds.
+	Location
+	ContentLocation
+	Refresh
+	SetCookie
+
 	// Hop-by-hop.
 	Connection
 	TransferEncoding
@@ -56,6 +62,9 @@ func (id FieldID) HopByHop() bool { return id >= Connection && id <= HTTP2Settin
 // believed from a trusted peer, dropped from any other.
 func (id FieldID) Forwarding() bool { return id >= Forwarded && id <= XForwardedOther }
 
+// Locates reports whether the field's value holds a URL, or a part of one, that the server writes as it sees itself.
+func (id FieldID) Locates() bool { return id >= Location && id <= SetCookie }
+
 // A Field is one field line. Name is as spelt by the sender, Value is trimmed; both alias the
 // buffer that was parsed.
 type Field struct {
@@ -76,6 +85,7 @@ var names = []knownName{
 	{"access-control-allow-origin", AccessControlAllowOrigin},
 	{"connection", Connection},
 	{"content-length", ContentLength},
+	{"content-location", ContentLocation},
 	{"content-type", ContentType},
 	{"date", Date},
 	{"expect", Expect},
@@ -83,14 +93,17 @@ var names = []knownName{
 	{"host", Host},
 	{"http2-settings", HTTP2Settings},
 	{"keep-alive", KeepAlive},
+	{"location", Location},
 	{"origin", Origin},
 	{"proxy", Proxy},
 	{"proxy-authenticate", ProxyAuthenticate},
 	{"proxy-authorization", ProxyAuthorization},
 	{"proxy-connection", ProxyConnection},
+	{"refresh", Refresh},
 	{"sec-fetch-site", SecFetchSite},
 	{"sec-websocket-accept", SecWebSocketAccept},
 	{"sec-websocket-key", SecWebSocketKey},
+	{"set-cookie", SetCookie},
 	{"te", TE},
 	{"traceparent", TraceParent},
 	{"tracestate", TraceState},

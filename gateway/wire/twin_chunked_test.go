@@ -54,6 +54,7 @@ func slowChunks(s string) (content string, size int, ok bool) {
 }
 
 var fieldIDs = map[string]wire.FieldID{
+	"location": wire.Location, "content-location": wire.ContentLocation, "refresh": wire.Refresh, "set-cookie": wire.SetCookie,
 	"host": wire.Host, "content-length": wire.ContentLength, "content-type": wire.ContentType, "date": wire.Date,
 	"expect": wire.Expect, "vary": wire.Vary, "via": wire.Via, "sec-fetch-site": wire.SecFetchSite, "origin": wire.Origin,
 	"access-control-request-method":          wire.AccessControlRequestMethod,

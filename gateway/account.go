@@ -76,7 +76,7 @@ func (x *exchange) refused() bool {
 func (x *exchange) log(e *upstream.Endpoint) {
 	r := access.Record{
 		Time: x.now, Client: x.client, Protocol: x.protocol(),
-		ID: x.requestID(), Method: x.req.Method, Host: x.req.Host, Path: x.req.Path, Origin: x.req.Origin,
+		ID: x.requestID(), Method: x.req.Method, Host: x.req.Host, Path: x.shownPath(), Origin: x.req.Origin,
 		Status: x.status, Error: x.failure, Bytes: x.length, Total: time.Since(x.now), Own: -1,
 	}
 	if x.timed {

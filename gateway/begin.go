@@ -18,6 +18,10 @@ func (x *exchange) begin() (answered bool) {
 		return true
 	}
 	r := x.route
+	if flaw := x.req.Flaw; flaw != nil && (r == nil || !x.answersPreflight()) {
+		x.refuseFlaw(flaw)
+		return true
+	}
 	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}
@@ -98,10 +102,10 @@ func (x *exchange) refuseMiss() {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
 		// RFC 9110, section 9.3.7: a question to the server as a whole.
 		x.answer(200, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n", "")
-	case x.miss == route.Ambiguous:
+	case x.miss.Misread():
 		x.g.metrics.malformed("path")
 		x.closing, x.failure = true, "path"
-		x.answer(400, "", "this path can be read in two ways that lead to different routes: send it without escapes or dot segments")
+		x.answer(400, "", misreading(x.miss)+": "+misreadingFix(x.miss))
 	case x.miss == route.NoHost:
 		x.failure = failureHost
 		x.answer(421, "", "no route is configured for this host")

@@ -77,8 +77,8 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 		policy = policyOf(s.config, e.Policy.Name)
 	}
 	switch {
-	case miss == route.Ambiguous:
-		say("escaped slashes and backslashes, ';' and doubled slashes are read differently by different servers: send the path without them")
+	case miss.Misread():
+		say("%s", misreadingFix(miss))
 	case e.Actual.Status == 403 && policy != nil && policy.Denied == "block":
 		say(`denied = "block" keeps the request of this origin from the upstream (%s)`, place(s.config, "cors."+policy.Name+".denied"))
 	case a.unasked() != "" && a.mode != modeSameOrigin:

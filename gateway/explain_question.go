@@ -107,7 +107,8 @@ func hostOf(s string) string {
 }
 
 func (a *inquiry) readURL(text string) error {
-	u, err := url.Parse(text)
+	site, path, query := splitURL(text)
+	u, err := url.Parse(site)
 	if err != nil {
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err
@@ -136,17 +137,34 @@ func (a *inquiry) readURL(text string) error {
 	if a.host = name; !wire.ValidHost([]byte(name)) {
 		return fmt.Errorf("URL %q: %q is not a host with a port: write one such as api.example.com:8443", text, u.Host)
 	}
-	if a.path = u.EscapedPath(); a.path == "" {
+	if a.path = escapePath(path); a.path == "" {
 		a.path = "/"
 	}
 	if resolved := resolve(a.path); resolved != a.path {
 		return fmt.Errorf("URL %q: browsers resolve dot segments before they ask: write the path %s", text, resolved)
 	}
 	a.target = a.path
-	if u.RawQuery != "" || u.ForceQuery {
-		a.target += "?" + escapeQuery(u.RawQuery)
+	if query != "" {
+		a.target += "?" + escapeQuery(query[1:])
 	}
 	return nil
+}
+
+// splitURL takes a URL apart as browsers do: what comes before its path, the path, and the query with its '?'.
+// A fragment is left out. See URL, "basic URL parser".
+func splitURL(text string) (site, path, query string) {
+	text, _, _ = strings.Cut(text, "#")
+	if q := strings.IndexByte(text, '?'); q >= 0 {
+		text, query = text[:q], text[q:]
+	}
+	authority := strings.Index(text, "://") + len("://")
+	if authority < len("://") {
+		return text, "", query // not absolute, which the caller says
+	}
+	if end := strings.IndexAny(text[authority:], `/\`); end >= 0 {
+		text, path = text[:authority+end], strings.ReplaceAll(text[authority+end:], `\`, "/")
+	}
+	return text, path, query
 }
 
 func asciiHost(name string) (string, error) {
@@ -179,11 +197,16 @@ func resolve(p string) string {
 	return resolved
 }
 
-// escapeQuery escapes what browsers escape. See URL, "query percent-encode set".
-func escapeQuery(q string) string {
+// escapePath escapes what browsers escape. See URL, "path percent-encode set".
+func escapePath(path string) string { return escapeAny(path, "\"#<>?`{}") }
+
+// escapeQuery is escapePath for a query. See URL, "special-query percent-encode set".
+func escapeQuery(q string) string { return escapeAny(q, `"#<>'`) }
+
+func escapeAny(s, set string) string {
 	var b strings.Builder
-	for i := range len(q) {
-		if c := q[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#<>'`, c) >= 0 {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(set, c) >= 0 {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)

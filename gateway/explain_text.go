@@ -32,8 +32,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return fmt.Sprintf("the page may follow the redirect (%d) to %s: ask about that URL", e.Actual.Status, e.redirect())
 	case e.Outcome == OutcomeUpstream:
 		return "the upstream decides: the gateway adds nothing of CORS to what it says"
-	case miss == route.Ambiguous:
-		return "the path can be read in two ways that lead to different routes, so the gateway refuses it"
+	case miss.Misread():
+		return misreading(miss) + ", so the gateway refuses it"
 	case e.Route == nil && e.Actual.Status == 421:
 		return "no route is for this host"
 	case e.Route == nil && miss == route.NoMethod:

@@ -371,7 +371,7 @@ func TestHTTP2Malformed(t *testing.T) {
 	f("405", "", ":method", "TRACE")
 	f("", "", ":method", "CONNECT")
 	f("", "", ":method", "")
-	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "//evil", "/%0d%0aX:%20y"} {
+	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "/%0d%0aX:%20y"} {
 		f("400 reset PROTOCOL_ERROR", "", ":path", path)
 	}
 	f(malformed, "", ":path", "http://evil/")

@@ -151,7 +151,7 @@ func TestHTTP3Malformed(t *testing.T) {
 	f(any, "", ":method", "CONNECT", ":path", "-", ":scheme", "-")
 	f(any, "", ":method", "CONNECT", ":protocol", "websocket")
 	f(malformed, "", ":method", "")
-	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "//evil", "/%0d%0aX:%20y"} {
+	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "/%0d%0aX:%20y"} {
 		f(malformed, "", ":path", path)
 	}
 	f(malformed, "", ":path", "http://evil/")

@@ -112,7 +112,7 @@ func (x *exchange) example(what refusal, origin string) Question {
 	if x.https || strings.HasPrefix(q.Origin, "https://") {
 		scheme += "s"
 	}
-	path := string(x.req.Path)
+	path := string(x.shownPath())
 	if len(path) > maxExamplePath {
 		path = x.s.config.Routes[x.route.id].Path
 	}

@@ -7,6 +7,8 @@ import "bytes"
 //   - readers decode escapes once or more, some '\' is a '/' to, cut parameters (";…") off before
 //     or after that, and merge doubled slashes: each step can only uncover more of a rule's path,
 //     so the first and the last of these readings tell about all between them;
+//   - some take a path that begins with two slashes for a reference to another host: what follows the
+//     first segment is one more reading;
 //   - dot segments have no such order, and an upstream resolves them below a prefix that the
 //     gateway added: a path with one, under whatever disguise, has no agreed reading at all.
 //     Browsers and careful clients never send one (URL Standard, path state).
@@ -14,22 +16,41 @@ import "bytes"
 // maxDepth bounds how often escapes of escapes are decoded; beyond, nobody can agree.
 const maxDepth = 3
 
-// unanimous reports whether same holds for every last reading of path and no reading has a dot
-// segment.
-func unanimous(path []byte, depth int, same func(reading []byte) bool) bool {
+// judge returns Found if same holds for every last reading of path and no reading has a dot segment, else
+// why not.
+func judge(path []byte, depth int, same func(reading []byte) bool) Miss {
 	if dotted(path) {
-		return false
+		return Dotted
 	}
 	decoded := decode(path)
 	if len(decoded) == len(path) {
 		// Where '\' is a slash it also ends a parameter.
-		return same(merge(cut(slashed(path)))) && same(merge(slashed(cut(path))))
+		if same(merge(cut(slashed(path)))) && same(merge(slashed(cut(path)))) {
+			return Found
+		}
+		return Ambiguous
 	}
-	if depth == 0 || !unanimous(decoded, depth-1, same) {
-		return false
+	if depth == 0 {
+		return Nested
 	}
-	// A slash still escaped does not end a parameter for who cuts first: "/a;%2fb" is /a to it.
-	return bytes.IndexByte(path, ';') < 0 || unanimous(decode(cut(path)), depth-1, same)
+	if miss := judge(decoded, depth-1, same); miss != Found || bytes.IndexByte(path, ';') < 0 {
+		return miss
+	}
+	// A slash still escaped does not end a parameter for a reader that cuts first: "/a;%2fb" is /a to it.
+	return judge(decode(cut(path)), depth-1, same)
+}
+
+// afterAuthority returns what follows the authority for a reader that takes "//name/path" for a reference
+// to another host, and whether path looks like that. See RFC 3986, section 4.2.
+func afterAuthority(path []byte) ([]byte, bool) {
+	if len(path) < 2 || path[0] != '/' || path[1] != '/' {
+		return nil, false
+	}
+	end := bytes.IndexByte(path[2:], '/')
+	if end < 0 {
+		return path[:1], true
+	}
+	return path[2+end:], true
 }
 
 // decode returns path with its escapes decoded, once. What is no escape stays.

@@ -14,7 +14,7 @@ func TestFindReadings(t *testing.T) {
 	f := func(path string, want int) {
 		t.Helper()
 		rule, miss := tab.Find([]byte("h"), []byte(path), []byte("GET"), false)
-		if rule != want || (miss == route.Ambiguous) != (want < 0) {
+		if rule != want || miss.Misread() != (want < 0) {
 			t.Errorf("Find(%q) = %d, %d, want %d", path, rule, miss, want)
 		}
 	}
@@ -42,6 +42,11 @@ func TestFindReadings(t *testing.T) {
 	f("/admin%2fsecret", ambiguous)
 	f("/admin%5csecret", ambiguous)
 	f("//admin", ambiguous)
+	f("//x/admin", ambiguous) // who takes x for a host is at /admin
+	f("//x/%61dmin", ambiguous)
+	f("//admin/x", ambiguous)
+	f("//public", ambiguous)
+	f("///admin", ambiguous)
 	f("/%2fadmin", ambiguous)
 	f("/;/admin", ambiguous)
 	f("/admin//secret", ambiguous)
@@ -69,6 +74,10 @@ func TestFindReadings(t *testing.T) {
 	f("/%41", root)
 	f("/x;y=z/w", root)
 	f("/x//y", root)
+	f("//x/y", root)
+	f("//", root)
+	f("//x", root)
+	f("/x/100%/y", root) // no escape
 	f("/x%252541", root) // as deep as is looked at
 	f("/public/a%2Fb", public)
 	f("/public/%61dmin", public)
@@ -92,6 +101,20 @@ func TestFindReadings(t *testing.T) {
 	f("/a%25b", percent)
 }
 
+// Why a path is misread is told apart, since one route alone cannot be two.
+func TestFindSaysWhy(t *testing.T) {
+	tab := table(t, "- /", "- /admin")
+	for path, want := range map[string]route.Miss{
+		"/a/../b": route.Dotted, "/a/%2e%2e/b": route.Dotted, "/a;%2f..": route.Dotted, "//h/..": route.Dotted,
+		"/%61dmin": route.Ambiguous, "//h/admin": route.Ambiguous, "/admin;x": route.Ambiguous,
+		"/%2525252541": route.Nested, "/a//b": route.Found,
+	} {
+		if _, miss := tab.Find([]byte("h"), []byte(path), []byte("GET"), false); miss != want {
+			t.Errorf("Find(%q): miss %d, want %d", path, miss, want)
+		}
+	}
+}
+
 // With one route there is nothing to be led around, but a prefix that the gateway adds.
 func TestFindSingleRoute(t *testing.T) {
 	tab := table(t, "- /")
@@ -106,6 +129,7 @@ func TestFindSingleRoute(t *testing.T) {
 	f("/a;b//c%5Cd", 0)
 	f("/text%2Fhtml%3B%20charset%3Dutf-8", 0)
 	f("/https%3A%2F%2Fexample.com%2F%3Fq%3D%2520", 0)
+	f("//v1/users", 0)
 	f("/a/../b", -1)
 	f("/..%2fb", -1)
 }

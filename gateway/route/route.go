@@ -6,7 +6,7 @@
 //
 // A path is routed as it will be forwarded. Where parties could read it differently (escapes,
 // parameters, doubled slashes) every reading must lead to the same rule and none may hold a dot
-// segment, or the path is Ambiguous: nobody can be led around a rule, or out of a prefix that the
+// segment, or the path is misread: nobody can be led around a rule, or out of a prefix that the
 // gateway adds, by a reading that only the upstream has. Nothing is rewritten.
 package route
 
@@ -156,8 +156,13 @@ const (
 	NoHost         // no rule is for the host
 	NoPath         // the host's rules are for other paths
 	NoMethod       // the path's rules are for other methods
-	Ambiguous      // different readings of the path lead to different rules, or through a dot segment
+	Ambiguous      // different readings of the path lead to different rules
+	Dotted         // some reading of the path has a dot segment
+	Nested         // the path has escapes of escapes of escapes
 )
+
+// Misread reports whether there is no rule because of how the path could be read.
+func (m Miss) Misread() bool { return m >= Ambiguous }
 
 // Find returns the rule for a request, by index, or -1 and why there is none. host may have a
 // port and a trailing dot; plain says that the path reads the same to everybody, see
@@ -171,8 +176,13 @@ func (t *Table) Find(host, path, method []byte, plain bool) (int, Miss) {
 		r, _ := t.find(host, reading, method)
 		return r == rule
 	}
-	if !unanimous(path, maxDepth, same) {
-		return -1, Ambiguous
+	if misread := judge(path, maxDepth, same); misread != Found {
+		return -1, misread
+	}
+	if rest, ok := afterAuthority(path); ok {
+		if misread := judge(rest, maxDepth, same); misread != Found {
+			return -1, misread
+		}
 	}
 	return rule, miss
 }

@@ -20,7 +20,11 @@ var (
 	FaultMethodLength = &Fault{501, "method", "the method is longer than any that exists"}
 	FaultMethod       = &Fault{405, "method", "CONNECT, TRACE and TRACK are not served"}
 	FaultVersion      = &Fault{505, "version", "only HTTP/1.1 and HTTP/1.0 are spoken on this connection"}
-	FaultTarget       = &Fault{400, "target", "the request target is not a valid URI reference"}
+	FaultTarget       = &Fault{400, "target", "the request target is neither a path that begins with a slash nor an http or https URI"}
+	FaultUnescaped    = &Fault{400, "target", "the URL holds a character that has to be percent-encoded"}
+	FaultPercent      = &Fault{400, "target", "the path holds a % that begins no escape; a percent sign is written %25"}
+	FaultControl      = &Fault{400, "target", "the path holds an escaped control character, %00 to %1F or %7F"}
+	FaultFragment     = &Fault{400, "target", "the URL holds a #, which is written %23; a fragment is never sent"}
 	FaultTargetLength = &Fault{414, "target", "the request line is too long"}
 	FaultLine         = &Fault{400, "line-end", "a line does not end in CRLF"}
 	FaultFold         = &Fault{400, "obs-fold", "a field line starts with white space"}

@@ -110,6 +110,7 @@ func TestEqualFold(t *testing.T) {
 func TestFaultClasses(t *testing.T) {
 	classes := wire.Classes()
 	for _, f := range []*wire.Fault{wire.FaultRequestLine, wire.FaultMethodLength, wire.FaultMethod, wire.FaultVersion, wire.FaultTarget,
+		wire.FaultUnescaped, wire.FaultPercent, wire.FaultControl, wire.FaultFragment,
 		wire.FaultTargetLength, wire.FaultLine, wire.FaultFold, wire.FaultName, wire.FaultValue, wire.FaultHeadSize, wire.FaultFieldCount,
 		wire.FaultHost, wire.FaultLength, wire.FaultCoding, wire.FaultCodingNew, wire.FaultBothFramings, wire.FaultConnection, wire.FaultExpect,
 		wire.FaultUpgrade, wire.FaultContentType, wire.FaultChunk, wire.FaultChunkSize, wire.FaultChunkWaste, wire.FaultTrailer,

@@ -79,15 +79,36 @@ func checkRequest(t *testing.T, in string, lim wire.Limits) {
 		return
 	}
 	got := slowRequest{slowMessage{n, int(r.Minor), want.fields, r.Length, r.Chunked, r.Close},
-		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket, string(r.Upgrade)}
+		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket, r.Flaw != nil, string(r.Upgrade)}
 	sameFields(t, r.Fields, r.Forwardable, want.fields)
 	if w := *want; got.method != w.method || got.path != w.path || got.query != w.query || got.host != w.host || got.size != w.size ||
 		got.minor != w.minor || got.length != w.length || got.chunked != w.chunked || got.close != w.close ||
-		got.plain != w.plain || got.continues != w.continues || got.ws != w.ws || got.upgrade != w.upgrade {
+		got.plain != w.plain || got.flawed != w.flawed || got.continues != w.continues || got.ws != w.ws || got.upgrade != w.upgrade {
 		t.Fatalf("Parse(%q) = %+v, want %+v", in, got, w)
 	}
 	fixedPoint(t, in, &r)
-	stdRequest(t, in, n, &r)
+	if r.Flaw == nil {
+		stdRequest(t, in, n, &r)
+	} else {
+		repaired(t, &r)
+	}
+}
+
+// repaired holds that a target that is written as a refusal says has no flaw, and is left as it is.
+func repaired(t *testing.T, r *wire.Request) {
+	t.Helper()
+	if r.Flaw == wire.FaultControl {
+		return // there is no way to write it
+	}
+	target := wire.AppendEscaped(wire.AppendEscaped(nil, r.Path), r.Query)
+	var again wire.Request
+	in := "GET " + string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n"
+	if n, fault := again.Parse([]byte(in), generous); n == 0 || fault != nil || again.Flaw != nil && again.Flaw != wire.FaultControl {
+		t.Fatalf("%q%q is written %q, which is no better: %v, %v", r.Path, r.Query, target, fault, again.Flaw)
+	}
+	if twice := wire.AppendEscaped(wire.AppendEscaped(nil, again.Path), again.Query); string(twice) != string(target) {
+		t.Fatalf("%q was escaped, then %q", target, twice)
+	}
 }
 
 // fixedPoint writes what was parsed and parses that: nothing must change.

@@ -93,7 +93,9 @@ func TestGuardSchemeInOriginForm(t *testing.T) {
 	if r := accepted(t, "GET /http://evil.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"); string(r.Host) != "a.test" || string(r.Path) != "/http://evil.test/" {
 		t.Errorf("Host, Path = %q, %q", r.Host, r.Path)
 	}
-	refused(t, "GET //evil.test/x?y=:// HTTP/1.1\r\nHost: a.test\r\n\r\n", wire.FaultTarget)
+	if r := accepted(t, "GET //evil.test/x?y=:// HTTP/1.1\r\nHost: a.test\r\n\r\n"); string(r.Host) != "a.test" || string(r.Path) != "//evil.test/x" || r.PlainPath {
+		t.Errorf("Host, Path = %q, %q, plain %t", r.Host, r.Path, r.PlainPath)
+	}
 }
 
 func TestGuardInterimResponses(t *testing.T) {

@@ -14,8 +14,9 @@ const (
 // octet maps every octet to its classes.
 //
 // The path and the query are wider than RFC 3986 by what browsers send unescaped (URL Standard,
-// path and query percent-encode sets): a gateway for browsers cannot refuse "?filter[a]=1|2".
-// Never admitted: controls, SP, '"', '<', '>', '#', '\', DEL and octets above 0x7e.
+// path and special-query percent-encode sets): a gateway for browsers cannot refuse "?filter[a]=1|2",
+// nor a '\' in a query. In a path browsers make a '/' of it.
+// Never admitted: controls, SP, '"', '<', '>', '#', DEL and bytes above 0x7e.
 var octet = func() (t [256]uint8) {
 	for c := range 256 {
 		b := byte(c)
@@ -26,9 +27,9 @@ var octet = func() (t [256]uint8) {
 		if b == '\t' || b >= ' ' && b != 0x7f {
 			t[c] |= fieldByte
 		}
-		if b > ' ' && b < 0x7f && !contains("\"<>#\\", b) {
+		if b > ' ' && b < 0x7f && !contains("\"<>#", b) {
 			t[c] |= queryByte
-			if !contains("?`{}", b) {
+			if !contains("?`{}\\", b) {
 				t[c] |= pathByte
 			}
 		}

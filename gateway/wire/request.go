@@ -39,6 +39,9 @@ type Request struct {
 	// WebSocket is set for a well-formed upgrade to "websocket" alone: GET, HTTP/1.1, one key, no content.
 	WebSocket    bool
 	WebSocketKey []byte // Sec-WebSocket-Key
+	// Flaw is what is wrong with the path or the query of a request that is well-formed otherwise. Such a
+	// request may be routed, to find out who may read its refusal, and must not be forwarded.
+	Flaw *Fault
 	// PlainPath reports that the path reads the same to everybody: no '%', no ';', no "//", no dot segment.
 	PlainPath bool
 
@@ -150,6 +153,10 @@ func (r *Request) requestLine(buf []byte, i int) (int, *Fault) {
 	for i < len(buf) && octet[buf[i]]&queryByte != 0 {
 		i++
 	}
+	whole := i
+	for i < len(buf) && buf[i] > ' ' && buf[i] != 0x7f {
+		i++ // where the target ends is certain, whatever it holds
+	}
 	if i == len(buf) {
 		return 0, nil
 	}
@@ -160,6 +167,9 @@ func (r *Request) requestLine(buf []byte, i int) (int, *Fault) {
 		return 0, FaultRequestLine
 	}
 	target := buf[start:i]
+	if whole < i {
+		r.Flaw = flawOf(buf[whole])
+	}
 	i++
 	n, fault := r.version(buf[i:])
 	if n == 0 {

@@ -8,7 +8,8 @@ var (
 	asteriskPath = []byte("*")
 )
 
-// target takes the request target apart. See RFC 9112, section 3.2.
+// target takes the request target apart. See RFC 9112, section 3.2. A '%' in the query may stand
+// alone, as browsers send it: nothing is routed by the query.
 func (r *Request) target(t []byte) *Fault {
 	if t[0] != '/' {
 		if len(t) == 1 && t[0] == '*' && string(r.Method) == "OPTIONS" {
@@ -45,25 +46,25 @@ func (r *Request) target(t []byte) *Fault {
 	default:
 		r.Path = rootPath
 	}
-	for i := bytes.IndexByte(query, '%'); i >= 0; i = nextEscape(query, i) {
-		if !escaped(query[i:]) {
-			return FaultTarget
-		}
-	}
-	return r.checkPath()
+	r.checkPath()
+	return nil
 }
 
 // checkPath judges r.Path and sets r.PlainPath.
-func (r *Request) checkPath() *Fault {
+func (r *Request) checkPath() {
 	plain := true
 	for i, b := range r.Path {
 		switch class := octet[b]; {
 		case class&pathByte == 0:
-			return FaultTarget
+			plain = false
+			r.flawed(flawOf(b))
 		case class&pathMark == 0:
 		case b == '%':
-			if plain = false; !escaped(r.Path[i:]) || controlEscape(r.Path[i:]) {
-				return FaultTarget
+			plain = false
+			if !escaped(r.Path[i:]) {
+				r.flawed(FaultPercent)
+			} else if controlEscape(r.Path[i:]) {
+				r.flawed(FaultControl)
 			}
 		case b == ';':
 			plain = false
@@ -71,11 +72,40 @@ func (r *Request) checkPath() *Fault {
 			plain = false
 		}
 	}
-	if len(r.Path) > 1 && r.Path[1] == '/' {
-		return FaultTarget // "//host/path": some upstreams take it for an authority
-	}
 	r.PlainPath = plain
-	return nil
+}
+
+// flawed notes a flaw, unless there is one already.
+func (r *Request) flawed(f *Fault) {
+	if r.Flaw == nil {
+		r.Flaw = f
+	}
+}
+
+// flawOf returns the flaw of a target that holds b where it must be escaped.
+func flawOf(b byte) *Fault {
+	if b == '#' {
+		return FaultFragment
+	}
+	return FaultUnescaped
+}
+
+// AppendEscaped appends a target as it has to be written: what must be escaped is, and what is
+// escaped stays.
+func AppendEscaped(dst, target []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	allowed := uint8(pathByte)
+	for i, b := range target {
+		if b == '?' {
+			allowed = queryByte
+		}
+		if b == '%' && escaped(target[i:]) || b != '%' && octet[b]&allowed != 0 || b == '?' {
+			dst = append(dst, b)
+		} else {
+			dst = append(dst, '%', digits[b>>4], digits[b&0xf])
+		}
+	}
+	return dst
 }
 
 // dotOrEmpty reports whether s, which follows a slash, begins with a dot segment, or with an
@@ -92,15 +122,6 @@ func dotOrEmpty(s []byte) bool {
 		return dots == len(s) || s[dots] == '/'
 	}
 	return false
-}
-
-// nextEscape returns the index of the next '%' after the one at s[i], or -1.
-func nextEscape(s []byte, i int) int {
-	n := bytes.IndexByte(s[i+1:], '%')
-	if n < 0 {
-		return -1
-	}
-	return i + 1 + n
 }
 
 // escaped reports whether s begins with '%' and two hexadecimal digits.

@@ -17,11 +17,11 @@ import (
 const tokenClass = "[!#$%&'*+.^_`|~0-9A-Za-z-]"
 
 var (
-	requestLineShape = regexp.MustCompile(`^(` + tokenClass + `{1,24}) ([!-~]+) HTTP/1\.([01])$`)
+	requestLineShape = regexp.MustCompile(`^(` + tokenClass + `{1,24}) ([^\x00-\x20\x7f]+) HTTP/1\.([01])$`)
 	statusLineShape  = regexp.MustCompile(`^HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?$`)
 	targetShape      = regexp.MustCompile(`^(?:(?i:https?)://([^/?]+))?(/[^?]*)?(\?.*)?$`)
 	pathShape        = regexp.MustCompile(`^(?:[!$&'()*+,./0-9:;=@A-Z\[\]^_a-z|~-]|%(?i:[2-689a-f][0-9a-f]|7[0-9a-e]))*$`)
-	queryShape       = regexp.MustCompile(`^\?(?:[!$&-;=?-\[\]-~]|%[0-9A-Fa-f]{2})*$`)
+	queryShape       = regexp.MustCompile(`^\?[!$-;=?-~]*$`)
 	oddPath          = regexp.MustCompile(`[%;]|//|/\.\.?(/|$)`)
 	fieldShape       = regexp.MustCompile(`^(` + tokenClass + `+):([^\x00-\x08\x0a-\x1f\x7f]*)$`)
 	looseFieldShape  = regexp.MustCompile(`^(` + tokenClass + `+)[ \t]*:([^\x00-\x08\x0a-\x1f\x7f]*)$`)
@@ -62,6 +62,7 @@ type slowRequest struct {
 	slowMessage
 	method, path, query, host string
 	plain, continues, ws      bool
+	flawed                    bool
 	upgrade                   string
 }
 
@@ -196,8 +197,10 @@ func (r *slowRequest) slowTarget(t string) (authority string, ok bool) {
 			r.path = "*"
 		}
 	}
-	r.plain = !oddPath.MatchString(r.path)
-	return m[1], pathShape.MatchString(r.path) && !strings.HasPrefix(r.path, "//") && (r.query == "" || queryShape.MatchString(r.query))
+	whole := pathShape.MatchString(r.path)
+	r.plain = whole && !oddPath.MatchString(r.path)
+	r.flawed = !whole || r.query != "" && !queryShape.MatchString(r.query)
+	return m[1], true
 }
 
 func (r *slowRequest) slowHost(authority string) bool {

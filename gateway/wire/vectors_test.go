@@ -20,7 +20,7 @@ func readRequests(in []byte) (targets []string, whole bool) {
 	var r wire.Request
 	for len(in) > 0 {
 		n, fault := r.Parse(in, generous)
-		if n == 0 || fault != nil || r.Length > bodyLimit {
+		if n == 0 || fault != nil || r.Flaw != nil || r.Length > bodyLimit {
 			break
 		}
 		used, ok := content(in[n:], r.Chunked, r.Length)

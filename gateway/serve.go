@@ -242,7 +242,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		// Whoever complains can say which line of the log it is about.
 		extra = "X-Request-Id: " + string(x.requestID()) + "\r\n"
 	}
-	if failed.Status == 503 {
+	if failed.WorthWaiting() {
 		extra += "Retry-After: 1\r\n"
 	}
 	x.failure = failed.Class
@@ -253,6 +253,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 // failureTexts tell a client what failed, and nothing of what is behind the gateway.
 var failureTexts = map[string]string{
 	upstream.ClassNowhere:   "the upstream has no servers at the moment",
+	upstream.ClassDown:      "the upstream does not answer at the moment",
 	upstream.ClassConnect:   "the upstream cannot be reached",
 	upstream.ClassQueue:     "the upstream has more requests than it can take",
 	upstream.ClassBroken:    "the upstream broke off before its response began",

@@ -26,7 +26,8 @@ type upstreamPool struct {
 	failures  map[string]prometheus.Counter // by class, or failureCut
 	hashKey   *hashKey                      // nil: the balance needs none
 
-	failed, cut hush // of the log's lines on exchanges
+	failed, cut      hush // of the log's lines on exchanges
+	failing, answers hush // of those on endpoints that are kept in use
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
@@ -92,7 +93,18 @@ func orNoBound(d time.Duration) time.Duration {
 // noteChange tells of a change of an endpoint's condition, once for each, and counts ejections.
 func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
 	attrs := []any{"upstream", u.name, "endpoint", c.Endpoint.Address.Label, "address", c.Endpoint.Address.Dial}
-	if c.Usable {
+	switch {
+	case c.Failing:
+		if _, ok := u.failing.pass(time.Now()); ok {
+			g.log.Warn("endpoint fails, and is kept in use: too few would be left", attrs...)
+		}
+		return
+	case c.Usable && c.Kept:
+		if _, ok := u.answers.pass(time.Now()); ok {
+			g.log.Info("endpoint no longer fails", attrs...)
+		}
+		return
+	case c.Usable:
 		g.log.Info("endpoint takes requests again", attrs...)
 		return
 	}
@@ -141,28 +153,47 @@ func (g *Gateway) Upstreams() []UpstreamStatus {
 type healthCollector struct{ g *Gateway }
 
 var healthyDesc = prometheus.NewDesc("corsgate_upstream_healthy",
-	"1 if the endpoint is healthy and not ejected, else 0; of a name that is looked up, the share of its servers.",
+	"1 if the endpoint is healthy, not ejected, and does not fail request after request; else 0. Of a name that is looked up, the share of its servers.",
+	[]string{"upstream", "endpoint"}, nil)
+
+var failingDesc = prometheus.NewDesc("corsgate_upstream_failing",
+	"1 if the endpoint fails request after request and is used all the same, because too few would be left without it; of a name, the share of its servers.",
+	[]string{"upstream", "endpoint"}, nil)
+
+var checkedDesc = prometheus.NewDesc("corsgate_upstream_checked",
+	"1 if something is known of the endpoint: it is checked, or there were requests for it. Without either it counts as healthy.",
 	[]string{"upstream", "endpoint"}, nil)
 
 // Describe is part of prometheus.Collector.
 func (c healthCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- healthyDesc
+	to <- failingDesc
+	to <- checkedDesc
 	to <- discoveredDesc
 }
 
 // Collect is part of prometheus.Collector.
 func (c healthCollector) Collect(to chan<- prometheus.Metric) {
 	for name, u := range c.g.current.Load().upstreams {
-		servers, usable := make([]float64, len(u.config.Endpoints)), make([]float64, len(u.config.Endpoints))
+		n := len(u.config.Endpoints)
+		servers, usable, failing, checked := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
 		for _, e := range u.pool.Status() {
 			servers[e.Index]++
-			if e.Usable {
+			switch {
+			case e.Usable && e.Failing:
+				failing[e.Index]++
+			case e.Usable:
 				usable[e.Index]++
+			}
+			if e.Checked || e.Used {
+				checked[e.Index] = 1
 			}
 		}
 		u.collectDiscovered(servers, to)
 		for i, e := range u.config.Endpoints {
 			to <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, usable[i]/max(servers[i], 1), name, e.URL)
+			to <- prometheus.MustNewConstMetric(failingDesc, prometheus.GaugeValue, failing[i]/max(servers[i], 1), name, e.URL)
+			to <- prometheus.MustNewConstMetric(checkedDesc, prometheus.GaugeValue, checked[i], name, e.URL)
 		}
 	}
 }

@@ -245,7 +245,8 @@ type Upstream struct {
 	MaxConnections int
 	// MaxQueue is how many requests may wait for a connection. Default 1024.
 	MaxQueue int
-	// QueueTimeout bounds that wait; 0: none waits. Default 1s.
+	// QueueTimeout bounds that wait; 0: none waits. A queue that has stood for a tenth of it without ever being empty is served
+	// newest first, and then a request waits for a 32nd of it at most (where requests take long, for longer). Default 1s.
 	QueueTimeout time.Duration
 	// ConnectTimeout bounds the making of a connection; > 0. Default 2s.
 	ConnectTimeout time.Duration

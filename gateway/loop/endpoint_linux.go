@@ -9,11 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A pool is what a loop has of an endpoint: connections of its own, and those that wait for one.
+// A pool is what a loop has of an endpoint: connections of its own.
 type pool struct {
 	endpoint *upstream.Endpoint
 	idle     []*upconn // most recently used last
-	queue    []*hold   // oldest first; some may have been given up
 }
 
 // An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
@@ -39,11 +38,11 @@ type upconn struct {
 	keep    bool // the connection may be used again after it
 }
 
-// A hold is a client's wait for a connection: in the queue, or for one that is being made.
+// A hold is a client's wait for a connection: in the endpoint's queue, or for one that is being made.
 type hold struct {
 	client *client // nil: given up
 	pool   *pool
-	queued bool
+	place  *upstream.Place // nil: not in the queue
 }
 
 func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
@@ -60,24 +59,14 @@ func (l *Loop) choose(c *client) {
 	a := c.x.Attempts()
 	e, entered := a.Next()
 	if e == nil {
-		l.fail(c, nil, upstream.ErrNowhere)
+		l.fail(c, nil, a.Nowhere())
 		return
 	}
 	p := l.poolOf(e)
 	switch {
 	case entered:
 		l.connect(c, p)
-	case e.TryQueue():
-		c.hold = &hold{client: c, pool: p, queued: true}
-		p.queue = append(p.queue, c.hold)
-		timeout := e.Options().QueueTimeout
-		if d := a.Deadline; !d.IsZero() {
-			timeout = min(timeout, d.Sub(l.now))
-		}
-		if c.is(eof) {
-			timeout = min(timeout, l.ended)
-		}
-		l.arm(&c.socket, max(timeout, 0))
+	case l.queue(c, p):
 	default:
 		l.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
 	}
@@ -134,7 +123,6 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 	}
 	if err != nil {
 		p.endpoint.Leave()
-		l.serveQueue(p)
 		if c == nil {
 			return
 		}
@@ -147,7 +135,6 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 	if c == nil {
 		p.endpoint.Leave()
 		l.idle(u)
-		l.serveQueue(p)
 		return
 	}
 	c.hold = nil
@@ -194,47 +181,82 @@ func (l *Loop) discard(u *upconn) {
 	l.shut(&u.socket)
 }
 
-// serveQueue gives exchanges that wait what has become free.
-func (l *Loop) serveQueue(p *pool) {
-	for len(p.queue) > 0 {
-		h := p.queue[0]
-		if h.client != nil && !p.endpoint.TryEnter() {
-			return
+// queue has c wait in the queue of an endpoint, if there is room. The client's deadline is that of the exchange, if it has
+// one; what else bounds the wait is for the queue to say.
+func (l *Loop) queue(c *client, p *pool) bool {
+	h := &hold{client: c, pool: p}
+	h.place = &upstream.Place{Done: func(err error) {
+		if !l.Post(func() { l.queued(h, err) }) && err == nil {
+			p.endpoint.Leave()
 		}
-		p.queue[0] = nil
-		p.queue = p.queue[1:]
-		if c := h.client; c != nil {
-			p.endpoint.LeaveQueue()
-			c.hold = nil
-			l.waits(c)
-			l.connect(c, p)
-		}
+	}}
+	c.hold = h
+	if !p.endpoint.Queue(h.place) {
+		c.hold = nil
+		return false
 	}
-	p.queue = nil
+	timeout := l.ended
+	if !c.is(eof) {
+		d := c.x.Attempts().Deadline
+		if d.IsZero() {
+			l.wheel.clear(&c.socket)
+			return true
+		}
+		timeout = d.Sub(l.now)
+	}
+	l.arm(&c.socket, max(timeout, 0))
+	return true
 }
 
-// queueExpired acts on a wait in the queue that took too long.
-func (l *Loop) queueExpired(c *client) {
-	h := c.hold
-	if !h.queued {
-		return
+// queued is told what became of a wait in the queue.
+func (l *Loop) queued(h *hold, err error) {
+	c, p := h.client, h.pool
+	switch {
+	case c == nil && err == nil:
+		p.endpoint.Leave()
+	case c == nil:
+	case err != nil:
+		l.guilty = c
+		l.notServed(c, err)
+	default:
+		l.guilty, c.hold = c, nil
+		l.waits(c)
+		l.connect(c, p)
 	}
-	h.client = nil
-	h.pool.endpoint.LeaveQueue()
-	l.fail(c, h.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueSlow})
+}
+
+// queueExpired acts on a wait in the queue that took too long for the exchange.
+func (l *Loop) queueExpired(c *client) {
+	if c.hold.place == nil {
+		return // the dial has a deadline of its own
+	}
+	l.quit(c)
+	l.notServed(c, upstream.ErrQueueSlow)
+}
+
+// notServed answers a request for which no connection became free.
+func (l *Loop) notServed(c *client, err error) {
+	l.fail(c, c.hold.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: err})
 	l.settle(c)
 }
 
+// quit gives up c's wait. A dial that is under way keeps its permit until it is done, and so does a place that was just served.
+func (l *Loop) quit(c *client) {
+	h := c.hold
+	if h.client = nil; h.place != nil {
+		h.pool.endpoint.Quit(h.place)
+	}
+}
+
 // expireIdle closes connections that have been idle for keep_alive or whose endpoint has left the
-// configuration, and looks after queues that only another loop's exchanges can move.
+// configuration.
 func (l *Loop) expireIdle() {
 	for e, p := range l.pool {
 		closed, keepAlive := e.Closed(), e.Options().KeepAlive
 		for len(p.idle) > 0 && (closed || l.now.Sub(p.idle[0].since) >= keepAlive) {
 			l.discard(p.idle[0])
 		}
-		l.serveQueue(p)
-		if closed && len(p.idle) == 0 && len(p.queue) == 0 {
+		if closed && len(p.idle) == 0 {
 			delete(l.pool, e) // exchanges under way hold the pool themselves
 		}
 	}

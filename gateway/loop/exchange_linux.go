@@ -103,7 +103,6 @@ func (l *Loop) complete(u *upconn) {
 	c.x.Done(u.pool.endpoint, l.now)
 	l.giveBack(c.x)
 	c.x = nil
-	l.serveQueue(u.pool)
 	l.settle(c)
 }
 
@@ -151,7 +150,6 @@ func (l *Loop) giveUp(u *upconn, err *upstream.Error) {
 	l.part(u)
 	l.discard(u)
 	l.again(c, p, f)
-	l.serveQueue(p)
 	l.settle(c)
 }
 
@@ -219,7 +217,6 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 	default:
 		l.close(c)
 	}
-	l.serveQueue(p) // last: others write to the loop's buffer, which out is in
 }
 
 // cancel ends the exchange of a client that has gone.
@@ -231,17 +228,11 @@ func (l *Loop) cancel(c *client) {
 		l.part(u)
 		l.discard(u)
 	case c.hold != nil:
-		// A dial that is under way keeps its permit until it is done.
-		if c.hold.client = nil; c.hold.queued {
-			c.hold.pool.endpoint.LeaveQueue()
-		}
+		l.quit(c)
 		c.hold = nil
 	}
 	x.Gone(l.now)
 	l.giveBack(x)
-	if u != nil {
-		l.serveQueue(u.pool)
-	}
 }
 
 // upstreamExpired acts on the deadline of an exchange.

@@ -26,11 +26,13 @@ func (l *Loop) Counts() Counts {
 	n := Counts{Clients: l.Clients(), Exchanges: len(l.free)}
 	for _, p := range l.pool {
 		n.Idle += len(p.idle)
-		n.Queued += len(p.queue)
 	}
 	for _, s := range l.sockets {
 		if s != nil && s.client != nil {
 			n.Saved += len(s.client.saved) + len(s.client.unsent)
+			if h := s.client.hold; h != nil && h.place != nil {
+				n.Queued++
+			}
 		}
 	}
 	for _, a := range l.acceptors {

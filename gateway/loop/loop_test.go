@@ -130,15 +130,8 @@ func (r *trial) end(t testing.TB, descriptorsBefore int) {
 	until(t, "no connection is open", func() bool { return r.on.Open() == 0 })
 	for _, e := range r.upstream.Load().Endpoints() {
 		until(t, "no exchange is counted", func() bool { return free(e, r.to.MaxConnections) })
-		queued := 0
-		for e.TryQueue() {
-			queued++
-		}
-		for range queued {
-			e.LeaveQueue()
-		}
-		if queued != r.to.MaxQueue {
-			t.Errorf("%d places in the queue, want %d", queued, r.to.MaxQueue)
+		if n := e.Waiting(); n != 0 {
+			t.Errorf("%d places in the queue are taken, want none", n)
 		}
 	}
 	if got, want := int64(r.loop.Counts().Exchanges), r.made.Load(); got != want {

@@ -35,6 +35,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 			l.renew(u)
 			return
 		}
+		e.Spoke()
 		u.status = int16(l.res.Status)
 		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
@@ -65,7 +66,6 @@ func (l *Loop) replace(u *upconn, out []byte) {
 	x.Done(u.pool.endpoint, l.now)
 	l.giveBack(x)
 	l.respond(c, out, true)
-	l.serveQueue(u.pool)
 	l.settle(c)
 }
 

@@ -21,21 +21,26 @@ type Attempts struct {
 	// See RFC 9110, section 9.2.2.
 	Idempotent bool
 
-	left int
-	list [MaxRetries + 1]*Endpoint
+	left    int
+	refused bool // because the upstream is down
+	list    [MaxRetries + 1]*Endpoint
 }
 
 // Begin makes a ready for a new exchange.
 func (a *Attempts) Begin() {
-	a.left = a.To.opts.Retries
+	a.left, a.refused = a.To.opts.Retries, false
 	clear(a.Tried)
 	a.Tried = a.list[:0]
 }
 
 // Next chooses the endpoint of the next attempt and enters it. If it reports false, the exchange
-// has to wait in the queue of the endpoint: it and all others are full. The endpoint is nil if the
-// upstream has none.
+// has to wait in the queue of the endpoint: it and all others are full. The endpoint is nil if there is
+// none; Nowhere says why.
 func (a *Attempts) Next() (e *Endpoint, entered bool) {
+	if a.To.down.Load() && !a.To.mayTry(time.Now()) {
+		a.refused = true
+		return nil, false
+	}
 	e = a.To.Pick(&a.Choice)
 	if e == nil || e.TryEnter() {
 		return e, e != nil
@@ -45,6 +50,14 @@ func (a *Attempts) Next() (e *Endpoint, entered bool) {
 		return other, true
 	}
 	return e, false
+}
+
+// Nowhere returns why Next has chosen no endpoint.
+func (a *Attempts) Nowhere() *Error {
+	if a.refused {
+		return ErrDown
+	}
+	return ErrNowhere
 }
 
 // A Failure is how an attempt failed before a response began.
@@ -68,9 +81,9 @@ func (a *Attempts) Again(e *Endpoint, f Failure) bool {
 		return false // it would be no better elsewhere
 	}
 	if f.Err.Class != ClassQueue {
-		e.Failed()
+		e.failedBy(f)
 	}
-	if a.left == 0 || !a.repeatable(f) || a.expired() || !a.To.budget.take() {
+	if a.left == 0 || !a.repeatable(f) || a.expired() || a.To.down.Load() || !a.To.budget.take() {
 		return false
 	}
 	a.left--

@@ -24,36 +24,72 @@ const (
 type Change struct {
 	Endpoint *Endpoint
 	Usable   bool          // it takes exchanges now
+	Kept     bool          // it was in use before, and still is
+	Failing  bool          // although it fails exchanges: too few would be left
 	Reason   string        // for a person
 	For      time.Duration // how long it is out; 0: until a check succeeds
 }
 
 // condition is what is known of an endpoint's health. Upstream.mu guards it.
 type condition struct {
-	unhealthy string    // why, by active checks; "": it is healthy
-	until     time.Time // it is ejected; zero: it is not
-	times     int       // ejections in a row
-	wasOut    bool      // when the endpoints were reviewed last
-	since     time.Time // it came back, or was added later; zero: neither
+	unhealthy  string    // why, by active checks; "": it is healthy
+	until      time.Time // it is ejected; zero: it is not
+	times      int       // ejections in a row
+	wasOut     bool      // when the endpoints were reviewed last
+	wasFailing bool      // likewise: in use, although it only fails
+	since      time.Time // it came back, or was added later; zero: neither
 }
 
 // out reports whether the endpoint is to get no exchanges. Precondition: Upstream.mu is held.
 func (e *Endpoint) out() bool { return e.unhealthy != "" || !e.until.IsZero() }
 
-// Succeeded notes a response that came to its end and does not say that the endpoint fails.
-func (e *Endpoint) Succeeded() {
-	if e.failures.Load() != 0 { // a load is cheaper than a store to a line that others read
-		e.failures.Store(0)
+// fails is how many failures in a row are those of an endpoint that only fails, where ejection has no say in it.
+const fails = 5
+
+// limit returns how many failures in a row are too many.
+func (e *Endpoint) limit() int64 {
+	if n := e.opts.Ejection.Failures; n > 0 {
+		return int64(n)
+	}
+	return fails
+}
+
+// failing reports whether the endpoint has failed too often, whether or not it may be taken out for it.
+func (e *Endpoint) failing() bool { return max(e.failures.Load(), e.dead.Load()) >= e.limit() }
+
+// Spoke notes that something of a response has come: the endpoint is there, whatever it says.
+func (e *Endpoint) Spoke() {
+	if e.dead.Load() == 0 {
+		return // a load is cheaper than a store to a line that others read
+	}
+	e.dead.Store(0)
+	if e.upstream.down.CompareAndSwap(true, false) {
+		e.upstream.kick() // it may be about to be set again, by what was true before
 	}
 }
 
-// Failed notes an exchange that failed and not by the client's doing: no connection, a broken one,
-// a timeout, or a response of status 502, 503 or 504.
-func (e *Endpoint) Failed() {
-	limit := e.opts.Ejection.Failures
-	if limit > 0 && e.failures.Add(1) >= int64(limit) {
+// Succeeded notes a response that came to its end and does not say that the endpoint fails.
+func (e *Endpoint) Succeeded() {
+	if e.failures.Load() != 0 && e.failures.Swap(0) >= e.limit() {
 		e.upstream.kick()
 	}
+}
+
+// Failed notes an exchange that failed and not by the client's doing: no connection, a broken one, or a timeout.
+func (e *Endpoint) Failed() {
+	if e.failures.Add(1) >= e.limit() {
+		e.upstream.kick()
+	}
+}
+
+// failedBy notes an attempt that failed before its response began.
+func (e *Endpoint) failedBy(f Failure) {
+	if f.Received {
+		e.Spoke()
+	} else {
+		e.dead.Add(1)
+	}
+	e.Failed()
 }
 
 // Answered notes a response that came to its end, by its status.
@@ -81,10 +117,12 @@ func (u *Upstream) review(now time.Time) (next time.Duration) {
 			}
 			u.tell(e, now)
 		}
+		u.tellFailing(e)
 	}
 	if changed {
 		u.rebuild(list, now)
 	}
+	u.judge()
 	next = time.Hour
 	for _, e := range list {
 		if !e.until.IsZero() {
@@ -137,6 +175,18 @@ func (u *Upstream) eject(list []*Endpoint, now time.Time) {
 		e.until = now.Add(d)
 		e.times++
 		may--
+	}
+}
+
+// tellFailing has Changed hear of an endpoint that only fails but stays in use, and of its end.
+func (u *Upstream) tellFailing(e *Endpoint) {
+	failing := e.failures.Load() >= e.limit() && !e.out() // what came before an ejection is forgiven for now
+	if failing == e.wasFailing {
+		return
+	}
+	e.wasFailing = failing
+	if u.Changed != nil && !e.out() {
+		u.Changed(Change{Endpoint: e, Usable: true, Kept: true, Failing: failing})
 	}
 }
 

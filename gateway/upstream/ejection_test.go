@@ -27,7 +27,14 @@ func inBubble(t *testing.T, opts upstream.Options, list []upstream.Address, f fu
 		w.Changed = func(c upstream.Change) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.told = append(w.told, fmt.Sprintf("%s %t %v", c.Endpoint.Address.Label, c.Usable, c.For))
+			told := fmt.Sprintf("%s %t %v", c.Endpoint.Address.Label, c.Usable, c.For)
+			switch {
+			case c.Failing:
+				told = c.Endpoint.Address.Label + " fails"
+			case c.Kept:
+				told = c.Endpoint.Address.Label + " recovers"
+			}
+			w.told = append(w.told, told)
 		}
 		w.Start()
 		defer w.Stop()
@@ -126,20 +133,26 @@ func TestEjectionShare(t *testing.T) {
 		for i := range 4 {
 			w.fail(i, 3)
 		}
-		w.expect(t, "13", "2 false 5s", "0 false 5s")
+		w.expect(t, "13", "2 false 5s", "0 false 5s", "1 fails", "3 fails")
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		w.expect(t, "23", "1 false 5s", "2 true 0s")
 	})
 	inBubble(t, ejecting(.5), unused(1), func(t *testing.T, w *ward) {
 		w.fail(0, 100)
-		w.expect(t, "0")
+		w.expect(t, "0", "0 fails")
+		if s := w.Status()[0]; !s.Usable || !s.Failing {
+			t.Errorf("status %+v, want one that fails in use", s)
+		}
+		w.Endpoints()[0].Answered(404)
+		synctest.Wait()
+		w.expect(t, "0", "0 recovers")
 	})
 	inBubble(t, ejecting(.5), unused(3), func(t *testing.T, w *ward) {
 		for i := range 3 {
 			w.fail(i, 3)
 		}
-		w.expect(t, "12", "0 false 5s")
+		w.expect(t, "12", "0 false 5s", "1 fails", "2 fails")
 	})
 }
 
@@ -162,7 +175,7 @@ func TestEjectionOff(t *testing.T) {
 	opts.Ejection.Failures = 0
 	inBubble(t, opts, unused(2), func(t *testing.T, w *ward) {
 		w.fail(0, 1000)
-		w.expect(t, "01")
+		w.expect(t, "01", "0 fails")
 	})
 }
 

@@ -16,6 +16,7 @@ type Error struct {
 // The classes of an Error.
 const (
 	ClassNowhere   = "nowhere"    // the upstream has no endpoint: its name leads to none
+	ClassDown      = "down"       // no endpoint has answered of late: this was not one of the requests that try again
 	ClassConnect   = "connect"    // no endpoint accepted a connection
 	ClassQueue     = "queue"      // all connections are in use, and the queue is full or too slow
 	ClassBroken    = "broken"     // the connection broke before the response began
@@ -26,11 +27,14 @@ const (
 
 // Classes returns all of them.
 func Classes() []string {
-	return []string{ClassNowhere, ClassConnect, ClassQueue, ClassBroken, ClassMalformed, ClassFirstByte, ClassTimeout}
+	return []string{ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassBroken, ClassMalformed, ClassFirstByte, ClassTimeout}
 }
 
 // ErrNowhere is why an exchange never began: the upstream has no endpoint.
 var ErrNowhere = &Error{503, ClassNowhere, errors.New("no endpoint of it is known")}
+
+// ErrDown is why an exchange never began: the upstream is down. See Upstream.down.
+var ErrDown = &Error{502, ClassDown, errors.New("none of its endpoints answers; a few requests a second still try")}
 
 // Error returns the class with its cause.
 func (e *Error) Error() string { return "upstream " + e.Class + ": " + e.Err.Error() }
@@ -44,4 +48,16 @@ func failure(err error) *Error {
 		return &Error{504, ClassFirstByte, err}
 	}
 	return &Error{502, ClassBroken, err}
+}
+
+// WorthWaiting reports whether the same request may well succeed a moment later.
+func (e *Error) WorthWaiting() bool {
+	if e.Status == 504 {
+		return false
+	}
+	switch e.Class {
+	case ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassBroken:
+		return true
+	}
+	return false
 }

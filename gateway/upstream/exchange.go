@@ -92,7 +92,7 @@ func (a *Attempts) Do(x *Exchange) error {
 	for {
 		e, entered := a.Next()
 		if x.Endpoint = e; e == nil {
-			return ErrNowhere
+			return a.Nowhere()
 		}
 		if !entered {
 			if err := x.enter(e, a.Deadline); err != nil {
@@ -181,6 +181,7 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	}
 	if readErr == nil {
 		x.note(&x.received)
+		e.Spoke()
 		x.begin(c)
 		x.Response = &c.response
 		x.content = newContent(&c.response, string(x.Method) == "HEAD")

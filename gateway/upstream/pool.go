@@ -15,13 +15,14 @@ type Endpoint struct {
 
 	upstream *Upstream
 	opts     *Options
-	tls      *tls.Config   // nil: it does not speak TLS
-	inFlight atomic.Int64  // exchanges now, of both engines
-	waiting  atomic.Int64  // exchanges in the queue
-	entered  atomic.Int64  // exchanges so far
-	failures atomic.Int64  // exchanges that have failed in a row
-	slot     atomic.Int32  // its number among the set's entries, while it is one
-	freed    chan struct{} // has an element when an exchange has ended while others waited
+	tls      *tls.Config  // nil: it does not speak TLS
+	inFlight atomic.Int64 // exchanges now, of both engines
+	waiting  atomic.Int64 // exchanges in the queue
+	entered  atomic.Int64 // exchanges so far
+	failures atomic.Int64 // exchanges that have failed in a row
+	slot     atomic.Int32 // its number among the set's entries, while it is one
+	dead     atomic.Int64 // the same, without a response to any
+	queue    queue
 
 	condition
 	cancelChecks context.CancelFunc // nil: there are none; guarded like condition
@@ -32,7 +33,7 @@ type Endpoint struct {
 }
 
 func newEndpoint(a Address, u *Upstream) *Endpoint {
-	return &Endpoint{Address: a, upstream: u, opts: &u.opts, tls: clientTLS(u.opts.TLS, a.ServerName), freed: make(chan struct{}, 1)}
+	return &Endpoint{Address: a, upstream: u, opts: &u.opts, tls: clientTLS(u.opts.TLS, a.ServerName)}
 }
 
 // take returns an idle connection that its peer has not closed, or nil.

@@ -9,6 +9,9 @@ type Status struct {
 	Index        int    // the number of URL among the upstream's endpoints
 	Weight       int
 	Usable       bool      // it is healthy and not ejected
+	Failing      bool      // exchanges with it have failed in a row, whether or not it was taken out of use for that
+	Checked      bool      // by active checks
+	Used         bool      // there were exchanges with it
 	Unhealthy    string    // what the last check said; "": it is healthy, or not checked
 	EjectedUntil time.Time // zero: it is not ejected
 	InFlight     int64     // exchanges now
@@ -23,7 +26,7 @@ func (u *Upstream) Status() []Status {
 	for i, e := range u.Endpoints() {
 		list = append(list, Status{
 			URL: e.Address.Label, Address: e.Address.Dial, Index: e.Address.Index, Weight: u.addresses[i].Weight,
-			Usable: !e.out(), Unhealthy: e.unhealthy, EjectedUntil: e.until,
+			Usable: !e.out(), Failing: e.failing(), Checked: e.opts.Health != nil, Used: e.entered.Load() > 0, Unhealthy: e.unhealthy, EjectedUntil: e.until,
 			InFlight: e.inFlight.Load(), Waiting: e.waiting.Load(),
 		})
 	}

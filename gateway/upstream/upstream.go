@@ -55,6 +55,8 @@ type Upstream struct {
 	turn   atomic.Uint64 // of RoundRobin
 	flying atomic.Int64  // exchanges now, at all endpoints; counted for Hash only
 	budget budget
+	down   atomic.Bool  // see judge
+	tried  atomic.Int64 // when an exchange went on all the same, in Unix nanoseconds
 	stop   chan struct{}
 	kicked chan struct{} // has an element when there is something to review
 

@@ -84,6 +84,15 @@ function routes() {
 	});
 }
 
+// conditions are those of an endpoint, with how they look.
+const conditions = { healthy: "good", unhealthy: "bad", "failing (kept in use: none is left)": "bad", "not checked": "" };
+
+function condition(healthy, failing, checked) {
+	if (failing > 0) return "failing (kept in use: none is left)";
+	if (healthy === 1) return checked ? "healthy" : "not checked";
+	return healthy === 0 ? "unhealthy" : `${percent(healthy)} healthy`;
+}
+
 function upstreams() {
 	const list = samples.series("upstream_in_flight").map((r) => r.labels).sort((a, b) => (a.upstream + a.endpoint).localeCompare(b.upstream + b.endpoint));
 	keyed($("upstreams"), list, (l) => `${l.upstream} ${l.endpoint}`, (l) => row(l.endpoint), (e, l) => {
@@ -99,10 +108,11 @@ function upstreams() {
 			const n = total(name, labels);
 			if (n > 0) bits.push([word, `${word} ${number(n)}`]);
 		}
-		const health = samples.series("upstream_healthy").find((r) => r.labels.upstream === l.upstream && r.labels.endpoint === l.endpoint);
-		if (health) bits.push(["", health.value === 1 ? "healthy" : health.value === 0 ? "unhealthy" : `${percent(health.value)} healthy`]);
+		if (samples.series("upstream_healthy").some((r) => r.labels.upstream === l.upstream && r.labels.endpoint === l.endpoint)) {
+			bits.push(["", condition(total("upstream_healthy", labels), total("upstream_failing", labels), total("upstream_checked", labels))]);
+		}
 		keyed(part(e, "detail"), bits, ([k]) => k, () => make("span"), (s, [k, v]) => {
-			if (k === "") pill(s, v, v === "healthy" ? "good" : v === "unhealthy" ? "bad" : "warn");
+			if (k === "") pill(s, v, conditions[v] ?? "warn");
 			else set(s, k === "in flight" ? `${v} in flight` : v.startsWith(k) || k === "servers" ? v : `${k} ${v}`);
 		});
 	});

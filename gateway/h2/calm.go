@@ -1,0 +1,114 @@
+package h2
+
+import "time"
+
+// This file bounds what a client may do how often beyond what its requests need. There is one budget for each connection: it
+// begins full, and grows with time and with each request that is served to its end. What costs us work and asks for nothing
+// takes from it, and so does every stream that comes to nothing by the client's doing. When it is used up the connection ends
+// with ENHANCE_YOUR_CALM.
+//
+// The numbers are those of nghttp2 for resets. A person who closes a page with a hundred requests in flight spends a fifth.
+//
+// Frames that go along with honest traffic (WINDOW_UPDATE, PING, PRIORITY) take from a credit first, which requests and
+// what is sent to the client give: a client that reads is never short of it. Some acknowledge every 4 KiB, on the
+// stream and on the connection.
+const (
+	calmFull   = 1000
+	calmRate   = 33 // a second
+	creditMost = 16 << 10
+
+	creditRequest  = 4
+	creditFrame    = 3  // for a DATA frame that is sent: two windows and a ping
+	creditBytes    = 11 // and for each 1<<creditBytes bytes in it
+	costReset      = 2  // of a stream without a response yet
+	costResetLate  = 1  // of one with
+	costBroken     = 2  // a stream error
+	costRefused    = 2  // a stream above the limit
+	costTooLarge   = 20 // a head above the limits
+	costSettings   = 10
+	costEmpty      = 10 // a DATA frame without content or end
+	costGoAway     = 10
+	shortBlock     = 1 << 10 // a CONTINUATION frame below this size is one of
+	shortBlocks    = 8       // which a block may have so many
+	settingsAFrame = 32
+)
+
+// A Cause is what of a client's doings used up the budget, or was otherwise too much.
+type Cause uint8
+
+// The causes.
+const (
+	CauseNone         Cause = iota
+	CauseResets             // streams that the client reset
+	CauseErrors             // streams that had to be reset because of what the client did
+	CauseStreams            // streams above the limit
+	CauseHeads              // heads above the limits
+	CauseContinuation       // header blocks in too many pieces, or too large
+	CauseData               // DATA frames without content, or for streams that are gone
+	CauseWindow             // WINDOW_UPDATE
+	CausePing
+	CauseSettings
+	CausePriority // PRIORITY, PRIORITY_UPDATE
+	CauseUnknown  // frames of unknown types, and GOAWAY
+	causes
+)
+
+var causeNames = [causes]string{"", "resets", "errors", "streams", "heads", "continuation", "data", "window", "ping", "settings", "priority", "unknown"}
+
+// String returns the cause in a word, for metrics and logs.
+func (c Cause) String() string { return causeNames[c] }
+
+// Causes returns every cause but CauseNone.
+func Causes() []Cause {
+	all := make([]Cause, 0, causes-1)
+	for c := CauseNone + 1; c < causes; c++ {
+		all = append(all, c)
+	}
+	return all
+}
+
+// calm is the budget of a connection.
+type calm struct {
+	left   int
+	credit int
+	at     time.Time // when time was last counted
+	cause  Cause     // of the last that was spent
+}
+
+// pay takes from the budget. It reports false if it is used up.
+func (s *Session) pay(cost int, cause Cause) bool {
+	c := &s.calm
+	if since := s.now.Sub(c.at); c.left < calmFull && since > 0 {
+		if grown := int(min(since, time.Minute) * calmRate / time.Second); grown > 0 {
+			c.left = min(c.left+grown, calmFull)
+			c.at = s.now
+		}
+	} else {
+		c.at = s.now
+	}
+	c.left -= cost
+	c.cause = cause
+	return c.left > 0
+}
+
+// spend takes from the credit, or else from the budget. It reports false if that is used up.
+func (s *Session) spend(cost int, cause Cause) bool {
+	if s.calm.credit >= cost {
+		s.calm.credit -= cost
+		return true
+	}
+	return s.pay(cost, cause)
+}
+
+// lend gives credit.
+func (s *Session) lend(n int) { s.calm.credit = min(s.calm.credit+n, creditMost) }
+
+// calmDown ends a connection that has used up its budget.
+func (s *Session) calmDown() Event { return s.tooMuch(s.calm.cause) }
+
+// tooMuch ends a connection because of a cause.
+func (s *Session) tooMuch(c Cause) Event {
+	ev := s.fatal(EnhanceYourCalm)
+	ev.Cause = c
+	return ev
+}

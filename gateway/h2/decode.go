@@ -1,0 +1,139 @@
+package h2
+
+// A Decoder reads the header blocks of one direction of a connection. See RFC 7541, section 6. Init comes
+// first.
+type Decoder struct {
+	table table
+}
+
+// Init makes d ready for the first block of a connection.
+func (d *Decoder) Init() { *d = Decoder{table: table{max: tableSize}} }
+
+// Decode reads a whole block to h, which Begin has made ready. Any code but NoError ends the connection: the table is out of
+// step with the encoder's, or the block says so much that a head cannot have been meant.
+func (d *Decoder) Decode(b []byte, h *Head) Code {
+	first := true // nothing but table sizes has come
+	for len(b) > 0 {
+		switch o := b[0]; {
+		case o >= 0x80:
+			i, n := integer(b, 7)
+			if n == 0 {
+				return CompressionError
+			}
+			b, first = b[n:], false
+			if i <= staticSize {
+				if i == 0 {
+					return CompressionError
+				}
+				h.add(&staticLines[i])
+				break
+			}
+			if i -= staticSize + 1; i >= d.table.n {
+				return CompressionError
+			}
+			l := d.table.line(i)
+			h.add(&l)
+		case o >= 0x40 || o < 0x20:
+			n := d.literal(b, h)
+			if n == 0 {
+				return CompressionError
+			}
+			b, first = b[n:], false
+		default:
+			size, n := integer(b, 5)
+			if n == 0 || size > tableSize || !first {
+				return CompressionError
+			}
+			b = b[n:]
+			d.table.resize(size)
+		}
+		if h.size > h.most {
+			return EnhanceYourCalm
+		}
+	}
+	return NoError
+}
+
+// literal reads a literal at the front of b and adds it to h, and to the table if it says so. It returns how many bytes it
+// takes, or 0 if it is not one.
+func (d *Decoder) literal(b []byte, h *Head) (n int) {
+	keep := b[0] >= 0x40
+	bits := uint(4)
+	if keep {
+		bits = 6
+	}
+	i, n := integer(b, bits)
+	if n == 0 || i > staticSize+d.table.n {
+		return 0
+	}
+	var l line
+	text := h.line[:0]
+	switch {
+	case i == 0:
+		var k int
+		if text, k = appendString(text, b[n:]); k == 0 {
+			return 0
+		}
+		n += k
+		l.kind = kindOf(text)
+	case i <= staticSize:
+		s := &staticLines[i]
+		text, l.kind = append(text, s.text[:s.name]...), s.kind
+	default:
+		s := d.table.line(i - staticSize - 1)
+		text, l.kind = append(text, s.text[:s.name]...), s.kind
+	}
+	l.name = len(text)
+	text, k := appendString(append(text, ": "...), b[n:])
+	if k == 0 {
+		return 0
+	}
+	l.text = append(text, "\r\n"...)
+	if h.line = l.text; cap(h.line) > keptLine {
+		h.line = nil
+	}
+	l.bad = !l.kind.takes(l.value())
+	h.add(&l)
+	if keep {
+		d.table.add(&l)
+	}
+	return n + k
+}
+
+// integer reads an integer of a prefix of some bits at the front of b, which is not empty. It returns how many bytes it
+// takes, or 0 for one that is cut off, or has more than four bytes beside the prefix: nothing here is that large. See RFC
+// 7541, section 5.1.
+func integer(b []byte, bits uint) (v, n int) {
+	most := 1<<bits - 1
+	if v = int(b[0]) & most; v < most {
+		return v, 1
+	}
+	for i := 1; i < min(len(b), 5); i++ {
+		v += int(b[i]&0x7f) << (7 * (i - 1))
+		if b[i] < 0x80 {
+			return v, i + 1
+		}
+	}
+	return 0, 0
+}
+
+// appendString appends the string literal at the front of b. It returns how many bytes that takes, or 0 if it is not one.
+// See RFC 7541, section 5.2.
+func appendString(dst, b []byte) (out []byte, n int) {
+	if len(b) == 0 {
+		return dst, 0
+	}
+	size, n := integer(b, 7)
+	if n == 0 || size > len(b)-n {
+		return dst, 0
+	}
+	s := b[n : n+size]
+	if b[0] < 0x80 {
+		return append(dst, s...), n + size
+	}
+	out, ok := appendHuffman(dst, s)
+	if !ok {
+		return dst, 0
+	}
+	return out, n + size
+}

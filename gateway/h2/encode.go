@@ -1,0 +1,223 @@
+package h2
+
+import (
+	"bytes"
+	"hash/maphash"
+)
+
+// What the encoder uses of the client's dynamic table. Nothing that it has put there is ever evicted, so nothing of the
+// client's has to be followed.
+const (
+	encoderBytes = 1 << 10 // as RFC 7541, section 4.1, counts
+	encoderLines = 24
+)
+
+var seed = maphash.MakeSeed()
+
+// An Encoder turns heads of HTTP/1.1 into the header blocks of one direction of a connection. Lines that hardly change from
+// response to response go to the client's table, as long as there is room, and are one byte from then on. All else is
+// written as it is, and nothing that a secret or a client can have a part in goes there. See RFC 7541, section 7.1.
+type Encoder struct {
+	hashes [encoderLines]uint64
+	ends   [encoderLines]uint16 // of the lines, in text
+	text   []byte
+	n      int
+	room   int
+	next   int  // the line that is likely to come next: they come in the same order
+	off    bool // the table is not used
+	owed   bool // and the decoder has to be told
+}
+
+// Init makes e ready for the first block of a connection.
+func (e *Encoder) Init() { *e = Encoder{room: encoderBytes} }
+
+// Limit is told how large the client lets the table be. One smaller than the protocol's default is not used at all.
+func (e *Encoder) Limit(size uint32) {
+	if size < tableSize && !e.off {
+		*e = Encoder{off: true, owed: true}
+	}
+}
+
+// AppendHead appends the block that says what text says, the head of a response with its empty line.
+func (e *Encoder) AppendHead(dst, text []byte) []byte {
+	dst = appendStatus(e.appendOwed(dst), text[len("HTTP/1.1 "):][:3])
+	return e.appendLines(dst, text[bytes.IndexByte(text, '\n')+1:], true)
+}
+
+// AppendLines appends the block of a trailer section. Its lines do not go to the table.
+func (e *Encoder) AppendLines(dst, lines []byte) []byte {
+	return e.appendLines(e.appendOwed(dst), lines, false)
+}
+
+// appendOwed tells the decoder, once, that the table has no room. See RFC 7541, section 4.2.
+func (e *Encoder) appendOwed(dst []byte) []byte {
+	if e.owed {
+		e.owed = false
+		dst = append(dst, 0x20)
+	}
+	return dst
+}
+
+func appendStatus(dst, digits []byte) []byte {
+	const name, status = 8, "200204206304400404500"
+	for i := 0; i < len(status); i += 3 {
+		if string(digits) == status[i:i+3] {
+			return append(dst, byte(0x80|name+i/3))
+		}
+	}
+	return append(dst, name, 3, digits[0], digits[1], digits[2])
+}
+
+func (e *Encoder) appendLines(dst, text []byte, steady bool) []byte {
+	for len(text) > 0 && text[0] != '\r' {
+		end := bytes.IndexByte(text, '\n')
+		if end < 1 {
+			break
+		}
+		line := text[:end-1]
+		text = text[end+1:]
+		if i := e.find(line); i >= 0 {
+			dst = appendInteger(dst, 0x80, 7, staticSize+e.n-i)
+			e.next = i + 1
+		} else {
+			dst = e.appendLine(dst, line, steady)
+		}
+	}
+	e.next = 0
+	return dst
+}
+
+// find returns which of the lines in the client's table a line is, or -1.
+func (e *Encoder) find(line []byte) int {
+	if e.n == 0 {
+		return -1
+	}
+	if e.next < e.n && bytes.Equal(e.line(e.next), line) {
+		return e.next
+	}
+	h := maphash.Bytes(seed, line)
+	for i := range e.n {
+		if e.hashes[i] == h && bytes.Equal(e.line(i), line) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (e *Encoder) line(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = int(e.ends[i-1])
+	}
+	return e.text[start:e.ends[i]]
+}
+
+// appendLine appends a line that is not in the client's table, and puts it there if it is one of those that should be.
+func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 {
+		return dst
+	}
+	name, value := bytes.TrimRight(line[:colon], " \t"), bytes.Trim(line[colon+1:], " \t")
+	var known [longestName]byte
+	index, how := 0, literal
+	if len(name) <= len(known) {
+		index, how = mannerOf(appendLower(known[:0], name))
+	}
+	first, bits := byte(0), uint(4)
+	switch size := len(name) + len(value) + overhead; {
+	case how == connection:
+		return dst
+	case how == secret:
+		first = 0x10 // never indexed
+	case how == settled && steady && e.n < encoderLines && size <= e.room:
+		first, bits = 0x40, 6
+		e.room -= size
+		e.text = append(e.text, line...)
+		e.hashes[e.n], e.ends[e.n] = maphash.Bytes(seed, line), uint16(len(e.text))
+		e.n++
+	}
+	dst = appendInteger(dst, first, bits, index)
+	if index == 0 {
+		dst = appendLower(appendInteger(dst, 0, 7, len(name)), name)
+	}
+	return append(appendInteger(dst, 0, 7, len(value)), value...)
+}
+
+func appendLower(dst, name []byte) []byte {
+	for _, c := range name {
+		if c-'A' < 26 {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendInteger appends v with a prefix of some bits. See RFC 7541, section 5.1.
+func appendInteger(dst []byte, first byte, bits uint, v int) []byte {
+	most := 1<<bits - 1
+	if v < most {
+		return append(dst, first|byte(v))
+	}
+	dst = append(dst, first|byte(most))
+	for v -= most; v >= 0x80; v >>= 7 {
+		dst = append(dst, byte(v)|0x80)
+	}
+	return append(dst, byte(v))
+}
+
+const longestName = len("access-control-allow-credentials") // that mannerOf knows
+
+// A manner is how a field is written.
+type manner uint8
+
+const (
+	literal    manner = iota
+	settled           // it hardly changes, and may go to the client's table
+	secret            // no table on the way may keep it
+	connection        // it is not of HTTP/2; see RFC 9113, section 8.2.2
+)
+
+// mannerOf returns how a field of a name is written, with the index of the name in the static table, or 0.
+func mannerOf(name []byte) (index int, how manner) {
+	switch string(name) {
+	case "date":
+		return 33, literal
+	case "content-length":
+		return 28, literal
+	case "content-type":
+		return 31, settled
+	case "vary":
+		return 59, settled
+	case "access-control-allow-origin":
+		return 20, settled
+	case "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age",
+		"access-control-allow-credentials", "access-control-expose-headers", "timing-allow-origin", "alt-svc",
+		"x-content-type-options", "x-frame-options", "referrer-policy", "cross-origin-resource-policy":
+		return 0, settled
+	case "server":
+		return 54, settled
+	case "cache-control":
+		return 24, settled
+	case "content-encoding":
+		return 26, settled
+	case "strict-transport-security":
+		return 56, settled
+	case "etag":
+		return 34, literal
+	case "last-modified":
+		return 44, literal
+	case "location":
+		return 46, literal
+	case "allow":
+		return 22, literal
+	case "www-authenticate":
+		return 61, literal
+	case "set-cookie":
+		return 55, secret
+	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+		return 0, connection
+	}
+	return 0, literal
+}

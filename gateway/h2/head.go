@@ -1,0 +1,250 @@
+package h2
+
+import (
+	"bytes"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+const (
+	keptLine   = 16 << 10 // a longer line of a literal is left to the garbage collector
+	cutTarget  = 1 << 10  // bytes that are left of a target that is too long
+	bombFactor = 4        // a head this many times as large as announced is an attack
+)
+
+// A Head is the head of a request, or its trailer section, as HTTP/1.1 has it. It is used again and again; what it holds is
+// valid until the session's next Next.
+type Head struct {
+	// Text is the request line and the field lines, or the lines of trailers. The empty line that ends them is not
+	// there, so that the caller can add lines of its own: that content is chunked, or an upgrade. If Malformed is
+	// not set, it is what package wire takes for a head with the same fields. The crumbs of Cookie are joined
+	// (RFC 9113, section 8.2.3), and Host is the authority, once.
+	Text []byte
+	// Length is what Content-Length says, -1 without one that can be understood.
+	Length int64
+	// Protocol is that of an extended CONNECT (RFC 8441), else empty. The method is then written as GET, as the upgrade that
+	// it stands for has it.
+	Protocol []byte
+	// Priority is what the priority field says; see RFC 9218, section 4.
+	Priority Priority
+	// Malformed is set if the fields are not those of a request. See RFC 9113, section 8.1.1.
+	Malformed bool
+	// Fault is set if the head is larger than the limits. Lines that have no place are then missing in Text, but it still is a
+	// whole head, so that the answer can be the one that the page can read.
+	Fault *wire.Fault
+
+	limits        wire.Limits
+	connect       bool // extended CONNECT is taken
+	trailers      bool
+	lined         bool // the request line is written, or there is none
+	size, most    int  // as RFC 9113, section 6.5.2, counts (SETTINGS_MAX_HEADER_LIST_SIZE)
+	lines         int
+	hosts, crumbs int
+	lengths       int
+	pseudo        []byte
+	at            [protocol + 1]span // by kind, in pseudo
+	cookie        []byte
+	line          []byte // the decoder's
+}
+
+var methodGet = []byte("GET")
+
+// A span is a part of a buffer; its end is 0 if there is none.
+type span struct{ start, end int }
+
+// Begin makes h ready for a block.
+func (h *Head) Begin(o *Options, trailers bool) {
+	*h = Head{
+		Text: h.Text[:0], Length: -1, Priority: defaultPriority, limits: o.Limits, connect: o.Connect, trailers: trailers,
+		lined: trailers, most: bombFactor * o.ListBytes(), pseudo: h.pseudo[:0], cookie: h.cookie[:0], line: h.line,
+	}
+}
+
+// add adds a field.
+func (h *Head) add(l *line) {
+	h.size += len(l.text) - len(": \r\n") + overhead
+	if l.bad || h.Malformed {
+		h.Malformed = true
+		return
+	}
+	switch l.kind {
+	case plain, te:
+		h.copy(l.text)
+	case method, scheme, path, authority, protocol:
+		h.addPseudo(l)
+	case cookie:
+		h.addCookie(l)
+	case host:
+		h.addHost(l)
+	case length:
+		if h.lengths++; h.lengths == 1 {
+			h.Length = decimal(l.value())
+		} else {
+			h.Length = -1 // which wire refuses
+		}
+		h.copy(l.text)
+	case priority:
+		h.Priority.update(l.value())
+		h.copy(l.text)
+	}
+}
+
+// room returns how many bytes Text may have, so that an empty line still fits.
+func (h *Head) room() int { return h.limits.HeadBytes - len("\r\n") }
+
+// copy adds a line to the text, if there is room for it.
+func (h *Head) copy(text []byte) {
+	if !h.lined {
+		h.startLine()
+	}
+	switch {
+	case len(h.Text)+len(text) > h.room():
+		h.tooLarge(wire.FaultHeadSize)
+	case h.lines == h.limits.Fields:
+		h.tooLarge(wire.FaultFieldCount)
+	default:
+		h.lines++
+		h.Text = append(h.Text, text...)
+	}
+}
+
+func (h *Head) tooLarge(f *wire.Fault) {
+	if h.Fault == nil {
+		h.Fault = f
+	}
+}
+
+// addPseudo adds a pseudo-field. None comes twice, or after another field. See RFC 9113, section 8.3.
+func (h *Head) addPseudo(l *line) {
+	if h.lined || h.has(l.kind) || l.kind == protocol && !h.connect {
+		h.Malformed = true
+		return
+	}
+	v := l.value()
+	if len(v) > h.limits.HeadBytes {
+		v = v[:h.limits.HeadBytes] // enough to be too large
+	}
+	start := len(h.pseudo)
+	h.pseudo = append(h.pseudo, v...)
+	h.at[l.kind] = span{start, len(h.pseudo)}
+}
+
+func (h *Head) has(k kind) bool { return h.at[k].end > 0 }
+
+func (h *Head) get(k kind) []byte { return h.pseudo[h.at[k].start:h.at[k].end] }
+
+// addCookie adds a crumb of Cookie.
+func (h *Head) addCookie(l *line) {
+	if h.trailers {
+		h.copy(l.text)
+		return
+	}
+	if !h.lined {
+		h.startLine()
+	}
+	switch h.crumbs++; {
+	case len(h.cookie)+len(l.text) > h.room():
+		h.tooLarge(wire.FaultHeadSize)
+	case h.crumbs == 1:
+		h.cookie = append(h.cookie, l.text[:len(l.text)-len("\r\n")]...)
+	default:
+		h.cookie = append(append(h.cookie, "; "...), l.value()...)
+	}
+}
+
+// addHost adds Host, which says what the authority says, or stands for it. See RFC 9113, section 8.3.1.
+func (h *Head) addHost(l *line) {
+	h.hosts++
+	switch {
+	case h.trailers:
+		h.copy(l.text)
+	case h.hosts > 1, h.has(authority) && !bytes.EqualFold(h.get(authority), l.value()):
+		h.Malformed = true
+	case !h.has(authority):
+		h.copy(l.text)
+	case !h.lined:
+		h.startLine()
+	}
+}
+
+// startLine writes the request line, and Host if there is an authority.
+func (h *Head) startLine() {
+	h.lined = true
+	m, target := h.get(method), h.get(path)
+	switch {
+	case !h.has(method):
+		h.Malformed = true
+	case h.has(protocol): // RFC 8441, section 4
+		h.Malformed = string(m) != "CONNECT" || !h.has(path) || !h.has(scheme) || !h.has(authority)
+		h.Protocol, m = h.get(protocol), methodGet
+	case string(m) == "CONNECT": // RFC 9113, section 8.5
+		h.Malformed = h.has(path) || h.has(scheme) || !h.has(authority)
+		target = h.get(authority)
+	default:
+		h.Malformed = !h.has(path) || !h.has(scheme)
+	}
+	if h.Malformed {
+		return
+	}
+	const version = " HTTP/1.1\r\n"
+	if len(m)+1+len(target)+len(version) > h.limits.HeadBytes {
+		h.tooLarge(wire.FaultTargetLength)
+		if target = cut(target); len(m) > cutTarget {
+			m = m[:cutTarget] // longer than wire takes
+		}
+	}
+	h.Text = append(append(append(append(h.Text, m...), ' '), target...), version...)
+	if h.has(authority) {
+		a := h.get(authority)
+		if len(h.Text)+len("Host: \r\n")+len(a) > h.room() {
+			h.tooLarge(wire.FaultHeadSize)
+			return
+		}
+		h.lines++
+		h.Text = append(append(append(h.Text, "Host: "...), a...), '\r', '\n')
+	}
+}
+
+// cut shortens a target that is too long, so that it still is one and may lead to the same route.
+func cut(target []byte) []byte {
+	if len(target) <= cutTarget {
+		return target
+	}
+	target = target[:cutTarget]
+	if q := bytes.IndexByte(target, '?'); q > 0 {
+		return target[:q]
+	}
+	if e := bytes.LastIndexByte(target, '%'); e >= len(target)-2 {
+		return target[:e]
+	}
+	return target
+}
+
+// end ends the head when all fields have come.
+func (h *Head) end() {
+	if h.Malformed {
+		return
+	}
+	if !h.lined {
+		h.startLine()
+	}
+	if len(h.cookie) > 0 && !h.Malformed {
+		h.cookie = append(h.cookie, "\r\n"...)
+		h.copy(h.cookie)
+	}
+}
+
+// decimal parses v as wire does. It returns -1 for what that refuses.
+func decimal(v []byte) int64 {
+	if len(v) == 0 || len(v) > 18 || len(v) > 1 && v[0] == '0' {
+		return -1
+	}
+	n := int64(0)
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}

@@ -1,0 +1,93 @@
+package h2
+
+import (
+	"bytes"
+)
+
+// A Priority says how soon a client wants a response. See RFC 9218, section 4.
+type Priority struct {
+	Urgency     uint8 // 0 is the most urgent, 7 the least
+	Incremental bool  // parts of the response are of use
+}
+
+var defaultPriority = Priority{Urgency: 3}
+
+// update changes p by what a priority field says. Of a dictionary of structured fields (RFC 8941, section 3.2) it knows the
+// members u and i; what it cannot read changes nothing, as RFC 9218, section 4, has it.
+func (p *Priority) update(v []byte) {
+	for len(v) > 0 {
+		member := v
+		if comma := bytes.IndexByte(v, ','); comma >= 0 {
+			member, v = v[:comma], v[comma+1:]
+		} else {
+			v = nil
+		}
+		member = bytes.Trim(member, " \t")
+		if semicolon := bytes.IndexByte(member, ';'); semicolon >= 0 {
+			member = member[:semicolon] // parameters
+		}
+		switch {
+		case len(member) == 3 && member[0] == 'u' && member[1] == '=' && member[2]-'0' < 8:
+			p.Urgency = member[2] - '0'
+		case string(member) == "i", string(member) == "i=?1":
+			p.Incremental = true
+		case string(member) == "i=?0":
+			p.Incremental = false
+		}
+	}
+}
+
+// early keeps what PRIORITY_UPDATE frames say of streams that have not begun. See RFC 9218, section 7.1.
+type early [4]struct {
+	id uint32
+	Priority
+}
+
+// put keeps p for a stream, in the place of one that has not begun soonest.
+func (e *early) put(id uint32, p Priority) {
+	for i := range e {
+		if e[i].id == id {
+			e[i].Priority = p
+			return
+		}
+	}
+	copy(e[:], e[1:])
+	e[len(e)-1].id, e[len(e)-1].Priority = id, p
+}
+
+// take returns what was kept for a stream, if it was.
+func (e *early) take(id uint32) (Priority, bool) {
+	for i := range e {
+		if e[i].id == id {
+			e[i].id = 0
+			return e[i].Priority, true
+		}
+	}
+	return Priority{}, false
+}
+
+// priorityUpdate acts on a PRIORITY_UPDATE frame.
+func (s *Session) priorityUpdate(f frame, p []byte) Event {
+	switch {
+	case f.id != 0:
+		return s.fatal(ProtocolError)
+	case len(p) < 4:
+		return s.fatal(FrameSizeError)
+	}
+	id := frameID(p)
+	if id == 0 || id&1 == 0 { // no response is pushed
+		return s.fatal(ProtocolError)
+	}
+	if !s.spend(1, CausePriority) {
+		return s.calmDown()
+	}
+	priority := defaultPriority
+	priority.update(p[4:])
+	switch st := s.find(id); {
+	case st != nil:
+		st.Priority = priority
+	case id > s.last:
+		s.early.put(id, priority)
+	}
+	return Event{}
+}

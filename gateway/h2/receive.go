@@ -1,0 +1,225 @@
+package h2
+
+// This file is what streams bring: header blocks and content.
+
+// headers acts on a HEADERS frame. See RFC 9113, section 6.2.
+func (s *Session) headers(f frame, p []byte) Event {
+	if f.id&1 == 0 {
+		return s.fatal(ProtocolError)
+	}
+	p, code := unpad(p, f)
+	if code != NoError {
+		return s.fatal(code)
+	}
+	if f.has(flagPriority) {
+		if len(p) < 5 {
+			return s.fatal(FrameSizeError)
+		}
+		if frameID(p) == f.id { // a stream that depends on itself: RFC 7540, section 5.3.1
+			return s.fatal(ProtocolError)
+		}
+		p = p[5:]
+	}
+	s.blockEnd = f.has(flagEndStream)
+	if f.has(flagEndHeaders) {
+		return s.blockDone(f.id, p)
+	}
+	s.blockOf, s.short = f.id, 0
+	s.block = append(s.block[:0], p...)
+	return Event{}
+}
+
+// continuation acts on a CONTINUATION frame.
+func (s *Session) continuation(f frame, p []byte) Event {
+	last := f.has(flagEndHeaders)
+	if len(p) < shortBlock && !last {
+		s.short++
+	}
+	if len(s.block)+len(p) > bombFactor*s.o.ListBytes() || s.short > shortBlocks {
+		return s.tooMuch(CauseContinuation)
+	}
+	s.block = append(s.block, p...)
+	if !last {
+		return Event{}
+	}
+	block := s.block
+	s.block, s.blockOf = nil, 0
+	return s.blockDone(f.id, block)
+}
+
+// blockDone acts on a whole header block, which is decoded whatever becomes of it: the table must not miss one.
+func (s *Session) blockDone(id uint32, block []byte) Event {
+	fresh := id > s.last
+	st := s.find(id)
+	if !fresh && st == nil && !s.late(id) {
+		return s.fatal(StreamClosed)
+	}
+	h := &s.scratch.head
+	h.Begin(s.o, !fresh)
+	switch code := s.decoder.Decode(block, h); code {
+	case NoError:
+	case EnhanceYourCalm:
+		return s.tooMuch(CauseHeads)
+	default:
+		return s.fatal(code)
+	}
+	if h.end(); fresh {
+		return s.request(id, h)
+	}
+	switch {
+	case st == nil:
+		return s.ignored(costReset, CauseErrors)
+	case st.remote:
+		return s.broken(id, st, StreamClosed)
+	case !s.blockEnd, h.Malformed, st.length >= 0 && st.got != st.length:
+		return s.broken(id, st, ProtocolError)
+	}
+	st.remote = true
+	if h.Fault != nil {
+		return Event{Kind: Data, Stream: st, End: true} // too large to be kept
+	}
+	return Event{Kind: Trailers, Stream: st, End: true, Data: h.Text}
+}
+
+// request opens a stream for a request.
+func (s *Session) request(id uint32, h *Head) Event {
+	s.last = id
+	switch {
+	case s.final > 0 && id > s.final:
+		return s.ignored(1, CauseStreams) // GOAWAY has said so
+	case s.open >= MaxStreams:
+		s.forget(id)
+		s.Out = appendReset(s.Out, id, RefusedStream)
+		if !s.pay(costRefused, CauseStreams) {
+			return s.calmDown()
+		}
+		return Event{Kind: Gone, Ours: true, Code: RefusedStream, Cause: CauseStreams}
+	case h.Malformed, s.blockEnd && h.Length > 0:
+		return s.broken(id, nil, ProtocolError)
+	case h.Fault != nil && !s.pay(costTooLarge, CauseHeads):
+		return s.calmDown()
+	case s.isDoomed(id):
+		s.forget(id)
+		if !s.pay(costReset-costResetLate, CauseResets) { // the rest comes with the reset
+			return s.calmDown()
+		}
+		return Event{Kind: Cancelled}
+	}
+	if p, ok := s.early.take(id); ok {
+		h.Priority = p
+	}
+	s.lend(creditRequest)
+	st := s.newStream(id)
+	st.remote, st.length, st.Priority = s.blockEnd, h.Length, h.Priority
+	return Event{Kind: Request, Stream: st, End: s.blockEnd}
+}
+
+// data acts on a DATA frame, whose header is at the front of b, and on what content of it has come. All is judged by the
+// header, so that it does not matter how the rest comes. See RFC 9113, section 6.1.
+func (s *Session) data(b []byte, f frame) (int, Event) {
+	n, size, pad := headerSize, f.length, 0
+	if f.has(flagPadded) {
+		switch n++; {
+		case size == 0:
+			return len(b), s.fatal(FrameSizeError)
+		case len(b) < n:
+			return 0, Event{}
+		}
+		if pad = int(b[headerSize]); pad >= size {
+			return len(b), s.fatal(ProtocolError)
+		}
+		size -= 1 + pad
+	}
+	if f.id&1 == 0 || f.id > s.last {
+		return len(b), s.fatal(ProtocolError)
+	}
+	if s.receive -= f.length; s.receive < 0 {
+		return len(b), s.fatal(FlowControlError)
+	}
+	if s.receive < connWindow/2 {
+		s.Out = appendWindow(s.Out, 0, connWindow-s.receive)
+		s.receive = connWindow
+	}
+	s.left, s.skip = 0, size+pad // unless the content is wanted
+	ev := s.dataOf(f, size)
+	switch {
+	case ev.Kind == Fatal:
+		return len(b), ev
+	case ev.Kind != Data:
+		return n, ev
+	}
+	if size == 0 {
+		return n, ev
+	}
+	s.left, s.skip, s.reading, s.readingEnd = size, pad, ev.Stream, ev.End
+	return s.content(b, n)
+}
+
+// dataOf judges a DATA frame with so many bytes of content.
+func (s *Session) dataOf(f frame, size int) Event {
+	st := s.find(f.id)
+	switch {
+	case st == nil && s.late(f.id):
+		return s.ignored(1, CauseData)
+	case st == nil, st.remote:
+		return s.broken(f.id, st, StreamClosed)
+	}
+	if f.length > 0 && f.length > st.receive { // which is negative where acknowledged has made it so
+		return s.broken(f.id, st, FlowControlError)
+	}
+	st.receive -= f.length
+	end := f.has(flagEndStream)
+	if size == 0 && !end && !s.pay(costEmpty, CauseData) {
+		return s.calmDown()
+	}
+	st.got += int64(size)
+	if st.length >= 0 && (st.got > st.length || end && st.got != st.length) {
+		return s.broken(f.id, st, ProtocolError)
+	}
+	st.remote = end
+	if s.Read(st, f.length-size); size == 0 && !end {
+		return Event{}
+	}
+	return Event{Kind: Data, Stream: st, End: end}
+}
+
+// content takes what has come of a DATA frame off b[n:].
+func (s *Session) content(b []byte, n int) (int, Event) {
+	p := b[n:]
+	if s.left == 0 {
+		k := min(len(p), s.skip)
+		s.skip -= k
+		return n + k, Event{}
+	}
+	p = p[:min(len(p), s.left)]
+	if len(p) == 0 {
+		return n, Event{}
+	}
+	ev := Event{Kind: Data, Stream: s.reading, Data: p}
+	if s.left -= len(p); s.left == 0 {
+		ev.End, s.reading = s.readingEnd, nil
+	}
+	return n + len(p), ev
+}
+
+// broken resets a stream because of what the client did. st is nil if it is not, or no more, the caller's.
+func (s *Session) broken(id uint32, st *Stream, code Code) Event {
+	s.Out = appendReset(s.Out, id, code)
+	s.forget(id)
+	if st != nil {
+		st.ours = true
+		s.away(st)
+	}
+	if !s.pay(costBroken, CauseErrors) {
+		return s.calmDown()
+	}
+	return Event{Kind: Gone, Ours: true, Code: code, Cause: CauseErrors, Stream: st}
+}
+
+// ignored is what came for a stream that is gone, and may have been on its way when it went.
+func (s *Session) ignored(cost int, cause Cause) Event {
+	if !s.pay(cost, cause) {
+		return s.calmDown()
+	}
+	return Event{}
+}

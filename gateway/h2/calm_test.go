@@ -138,7 +138,7 @@ func TestHonest(t *testing.T) {
 	f("small messages", func(p *peer, feed func([]byte) Event) { // as gRPC has them, both ways, with a ping now and then
 		st := feed(p.headers(1, false, postOf("/")...)).Stream
 		p.s.AppendHead(st, answer, false)
-		for i := range 100000 {
+		for i := range 20000 {
 			p.s.Read(st, len(feed(raw(frameData, 0, 1, "12345")).Data))
 			p.s.AppendData(st, []byte("12345"), false)
 			feed(appendWindow(nil, 1, 5))

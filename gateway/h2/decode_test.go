@@ -139,7 +139,7 @@ func differs(block []byte) bool {
 // TestDecodeTwin has random lists written by x/net's encoder.
 func TestDecodeTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
+	for range 100 {
 		p := newPeer(t, testOptions)
 		w := newTwins()
 		for range 40 {

@@ -8,7 +8,7 @@ import (
 
 const (
 	keptLine   = 16 << 10 // a longer line of a literal is left to the garbage collector
-	cutTarget  = 1 << 10  // bytes that are left of a target that is too long
+	cutTarget  = 1 << 10  // bytes at most that are left of a target that is too long
 	bombFactor = 4        // a head this many times as large as announced is an attack
 )
 
@@ -189,9 +189,9 @@ func (h *Head) startLine() {
 	const version = " HTTP/1.1\r\n"
 	if len(m)+1+len(target)+len(version) > h.limits.HeadBytes {
 		h.tooLarge(wire.FaultTargetLength)
-		if target = cut(target); len(m) > cutTarget {
-			m = m[:cutTarget] // longer than wire takes
-		}
+		most := min(cutTarget, h.limits.HeadBytes/4)
+		target = cut(target, most)
+		m = m[:min(len(m), most)] // which is longer than wire takes, or has not been cut
 	}
 	h.Text = append(append(append(append(h.Text, m...), ' '), target...), version...)
 	if h.has(authority) {
@@ -206,11 +206,11 @@ func (h *Head) startLine() {
 }
 
 // cut shortens a target that is too long, so that it still is one and may lead to the same route.
-func cut(target []byte) []byte {
-	if len(target) <= cutTarget {
+func cut(target []byte, most int) []byte {
+	if len(target) <= most {
 		return target
 	}
-	target = target[:cutTarget]
+	target = target[:most]
 	if q := bytes.IndexByte(target, '?'); q > 0 {
 		return target[:q]
 	}

@@ -124,7 +124,7 @@ func (m *model) frame(kind, flags uint8, id uint32, payload string, trailers boo
 // TestModel compares a session with the model, over random frames and answers.
 func TestModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for round := range 3000 {
+	for round := range 1000 {
 		p, m := greeted(t), newModel()
 		p.s.calm.left = 1 << 40
 		streams := map[uint32]*Stream{}

@@ -114,7 +114,7 @@ func same(t testing.TB, b []byte, r *rand.Rand) {
 // TestSplit: how bytes come does not matter.
 func TestSplit(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	for range 300 {
+	for range 100 {
 		p := greeted(t)
 		b := p.hello()
 		for range 20 {

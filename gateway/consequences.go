@@ -188,12 +188,19 @@ func aboutRoute(r *config.Route, origins []string, policies ...*config.CORS) (li
 func exampleOf(pattern string) string {
 	p, err := matcher.ParsePattern(pattern)
 	switch {
-	case err != nil || p.Null():
+	case err != nil || p.Null() || p.File():
 		return pattern
 	case p.Any():
 		return "https://any-origin.example"
 	}
-	origin := p.Scheme() + "://" + strings.ReplaceAll(p.Host(), "*", "any")
+	host := p.Host()
+	if _, ok := p.Network(); ok { // its first address is one of it
+		address, _, _ := strings.Cut(host, "/")
+		if host = address; host[0] == '[' {
+			host = strings.TrimSuffix(host, "]") + "]"
+		}
+	}
+	origin := p.Scheme() + "://" + strings.ReplaceAll(host, "*", "any")
 	if p.AnyPort() {
 		return origin + ":8443"
 	}

@@ -42,6 +42,7 @@ request_headers = ["*"]
 credentials     = true
 denied          = "block"
 dangerously_allow_null_origin = true
+dangerously_reflect_any_origin = true
 [cors.guard]
 origins                = ["https://app.example"]
 csrf                   = "enforce"

@@ -49,6 +49,7 @@ func (t *trial) run(e *Explanation) {
 	t.method(p, compiled)
 	t.headers(p, compiled)
 	t.credentials(p)
+	t.nullCredentials(p)
 	outcome, problems := t.outcome()
 	switch {
 	case len(problems) > 0:
@@ -171,15 +172,9 @@ func (t *trial) policy() bool {
 	}
 	use(config.CORS{Name: name, Origins: []string{t.a.origin}})
 	t.change("route."+r.Name+".cors", warning, `write cors = %q in [route.%s], and add a table [cors.%s] with origins = [%q]`, name, r.Name, name, t.a.origin)
-	t.nullOrigin(&t.cfg.CORS[0])
+	t.oddOrigin(&t.cfg.CORS[0])
 	return true
 }
-
-// What the edits about odd origins permit.
-const (
-	nobody   = "any site can send the origin null, from a sandboxed frame"
-	overHTTP = "anybody on a user's network can be an http origin: better serve the page over https"
-)
 
 func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 	if _, reason := compiled.AllowedOrigin([]byte(t.a.origin)); reason == cors.Allowed {
@@ -190,19 +185,15 @@ func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 	switch {
 	case t.a.origin == "null":
 		warning = nobody
+	case t.a.origin == "file://":
+		warning = anyFile
 	case strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback():
 		warning = overHTTP
 	}
 	t.change("cors."+p.Name+".origins", warning, "add %q to origins in [cors.%s]", t.a.origin, p.Name)
-	t.nullOrigin(p)
+	t.oddOrigin(p)
+	t.ownScheme()
 	t.nearOrigins(p.Name, compiled)
-}
-
-func (t *trial) nullOrigin(p *config.CORS) {
-	if t.a.origin == "null" && !p.DangerouslyAllowNullOrigin {
-		p.DangerouslyAllowNullOrigin = true
-		t.change("cors."+p.Name+".dangerously_allow_null_origin", nobody, "write dangerously_allow_null_origin = true in [cors.%s]", p.Name)
-	}
 }
 
 func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
@@ -245,7 +236,7 @@ func (t *trial) credentials(p *config.CORS) {
 			p.Origins = []string{t.a.origin}
 			t.change(table+".origins", `with credentials there is no "*": all other origins that pages need must be listed too`,
 				`write origins = [%q] in [cors.%s], in the place of "*"`, t.a.origin, p.Name)
-			t.nullOrigin(p)
+			t.oddOrigin(p)
 		}
 		if slices.Contains(p.ExposeHeaders, "*") {
 			p.ExposeHeaders = nil

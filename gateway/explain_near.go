@@ -15,7 +15,7 @@ import (
 // nearOrigins notes which allowed origins differ from the one asked about in one part.
 func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
 	origin, err := matcher.ParsePattern(t.a.origin)
-	if err != nil || origin.Null() {
+	if err != nil || origin.Host() == "" {
 		return
 	}
 	original := t.s.policies[policy]
@@ -59,11 +59,15 @@ func nearPort(p *config.CORS, scheme, host, port string, note func(near, format 
 	}
 	for _, text := range p.Origins {
 		pattern, err := matcher.ParsePattern(text)
-		if err == nil && pattern.Host() == host && pattern.Scheme() == scheme && pattern.Port() != 0 {
+		if err != nil || pattern.Scheme() != scheme || pattern.Port() == 0 {
+			continue
+		}
+		near := fmt.Sprintf("%s://%s:%d", scheme, host, pattern.Port())
+		if exact, err := matcher.ParsePattern(near); err == nil && pattern.Covers(exact) {
 			if port == "" {
 				port = ":" + map[string]string{"http": "80", "https": "443"}[scheme]
 			}
-			return note(text, "the page is on port %s, which makes another origin", port[1:])
+			return note(near, "the page is on port %s, which makes another origin", port[1:])
 		}
 	}
 	return false

@@ -228,6 +228,7 @@ func policyConfig(c *config.CORS) cors.Config {
 		ResourcePolicy:       c.ResourcePolicy,
 		WebSocketOriginCheck: c.WebSocketOriginCheck,
 		AllowNullOrigin:      c.DangerouslyAllowNullOrigin,
+		AllowFileOrigin:      c.DangerouslyAllowFileOrigin,
 		AllowHTTPOrigins:     c.DangerouslyAllowHTTPOrigins,
 		AllowPublicSuffixes:  c.DangerouslyAllowPublicSuffixes,
 		ReflectAnyOrigin:     c.DangerouslyReflectAnyOrigin,

@@ -76,6 +76,16 @@ func BenchmarkMatch(b *testing.B) {
 		benchmarkMatch(b, row("origin=glob"), newSet(b, globs...), true, fmt.Sprintf("https://pr-123.tenant%d.com", n/2))
 		benchmarkMatch(b, row("origin=glob-one-parent"), newSet(b, one...), true, fmt.Sprintf("https://t%d-main.preview.example.com", n/2))
 	}
+	networks := make([]string, 10_000)
+	for i := range networks {
+		networks[i] = fmt.Sprintf("http://10.%d.%d.0/24:*", i/256, i%256)
+	}
+	for _, n := range []int{1, 10_000} {
+		benchmarkMatch(b, fmt.Sprintf("networks=%d/origin=allowed", n), newSet(b, networks[:n]...), true, "http://10.0.0.77:3000")
+		benchmarkMatch(b, fmt.Sprintf("networks=%d/origin=denied", n), newSet(b, networks[:n]...), false, "http://11.0.0.77:3000")
+	}
+	benchmarkMatch(b, "networks=ipv6/origin=allowed", newSet(b, "http://[fd00::/8]:*"), true, "http://[fd12:3456::7]:3000")
+	benchmarkMatch(b, "extensions/origin=allowed", newSet(b, "moz-extension://*"), true, "moz-extension://6b1794a0-5ae6-4443-aef9-7755717bb180")
 	hostile := newSet(b, "https://*.example.com", "https://a*b*c*d*e.f*.example.org")
 	label := "a" + strings.Repeat("bcd", 20) + "x"
 	deep := "https://" + strings.Repeat("a.", 120)

@@ -26,6 +26,8 @@ func NewSet(patterns ...Pattern) *Set {
 			s.any = cmp.Or(s.any, i+1)
 		case p.Null():
 			s.null = cmp.Or(s.null, i+1)
+		case p.File():
+			s.file = cmp.Or(s.file, i+1)
 		case p.hostAt != 0:
 			b.add(p, uint32(i))
 		}
@@ -42,6 +44,8 @@ type builder struct {
 	hubs   []uint32    // nodes; hubs[0] is none
 	roots  map[string]uint32
 	shapes map[uint32][]shape // of a hub's node
+
+	networks [networkKinds][]buildNetwork
 }
 
 type edge struct {
@@ -79,6 +83,14 @@ func (b *builder) add(p Pattern, index uint32) {
 		// The key must not hold on to the pattern's memory.
 		b.roots[strings.Clone(p.Scheme())] = n
 	}
+	port := uint32(p.port)
+	if p.anyPort {
+		port = anyPort
+	}
+	if network, ok := p.Network(); ok {
+		b.addNetwork(p, network, rule{thisHost | port, index})
+		return
+	}
 	key := uint32(thisHost)
 	for rest, more := p.Host(), true; more; {
 		var label string
@@ -88,6 +100,8 @@ func (b *builder) add(p Pattern, index uint32) {
 			label, more = rest, false
 		}
 		switch {
+		case p.AnyHost():
+			// The root has the rule: no host is empty, so none else asks it for one of thisHost.
 		case !more && label == "*":
 			key = subdomains
 		case strings.Contains(label, "*"):
@@ -96,10 +110,7 @@ func (b *builder) add(p Pattern, index uint32) {
 			n = b.child(n, label)
 		}
 	}
-	if p.anyPort {
-		key |= anyPort
-	}
-	b.rules = append(b.rules, buildRule{rule{key | uint32(p.port), index}, b.nodes[n].rules})
+	b.rules = append(b.rules, buildRule{rule{key | port, index}, b.nodes[n].rules})
 	b.nodes[n].rules = uint32(len(b.rules) - 1)
 }
 
@@ -174,6 +185,7 @@ func (b *builder) write(s *Set) {
 		panic("BUG: a set of more than 4 GiB of hosts")
 	}
 	s.nodes = append(s.nodes, node{uint32(len(s.text)), uint32(len(order)), uint32(len(s.rules)), 0})
+	b.writeNetworks(s)
 	s.trim()
 	s.index()
 }

@@ -11,10 +11,17 @@ import (
 //   - scheme: [a-z][a-z0-9+.-]*, at most 64 bytes;
 //   - host: labels of 1 to 63 bytes of [a-z0-9_-] between dots, at most 253 bytes, no dot at the end. URL allows more
 //     bytes (such as '!' or '`'); no real host has them, and what is echoed should hold nothing odd;
-//   - a host whose last label is a number is an IPv4 address, written as four decimal numbers;
+//   - with http and https, a host whose last label is a number is an IPv4 address, written as four decimal numbers;
 //   - in brackets, an IPv6 address in the one form that URL's IPv6 serializer writes: RFC 5952, section 4, and
 //     never with a dotted IPv4 tail (so not what netip prints for an IPv4-mapped address);
-//   - port: decimal, 1 to 65535, no zero in front.
+//   - port: decimal, 1 to 65535, no zero in front;
+//   - file:// has no host.
+//
+// To URL the hosts of schemes other than http and https are opaque: no case, number or percent sign in them means anything.
+// The engines that give such pages an origin other than null are stricter. Chromium canonicalizes these hosts like all
+// others, and WebKit writes them in lower case (a Safari extension finds its UUID in upper case in its URLs, and in lower
+// case in Origin); Firefox has UUIDs in lower case. So the rules for labels hold there too. Beyond them a host may be ".",
+// which Electron pages at app://./ send, and may end in a number.
 
 // Bounds, in bytes.
 const (
@@ -33,8 +40,8 @@ var hostByte = [256]bool{
 	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-// ValidOrigin reports whether origin is a tuple origin as a browser serializes it. "null" is not. It neither keeps origin
-// nor allocates. See HTML, "serialization of an origin".
+// ValidOrigin reports whether origin is a tuple origin as a browser serializes it, or "file://", as some WebViews do. "null" is
+// not. It neither keeps origin nor allocates. See HTML, "serialization of an origin".
 func ValidOrigin(origin []byte) bool {
 	if len(origin) > maxOrigin {
 		return false
@@ -43,8 +50,12 @@ func ValidOrigin(origin []byte) bool {
 	if !ok || !validScheme(scheme) {
 		return false
 	}
-	host, _, ok := cutPort(rest, defaultPort(scheme))
-	return ok && validHost(host)
+	if string(scheme) == "file" {
+		return len(rest) == 0
+	}
+	port := defaultPort(scheme)
+	host, _, ok := cutPort(rest, port)
+	return ok && validHost(host, port == 0)
 }
 
 func validScheme(b []byte) bool {
@@ -101,15 +112,25 @@ func decimal(digits []byte, most int) uint32 {
 	return n
 }
 
-func validHost(host []byte) bool {
-	if len(host) > 0 && host[0] == '[' {
-		return validIPv6(host)
-	}
-	if len(host) > maxHost || !validLabels(host) {
+// validHost takes the host of a scheme other than http and https for opaque.
+func validHost(host []byte, opaque bool) bool {
+	switch {
+	case len(host) > 0 && host[0] == '[':
+		_, ok := parseIPv6(host)
+		return ok
+	case opaque && string(host) == dotHost:
+		return true
+	case len(host) > maxHost || !validLabels(host):
 		return false
+	case opaque || !endsInNumber(host):
+		return true
 	}
-	return !endsInNumber(host) || validIPv4(host)
+	_, ok := parseIPv4(host)
+	return ok
 }
+
+// dotHost is what Electron pages have for a host that are loaded from app://./index.html.
+const dotHost = "."
 
 // validLabels reports whether b is one or more labels with dots between them. It does not bound their number.
 func validLabels(b []byte) bool {
@@ -145,16 +166,22 @@ func allDigits(b []byte) bool {
 	return true
 }
 
-// validIPv4 reports whether host is as URL's IPv4 serializer writes an address.
-func validIPv4(host []byte) bool {
-	for range 3 {
-		octet, rest, ok := bytes.Cut(host, []byte("."))
-		if !ok || !validOctet(octet) {
-			return false
+// An address is an IPv6 address, or an IPv4 address in the uppermost 32 bits.
+type address struct{ hi, lo uint64 }
+
+// parseIPv4 reads an address as URL's IPv4 serializer writes it, and nothing else.
+func parseIPv4(host []byte) (a address, ok bool) {
+	for shift := 56; ; shift -= 8 {
+		octet, rest, more := bytes.Cut(host, []byte("."))
+		if !validOctet(octet) || more != (shift > 32) {
+			return address{}, false
+		}
+		a.hi |= uint64(decimal(octet, len("255"))) << shift
+		if !more {
+			return a, true
 		}
 		host = rest
 	}
-	return validOctet(host)
 }
 
 func validOctet(b []byte) bool {
@@ -165,20 +192,27 @@ func validOctet(b []byte) bool {
 	return n != 0 && n <= 255 || string(b) == "0"
 }
 
-// validIPv6 reports whether host, brackets included, is as URL's IPv6 serializer writes an address. netip cannot
-// be asked: its errors keep the text, so that a []byte would be copied to the heap.
-func validIPv6(host []byte) bool {
+// parseIPv6 reads an address, in brackets, as URL's IPv6 serializer writes it, and nothing else. netip cannot be asked: its
+// errors keep the text, so that a []byte would be copied to the heap.
+func parseIPv6(host []byte) (a address, ok bool) {
 	inner, ok := bytes.CutSuffix(host, []byte("]"))
-	if !ok {
-		return false
+	if !ok || len(inner) == 0 {
+		return address{}, false
 	}
-	groups, ok := parseIPv6(inner[1:])
+	groups, ok := parseGroups(inner[1:])
 	var buf [48]byte
-	return ok && bytes.Equal(appendIPv6(buf[:0], groups), host)
+	if !ok || !bytes.Equal(appendIPv6(buf[:0], groups), host) {
+		return address{}, false
+	}
+	for i := range 4 {
+		a.hi = a.hi<<16 | uint64(groups[i])
+		a.lo = a.lo<<16 | uint64(groups[4+i])
+	}
+	return a, true
 }
 
-// parseIPv6 reads every address that appendIPv6 writes, and some texts that it does not.
-func parseIPv6(b []byte) (groups [8]uint16, ok bool) {
+// parseGroups reads every address that appendIPv6 writes, and some texts that it does not.
+func parseGroups(b []byte) (groups [8]uint16, ok bool) {
 	n, gap := 0, -1 // groups read; groups before "::"
 	for more := true; more; {
 		var field []byte

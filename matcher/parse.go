@@ -1,7 +1,6 @@
 package matcher
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -19,20 +18,6 @@ func (e *PatternError) Error() string {
 	return fmt.Sprintf("pattern %q: at byte %d: %s: %s", e.Pattern, e.Offset, e.Message, e.Hint)
 }
 
-// What to write where no corrected pattern can be given.
-const (
-	hintOrigin = "write an origin, such as https://example.com"
-	hintScheme = "write the scheme in full, such as https:// or http://, and each in a pattern of its own"
-	hintASCII  = "write the A-label of the host, xn--..."
-	hintHost   = "write a host name of a-z, 0-9, '-' and '_' between dots, such as https://api.example.com"
-	hintLabel  = "write between 1 and 63 bytes between dots"
-	hintPort   = "write a port from 1 to 65535, or * for any"
-	hintAny    = "write * for any origin, or a name to the right of the star, such as https://*.example.com"
-	hintGlob   = "write two labels without a star to its right, such as https://app*.example.com, or https://*.example.com for subdomains"
-	hintIPv4   = "write four decimal numbers, such as http://192.168.0.1, without a star"
-	hintIPv6   = "write an IPv6 address in brackets, such as http://[::1], without a star"
-)
-
 // ParsePattern parses s. The error is a *PatternError.
 func ParsePattern(s string) (Pattern, error) {
 	p, err := parse(s)
@@ -49,8 +34,11 @@ func ParsePattern(s string) (Pattern, error) {
 }
 
 func parse(s string) (Pattern, *PatternError) {
-	if s == anyText || s == nullText {
+	switch s {
+	case anyText, nullText:
 		return Pattern{text: s}, nil
+	case fileText:
+		return Pattern{text: s, hostAt: uint16(len(s)), hostEnd: uint16(len(s))}, nil
 	}
 	if err := checkBytes(s); err != nil {
 		return Pattern{}, err
@@ -63,26 +51,49 @@ func parse(s string) (Pattern, *PatternError) {
 		return Pattern{}, err
 	}
 	at := len(scheme) + len("://")
-	if err := checkNothingElse(s, at); err != nil {
-		return Pattern{}, err
-	}
-	end, err := hostEnd(s, at)
+	end, err := checkRest(s, scheme, at)
 	if err != nil {
 		return Pattern{}, err
 	}
-	if err := checkHost(s[at:end], at); err != nil {
-		return Pattern{}, err
-	}
-	p := Pattern{text: s, hostAt: uint16(at), hostEnd: uint16(end)}
+	p := Pattern{text: s, hostAt: uint16(at), hostEnd: uint16(end), anyPort: scheme == "https" && s[at:end] == anyText}
 	if end < len(s) {
 		if p.port, p.anyPort, err = parsePort(s[end+1:], scheme, end+1); err != nil {
 			return Pattern{}, err
 		}
 	}
-	if star := strings.IndexByte(s, '*'); star >= 0 && scheme != "https" && scheme != "http" {
-		return Pattern{}, fault(star, "write the host and port in full", "a star with the scheme %s, where only http and https take one", scheme)
+	return p, checkStars(p)
+}
+
+// checkRest checks all that follows the scheme but the port, and returns the offset of the host's end.
+func checkRest(s, scheme string, at int) (end int, err *PatternError) {
+	if addr, length, after, ok := cutNetwork(s[at:]); ok {
+		end = len(s) - len(after)
+		if err = checkNothingElse(s, end); err == nil {
+			err = checkNetwork(addr, length, scheme, at)
+		}
+		return end, err
 	}
-	return p, nil
+	if err = checkNothingElse(s, at); err != nil {
+		return 0, err
+	}
+	if end, err = hostEnd(s, at); err != nil {
+		return 0, err
+	}
+	return end, checkHost(s[at:end], scheme, at)
+}
+
+// checkStars refuses stars where others than https and http, or than hosts of labels, have them.
+func checkStars(p Pattern) *PatternError {
+	scheme := p.Scheme()
+	star := strings.IndexByte(p.text, '*')
+	switch {
+	case star < 0:
+	case p.AnyHost() && int(p.hostEnd) < len(p.text):
+		return fault(int(p.hostEnd), "write "+p.text[:p.hostEnd], "a port beside a star for the whole host")
+	case !p.AnyHost() && scheme != "https" && scheme != "http":
+		return fault(star, "write the host and port in full, or "+scheme+"://* for any host", "a star with the scheme %s", scheme)
+	}
+	return nil
 }
 
 func fault(offset int, hint, format string, args ...any) *PatternError {
@@ -121,6 +132,12 @@ func checkScheme(scheme string) *PatternError {
 		if !schemeByte(scheme[i]) {
 			return fault(i, hintScheme, "%q in the scheme", scheme[i])
 		}
+	}
+	switch scheme {
+	case "ws", "wss":
+		return fault(0, "write the page's origin, with https or http", "no page has an origin of the scheme %s; the Origin of a WebSocket's handshake is that of its page", scheme)
+	case "about", "blob", "data", "javascript":
+		return fault(0, "write the origin of the page that makes them, or "+nullText, "no origin has the scheme %s", scheme)
 	}
 	return nil
 }
@@ -194,14 +211,19 @@ func parsePort(port, scheme string, at int) (n uint16, anyPort bool, err *Patter
 	return uint16(value), false, nil
 }
 
-func checkHost(host string, at int) *PatternError {
+func checkHost(host, scheme string, at int) *PatternError {
+	web := defaultPort([]byte(scheme)) != 0
 	switch {
+	case scheme == "file":
+		return fault(at, "write "+fileText, "a host with the scheme file; what browsers send for a file has none")
 	case host == "":
 		return fault(at, hintOrigin, "no host")
-	case host == "*":
+	case host == anyText && scheme == "http":
 		return fault(at, hintAny, "a star for the whole host")
+	case host == anyText || host == dotHost && !web:
+		return nil
 	case host[0] == '[':
-		if !validIPv6([]byte(host)) {
+		if _, ok := parseIPv6([]byte(host)); !ok {
 			return fault(at, hintIPv6, "%s is not an IPv6 address as browsers write it", host)
 		}
 		return nil
@@ -210,6 +232,9 @@ func checkHost(host string, at int) *PatternError {
 	case len(host) > maxHost:
 		return fault(at+maxHost, hintHost, "host longer than %d bytes", maxHost)
 	}
+	if web && host[0]-'0' <= 9 && strings.Contains(host, "*") && strings.Trim(host, "0123456789.*") == "" {
+		return fault(at, hintNetwork4+", or the address, without a star", "a star in an IPv4 address")
+	}
 	labels := strings.Split(host, ".")
 	for i, start := 0, 0; i < len(labels); i++ {
 		if err := checkLabel(labels, i, at+start); err != nil {
@@ -217,12 +242,14 @@ func checkHost(host string, at int) *PatternError {
 		}
 		start += len(labels[i]) + 1
 	}
-	switch b := []byte(host); {
-	case !endsInNumber(b):
+	b := []byte(host)
+	if !web || !endsInNumber(b) {
 		return nil
-	case bytes.IndexByte(b, '*') >= 0:
-		return fault(at, hintIPv4, "a star in an IPv4 address")
-	case !validIPv4(b):
+	}
+	if strings.Contains(host, "*") {
+		return fault(at, hintIPv4, "a star in a host that ends in a number, which is an IPv4 address")
+	}
+	if _, ok := parseIPv4(b); !ok {
 		return fault(at, hintIPv4, "%s ends in a number and is not an IPv4 address as browsers write it", host)
 	}
 	return nil

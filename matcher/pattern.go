@@ -8,18 +8,26 @@
 //	https://*.example.com              one or more labels before .example.com; not example.com
 //	https://pr-*.preview.example.com   a star inside a label is one or more of [a-z0-9_-], never '.'
 //	https://api.*.example.com          so is a label that is just a star, unless it is the leftmost
-//	tauri://localhost                  other schemes, without a star
+//	http://192.168.0.0/16:*            every address of that network
+//	http://[fd00::/8]:3000             likewise; http://[fd00::]/8:3000 is read, too
+//	tauri://localhost                  other schemes
+//	moz-extension://*                  any host of a scheme other than http and https, without a port
+//	https://*                          any https origin, whatever its port
+//	file://                            what some WebViews send for pages from files
 //	*                                  any origin, and null
 //	null                               the opaque origin
 //
-// There are no regular expressions. A star in a host always has literal labels to its right: one for a leading "*.",
-// two for any other star. Whether those labels are a public suffix, whether an A-label decodes, and
-// whether "null" or "*" may be used at all, is for the caller to judge.
+// There are no regular expressions. A star in a host always has literal labels to its right, unless it is all of the host:
+// one for a leading "*.", two for any other star. Whether those labels are a public suffix, whether an A-label decodes,
+// and whether "null", "file://" or "*" may be used at all, is for the caller to judge.
 //
 // See HTML, "origin", "serialization of an origin", and URL, "host serializer".
 package matcher
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // A Pattern is one parsed origin pattern. It is a small immutable value; two patterns are == exactly when they were
 // written alike. The zero Pattern is invalid and matches nothing. It shares memory with the string it was parsed from.
@@ -34,6 +42,7 @@ type Pattern struct {
 const (
 	anyText  = "*"
 	nullText = "null"
+	fileText = "file://"
 )
 
 // String returns the pattern as written; ParsePattern makes the same Pattern of it.
@@ -45,6 +54,9 @@ func (p Pattern) Any() bool { return p.text == anyText }
 // Null reports whether p is "null".
 func (p Pattern) Null() bool { return p.text == nullText }
 
+// File reports whether p is "file://".
+func (p Pattern) File() bool { return p.text == fileText }
+
 // Scheme returns the scheme, without "://". It is empty for "*" and "null".
 func (p Pattern) Scheme() string {
 	if p.hostAt == 0 {
@@ -53,20 +65,34 @@ func (p Pattern) Scheme() string {
 	return p.text[:int(p.hostAt)-len("://")]
 }
 
-// Host returns the host as written, with its stars and an IPv6 address's brackets. It is empty for "*" and "null".
+// Host returns the host as written, with its stars, an IPv6 address's brackets and a network's prefix length. It is empty for
+// "*", "null" and "file://".
 func (p Pattern) Host() string { return p.text[p.hostAt:p.hostEnd] }
 
 // Port returns the port, 0 where the pattern names none or is for any.
 func (p Pattern) Port() uint16 { return p.port }
 
-// AnyPort reports whether the port is a star.
+// AnyPort reports whether any port matches, and none: the port is a star, or p is "https://*".
 func (p Pattern) AnyPort() bool { return p.anyPort }
 
 // Wildcard reports whether the host holds a star.
 func (p Pattern) Wildcard() bool { return strings.Contains(p.Host(), "*") }
 
-// Base returns the whole labels to the right of the host's last star: every host that p matches ends in "." + Base.
-// Without a star it is the host. It is what a public-suffix rule has to judge.
+// AnyHost reports whether the host is a star and nothing else.
+func (p Pattern) AnyHost() bool { return p.Host() == anyText }
+
+// Network returns the network whose addresses are the hosts that p matches. It is not ok if the host is none.
+func (p Pattern) Network() (network netip.Prefix, ok bool) {
+	addr, length, _, ok := cutNetwork(p.Host())
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	network, err := netip.ParsePrefix(addr + "/" + length)
+	return network, err == nil
+}
+
+// Base returns the whole labels to the right of the host's last star: every host that p matches ends in "." + Base. It is
+// empty if the host is a star and nothing else. Without a star it is the host. It is what a public-suffix rule has to judge.
 func (p Pattern) Base() string {
 	host := p.Host()
 	star := strings.LastIndexByte(host, '*')
@@ -90,7 +116,18 @@ func (p Pattern) Covers(q Pattern) bool {
 	case !p.anyPort && (q.anyPort || p.port != q.port):
 		return false
 	}
-	return hostCovers(p.Host(), q.Host())
+	if network, ok := p.Network(); ok {
+		return networkCovers(network, q)
+	}
+	return p.AnyHost() || !q.AnyHost() && hostCovers(p.Host(), q.Host())
+}
+
+func networkCovers(network netip.Prefix, q Pattern) bool {
+	if inner, ok := q.Network(); ok {
+		return inner.Bits() >= network.Bits() && network.Contains(inner.Addr())
+	}
+	addr, err := netip.ParseAddr(strings.Trim(q.Host(), "[]"))
+	return err == nil && network.Contains(addr)
 }
 
 func hostCovers(p, q string) bool {

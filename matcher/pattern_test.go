@@ -3,6 +3,8 @@ package matcher_test
 import (
 	"errors"
 	"math/rand/v2"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,12 @@ func TestPattern(t *testing.T) {
 	f("https://a*b.c-*.example.com", fields{Scheme: "https", Host: "a*b.c-*.example.com", Base: "example.com", Wildcard: true})
 	f("https://api.*.example.com", fields{Scheme: "https", Host: "api.*.example.com", Base: "example.com", Wildcard: true})
 	f("tauri://localhost", fields{Scheme: "tauri", Host: "localhost", Base: "localhost"})
+	f("app://.", fields{Scheme: "app", Host: ".", Base: "."})
+	f("moz-extension://*", fields{Scheme: "moz-extension", Host: "*", Wildcard: true})
+	f("https://*", fields{Scheme: "https", Host: "*", AnyPort: true, Wildcard: true})
+	f("file://", fields{Scheme: "file"})
+	f("http://192.168.0.0/16:*", fields{Scheme: "http", Host: "192.168.0.0/16", Base: "192.168.0.0/16", AnyPort: true})
+	f("http://[fd00::/8]:3000", fields{Scheme: "http", Host: "[fd00::/8]", Base: "[fd00::/8]", Port: 3000})
 	f("a+b-c.1://x_y:1", fields{Scheme: "a+b-c.1", Host: "x_y", Base: "x_y", Port: 1})
 
 	var zero matcher.Pattern
@@ -82,8 +90,14 @@ func TestParsePatternErrors(t *testing.T) {
 	f("1http://example.com", 0, "starts with a letter", "scheme in full")
 	f("a_b://example.com", 1, `'_' in the scheme`, "scheme in full")
 	f(long+"a://example.com", 64, "longer than 64", "scheme in full")
-	f("tauri://*.localhost", 8, "star with the scheme tauri", "in full")
+	f("tauri://*.localhost", 8, "star with the scheme tauri", "tauri://* for any host")
 	f("tauri://localhost:*", 18, "star with the scheme tauri", "in full")
+	f("wss://example.com", 0, "handshake is that of its page", "page's origin")
+	f("data://x", 0, "no origin has the scheme data", "page that makes them")
+	f("file://example.com", 7, "a host with the scheme file", "write file://")
+	f("file://*", 7, "a host with the scheme file", "write file://")
+	f("file:///", 7, "path", "write file://")
+	f("file:///app/index.html", 7, "path", "write file://")
 
 	// Bytes that no part holds.
 	f("https://Example.com", 8, `upper-case letter 'E'`, "write https://example.com")
@@ -128,8 +142,13 @@ func TestParsePatternErrors(t *testing.T) {
 	f("https://a.b!c.com", 11, `'!' in the host`, "host name")
 
 	// Stars.
-	f("https://*", 8, "star for the whole host", "write * for any origin")
-	f("https://*:*", 8, "star for the whole host", "write * for any origin")
+	f("http://*", 7, "star for the whole host", "write * for any origin")
+	f("http://*:*", 7, "star for the whole host", "write * for any origin")
+	f("https://*:*", 9, "a port beside a star for the whole host", "write https://*")
+	f("https://*:8443", 9, "a port beside a star for the whole host", "write https://*")
+	f("app://*:*", 7, "a port beside a star for the whole host", "write app://*")
+	f("app://*.*", 8, "no registrable name", "two labels")
+	f("*://*", 0, "a star in the scheme", "https:// or http://")
 	f("https://*example.com", 8, "no registrable name", "https://*.example.com")
 	f("https://ex*mple.com", 10, "no registrable name", "https://app*.example.com")
 	f("https://example.*", 16, "no registrable name", "two labels")
@@ -145,7 +164,9 @@ func TestParsePatternErrors(t *testing.T) {
 	f("http://1.2.3.256", 7, "not an IPv4 address", "four decimal numbers")
 	f("http://1.2.3.4.5", 7, "not an IPv4 address", "four decimal numbers")
 	f("http://example.0x", 7, "not an IPv4 address", "four decimal numbers")
-	f("http://*.0.0.1", 7, "star in an IPv4 address", "without a star")
+	f("http://*.0.0.1", 7, "star in a host that ends in a number", "without a star")
+	f("http://192.168.1.*:*", 7, "star in an IPv4 address", "prefix length, such as")
+	f("https://10.*:3000", 8, "star in an IPv4 address", "prefix length, such as")
 	f("http://[0:0:0:0:0:0:0:1]:9090", 7, "not an IPv6 address", "write http://[::1]:9090")
 	f("http://[2001:DB8::1]", 13, "upper-case", "write http://[2001:db8::1]")
 	f("http://[::ffff:192.168.0.1]", 7, "not an IPv6 address", "write http://[::ffff:c0a8:1]")
@@ -155,6 +176,27 @@ func TestParsePatternErrors(t *testing.T) {
 	f("http://[::1", 7, "not closed", "in brackets")
 	f("http://[::1]x", 12, `'x' after an IPv6 address`, "after the bracket")
 	f("http://[example.com]", 7, "not an IPv6 address", "in brackets")
+
+	// Networks.
+	f("http://192.168.1.0/16:*", 7, "the network is 192.168.0.0/16", "write http://192.168.0.0/16:*")
+	f("https://10.1.2.3/0", 8, "the network is 0.0.0.0/0", "write https://0.0.0.0/0")
+	f("http://[fd00::1/8]:3000", 7, "the network is [fd00::/8]", "write http://[fd00::/8]:3000")
+	f("http://[fd00::1]/8:3000", 7, "the network is [fd00::/8]", "write http://[fd00::/8]:3000")
+	f("http://[::ffff:c0a8:1/112]", 7, "the network is [::ffff:c0a8:0/112]", "write http://[::ffff:c0a8:0/112]")
+	f("http://[FD00:0::/8]", 8, "upper-case", "write http://[fd00::/8]")
+	f("http://[fd00:0::/8]", 7, "not an IPv6 address", "write http://[fd00::/8]")
+	f("http://[::ffff:192.168.0.0/112]", 7, "not an IPv6 address", "write http://[::ffff:c0a8:0/112]")
+	f("http://192.168.0.0/33:*", 7, "192.168.0.0/33: the prefix length of an IPv4 network is 0 to 32", "address and a prefix length")
+	f("http://192.168.0.0/016", 7, "is 0 to 32", "address and a prefix length")
+	f("http://[fd00::/129]", 7, "is 0 to 128", "in brackets")
+	f("http://192.168/16", 7, "192.168 is not an IPv4 address", "address and a prefix length")
+	f("http://192.168.000.0/16", 7, "not an IPv4 address", "address and a prefix length")
+	f("http://192.168.0.0/16/", 18, "path", "write http://192.168.0.0/16")
+	f("http://192.168.0.0/16:80", 21, "default of http", "write http://192.168.0.0/16")
+	f("http://192.168.0.0/16:x", 22, "not a number", "1 to 65535")
+	f("http://192.168.0.0/app", 18, "path", "write http://192.168.0.0")
+	f("tauri://10.0.0.0/8", 8, "a network with the scheme tauri", "in full")
+	f("http://[fd00::/8", 14, "path", "the host")
 }
 
 func TestConfigVectors(t *testing.T) {
@@ -214,6 +256,45 @@ func TestCovers(t *testing.T) {
 	f("https://x*.a.com", "https://x.a.com", false)
 	f("https://x.*.a.com", "https://x.y*.a.com", true)
 	f("https://*.*.a.com", "https://*.a.com", false)
+	f("https://*", "https://a.com:8443", true)
+	f("https://*", "https://*.a.com", true)
+	f("https://*", "https://10.0.0.0/8:*", true)
+	f("https://*", "http://a.com", false)
+	f("https://*.a.com", "https://*", false)
+	f("app://*", "app://.", true)
+	f("app://*", "app://a:1", false)
+	f("app://.", "app://*", false)
+	f("file://", "file://", true)
+	f("http://10.0.0.0/8", "http://10.1.2.3", true)
+	f("http://10.0.0.0/8", "http://11.1.2.3", false)
+	f("http://10.0.0.0/8", "http://10.1.2.3:1", false)
+	f("http://10.0.0.0/8:*", "http://10.1.0.0/16:1", true)
+	f("http://10.1.0.0/16:*", "http://10.0.0.0/8:1", false)
+	f("http://10.1.0.0/16", "http://10.a.com", false)
+	f("http://[fd00::/8]", "http://[fd12::1]", true)
+	f("http://[fd00::/8]", "http://[fd00::]/16", true)
+	f("http://[::/0]", "http://10.1.2.3", false)
+	f("http://0.0.0.0/0", "http://[::ffff:a01:203]", false)
+}
+
+func TestNetwork(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		got, ok := parse(t, text)[0].Network()
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("ParsePattern(%q).Network() = %v, %t, want %q", text, got, ok, want)
+		}
+	}
+	f("http://10.0.0.0/8", "10.0.0.0/8")
+	f("http://[fd00::/8]:1", "fd00::/8")
+	f("http://[fd00::]/8:1", "fd00::/8")
+	f("http://[::ffff:0:0/96]", "::ffff:0.0.0.0/96")
+	f("http://10.0.0.0", "")
+	f("https://*", "")
+	f("*", "")
+	if _, ok := (matcher.Pattern{}).Network(); ok {
+		t.Error("the zero Pattern has a network")
+	}
 }
 
 // Covers never says true wrongly, and a pattern covers itself.
@@ -251,18 +332,23 @@ func TestCoversMatch(t *testing.T) {
 	}
 }
 
-// Without a star, a pattern is a tuple origin; an error comes with an offset in the pattern and a hint; a pattern that a hint
+// Without a star or a network, a pattern is a tuple origin of a scheme that pages have; an error comes with an offset in the pattern and a hint; a pattern that a hint
 // gives parses.
+var prefixLength = regexp.MustCompile(`([0-9a-f:\]])/[0-9]+`)
+
 func FuzzParsePattern(f *testing.F) {
 	for _, text := range []string{
 		"*", "null", "https://a.com", "https://*.a.com:*", "http://[2001:db8::1]:8080", "http://[0:0::1]", "http://127.0.0.1", "HTTPS://u@A.com:443/x?y#z", "tauri://localhost",
-		"https://a*b.*.c.com", "https://1.2.3", "a.com:080", "https://[::ffff:1.2.3.4]",
+		"https://a*b.*.c.com", "https://1.2.3", "a.com:080", "https://[::ffff:1.2.3.4]", "http://10.0.0.0/8:*", "http://[fd00::1/8]", "http://[fd00::]/8:1", "app://*", "app://.", "file:///", "https://*:1", "http://1.2.3.4/5/6",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := matcher.ParsePattern(text)
-		if exact := !strings.Contains(text, "*") && text != "null"; exact && (err == nil) != matcher.ValidOrigin([]byte(text)) {
+		scheme, _, _ := strings.Cut(text, "://")
+		odd := slices.Contains([]string{"ws", "wss", "about", "blob", "data", "javascript"}, scheme)
+		_, network := p.Network()
+		if exact := !strings.Contains(text, "*") && text != "null" && !odd && !network; exact && (err == nil) != matcher.ValidOrigin([]byte(text)) {
 			t.Errorf("ParsePattern(%q): %v, but ValidOrigin = %t", text, err, err != nil)
 		}
 		if err == nil {
@@ -271,6 +357,9 @@ func FuzzParsePattern(f *testing.F) {
 				t.Errorf("ParsePattern(%q) = %v, %v, want %v", p, again, err, p)
 			}
 			origin := strings.ReplaceAll(strings.Replace(text, ":*", "", 1), "*", "x")
+			if network { // its first address is one of it
+				origin = prefixLength.ReplaceAllString(origin, "$1")
+			}
 			if !p.Any() && !matcher.NewSet(p).Match([]byte(origin)) {
 				t.Errorf("%q does not match %q", text, origin)
 			}

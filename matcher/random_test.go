@@ -17,7 +17,7 @@ func (g generator) pick(from ...string) string { return from[g.IntN(len(from))] 
 
 func (g generator) host(label func() string) string {
 	if g.IntN(12) == 0 {
-		return g.pick("127.0.0.1", "10.0.0.1", "[::1]", "[2001:db8::1]")
+		return g.address()
 	}
 	labels := []string{g.pick("com", "test", "example")}
 	for range 1 + g.IntN(4) {
@@ -25,6 +25,16 @@ func (g generator) host(label func() string) string {
 	}
 	slices.Reverse(labels)
 	return strings.Join(labels, ".")
+}
+
+func (g generator) address() string {
+	return g.pick("127.0.0.1", "10.0.0.1", "10.0.0.255", "10.0.1.7", "10.1.0.1", "9.255.255.255", "11.0.0.0", "[::1]", "[2001:db8::1]", "[2001:db8:0:1::1]",
+		"[2001:db9::]", "[::ffff:a00:1]")
+}
+
+func (g generator) network() string {
+	return g.pick("10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.0.1/32", "0.0.0.0/0", "127.0.0.0/8", "10.1.0.0/16", "[::/0]", "[2001:db8::/32]", "[2001:db8::/64]",
+		"[2001:db8::1/128]", "[::]/1", "[::ffff:0:0/96]", "[2001:db8:0:1::/63]")
 }
 
 func (g generator) label() string {
@@ -43,7 +53,13 @@ func (g generator) glob() string {
 
 func (g generator) pattern() string {
 	if g.IntN(500) == 0 {
-		return g.pick("*", "null")
+		return g.pick("*", "null", "file://")
+	}
+	switch g.IntN(16) {
+	case 0:
+		return g.pick("tauri://*", "https://*", "tauri://.", "tauri://1.2", "tauri://a.com")
+	case 1:
+		return g.pick("https", "https", "http") + "://" + g.network() + g.pick("", "", ":*", ":8080", ":8443")
 	}
 	return g.pick("https", "https", "http") + "://" + g.host(g.glob) + g.pick("", "", ":*", ":8080", ":8443")
 }
@@ -62,7 +78,9 @@ func (g generator) origin(texts []string) string {
 	}
 	switch g.IntN(20) {
 	case 0:
-		return "null"
+		return g.pick("null", "null", "file://", "tauri://.", "tauri://1.2", "tauri://a.com", "tauri://..", "tauri://[::1]")
+	case 4, 5:
+		return g.pick("https", "http") + "://" + g.address() + g.pick("", "", ":8080", ":1")
 	case 1: // one byte wrong
 		i := g.IntN(len(s))
 		return s[:i] + string(rune(g.IntN(256))) + s[i+1:]
@@ -127,6 +145,8 @@ func TestTwin(t *testing.T) {
 func FuzzSet(f *testing.F) {
 	f.Add("https://*.example.com\nhttps://a*b*.c*.example.com:*\nnull", "https://axb.cd.example.com:1")
 	f.Add("*", "https://[::1:0:0]")
+	f.Add("http://10.0.0.0/8:*\nhttp://10.1.0.0/16\nhttp://[fd00::/8]:3000\nhttps://*", "http://10.1.2.3")
+	f.Add("app://.\napp://*\nfile://\nmoz-extension://*", "app://.")
 	f.Add("https://a.b.c.com\nhttps://b.c.com:1\nhttps://x*.*.c.com", "https://xy.b.c.com")
 	f.Fuzz(func(t *testing.T, list, origin string) {
 		var texts []string
@@ -138,7 +158,8 @@ func FuzzSet(f *testing.F) {
 		}
 		origins := []string{origin}
 		for _, text := range texts { // origins that are close to the patterns
-			origins = append(origins, text, strings.ReplaceAll(text, "*", "7"), strings.ReplaceAll(text, "*", "a.b"), strings.Replace(text, "*", "x", 1))
+			origins = append(origins, text, strings.ReplaceAll(text, "*", "7"), strings.ReplaceAll(text, "*", "a.b"), strings.Replace(text, "*", "x", 1),
+				strings.NewReplacer("/8", "", "/16", "", ":*", ":1").Replace(text))
 		}
 		s := matcher.NewSet(patterns...)
 		for _, origin := range origins {

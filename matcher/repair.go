@@ -7,6 +7,22 @@ import (
 	"unicode/utf8"
 )
 
+// What to write where no corrected pattern can be given.
+const (
+	hintOrigin   = "write an origin, such as https://example.com"
+	hintScheme   = "write the scheme in full, such as https:// or http://, and each in a pattern of its own"
+	hintASCII    = "write the A-label of the host, xn--..."
+	hintHost     = "write a host name of a-z, 0-9, '-' and '_' between dots, such as https://api.example.com"
+	hintLabel    = "write between 1 and 63 bytes between dots"
+	hintPort     = "write a port from 1 to 65535, or * for any"
+	hintAny      = "write * for any origin, or a name to the right of the star, such as https://*.example.com"
+	hintNetwork4 = "write an address and a prefix length, such as http://192.168.0.0/16:*"
+	hintNetwork6 = "write an address and a prefix length in brackets, such as http://[fd00::/8]:*"
+	hintGlob     = "write two labels without a star to its right, such as https://app*.example.com, or https://*.example.com for subdomains"
+	hintIPv4     = "write four decimal numbers, such as http://192.168.0.1, without a star"
+	hintIPv6     = "write an IPv6 address in brackets, such as http://[::1], without a star"
+)
+
 // repair returns what s was probably meant to be. It may still not parse. Non-ASCII text is left alone: to map it is
 // IDNA's business, not that of strings.ToLower.
 func repair(s string) string {
@@ -37,9 +53,14 @@ func repair(s string) string {
 			}
 		}
 	}
+	network, after, isNetwork := repairNetwork(rest)
+	if isNetwork {
+		rest = after
+	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		rest = rest[:i]
 	}
+	rest = network + rest
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
 	if addr, err := netip.ParseAddr(rest); err == nil && addr.Is6() {
 		rest = "[" + rest + "]"
@@ -53,6 +74,19 @@ func repair(s string) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + host + ":" + port
+}
+
+// repairNetwork cuts a network from the front of s and returns it as it ought to be written. It returns a network that makes no
+// sense as it is.
+func repairNetwork(s string) (host, after string, ok bool) {
+	addr, length, after, ok := cutNetwork(strings.TrimRight(s, "/"))
+	if !ok {
+		return "", s, false
+	}
+	if network, err := netip.ParsePrefix(addr + "/" + length); err == nil {
+		return networkText(network.Masked()), after, true
+	}
+	return strings.TrimSuffix(s, after), after, true
 }
 
 // repairIPv6 returns the address in brackets as browsers write it, and anything else as it is.

@@ -26,6 +26,7 @@ type Set struct {
 	size    int // patterns given
 	any     int // index of "*" plus 1; 0: none
 	null    int // index of "null" plus 1; 0: none
+	file    int // index of "file://" plus 1; 0: none
 	https   uint32
 	http    uint32            // roots of the schemes that matter; 0: none
 	schemes map[string]uint32 // roots of all other schemes
@@ -35,6 +36,8 @@ type Set struct {
 	rules  []rule // of each node sorted by key, without duplicates
 	hubs   []hub  // hubs[0] is none; the last hub is only an end
 	shapes []shape
+
+	networks [networkKinds]networks
 
 	seed  maphash.Seed
 	slots []slot // open addressing; a power of two, at least half of it free. Nil: no wide node
@@ -84,8 +87,8 @@ func (s *Set) Match(origin []byte) bool { return s.find(origin, true) >= 0 }
 
 // Find returns the index, among the arguments of NewSet, of the most specific pattern that matches origin, or -1. Labels
 // are compared from right to left: one without a star wins over one with stars, which wins over a leading "*."; of two
-// with stars the one with more bytes before its first and after its last star wins. Then a port wins over any port.
-// "*" comes last. Which pattern it is depends on the order of the arguments only where two are equal: then it is the first.
+// with stars the one with more bytes before its first and after its last star wins. An address wins over a network, a
+// narrow one over a wide one, and each over a star for the whole host. Then a port wins over any port. "*" comes last. Which pattern it is depends on the order of the arguments only where two are equal: then it is the first.
 // Find neither keeps origin nor allocates.
 func (s *Set) Find(origin []byte) int { return s.find(origin, false) }
 
@@ -97,11 +100,13 @@ func (s *Set) find(origin []byte, enough bool) int {
 	if i := s.findTuple(origin, enough); i >= 0 {
 		return i
 	}
-	if s.any|s.null != 0 {
+	if s.any|s.null|s.file != 0 {
 		null := string(origin) == nullText
 		switch {
 		case null && s.null != 0:
 			return s.null - 1
+		case s.file != 0 && string(origin) == fileText:
+			return s.file - 1
 		case s.any != 0 && (null || ValidOrigin(origin)):
 			return s.any - 1
 		}
@@ -132,7 +137,10 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 	if !ok || len(host) > maxHost {
 		return -1
 	}
-	return s.walk(root, host, port, enough)
+	if i := s.walk(root, host, port, enough); i >= 0 {
+		return i
+	}
+	return s.findWide(root, host, port, defaultPort)
 }
 
 // walk looks for host, less the labels that led to node n. It goes down the literal labels and keeps the last match on
@@ -211,7 +219,10 @@ func (s *Set) step(n uint32, host []byte, size int, port uint32, enough bool) in
 
 // rule returns the index of the pattern that ends at node n, in the way that kind says, and is for port; or -1.
 func (s *Set) rule(n, kind, port uint32) int {
-	rules := s.rules[s.nodes[n].rules:s.nodes[n+1].rules]
+	return ruleOf(s.rules[s.nodes[n].rules:s.nodes[n+1].rules], kind, port)
+}
+
+func ruleOf(rules []rule, kind, port uint32) int {
 	if len(rules) == 0 {
 		return -1
 	}

@@ -3,6 +3,8 @@ package matcher_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -162,6 +164,89 @@ func TestMatch(t *testing.T) {
 	f("moz-extension://d3ba4cd1-0000-4000-8000-00000000000a", "moz-extension://d3ba4cd1-0000-4000-8000-00000000000a", true)
 	f("chrome-extension://abcdefghijklmnopabcdefghijklmnop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop", true)
 
+	// Schemes as a whole.
+	const moz = "moz-extension://6b1794a0-5ae6-4443-aef9-7755717bb180"
+	f("moz-extension://*", moz, true)
+	f("moz-extension://*", moz+":1", false)
+	f("moz-extension://*", moz+"/", false)
+	f("moz-extension://*", "moz-extension://", false)
+	f("moz-extension://*", "moz-extension://:1", false)
+	f("moz-extension://*", "xmoz-extension://a", false)
+	f("moz-extension://*", "chrome-extension://a", false)
+	f("moz-extension://*", "moz-extension://A", false) // engines write these hosts in lower case
+	f("moz-extension://*", "moz-extension://a b", false)
+	f("moz-extension://*", "moz-extension://a%41", false)
+	f("moz-extension://*", "null", false)
+	f("moz-extension://a moz-extension://*", "moz-extension://b", true)
+	f("app://*", "app://.", true)
+	f("app://*", "app://..", false)
+	f("app://*", "app://-", true)
+	f("app://*", "app://a_b", true)
+	f("app://*", "app://1.2", true)
+	f("app://*", "app://[::1]", true)
+	f("app://*", "app://[0::1]", false)
+	f("app://.", "app://.", true)
+	f("app://.", "app://..", false)
+	f("app://.", "app://x.", false)
+	f("app://.", "app://", false)
+	f("app://-", "app://-", true)
+	f("app://1.2", "app://1.2", true)
+	f("https://*", "https://a.com:8443", true)
+	f("https://*", "https://[::1]", true)
+	f("https://*", "https://10.0.0.1", true)
+	f("https://*", "https://10.0.1", false)
+	f("https://*", "https://a.com:443", false)
+	f("https://*", "https://.", false)
+	f("https://*", "https://", false)
+	f("https://*", "https://a.com.", false)
+	f("https://*", "http://a.com", false)
+	f("https://* https://[::1]:1", "https://[::1]:1", true)
+	f("https://* https://*.com", "https://!.com", false)
+	f("file://", "file://", true)
+	f("file://", "file:///", false)
+	f("file://", "file://a", false)
+	f("file://", "null", false)
+	f("*", "file://", true)
+	f("*", "file://a", false)
+	f("*", "file://:1", false)
+	f("null", "file://", false)
+
+	// Networks.
+	f("http://192.168.0.0/16:*", "http://192.168.1.20:5173", true)
+	f("http://192.168.0.0/16:*", "http://192.168.255.255", true)
+	f("http://192.168.0.0/16:*", "http://192.167.255.255", false)
+	f("http://192.168.0.0/16:*", "http://192.169.0.0", false)
+	f("http://192.168.0.0/16:*", "https://192.168.1.20", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1.20.example.org", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1.020", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1.256", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1.1.1", false)
+	f("http://192.168.0.0/16:*", "http://192.168.1.1.", false)
+	f("http://192.168.0.0/16:*", "http://0xc0a80114", false)
+	f("http://192.168.0.0/16:*", "http://3232235796", false)
+	f("http://192.168.0.0/16:*", "http://[::ffff:c0a8:114]", false)
+	f("http://192.168.0.0/16:*", "http://192.168.0.0/16", false)
+	f("http://10.0.0.0/8:3000", "http://10.0.0.7:3000", true)
+	f("http://10.0.0.0/8:3000", "http://10.0.0.7", false)
+	f("http://10.0.0.0/8:3000 http://10.0.0.0/16:3001", "http://10.0.0.7:3000", true) // the narrower one is for another port
+	f("http://0.0.0.0/0", "http://255.255.255.255", true)
+	f("http://1.2.3.4/32", "http://1.2.3.4", true)
+	f("http://1.2.3.4/32", "http://1.2.3.5", false)
+	f("http://[fd00::/8]:*", "http://[fd12:3456::7]:5173", true)
+	f("http://[fd00::]/8:*", "http://[fd12:3456::7]:5173", true)
+	f("http://[fd00::/8]:*", "http://[fd12:3456:0::7]:5173", false)
+	f("http://[fd00::/8]:*", "http://[FD12::7]:5173", false)
+	f("http://[fd00::/8]:*", "http://[fe80::1]", false)
+	f("http://[fd00::/8]:*", "http://[fd00::1", false)
+	f("http://[fd00::/8]:*", "http://[", false)
+	f("http://[2001:db8::/65]", "http://[2001:db8::7fff:0:0:1]", true)
+	f("http://[2001:db8::/65]", "http://[2001:db8::8000:0:0:1]", false)
+	f("http://[::/0]", "http://[ffff::]", true)
+	f("http://[::1/128]", "http://[::1]", true)
+	f("http://[::ffff:c0a8:0/112]", "http://[::ffff:c0a8:114]", true)
+	f("http://[::ffff:c0a8:0/112]", "http://192.168.1.20", false)
+
 	// Lengths.
 	name := strings.Join([]string{long, long, long}, ".")
 	f("https://*.com", "https://"+name+"."+strings.Repeat("b", 57)+".com", true)  // 253
@@ -197,6 +282,68 @@ func TestFind(t *testing.T) {
 	f("* null", "null", 1)
 	f("*", "null", 0)
 	f("https://a.com", "https://b.com", -1)
+	f("http://10.0.0.0/8:* http://10.0.0.0/16:* http://10.0.0.0/16:1 http://10.0.0.1:*", "http://10.0.0.1:1", 3)
+	f("http://10.0.0.0/8:* http://10.0.0.0/16:* http://10.0.0.0/16:1 http://10.0.0.1:*", "http://10.0.0.2:1", 2)
+	f("http://10.0.0.0/8:* http://10.0.0.0/16:* http://10.0.0.0/16:1 http://10.0.0.1:*", "http://10.0.0.2", 1)
+	f("http://10.0.0.0/8:* http://10.0.0.0/16:* http://10.0.0.0/16:1 http://10.0.0.1:*", "http://10.1.0.2", 0)
+	f("https://* https://10.0.0.0/8 *", "https://10.0.0.1", 1)
+	f("* https://*", "https://a.com", 1)
+	f("* https://*", "http://a.com", 0)
+	f("app://* app://.", "app://.", 1)
+	f("* file://", "file://", 1)
+	f("http://10.0.0.0/8 http://10.0.0.0/8", "http://10.0.0.1", 0)
+}
+
+// Many networks of all lengths, inside each other and beside each other, against a search of all.
+func TestManyNetworks(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	random := func() netip.Addr {
+		if r.IntN(2) == 0 {
+			return netip.AddrFrom4([4]byte{10, byte(r.IntN(4)), byte(r.IntN(256)), byte(r.IntN(4))})
+		}
+		a := [16]byte{0xfd, byte(r.IntN(2))}
+		a[7], a[8], a[15] = byte(r.IntN(4)), byte(r.IntN(256)), byte(r.IntN(4))
+		return netip.AddrFrom16(a)
+	}
+	var networks []netip.Prefix
+	var texts []string
+	for range 20_000 {
+		a := random()
+		network := netip.PrefixFrom(a, r.IntN(a.BitLen()+1)).Masked()
+		networks = append(networks, network)
+		if a.Is4() {
+			texts = append(texts, "http://"+network.String())
+		} else {
+			texts = append(texts, fmt.Sprintf("http://[%v]", network))
+		}
+	}
+	networks = networks[len(networks)-15_000:] // the others are of another scheme
+	for i := range texts[:5000] {
+		texts[i] = "https" + texts[i][4:]
+	}
+	s := newSet(t, texts...)
+	for range 1000 {
+		a := random()
+		want := -1
+		for i, n := range networks {
+			if n.Contains(a) && (want < 0 || n.Bits() > networks[want].Bits()) {
+				want = i
+			}
+		}
+		host := a.String()
+		if a.Is6() {
+			host = "[" + host + "]"
+		}
+		if want >= 0 {
+			want += 5000
+		}
+		if got := s.Find([]byte("http://" + host)); got != want {
+			t.Fatalf("Find(http://%s) = %d, want %d", host, got, want)
+		}
+		if got := s.Find([]byte("http://" + host + ":1")); got != -1 {
+			t.Fatalf("Find(http://%s:1) = %d, want -1", host, got)
+		}
+	}
 }
 
 func TestZeroSet(t *testing.T) {
@@ -247,10 +394,12 @@ func TestManyPorts(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	s := newSet(t, append(manyExact(1000), "*", "null", "https://*.example.com:*", "https://a*b*c.d*.example.org", "tauri://localhost", "http://[::1]:*")...)
+	s := newSet(t, append(manyExact(1000), "*", "null", "https://*.example.com:*", "https://a*b*c.d*.example.org", "tauri://localhost", "http://[::1]:*", "http://10.0.0.0/8:*", "http://[fd00::/8]",
+		"moz-extension://*", "https://*", "file://")...)
 	for _, text := range []string{
 		"https://app7.tenant7.com", "https://x.y.example.com:8443", "https://a1b2c.d3.example.org", "tauri://localhost",
-		"http://[::1]:3000", "https://[2001:db8::abcd:ef01:2345:6789]", "null", "", "https://" + strings.Repeat("a.", 126) + "a", "wrong",
+		"http://[::1]:3000", "https://[2001:db8::abcd:ef01:2345:6789]", "http://10.1.2.3:4", "http://[fd00::1]", "http://11.1.2.3",
+		"moz-extension://a", "file://", "null", "", "https://" + strings.Repeat("a.", 126) + "a", "wrong",
 	} {
 		origin := []byte(text)
 		if n := testing.AllocsPerRun(100, func() {

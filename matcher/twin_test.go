@@ -23,21 +23,27 @@ type twinTuple struct {
 }
 
 func twinSplit(origin string) twinTuple {
+	if origin == "file://" {
+		return twinTuple{scheme: "file", valid: true}
+	}
 	m := twinOrigin.FindStringSubmatch(origin)
 	if m == nil {
 		return twinTuple{}
 	}
 	scheme, host, port := m[1], m[2], m[3]
-	if n, _ := strconv.Atoi(port); n > 65535 || scheme == "https" && n == 443 || scheme == "http" && n == 80 {
+	if n, _ := strconv.Atoi(port); scheme == "file" || n > 65535 || scheme == "https" && n == 443 || scheme == "http" && n == 80 {
 		return twinTuple{}
 	}
-	return twinTuple{scheme, host, port, twinHost(host)}
+	return twinTuple{scheme, host, port, twinHost(host, scheme != "https" && scheme != "http")}
 }
 
-func twinHost(host string) bool {
+func twinHost(host string, opaque bool) bool {
 	if host[0] == '[' {
 		addr, err := netip.ParseAddr(host[1 : len(host)-1])
 		return err == nil && addr.Is6() && host == "["+twinIPv6(addr)+"]"
+	}
+	if opaque && host == "." {
+		return true
 	}
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
@@ -45,7 +51,7 @@ func twinHost(host string) bool {
 			return false
 		}
 	}
-	if twinNumber.MatchString(labels[len(labels)-1]) {
+	if !opaque && twinNumber.MatchString(labels[len(labels)-1]) {
 		addr, err := netip.ParseAddr(host)
 		return err == nil && addr.Is4() && addr.String() == host
 	}
@@ -69,8 +75,8 @@ func twinMatchTuple(pattern, origin string, o twinTuple) bool {
 	switch {
 	case pattern == "*":
 		return o.valid || origin == "null"
-	case pattern == "null":
-		return origin == "null"
+	case pattern == "null" || pattern == "file://":
+		return origin == pattern
 	case !o.valid:
 		return false
 	}
@@ -79,8 +85,18 @@ func twinMatchTuple(pattern, origin string, o twinTuple) bool {
 	if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "]") {
 		wantHost, wantPort = rest[:i], rest[i+1:]
 	}
+	if pattern == "https://*" {
+		return o.scheme == "https"
+	}
 	if o.scheme != wantScheme || wantPort != "*" && wantPort != o.port {
 		return false
+	}
+	if wantHost == "*" {
+		return true
+	}
+	if network, ok := twinNetwork(wantHost); ok {
+		addr, err := netip.ParseAddr(strings.Trim(o.host, "[]"))
+		return err == nil && network.Contains(addr)
 	}
 	want, got := strings.Split(wantHost, "."), strings.Split(o.host, ".")
 	if want[0] == "*" {
@@ -98,6 +114,14 @@ func twinMatchTuple(pattern, origin string, o twinTuple) bool {
 		}
 	}
 	return true
+}
+
+func twinNetwork(host string) (netip.Prefix, bool) {
+	if !strings.Contains(host, "/") {
+		return netip.Prefix{}, false
+	}
+	network, err := netip.ParsePrefix(strings.NewReplacer("[", "", "]", "").Replace(host))
+	return network, err == nil
 }
 
 // twinGlob tries every length of every star.
@@ -136,6 +160,11 @@ func twinLess(p, q string) bool {
 	_, q, _ = strings.Cut(q, "://")
 	pHost, pAny := strings.CutSuffix(p, ":*")
 	qHost, qAny := strings.CutSuffix(q, ":*")
+	if pWide, qWide := twinWide(p), twinWide(q); pWide != qWide {
+		return pWide < qWide
+	} else if pWide > 0 {
+		return qAny && !pAny
+	}
 	pLabels, qLabels := strings.Split(pHost, "."), strings.Split(qHost, ".")
 	for i := 1; i <= min(len(pLabels), len(qLabels)); i++ {
 		pRank := twinRank(pLabels[len(pLabels)-i], i == len(pLabels))
@@ -145,6 +174,22 @@ func twinLess(p, q string) bool {
 		}
 	}
 	return qAny && !pAny
+}
+
+// twinWide says how much more than one name or address a host stands for, apart from those with labels to the right of
+// their stars. The first argument is a pattern without its scheme.
+func twinWide(p string) int {
+	host := p
+	if i := strings.LastIndex(p, ":"); i > strings.LastIndex(p, "]") {
+		host = p[:i]
+	}
+	if network, ok := twinNetwork(host); ok {
+		return 1 + 128 - network.Bits()
+	}
+	if host == "*" {
+		return 200
+	}
+	return 0
 }
 
 // twinRank is a text that sorts the more specific label first. Its later parts only keep two labels apart.

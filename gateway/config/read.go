@@ -133,6 +133,7 @@ func readCORS(t *table) CORS {
 		OriginsFile:          t.str("origins_file", ""),
 
 		DangerouslyAllowNullOrigin:     t.boolean("dangerously_allow_null_origin", false),
+		DangerouslyAllowFileOrigin:     t.boolean("dangerously_allow_file_origin", false),
 		DangerouslyAllowHTTPOrigins:    t.boolean("dangerously_allow_http_origins", false),
 		DangerouslyAllowPublicSuffixes: t.boolean("dangerously_allow_public_suffixes", false),
 		DangerouslyReflectAnyOrigin:    t.boolean("dangerously_reflect_any_origin", false),

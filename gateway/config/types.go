@@ -182,7 +182,10 @@ type Cache struct {
 type CORS struct {
 	// Name is the table's name.
 	Name string
-	// Origins are origin patterns. Required, unless OriginsFile is given.
+	// Origins are origin patterns: "https://app.example.com", "https://*.example.com", "https://pr-*.preview.example.com",
+	// "http://localhost:*", "http://192.168.0.0/16:*" and "http://[fd00::/8]:3000" (every address of a network),
+	// "moz-extension://*" (any host of a scheme other than http and https), "https://*" (any https origin, without credentials),
+	// "null", "file://", or "*" for any. Required, unless OriginsFile is given.
 	Origins []string
 	// Methods beyond GET, HEAD and POST, or "*". Default none.
 	Methods []string
@@ -215,13 +218,16 @@ type CORS struct {
 	Shadow string
 	// OriginsFile is a file of further patterns, one a line, as it was written: see [Config.Path]. Default "".
 	OriginsFile string
-	// DangerouslyAllowNullOrigin admits the pattern "null". Default false.
+	// DangerouslyAllowNullOrigin admits the pattern "null", which every site can be in a sandboxed frame; with credentials that
+	// takes dangerously_reflect_any_origin, too. Default false.
 	DangerouslyAllowNullOrigin bool
+	// DangerouslyAllowFileOrigin admits the pattern "file://", which some WebViews send for pages from files. Default false.
+	DangerouslyAllowFileOrigin bool
 	// DangerouslyAllowHTTPOrigins admits http:// patterns with credentials. Default false.
 	DangerouslyAllowHTTPOrigins bool
 	// DangerouslyAllowPublicSuffixes admits patterns such as https://*.github.io with credentials. Default false.
 	DangerouslyAllowPublicSuffixes bool
-	// DangerouslyReflectAnyOrigin admits "*" with credentials. Default false.
+	// DangerouslyReflectAnyOrigin admits "*", "https://*" and "null" with credentials. Default false.
 	DangerouslyReflectAnyOrigin bool
 }
 

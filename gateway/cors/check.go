@@ -178,6 +178,14 @@ func (c *checker) exposeHeaders() []string {
 		case isForbiddenResponseHeader(name):
 			c.fail(key, i, "remove it", "%s is a forbidden response-header: no page can read it", name)
 			continue
+		case isCORSRequestHeader(name):
+			c.fail(key, i, "remove it", "%s is a request header; this list names the response headers that a page may read", name)
+			continue
+		case isPreflightHeader(name):
+			c.fail(key, i, "remove it", "%s is in answers to preflights only, and no page sees those", name)
+			continue
+		case OwnedField([]byte(name)):
+			c.warn(key, i, "remove it", "%s is for the browser: a page that could read it has passed its check", name)
 		case star && name != "*":
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
 		case isSafelistedResponseHeader(name):

@@ -99,11 +99,17 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 		c.badPattern(key, index, text, err)
 	case p.Any():
 		c.anyOrigin(key, index)
+	case p.Null() && c.cfg.Credentials:
+		c.endanger(nullOrigin|reflectAny, key, index, "remove it, or leave credentials out",
+			`"null" with credentials: every site can send it from a sandboxed frame, and read what a signed-in user may see`)
 	case p.Null():
 		c.endanger(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
+	case p.File():
+		c.endanger(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
 	default:
 		c.labels(key, index, p)
 		c.plaintext(key, index, p)
+		c.wide(key, index, p)
 		c.publicSuffix(key, index, p)
 	}
 	return p, err == nil
@@ -164,18 +170,37 @@ func (c *checker) labels(key string, index int, p matcher.Pattern) {
 // plaintext refuses http:// origins with credentials: whoever sits on the user's network can be one. Loopback is
 // never on the network. See Secure Contexts, "Is origin potentially trustworthy?", and RFC 6761, section 6.3.
 func (c *checker) plaintext(key string, index int, p matcher.Pattern) {
-	if c.cfg.Credentials && p.Scheme() == "http" && !isLoopback(p.Host()) {
+	if c.cfg.Credentials && p.Scheme() == "http" && !isLoopback(p) {
 		c.endanger(plainHTTP, key, index, "write https://",
 			"pattern %q: http:// with credentials: a network attacker can be this origin", p.String())
 	}
 }
 
-func isLoopback(host string) bool {
-	if isLocalhost(host) {
+func isLoopback(p matcher.Pattern) bool {
+	if isLocalhost(p.Host()) {
 		return true
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if network, ok := p.Network(); ok {
+		return network.Addr().IsLoopback() && (network.Addr().Is4() && network.Bits() >= 8 || network.IsSingleIP())
+	}
+	addr, err := netip.ParseAddr(strings.Trim(p.Host(), "[]"))
 	return err == nil && addr.IsLoopback()
+}
+
+// wide warns of patterns with credentials that are no names of somebody: anybody's extension, any machine in a network.
+func (c *checker) wide(key string, index int, p matcher.Pattern) {
+	_, network := p.Network()
+	switch {
+	case !c.cfg.Credentials:
+	case network:
+		c.warn(key, index, "", "pattern %q with credentials: whatever a machine of that network serves can read what a signed-in user may see", p.String())
+	case p.AnyHost() && p.Scheme() == "https":
+		c.endanger(reflectAny, key, index, "list the origins, or leave credentials out",
+			"pattern %q with credentials: every site can read what a signed-in user may see", p.String())
+	case p.AnyHost():
+		c.warn(key, index, "list the hosts, where they are known",
+			"pattern %q with credentials: every extension or app of that scheme can read what a signed-in user may see", p.String())
+	}
 }
 
 // isLocalhost reports whether host, a name or a pattern, is localhost or below it.
@@ -188,7 +213,7 @@ func isLocalhost(host string) bool {
 // know count as public suffixes if they are a single label.
 func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	end := p.Base()
-	if !p.Wildcard() || isLocalhost(end) {
+	if !p.Wildcard() || p.AnyHost() || isLocalhost(end) {
 		return
 	}
 	// The label before it matters: the list has rules such as "*.ck".

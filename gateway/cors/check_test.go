@@ -85,6 +85,57 @@ func TestOriginProblems(t *testing.T) {
 		"origins[4] default", "origins[1]? at origins[0]", "origins[2]? at origins[0]")
 }
 
+func TestWideOriginProblems(t *testing.T) {
+	f := func(cfg cors.Config, want ...string) { t.Helper(); problems(t, cfg, want...) }
+	origins := func(o ...string) cors.Config { return cors.Config{Origins: o} }
+	creds := func(o ...string) cors.Config { return cors.Config{Origins: o, Credentials: true} }
+
+	// Schemes as a whole.
+	f(origins("moz-extension://*", "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "app://.", "https://a.com"))
+	f(creds("moz-extension://*", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"), `origins[0]? pattern "moz-extension://*" with credentials`)
+	f(origins("moz-extension://*", "moz-extension://a"), `origins[1]? covered by "moz-extension://*", at origins[0]`)
+	f(origins("https://*"))
+	f(creds("https://*"), `origins[0] pattern "https://*" with credentials: every site`)
+	f(creds("https://*"), `origins[0] dangerously_reflect_any_origin = true accepts the risk`)
+	f(cors.Config{Origins: []string{"https://*"}, Credentials: true, ReflectAnyOrigin: true}, "origins[0]? every site")
+	f(origins("https://*", "https://*.a.com", "https://10.0.0.0/8", "http://a.com"), "origins[1]? at origins[0]", "origins[2]? at origins[0]")
+	f(origins("http://*"), "origins[0] star for the whole host")
+	f(origins("https://*:8443"), "origins[0] write https://*")
+	f(origins("wss://a.com"), "origins[0] page's origin")
+
+	// Networks.
+	f(origins("http://192.168.0.0/16:*", "https://10.0.0.0/8", "http://[fd00::/8]:3000"))
+	f(origins("http://192.168.1.0/16:*"), "origins[0] write http://192.168.0.0/16:*")
+	f(origins("http://192.168.0.0/33:*"), "origins[0] 192.168.0.0/33: the prefix length")
+	f(origins("http://10.0.0.0/8:*", "http://10.1.0.0/16", "http://10.1.2.3:80", "http://10.1.2.3:1", "http://11.1.2.3", "https://10.1.2.3"),
+		"origins[2] default", `origins[1]? covered by "http://10.0.0.0/8:*", at origins[0]`, "origins[3]? at origins[0]")
+	f(origins("http://[fd00::/8]", "http://[fd00::]/8", "http://[fd12::1]", "http://[fe80::1]", "http://10.0.0.1"),
+		"origins[0]? at origins[1]", "origins[1]? at origins[0]", "origins[2]? at origins[0]")
+	f(origins("http://0.0.0.0/0:*", "http://10.0.0.0/8", "http://[::/0]"), "origins[1]? at origins[0]")
+	f(creds("https://10.0.0.0/8"), `origins[0]? pattern "https://10.0.0.0/8" with credentials: whatever a machine`)
+	f(creds("http://10.0.0.0/8"), "origins[0] network attacker", "origins[0]? whatever a machine")
+	f(cors.Config{Origins: []string{"http://10.0.0.0/8"}, Credentials: true, AllowHTTPOrigins: true}, "origins[0]? network attacker", "origins[0]? whatever a machine")
+	f(creds("http://127.0.0.0/8:*", "http://[::1/128]"), "origins[0]? whatever a machine", "origins[1]? whatever a machine") // loopback
+	f(creds("http://127.0.0.0/7:*"), "origins[0] the network is 126.0.0.0/7")
+	f(creds("http://0.0.0.0/0"), "origins[0] network attacker", "origins[0]? whatever a machine")
+
+	// Files.
+	f(origins("file://"), "origins[0] dangerously_allow_file_origin = true accepts the risk")
+	f(cors.Config{Origins: []string{"file://"}, AllowFileOrigin: true}, "origins[0]? not one origin")
+	f(cors.Config{Origins: []string{"https://a.com"}, AllowFileOrigin: true}, `dangerously_allow_file_origin? "file://" is not among the origins`)
+	f(origins("file://example.com"), "origins[0] write file://")
+	f(origins("file:///"), "origins[0] write file://")
+
+	// Null with credentials is every site with credentials.
+	null := func(null, reflect bool) cors.Config {
+		return cors.Config{Origins: []string{"null"}, Credentials: true, AllowNullOrigin: null, ReflectAnyOrigin: reflect}
+	}
+	f(null(false, false), "origins[0] dangerously_allow_null_origin = true and dangerously_reflect_any_origin = true accept the risk")
+	f(null(true, false), "origins[0] leave credentials out; dangerously_reflect_any_origin = true accepts the risk")
+	f(null(false, true), "origins[0] leave credentials out; dangerously_allow_null_origin = true accepts the risk")
+	f(null(true, true), "origins[0]? every site can send it")
+}
+
 func TestOtherProblems(t *testing.T) {
 	f := func(cfg cors.Config, want ...string) { t.Helper(); problems(t, cfg, want...) }
 	// Methods.
@@ -118,6 +169,10 @@ func TestOtherProblems(t *testing.T) {
 	f(cors.Config{ExposeHeaders: []string{"*", "X-T"}}, "expose_headers[1]? beside")
 	f(cors.Config{ExposeHeaders: []string{"Set-Cookie", "content-type", "X-T", "X-t", "a:b"}},
 		"expose_headers[0] forbidden", "expose_headers[1]? redundant", "expose_headers[3]? twice", "expose_headers[4] not a header")
+	f(cors.Config{ExposeHeaders: []string{"Origin", "access-control-request-method", "Access-Control-Request-Headers", "Access-Control-Request-Private-Network"}},
+		"expose_headers[0] request header", "expose_headers[1] request header", "expose_headers[2] request header", "expose_headers[3] request header")
+	f(cors.Config{ExposeHeaders: []string{"Access-Control-Allow-Methods", "access-control-max-age", "Access-Control-Allow-Origin", "Vary", "Timing-Allow-Origin"}},
+		"expose_headers[0] preflights only", "expose_headers[1] preflights only", "expose_headers[2]? for the browser")
 
 	// The rest.
 	age := func(d time.Duration) cors.Config { return cors.Config{MaxAge: &d} }

@@ -1,5 +1,7 @@
 package cors
 
+import "strings"
+
 // This file holds the dangers that a Config can permit by a flag of its own. An origin that is one is an error without
 // its flag and a warning with it, so that it stays visible; a flag that no origin needs is a warning too, because it
 // waits for the day when somebody adds one.
@@ -12,6 +14,7 @@ const (
 	plainHTTP
 	suffixes
 	reflectAny
+	fileOrigin
 )
 
 // flags are the keys that permit a danger.
@@ -29,20 +32,27 @@ var flags = []struct {
 	{suffixes, "dangerously_allow_public_suffixes", func(c *Config) bool { return c.AllowPublicSuffixes },
 		"no origin is a wildcard below a public suffix", true},
 	{reflectAny, "dangerously_reflect_any_origin", func(c *Config) bool { return c.ReflectAnyOrigin },
-		`"*" is not among the origins`, true},
+		`neither "*" nor "https://*" nor "null" is among the origins`, true},
+	{fileOrigin, "dangerously_allow_file_origin", func(c *Config) bool { return c.AllowFileOrigin },
+		`"file://" is not among the origins`, false},
 }
 
-// endanger reports an origin that is d: a warning if that is permitted. hint says what else to write.
+// endanger reports an origin that is all of d: a warning if that is permitted. hint says what else to write.
 func (c *checker) endanger(d danger, key string, index int, hint, format string, args ...any) {
 	c.needed |= d
+	var missing []string
 	for _, f := range flags {
-		switch {
-		case f.danger != d:
-		case f.permitted(c.cfg):
-			c.warn(key, index, "", format, args...)
-		default:
-			c.fail(key, index, hint+"; "+f.key+" = true accepts the risk", format, args...)
+		if d&f.danger != 0 && !f.permitted(c.cfg) {
+			missing = append(missing, f.key+" = true")
 		}
+	}
+	switch len(missing) {
+	case 0:
+		c.warn(key, index, "", format, args...)
+	case 1:
+		c.fail(key, index, hint+"; "+missing[0]+" accepts the risk", format, args...)
+	default:
+		c.fail(key, index, hint+"; "+strings.Join(missing, " and ")+" accept the risk", format, args...)
 	}
 }
 

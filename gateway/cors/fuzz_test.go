@@ -23,7 +23,7 @@ func variety(n uint32) cors.Config {
 	yes := func() bool { return take(2) == 1 }
 	cfg := cors.Config{
 		Credentials: yes(), PrivateNetwork: yes(), TimingAllowOrigin: yes(),
-		AllowNullOrigin: true, AllowHTTPOrigins: true, ReflectAnyOrigin: true,
+		AllowNullOrigin: true, AllowFileOrigin: true, AllowHTTPOrigins: true, ReflectAnyOrigin: true,
 	}
 	if yes() {
 		cfg.ResourcePolicy = "same-site"
@@ -38,7 +38,8 @@ func variety(n uint32) cors.Config {
 		{"https://*.example.com", "http://localhost:*", "https://pr-*.preview.example.org:8443"},
 		{"https://app.example.com", "null", "tauri://localhost"},
 		{"*", "https://app.example.com", "null"},
-	}[take(5)]
+		{"https://*", "tauri://*", "http://192.168.0.0/16:*", "file://"},
+	}[take(6)]
 	cfg.Methods = [][]string{nil, {"put", "DELETE", "PATCH", "patch"}, {"*"}, {"PUT", "*", "GET"}}[take(4)]
 	cfg.RequestHeaders = [][]string{nil, {"Content-Type", "X-A", "x-b"}, {"*"}, {"*", "Authorization", "X-A"}, {"authorization"}}[take(5)]
 	cfg.ExposeHeaders = [][]string{nil, {"X-Total", "X-Page"}, {"*", "X-Total"}}[take(3)]
@@ -137,7 +138,8 @@ func FuzzTwin(f *testing.F) {
 // TestTwin makes requests of parts that meet the configurations, so that every reason occurs often.
 func TestTwin(t *testing.T) {
 	origins := []string{"https://app.example.com", "https://a.b.example.com", "null", "http://localhost:3000",
-		"https://pr-1.preview.example.org:8443", "tauri://localhost", "https://evil.test", "https://app.example.com/", ""}
+		"https://pr-1.preview.example.org:8443", "tauri://localhost", "https://evil.test", "https://app.example.com/", "",
+		"file://", "http://192.168.7.9:5173", "http://192.169.0.1"}
 	methods := []string{"GET", "PUT", "DELETE", "PATCH", "patch", "put", "TRACE", "connect", "PURGE", "*", "P T",
 		strings.Repeat("M", 65), ""}
 	names := []string{"content-type", "X-A", "x-a", "X-b", "authorization", "Authorization", "x-c", "*", "a b", "é", "",
@@ -160,7 +162,7 @@ func TestTwin(t *testing.T) {
 			for range 1 + random.IntN(3) {
 				list = append(list, pick(blanks)+pick(names[:2+random.IntN(len(names)-1)])+pick(blanks))
 			}
-			if random.IntN(10) == 0 {
+			if random.IntN(7) == 0 {
 				list = slices.Repeat([]string{pick([]string{"x-a", "X-A", "authorization", ""})}, 17+random.IntN(60))
 			}
 			a.headers = append(a.headers, strings.Join(list, ","))

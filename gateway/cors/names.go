@@ -88,6 +88,16 @@ func isForbiddenRequestHeader(name string) bool {
 // See Fetch, "forbidden response-header name".
 func isForbiddenResponseHeader(name string) bool { return oneOf(name, "Set-Cookie", "Set-Cookie2") }
 
+// isCORSRequestHeader reports whether name is a field that only requests have. See Fetch, "HTTP requests".
+func isCORSRequestHeader(name string) bool {
+	return oneOf(name, "Origin", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Access-Control-Request-Private-Network")
+}
+
+// isPreflightHeader reports whether name is a field that only answers to preflights have. See Fetch, "HTTP responses".
+func isPreflightHeader(name string) bool {
+	return oneOf(name, "Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network")
+}
+
 // See Fetch, "CORS-safelisted response-header name".
 func isSafelistedResponseHeader(name string) bool {
 	return oneOf(name, "Cache-Control", "Content-Language", "Content-Length", "Content-Type", "Expires",

@@ -44,13 +44,17 @@ type Config struct {
 	// WebSocketOriginCheck asks the gateway to let only allowed origins open WebSockets.
 	WebSocketOriginCheck bool
 
-	// AllowNullOrigin permits "null" among Origins, which any sandboxed document can be.
+	// AllowNullOrigin permits "null" among Origins, which any sandboxed document can be. With Credentials that takes
+	// ReflectAnyOrigin, too.
 	AllowNullOrigin bool
+	// AllowFileOrigin permits "file://" among Origins, which some WebViews send for pages from files.
+	AllowFileOrigin bool
 	// AllowHTTPOrigins permits http:// patterns off loopback with Credentials: a network attacker can be those.
 	AllowHTTPOrigins bool
 	// AllowPublicSuffixes permits wildcards right under a public suffix with Credentials: anybody can be one of those.
 	AllowPublicSuffixes bool
-	// ReflectAnyOrigin permits "*" among Origins with Credentials; every Origin but null is then echoed.
+	// ReflectAnyOrigin permits "*" and "https://*" among Origins with Credentials: every Origin that matches, but for null, is
+	// then echoed.
 	ReflectAnyOrigin bool
 }
 

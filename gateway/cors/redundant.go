@@ -2,13 +2,16 @@ package cors
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file finds patterns that another one covers. A pattern covers more than itself only by a wildcard, and then only
-// patterns whose host ends like its own: so each is compared with those that share one of its ends.
+// This file finds patterns that another one covers. A pattern covers more than itself only by a wildcard or a network, and then
+// only patterns whose host ends or begins like its own: so each is compared with those that share one of its ends, with the
+// networks that its address or network could be in, and with a star for the whole host.
 
 // maxCompared bounds how many wildcards with the same end a pattern is compared with: thousands of globs below one name
 // are a list that a program wrote, and a missed warning is better than to wait for minutes.
@@ -17,7 +20,7 @@ const maxCompared = 64
 // redundant warns about patterns that another one covers. written are the numbers of the patterns in both lists.
 func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 	first := make(map[string]int, len(patterns))
-	wide := map[string][]int{} // by literal end
+	w := wide{patterns: patterns, ends: map[string][]int{}}
 	var globs []int
 	repeated := make([]bool, len(patterns))
 	for i, p := range patterns {
@@ -27,28 +30,101 @@ func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 			continue
 		}
 		first[p.String()] = i
-		switch {
-		case p.Any() || p.Null():
-		case p.Wildcard() && !strings.HasPrefix(p.Host(), "*."):
+		if p.Wildcard() && !p.AnyHost() && !strings.HasPrefix(p.Host(), "*.") {
 			globs = append(globs, i)
-		case p.Wildcard() || p.AnyPort():
-			wide[p.Base()] = append(wide[p.Base()], i)
+		} else {
+			w.add(i)
 		}
 	}
 	for _, i := range globs { // behind what covers more
-		wide[patterns[i].Base()] = append(wide[patterns[i].Base()], i)
+		w.add(i)
 	}
-	if len(wide) == 0 {
+	if len(w.ends) == 0 {
 		return
 	}
 	for i, p := range patterns {
-		if p.Any() || p.Null() || repeated[i] {
+		if p.Host() == "" || repeated[i] {
 			continue
 		}
-		if j := coveredBy(patterns, wide, i); j >= 0 {
+		if j := w.coveredBy(i); j >= 0 {
 			c.beside(written[i], written[j], "remove one of them", "%q is covered by %q", p.String(), patterns[j].String())
 		}
 	}
+}
+
+// wide holds the patterns that can cover others.
+type wide struct {
+	patterns []matcher.Pattern
+	ends     map[string][]int // by literal end, by network, or by scheme and "://"
+	lengths  []netip.Prefix   // the prefix lengths of networks, each of the address of zeros
+}
+
+func (w *wide) add(i int) {
+	p := w.patterns[i]
+	network, isNetwork := p.Network()
+	key := p.Base()
+	switch {
+	case isNetwork:
+		key = network.String()
+		if z := zeros(network); !slices.Contains(w.lengths, z) {
+			w.lengths = append(w.lengths, z)
+		}
+	case p.AnyHost():
+		key = p.Scheme() + "://"
+	case !p.Wildcard() && !p.AnyPort():
+		return
+	}
+	w.ends[key] = append(w.ends[key], i)
+}
+
+// zeros returns the network of the length of n that begins with zeros.
+func zeros(n netip.Prefix) netip.Prefix {
+	if n.Addr().Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), n.Bits())
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), n.Bits())
+}
+
+// coveredBy returns a pattern that covers pattern i, or -1.
+func (w *wide) coveredBy(i int) int {
+	p := w.patterns[i]
+	for end, more := p.Host(), true; more; _, end, more = strings.Cut(end, ".") {
+		if j := w.among(end, i); j >= 0 {
+			return j
+		}
+	}
+	if j := w.among(p.Scheme()+"://", i); j >= 0 || len(w.lengths) == 0 {
+		return j
+	}
+	network, ok := p.Network()
+	if !ok {
+		addr, err := netip.ParseAddr(strings.Trim(p.Host(), "[]"))
+		if err != nil {
+			return -1
+		}
+		network = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	for _, length := range w.lengths {
+		if length.Addr().Is4() != network.Addr().Is4() || length.Bits() > network.Bits() {
+			continue
+		}
+		outer, _ := network.Addr().Prefix(length.Bits())
+		if j := w.among(outer.String(), i); j >= 0 {
+			return j
+		}
+	}
+	return -1
+}
+
+// among is coveredBy for patterns with one key.
+func (w *wide) among(key string, i int) int {
+	same := w.ends[key]
+	for _, j := range same[:min(len(same), maxCompared)] {
+		if j != i && w.patterns[j].Covers(w.patterns[i]) {
+			return j
+		}
+	}
+	return -1
 }
 
 // beside warns about pattern i of both lists, on account of pattern j.
@@ -60,16 +136,4 @@ func (c *checker) beside(i, j int, hint, format string, args ...any) {
 		p.Message = fmt.Sprintf(format, args...)
 	}
 	c.add(p)
-}
-
-func coveredBy(patterns []matcher.Pattern, wide map[string][]int, i int) int {
-	for end, more := patterns[i].Host(), true; more; _, end, more = strings.Cut(end, ".") {
-		same := wide[end]
-		for _, j := range same[:min(len(same), maxCompared)] {
-			if j != i && patterns[j].Covers(patterns[i]) {
-				return j
-			}
-		}
-	}
-	return -1
 }

@@ -2,6 +2,7 @@ package cors_test
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +84,13 @@ func unique(list []string) (kept []string) {
 func slowMatch(pattern, origin string) bool {
 	if pattern == origin || pattern == "*" {
 		return true
+	}
+	if scheme, whole := strings.CutSuffix(pattern, "://*"); whole {
+		return strings.HasPrefix(origin, scheme+"://") && (scheme == "https" || strings.Count(origin, ":") == 1)
+	}
+	if pattern == "http://192.168.0.0/16:*" {
+		u, err := url.Parse(origin)
+		return err == nil && u.Scheme == "http" && regexp.MustCompile(`^192\.168\.[0-9]+\.[0-9]+$`).MatchString(u.Hostname())
 	}
 	re := regexp.QuoteMeta(pattern)
 	re = strings.Replace(re, `://\*\.`, `://([a-z0-9_-]+\.)+`, 1)

@@ -118,6 +118,9 @@ func guesses(branches []branch) (texts []string) {
 		for _, s := range schemed(text.String()) {
 			// A star for the rest of the origin, or for a port: as written, and without.
 			add(s)
+			if strings.HasSuffix(s, "://") {
+				add(s + "*")
+			}
 			if rest, ok := strings.CutSuffix(s, "*"); ok {
 				add(rest)
 				add(strings.TrimSuffix(rest, ":"))

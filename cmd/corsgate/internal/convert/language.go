@@ -92,12 +92,19 @@ func patternLanguage(p matcher.Pattern) *language {
 	if p.Null() {
 		return mustLanguage(`null`)
 	}
+	if p.AnyHost() {
+		return mustLanguage(regexp.QuoteMeta(p.Scheme()+"://") + `[^/]+`)
+	}
 	host := p.Host()
 	expr := regexp.QuoteMeta(p.Scheme() + "://")
 	if rest, ok := strings.CutPrefix(host, "*."); ok {
 		expr, host = expr+`(?:[a-z0-9_-]+\.)+`, rest
 	}
-	expr += strings.ReplaceAll(regexp.QuoteMeta(host), `\*`, `[a-z0-9_-]+`)
+	if _, network := p.Network(); network {
+		expr += `[0-9a-f.:\[\]]+`
+	} else {
+		expr += strings.ReplaceAll(regexp.QuoteMeta(host), `\*`, `[a-z0-9_-]+`)
+	}
 	switch {
 	case p.AnyPort():
 		expr += `(?::[0-9]+)?`

@@ -63,7 +63,7 @@ func (e expression) translate() (t translation) {
 	var kept []*language
 	for _, text := range guesses(branches) {
 		p, err := matcher.ParsePattern(text)
-		if err != nil || len(kept) == maxPatterns {
+		if err != nil || len(kept) == maxPatterns || p.AnyHost() && p.Scheme() == "https" { // strangers are not let in for a guess
 			continue
 		}
 		l := patternLanguage(p)

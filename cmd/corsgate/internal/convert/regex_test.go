@@ -37,6 +37,8 @@ func TestTranslate(t *testing.T) {
 	f(search(`^https://([a-z0-9_-]+\.)*example\.com$`), "", "", "https://example.com", "https://*.example.com")
 	f(search(`^https://pr-.+\.preview\.example\.com$`), "", "", "https://pr-*.preview.example.com")
 	f(expression{text: `^HTTPS://Example\.com$`, fold: true, search: true}, "", "", "https://example.com")
+	f(search(`^moz-extension://.*$`), "", "", "moz-extension://*")
+	f(search(`^(moz|safari-web)-extension://`), "", "", "moz-extension://*", "safari-web-extension://*")
 	// Holes.
 	f(search(`https://example\.com`), "https://example.com.evil.test", "", "https://example.com")
 	f(search(`^https://example\.com`), "https://example.com.evil.test", "", "https://example.com")

@@ -19,6 +19,7 @@ type linter struct {
 	s        *snapshot
 	cfg      *config.Config
 	warnings config.Problems
+	names    map[string]bool // methods and hosts of all routes; nil: not collected yet
 }
 
 func (s *snapshot) lint() config.Problems {
@@ -110,7 +111,7 @@ func (l *linter) unreachable(r *config.Route) {
 	methods := slices.DeleteFunc(slices.Clone(r.Methods), unserved)
 	switch {
 	case len(r.Methods) == 0:
-		methods = []string{l.unnamed(func(r *config.Route) []string { return r.Methods }, "METHOD", "")}
+		methods = []string{l.unnamed("METHOD", "")}
 	case len(methods) == 0:
 		l.warn("route."+r.Name+".methods", -1, "", "no request can reach this route: the gateway refuses %s", strings.Join(r.Methods, " and "))
 		return
@@ -126,7 +127,7 @@ func (l *linter) unreachable(r *config.Route) {
 	}
 	for _, host := range hosts {
 		if parent, wildcard := strings.CutPrefix(host, "*"); wildcard {
-			host = l.unnamed(func(r *config.Route) []string { return r.Hosts }, "host", parent)
+			host = l.unnamed("host", parent)
 		}
 		for _, method := range methods {
 			if j, _ := l.s.table.Find([]byte(host), []byte(path), []byte(method), false); j >= 0 {
@@ -138,12 +139,18 @@ func (l *linter) unreachable(r *config.Route) {
 		"no request can reach this route: of %q there are several readings, so it is refused", r.Path)
 }
 
-// unnamed returns a name that no list of any route has: prefix, a number, and suffix.
-func (l *linter) unnamed(list func(*config.Route) []string, prefix, suffix string) string {
+// unnamed returns a name that no route has for a method or a host: prefix, a number, and suffix.
+func (l *linter) unnamed(prefix, suffix string) string {
+	if l.names == nil {
+		l.names = map[string]bool{}
+		for i := range l.cfg.Routes {
+			for _, name := range slices.Concat(l.cfg.Routes[i].Methods, l.cfg.Routes[i].Hosts) {
+				l.names[name] = true
+			}
+		}
+	}
 	for n := 0; ; n++ {
-		name := fmt.Sprint(prefix, n, suffix)
-		taken := func(r config.Route) bool { return slices.Contains(list(&r), name) }
-		if !slices.ContainsFunc(l.cfg.Routes, taken) {
+		if name := fmt.Sprint(prefix, n, suffix); !l.names[name] {
 			return name
 		}
 	}

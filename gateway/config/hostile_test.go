@@ -191,3 +191,28 @@ func TestLongNamesAreRefused(t *testing.T) {
 	f("["+strings.Repeat("h", 200)+"]\n"+strings.Repeat("k", 60)+" = 1", bytes)
 	f("\na = {"+strings.Repeat(`"\u0061`, 1)+strings.Repeat("k", 256)+`" = 1}`, bytes)
 }
+
+// What is small to write and large to serve is bounded, too.
+func TestManyTablesAreRefused(t *testing.T) {
+	many := func(n int, part string) string {
+		return each(n*len(part+"00"), func(i int) string { return strings.Replace(part, "%", word(i), 1) })
+	}
+	f := func(text, want string) {
+		t.Helper()
+		got := problems(t, minimal+text)
+		if want == "" && len(got) == 0 {
+			return
+		}
+		if len(got) != 1 || want == "" || !strings.Contains(got[0].Error(), want) {
+			t.Errorf("%.40q…: %.300v, want %q", text, got, want)
+		}
+	}
+	f(many(99, "[limit.a%]\nrate='1/s'\n"), "")
+	f(many(102, "[limit.a%]\nrate='1/s'\n"), "there are more than 100 tables [limit.NAME]")
+	f(many(4090, "[route.a%]\nrespond={}\n"), "")
+	f(many(4090, "[route.a%]\nrespond={}\n")+many(1000, "[route.b%]\nrespond={}\n"), "there are more than 5000 tables [route.NAME]")
+	f(many(1010, "[cors.a%]\norigins=['*']\n"), "there are more than 1000 tables [cors.NAME]")
+	f("[upstream.many]\nendpoints = ["+each(9_000*21, func(i int) string { return fmt.Sprintf("'http://host-%05d',\n", i) })+"]\n", "")
+	f("[upstream.many]\nendpoints = ["+each(10_010*21, func(i int) string { return fmt.Sprintf("'http://host-%05d',\n", i) })+"]\n",
+		"upstream.many.endpoints: with this the configuration has more than 10000 endpoints and shares of splits")
+}

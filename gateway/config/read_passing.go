@@ -70,6 +70,9 @@ func readSplit(t *table) (split []SplitShare) {
 		t.problem("split", f)
 		return nil
 	}
+	if !t.spend("split", len(elements)) {
+		return nil
+	}
 	for i, e := range elements {
 		share, f := splitShare(e)
 		if f.message == "" && slices.ContainsFunc(split, func(s SplitShare) bool { return s.Upstream == share.Upstream }) {

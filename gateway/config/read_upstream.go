@@ -40,6 +40,9 @@ func readUpstream(t *table) Upstream {
 	if !t.has("endpoints") || ok && len(array) == 0 {
 		t.problem("endpoints", fault{"an upstream needs at least one endpoint", `write endpoints = ["http://127.0.0.1:9001"]`})
 	}
+	if !t.spend("endpoints", len(u.Endpoints)) {
+		u.Endpoints = nil
+	}
 	seen := map[string]int{}
 	for i, e := range u.Endpoints {
 		id := fmt.Sprint(e.Discovery, e.TLS, e.Network, e.Address)

@@ -14,6 +14,7 @@ type reader struct {
 	cfg      *Config
 	problems Problems
 	more     int // problems that were not noted
+	servers  int // see spend
 }
 
 // maxProblems bounds the problems that are noted: whoever mends a file begins with the first, and a text of mistakes alone
@@ -148,6 +149,24 @@ func isTables(value any) bool {
 	return ok
 }
 
+// maxTables bounds the tables of a section where that is not 1000: each limit has its own counters, of some megabytes.
+var maxTables = map[string]int{"route": 5000, "limit": 100}
+
+// maxServers bounds the endpoints of all upstreams and the shares of all splits: each has counters of its own.
+const maxServers = 10_000
+
+// spend counts n endpoints or shares of key, and reports whether there may be as many.
+func (t *table) spend(key string, n int) bool {
+	before := t.r.servers
+	if t.r.servers += n; t.r.servers <= maxServers {
+		return true
+	}
+	if before <= maxServers {
+		t.problem(key, faultf("with this the configuration has more than %d endpoints and shares of splits", maxServers))
+	}
+	return false
+}
+
 // named returns the tables [key.NAME] in the order of the file.
 func (t *table) named(key string) []*table {
 	if _, ok := t.values[key].([]map[string]any); ok {
@@ -158,9 +177,13 @@ func (t *table) named(key string) []*table {
 	var list []*table
 	all := t.sub(key)
 	complained := false
+	most := cmp.Or(maxTables[key], 1000)
 	for _, name := range t.r.byPosition(all.path, all.values) {
 		values, ok := all.values[name].(map[string]any)
 		switch {
+		case len(list) == most:
+			all.problem(name, faultf("there are more than %d tables [%s.NAME]", most, key))
+			return list
 		case isTables(all.values[name]):
 			all.problem(name, fault{"is an array of tables", fmt.Sprintf("write [%s.%s], with single brackets", key, name)})
 		case !ok && complained:

@@ -59,21 +59,29 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 // secretsOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. What cannot
 // be read, whoever needs it reports.
 func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
-	paths := []string{cfg.TLS.ClientCA, cfg.TLS.ACME.RootCA}
+	var files []config.NamedFile
+	name := func(key string, names ...string) {
+		for _, n := range names {
+			if f, err := cfg.Named(key, n); err == nil && n != "" {
+				files = append(files, f)
+			}
+		}
+	}
+	name("tls", cfg.TLS.ClientCA, cfg.TLS.ACME.RootCA)
 	for _, c := range cfg.TLS.Certificates {
-		paths = append(paths, c.Cert, c.Key, c.Cert+".ocsp")
+		name("tls", c.Cert, c.Key, c.Cert+".ocsp")
 	}
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
-		paths = append(paths, u.TLSCA, u.TLSCert, u.TLSKey)
+		name("upstream", u.TLSCA, u.TLSCert, u.TLSKey)
 	}
 	sums := map[string][sha256.Size]byte{}
 	for _, c := range cfg.TLS.Certificates {
 		sums[cfg.Path(c.Cert+".ocsp")] = [sha256.Size]byte{}
 	}
-	for _, p := range paths {
-		if text, err := readStill(cfg.Path(p)); p != "" && err == nil {
-			sums[cfg.Path(p)] = sha256.Sum256(text)
+	for _, f := range files {
+		if text, err := readStill(f); err == nil {
+			sums[f.Path] = sha256.Sum256(text)
 		}
 	}
 	return sums

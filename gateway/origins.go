@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/matcher"
 )
 
 // This file reads files of origins, the rules are:
@@ -30,6 +30,7 @@ const (
 // An originsFile is what is remembered of a file of origins. The patterns themselves are not: they are in the set.
 type originsFile struct {
 	path string
+	file config.NamedFile
 	sum  [sha256.Size]byte
 	// lines are those of the patterns, counted from 1.
 	lines []uint32
@@ -40,13 +41,14 @@ func (f *originsFile) place(i int) config.Problem {
 	return config.Problem{File: f.path, Line: int(f.lines[i])}
 }
 
-// readOrigins reads the file of origins at path. The patterns share memory; they are not parsed.
-func readOrigins(path string) (f *originsFile, patterns []string, err error) {
-	text, err := readStill(path)
+// readOrigins reads a file of origins. The patterns share memory; they are not parsed.
+func readOrigins(file config.NamedFile) (f *originsFile, patterns []string, err error) {
+	text, err := readStill(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	f = &originsFile{path: path, sum: sha256.Sum256(text)}
+	path := file.Path
+	f = &originsFile{path: path, file: file, sum: sha256.Sum256(text)}
 	s := string(text)
 	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
 		return nil, nil, fmt.Errorf("%s is UTF-16: save it as UTF-8", path)
@@ -79,28 +81,29 @@ func patternOf(line string) string {
 }
 
 // readStill reads a file that does not change meanwhile.
-func readStill(path string) ([]byte, error) {
-	before, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, explainFile(err)
-	case before.IsDir():
-		return nil, fmt.Errorf("%s is a directory: name a file in it", path)
-	case !before.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file, so nobody can tell when it changes", path)
-	case before.Size() > maxOriginsFile:
-		return nil, fmt.Errorf("%s is larger than %v", path, config.ByteSize(maxOriginsFile))
+func readStill(named config.NamedFile) ([]byte, error) {
+	file, err := named.Open()
+	if err != nil {
+		return nil, err
 	}
-	text, err := readUpTo(path, before.Size()+1)
+	defer file.Close()
+	before, err := file.Stat()
 	if err != nil {
 		return nil, explainFile(err)
 	}
-	after, err := os.Stat(path)
+	if before.Size() > maxOriginsFile {
+		return nil, fmt.Errorf("%s is larger than %v", named.Path, config.ByteSize(maxOriginsFile))
+	}
+	text, err := readUpTo(file, before.Size()+1)
 	if err != nil {
 		return nil, explainFile(err)
 	}
-	if int64(len(text)) != before.Size() || stampOf(before) != stampOf(after) || !os.SameFile(before, after) {
-		return nil, fmt.Errorf("%s %w", path, errWritten)
+	after, err := file.Stat()
+	if err != nil {
+		return nil, explainFile(err)
+	}
+	if int64(len(text)) != before.Size() || stampOf(before) != stampOf(after) {
+		return nil, fmt.Errorf("%s %w", named.Path, errWritten)
 	}
 	return text, nil
 }
@@ -109,12 +112,7 @@ func readStill(path string) ([]byte, error) {
 var errWritten = errors.New("is being written to")
 
 // readUpTo reads a file, but no more than n bytes of it.
-func readUpTo(path string, n int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
+func readUpTo(file io.Reader, n int64) ([]byte, error) {
 	text := make([]byte, n)
 	read, err := io.ReadFull(file, text)
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
@@ -131,18 +129,23 @@ func explainFile(err error) error {
 	return err
 }
 
-// originsLine returns the pattern at a line of a file of origins, as the file is now, or "".
-func originsLine(path string, number int) string {
-	file, err := os.Open(path)
+// originsLine returns the pattern at a line of a file of origins, as the file is now, or "": also if there is no pattern any
+// more, for then it may be any file.
+func originsLine(named config.NamedFile, number int) string {
+	file, err := named.Open()
 	if err != nil {
 		return ""
 	}
 	defer file.Close()
-	r := bufio.NewReader(file)
+	r := bufio.NewReader(io.LimitReader(file, maxOriginsFile))
 	for at := 1; ; at++ {
 		line, err := r.ReadString('\n')
 		if at == number {
-			return patternOf(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "\ufeff"))
+			text := patternOf(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "\ufeff"))
+			if _, err := matcher.ParsePattern(text); err != nil {
+				return ""
+			}
+			return text
 		}
 		if err != nil {
 			return ""

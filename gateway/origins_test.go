@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/matcher"
 )
 
 // withOrigins is a configuration in a new directory, whose policy has the file origins.txt beside it, which is written.
@@ -52,7 +53,7 @@ func TestReadOrigins(t *testing.T) {
 	f := func(text string, want ...string) {
 		t.Helper()
 		replace(t, path, text)
-		file, patterns, err := readOrigins(path)
+		file, patterns, err := readOrigins(config.NamedFile{Path: path})
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			return
@@ -60,8 +61,12 @@ func TestReadOrigins(t *testing.T) {
 		var got []string
 		for i, p := range patterns {
 			got = append(got, fmt.Sprint(file.place(i).Line, " ", p))
-			if p != originsLine(path, file.place(i).Line) {
-				t.Errorf("%q: line %d is %q, want %q", text, file.place(i).Line, originsLine(path, file.place(i).Line), p)
+			want := p
+			if _, err := matcher.ParsePattern(p); err != nil {
+				want = "" // it may be another file by now
+			}
+			if line := originsLine(config.NamedFile{Path: path}, file.place(i).Line); line != want {
+				t.Errorf("%q: line %d is %q, want %q", text, file.place(i).Line, line, want)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -99,13 +104,13 @@ func TestOriginsFileProblems(t *testing.T) {
 	}
 	const key = "corsgate.toml:2: cors.app.origins_file: "
 	f("", "https://a.com\n", nil)
-	f("", "# a\nhttps://A.com\n\nb.com\n", nil, `origins.txt:2: pattern "https://A.com": `, `origins.txt:4: pattern "b.com": `)
+	f("", "# a\nhttps://A.com\n\nb.com\n", nil, `origins.txt:2: pattern "https://A.com": `, `origins.txt:4: the line is not an origin`)
 	f("credentials = true", "http://a.com\nhttps://*.co.uk\nnull\n*\n", nil, `origins.txt:1: pattern "http://a.com": http://`,
 		`origins.txt:2: pattern "https://*.co.uk": co.uk is a public suffix`, `origins.txt:3: "null"`, `origins.txt:4: "*" with credentials`)
 	many := strings.Repeat("https://ok.com\nA\n", 25)
 	var want []string
 	for i := range 20 {
-		want = append(want, fmt.Sprintf(`origins.txt:%d: pattern "A": `, 2*i+2))
+		want = append(want, fmt.Sprintf(`origins.txt:%d: the line is not an origin`, 2*i+2))
 	}
 	f("", many, nil, append(want, key+"5 further lines of the file are wrong")...)
 	f("", "", nil, key+"origins.txt holds no pattern")
@@ -116,7 +121,7 @@ func TestOriginsFileProblems(t *testing.T) {
 	f("", "x", func(path string) { os.Remove(path); syscall.Mkfifo(path, 0o600) }, key+"origins.txt is not a regular file")
 	f("", "x", func(path string) { os.Truncate(path, maxOriginsFile+1) }, key+"origins.txt is larger than 256MiB")
 	// What is wrong with the file does not hide what else is wrong.
-	f("origins = [\"B.com\"]\nmethods = [\"TRACE\"]", "A\n", nil, "corsgate.toml:3: cors.app.origins: ", `origins.txt:1: pattern "A"`, "corsgate.toml:4: cors.app.methods: ")
+	f("origins = [\"B.com\"]\nmethods = [\"TRACE\"]", "A\n", nil, "corsgate.toml:3: cors.app.origins: ", `origins.txt:1: the line is not an origin`, "corsgate.toml:4: cors.app.methods: ")
 }
 
 // TestMillionOrigins loads a million lines, says how long it took, and reloads with something else changed, for which

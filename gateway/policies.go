@@ -22,8 +22,11 @@ func compilePolicy(cfg *config.Config, c *config.CORS, prev *snapshot) (*compile
 	p := &compiledPolicy{table: *c}
 	var patterns []string
 	if c.OriginsFile != "" {
-		var err error
-		if p.file, patterns, err = readOrigins(cfg.Path(c.OriginsFile)); err != nil {
+		named, err := cfg.Named("cors."+c.Name+".origins_file", c.OriginsFile)
+		if err != nil {
+			return p, err
+		}
+		if p.file, patterns, err = readOrigins(named); err != nil {
 			return p, err
 		}
 	}
@@ -40,7 +43,7 @@ func compilePolicy(cfg *config.Config, c *config.CORS, prev *snapshot) (*compile
 
 // same reports whether p and what q is to become are the same policy.
 func (p *compiledPolicy) same(q *compiledPolicy) bool {
-	if p.file != nil && q.file != nil && (p.file.path != q.file.path || p.file.sum != q.file.sum) {
+	if p.file != nil && q.file != nil && (p.file.file != q.file.file || p.file.sum != q.file.sum) {
 		return false
 	}
 	return (p.file == nil) == (q.file == nil) && reflect.DeepEqual(p.table, q.table)
@@ -68,7 +71,7 @@ func (p *compiledPolicy) at(cfg *config.Config, key string, index int) config.Pr
 func (p *compiledPolicy) pattern(cfg *config.Config, i int) (text, place string) {
 	if n := len(p.table.Origins); i >= n {
 		at := p.file.place(i - n)
-		return originsLine(at.File, at.Line), at.Place()
+		return originsLine(p.file.file, at.Line), at.Place()
 	}
 	return p.table.Origins[i], p.at(cfg, "origins", i).Place()
 }

@@ -175,7 +175,7 @@ func TestSharingReload(t *testing.T) {
 		}
 	}
 	os.Remove(password)
-	if err := reload(text); err == nil || !strings.Contains(err.Error(), "cannot read the file") {
+	if err := reload(text); err == nil || !strings.Contains(err.Error(), "cannot read "+password) {
 		t.Errorf("no password: %v", err)
 	}
 	if err := reload(strings.ReplaceAll(limitConfig, "UPSTREAM", "http://127.0.0.1:1")); err != nil {

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
@@ -18,6 +17,9 @@ import (
 
 // secureFiles are the files of one table that configures TLS, as they were written; "": none.
 type secureFiles struct{ ca, cert, key string }
+
+// maxPEM bounds such a file.
+const maxPEM = 1 << 20
 
 // secure is what servers are spoken to with.
 type secure struct {
@@ -30,10 +32,20 @@ func readSecure(cfg *config.Config, table string, files secureFiles) (s secure, 
 	bad := func(key, hint, format string, args ...any) {
 		problems = append(problems, cfg.Problem(table+"."+key, -1, fmt.Sprintf(format, args...), hint))
 	}
+	path := func(key, name string) string {
+		file, _ := cfg.Named(table+"."+key, name)
+		return file.Path
+	}
 	read := func(key, name string) []byte {
-		text, err := os.ReadFile(cfg.Path(name))
+		file, err := cfg.Named(table+"."+key, name)
 		if err != nil {
-			bad(key, "", "cannot read the file: %v", err)
+			bad(key, "", "%v", err)
+			return nil
+		}
+		text, err := file.Read(maxPEM)
+		if err != nil {
+			bad(key, "", "%v", err)
+			return nil
 		}
 		return text
 	}
@@ -43,7 +55,7 @@ func readSecure(cfg *config.Config, table string, files secureFiles) (s secure, 
 		if ca = read("tls_ca", files.ca); ca != nil {
 			t.RootCAs = x509.NewCertPool()
 			if !t.RootCAs.AppendCertsFromPEM(ca) {
-				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", cfg.Path(files.ca))
+				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", path("tls_ca", files.ca))
 			}
 		}
 	}
@@ -54,7 +66,7 @@ func readSecure(cfg *config.Config, table string, files secureFiles) (s secure, 
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			at, text := faultyHalf(err)
-			bad(at, "", "%s and %s are no certificate with its key: %s", cfg.Path(files.cert), cfg.Path(files.key), text)
+			bad(at, "", "%s and %s are no certificate with its key: %s", path("tls_cert", files.cert), path("tls_key", files.key), text)
 		}
 		t.Certificates = []tls.Certificate{pair}
 	}
@@ -67,6 +79,7 @@ func readSecure(cfg *config.Config, table string, files secureFiles) (s secure, 
 // faultyHalf returns which key crypto/tls complains of, and the complaint without its prefix.
 func faultyHalf(err error) (key, text string) {
 	text = strings.TrimPrefix(err.Error(), "tls: ")
+	text, _, _ = strings.Cut(text, " after skipping PEM blocks") // what they are called is content
 	if strings.Contains(text, "private key") || strings.Contains(text, "key input") {
 		return "tls_key", text
 	}

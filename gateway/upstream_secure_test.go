@@ -139,11 +139,11 @@ func TestSecureFiles(t *testing.T) {
 	ca := func(name string) string { return fmt.Sprintf("tls_ca = %q", v.path(name)) }
 	cert := func(name string) string { return fmt.Sprintf("tls_cert = %q", v.path(name)) }
 	key := func(name string) string { return fmt.Sprintf("tls_key = %q", v.path(name)) }
-	f("corsgate.toml:4: upstream.api.tls_ca: cannot read the file: open ", ca("none.pem"))
+	f("corsgate.toml:4: upstream.api.tls_ca: cannot read ", ca("none.pem"))
 	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("empty.pem")+" holds no certificate in PEM", ca("empty.pem"))
 	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("key.pem")+" holds no certificate in PEM", ca("key.pem"))
-	f("corsgate.toml:4: upstream.api.tls_cert: cannot read the file: ", cert("none.pem"), key("key.pem"))
-	f("corsgate.toml:5: upstream.api.tls_key: cannot read the file: ", cert("cert.pem"), key("none.pem"))
+	f("corsgate.toml:4: upstream.api.tls_cert: cannot read ", cert("none.pem"), key("key.pem"))
+	f("corsgate.toml:5: upstream.api.tls_key: cannot read ", cert("cert.pem"), key("none.pem"))
 	f("corsgate.toml:4: upstream.api.tls_cert: ", cert("empty.pem"), key("key.pem"))
 	f("corsgate.toml:5: upstream.api.tls_key: ", cert("cert.pem"), key("empty.pem"))
 	f("corsgate.toml:5: upstream.api.tls_key: ", cert("cert.pem"), key("cert.pem"))

@@ -224,7 +224,7 @@ func (s sight) next(path string, now time.Time) (after sight, fresh bool) {
 			after.info = info
 		}
 		var text []byte
-		if text, err = readStill(path); errors.Is(err, errWritten) {
+		if text, err = readStill(config.NamedFile{Path: path}); errors.Is(err, errWritten) {
 			return s, true
 		}
 		after.sum = sha256.Sum256(text)

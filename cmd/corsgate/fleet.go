@@ -44,9 +44,9 @@ else was faster, a canary failed, etcd does not answer), and with 2 if what was 
 
 // A fleetPlace says where a fleet is.
 type fleetPlace struct {
-	path                                           string
-	etcd                                           []string
-	prefix, ca, cert, key, username, password, who string
+	path                                                  string
+	etcd                                                  []string
+	prefix, ca, cert, key, username, password, files, who string
 }
 
 // flags adds the flags that say so to c.
@@ -60,6 +60,7 @@ func (f *fleetPlace) flags(c *cobra.Command) {
 	c.Flags().StringVar(&f.key, "tls-key", "", "with --etcd: PEM `FILE` of its key")
 	c.Flags().StringVar(&f.username, "username", "", "with --etcd: `NAME` to be to etcd")
 	c.Flags().StringVar(&f.password, "password-file", "", "with --etcd: `FILE` with its password")
+	c.Flags().StringVar(&f.files, "files", "", "with --etcd: `DIRECTORY` of the files that the shared text names")
 }
 
 // author adds the flag that says who makes a change.
@@ -104,7 +105,7 @@ func (f *fleetPlace) open(c *cobra.Command) (*fleetClient, error) {
 
 // own returns the text of a gateway's file, or one that says what the flags say.
 func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
-	extra := []string{"prefix", "tls-ca", "tls-cert", "tls-key", "username", "password-file"}
+	extra := []string{"prefix", "tls-ca", "tls-cert", "tls-key", "username", "password-file", "files"}
 	if len(f.etcd) == 0 {
 		for _, name := range extra {
 			if c.Flags().Changed(name) {
@@ -122,7 +123,7 @@ func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
 		fmt.Fprintf(&text, "%q, ", e)
 	}
 	fmt.Fprintf(&text, "]\n")
-	for i, value := range []string{f.prefix, f.ca, f.cert, f.key, f.username, f.password} {
+	for i, value := range []string{f.prefix, f.ca, f.cert, f.key, f.username, f.password, f.files} {
 		if name := extra[i]; c.Flags().Changed(name) {
 			fmt.Fprintf(&text, "fleet.%s = %q\n", strings.ReplaceAll(name, "-", "_"), value)
 		}

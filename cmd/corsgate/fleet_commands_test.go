@@ -147,7 +147,7 @@ func TestFleetFlags(t *testing.T) {
 	w(2, "both say where the fleet is", "log", etcd, "--config=x.toml")
 	w(2, "no such file", "log", "--config=none.toml")
 	w(2, "has no table [fleet]", "log", "--config="+write(t, saysHere("")))
-	w(2, "fleet.password_file: cannot read the file: open none", "log", etcd, "--username=u", "--password-file=none")
+	w(2, "fleet.password_file: cannot read none: no such file", "log", etcd, "--username=u", "--password-file=none")
 	w(2, "fleet.tls_ca: cannot read none", "log", "--etcd=https://127.0.0.1:1", "--tls-ca=none")
 	w(0, "Available Commands:", []string{}...)
 	w(2, `unknown command "psh"`, "psh")

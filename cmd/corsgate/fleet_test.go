@@ -49,7 +49,7 @@ func (f *fleetOf) own(name, more string) string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	rewrite(f.t, path, fmt.Sprintf("%s[fleet]\nname = %q\nstate = \"state\"\nprefix = \"/corsgate/test/\"\nstart_timeout = \"2s\"\netcd = %s\n%s%s", loopback, name, etcd, f.how, more))
+	rewrite(f.t, path, fmt.Sprintf("%s[fleet]\nname = %q\nstate = \"state\"\nfiles = \".\"\nprefix = \"/corsgate/test/\"\nstart_timeout = \"2s\"\netcd = %s\n%s%s", loopback, name, etcd, f.how, more))
 	return path
 }
 
@@ -187,7 +187,7 @@ func TestFleetWithoutEtcd(t *testing.T) {
 	c.want("GET", c.admin+"/config", 200, `"more"`)
 	c.want("GET", c.gateway+"/here", 200, "one")
 	f.own("a", "[route.mine]\n")
-	c.want("POST", c.admin+"/reload", 422, own+":11: route: with [fleet] this is not in the file of a gateway")
+	c.want("POST", c.admin+"/reload", 422, own+":12: route: with [fleet] this is not in the file of a gateway")
 	f.own("a", "name = \"b\"\n")
 	c.want("POST", c.admin+"/reload", 422, own)
 	c.want("GET", c.gateway+"/here", 200, "one")

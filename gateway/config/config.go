@@ -131,6 +131,9 @@ func (r *reader) decode(s Source) (map[string]any, *places) {
 	if line := invalidUTF8(text); line > 0 {
 		return bad(Problem{File: s.Name, Line: line, Message: "the text is not UTF-8", Hint: "save the file as UTF-8"})
 	}
+	if len(text) > int(MaxFileSize) {
+		return bad(Problem{File: s.Name, Line: 1, Message: fmt.Sprintf("the text is larger than %v", MaxFileSize)})
+	}
 	at := locate(text)
 	if at.over.line > 0 {
 		return bad(at.over.problem(s.Name))
@@ -157,7 +160,7 @@ func (c *Config) Problem(key string, index int, message, hint string) Problem {
 
 // FileOf returns the name of the text that key is in, or would be in: File, or Revision.
 func (c *Config) FileOf(key string) string {
-	if section, _, _ := strings.Cut(key, "."); c.Revision != "" && Shared(section) {
+	if c.fromFleet(key) {
 		return c.Revision
 	}
 	return c.File
@@ -166,8 +169,8 @@ func (c *Config) FileOf(key string) string {
 // Line returns the line of key, as [Config.Problem] does without an index.
 func (c *Config) Line(key string) int { return c.places.line(key, -1) }
 
-// Path returns where a file is that the configuration names: a relative name is relative to the directory of File. That
-// holds for what a fleet shares too, which is in no directory: the files that it names have to be on every gateway.
+// Path returns where a file is that a gateway's own file names: a relative name is relative to the directory of File. For
+// keys that a fleet may share see [Config.Named].
 func (c *Config) Path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -182,11 +185,11 @@ func (c *Config) Password(name string) (string, error) {
 		return "", nil
 	}
 	path := c.Path(name)
-	b, err := os.ReadFile(path)
+	b, err := NamedFile{Path: path}.Read(64 << 10)
 	text := strings.TrimRight(string(b), "\r\n")
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot read the file: %w", err)
+		return "", err
 	case text == "":
 		return "", fmt.Errorf("%s is empty", path)
 	case strings.ContainsAny(text, "\r\n"):

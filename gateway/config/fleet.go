@@ -77,6 +77,7 @@ func readFleet(t *table) *Fleet {
 		Username:     t.str("username", ""),
 		PasswordFile: t.str("password_file", ""),
 		State:        t.str("state", ""),
+		Files:        t.str("files", ""),
 		StartTimeout: t.positive("start_timeout", 5*time.Second),
 	}
 	if t.has("etcd") {

@@ -11,6 +11,7 @@ import (
 // read fills the Config from the values of a file.
 func (r *reader) read(values map[string]any) {
 	root := &table{r: r, values: values}
+	r.cfg.Fleet = readFleet(root.sub("fleet")) // first: it says which files the others may name
 	for _, t := range root.named("listener") {
 		r.cfg.Listeners = append(r.cfg.Listeners, readListener(t))
 	}
@@ -38,7 +39,6 @@ func (r *reader) read(values map[string]any) {
 	for _, t := range root.named("route") {
 		r.cfg.Routes = append(r.cfg.Routes, readRoute(t))
 	}
-	r.cfg.Fleet = readFleet(root.sub("fleet"))
 	root.done()
 	half := r.cfg.Fleet != nil && r.cfg.Revision == ""
 	if routes, ok := values["route"].(map[string]any); !half && (!root.has("route") || ok && len(routes) == 0) {

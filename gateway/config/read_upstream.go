@@ -51,6 +51,11 @@ func readUpstream(t *table) Upstream {
 			continue
 		}
 		seen[id] = i
+		if e.Network == "unix" {
+			if _, err := t.r.cfg.Named(t.key("endpoints"), e.Address); err != nil {
+				t.r.problem(t.key("endpoints"), i, faultf("a socket is a file: %v", err))
+			}
+		}
 	}
 	if u.Resolver != "" && !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.Discovery != "" }) && !t.r.bad(t.key("endpoints")) {
 		t.problem("resolver", fault{"only dns+ and srv+ endpoints are looked up there, and this upstream has none",

@@ -25,6 +25,10 @@ type Fleet struct {
 	// State is a directory: what the fleet shares is kept there, for the day when etcd cannot be reached. Default "":
 	// systemd's $STATE_DIRECTORY, else "/var/lib/corsgate".
 	State string
+	// Files is a directory as it was written, see [Config.Path]: what the fleet shares may name files below it, relative to
+	// it, and no others; no symbolic link leads out of it. Unix sockets of endpoints count as files. Default "": what the
+	// fleet shares names none.
+	Files string
 	// StartTimeout is how long a start waits for etcd before it goes on with what is in State; > 0. Default 5s.
 	StartTimeout time.Duration
 }

@@ -118,7 +118,17 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 // badPattern reports a syntax error. The matcher knows no Unicode; the A-label form of a host is added here, but only
 // if it would be accepted.
 func (c *checker) badPattern(key string, index int, text string, err error) {
-	message, hint := err.Error(), ""
+	shown := text
+	if key == keyOriginsFile {
+		var ok bool
+		if shown, text, ok = showable(text); !ok {
+			c.fail(key, index, `write one pattern a line, such as https://app.example.com, without quotes and commas`,
+				"the line is not an origin, nor similar to one, so its text is not shown")
+			return
+		}
+		_, err = matcher.ParsePattern(text)
+	}
+	message, hint := "", ""
 	var e *matcher.PatternError
 	if errors.As(err, &e) {
 		message, hint = e.Message, e.Hint
@@ -137,7 +147,7 @@ func (c *checker) badPattern(key string, index int, text string, err error) {
 			}
 		}
 	}
-	c.fail(key, index, hint, "pattern %q: %s", text, message)
+	c.fail(key, index, hint, "pattern %q: %s", shown, message)
 }
 
 func (c *checker) anyOrigin(key string, index int) {

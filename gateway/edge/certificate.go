@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -111,7 +113,11 @@ func LoadAuthorities(file string) (*x509.CertPool, error) {
 	pool, n := x509.NewCertPool(), 0
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("%s holds a %s: only certificates belong here", file, block.Type)
+			what := "block that is no certificate"
+			if strings.HasSuffix(block.Type, "PRIVATE KEY") { // anything else is content that may be anybody's
+				what = "PRIVATE KEY"
+			}
+			return nil, fmt.Errorf("%s holds a %s: only certificates belong here", file, what)
 		}
 		authority, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -126,8 +132,11 @@ func LoadAuthorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func readPEM(file string) ([]byte, error) {
-	f, err := os.Open(file)
+func readPEM(file string) ([]byte, error) { return readRegular(file, maxPEM) }
+
+// readRegular reads a file of at most so many bytes. It does not wait for the other end of a pipe.
+func readRegular(file string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, explainFile(err)
 	}
@@ -138,8 +147,8 @@ func readPEM(file string) ([]byte, error) {
 		return nil, explainFile(err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file", file)
-	case info.Size() > maxPEM:
-		return nil, fmt.Errorf("%s is larger than any certificate or key", file)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s is larger than %d KiB", file, most>>10)
 	}
 	text := make([]byte, info.Size()+1)
 	n, err := f.Read(text)
@@ -181,5 +190,6 @@ func explainPair(certFile string, certPEM []byte, keyFile string, keyPEM []byte,
 	case leaf.IsCA:
 		return fmt.Errorf("the key in %s is not that of the first certificate in %s, which is an authority's: the server's own comes first", keyFile, certFile)
 	}
-	return fmt.Errorf("the key in %s is not that of the certificate in %s: %w", keyFile, certFile, err)
+	text, _, _ := strings.Cut(err.Error(), " after skipping PEM blocks") // what they are called is content
+	return fmt.Errorf("the key in %s is not that of the certificate in %s: %s", keyFile, certFile, text)
 }

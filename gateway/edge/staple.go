@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -18,14 +17,12 @@ const maxStaple = 64 << 10
 // file and the response says that the certificate is good. Otherwise it says why not: a client
 // that gets a bad staple gives up, and without one it does not.
 func (c *Certificate) staple(file string, now time.Time) (warning string) {
-	der, err := os.ReadFile(file)
+	der, err := readRegular(file, maxStaple)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ""
 	case err != nil:
-		return fmt.Sprintf("no OCSP staple: %v", explainFile(err))
-	case len(der) > maxStaple:
-		return fmt.Sprintf("no OCSP staple: %s is larger than any response", file)
+		return fmt.Sprintf("no OCSP staple: %v", err)
 	case len(c.tls.Certificate) < 2:
 		return fmt.Sprintf("no OCSP staple: without the issuer's certificate behind the server's, %s cannot be verified", file)
 	}

@@ -105,7 +105,8 @@ const (
 	failureGuard  = "guard" // the origin may not use the resource; the verdict says why
 	failureLoop   = "loop"
 	failureShed   = "shed"
-	failureLimit  = "limit"   // a rate limit
+	failureLimit  = "limit" // a rate limit
+	failureName   = "field-name"
 	failureHost   = "no-host" // no route takes the host, the path, the method
 	failurePath   = "no-path"
 	failurePrefix = "prefix" // without it the path is not one to forward

@@ -47,6 +47,9 @@ func (x *exchange) begin() (answered bool) {
 	case r.policy != nil && x.guarded():
 		x.failure = failureGuard
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
+	case x.refusesLookalike():
+		x.failure = failureName
+		x.answer(400, "", "the name of a request header holds a character that is neither a letter, a digit nor '-'")
 	case x.content > r.maxContent:
 		x.failure = edge.FaultContentSize.Class
 		x.answer(413, "", "the content is larger than allowed here")

@@ -99,6 +99,20 @@ func (e *edits) drops(name []byte) bool {
 	return false
 }
 
+// hides reports whether a request's field is left out, or could be taken for one that is: the upstream has the gateway's
+// own line, or none.
+func (e *edits) hides(name []byte) bool {
+	if e == nil {
+		return false
+	}
+	for _, gone := range e.gone {
+		if wire.SameVariable(name, gone) {
+			return true
+		}
+	}
+	return false
+}
+
 // appendEdits appends the lines of e, but for Vary.
 func (x *exchange) appendEdits(dst []byte, e *edits) []byte {
 	if e == nil {

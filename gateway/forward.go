@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -26,7 +27,7 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	dst = append(dst, '\r', '\n')
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.ID.Forwarding() && (!x.trusted || f.ID != wire.XForwardedOther) || f.ID == wire.XRequestID || !r.Forwardable(f) || edits.drops(f.Name) {
+		if f.ID == wire.XRequestID || !x.forwards(f) || edits.hides(f.Name) {
 			continue
 		}
 		if x.traced.drops(f.ID) {
@@ -45,6 +46,29 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 		dst = append(x.traced.context.Append(append(dst, "traceparent: "...)), '\r', '\n')
 	}
 	return x.appendForwarding(dst)
+}
+
+// forwards reports whether a field of the request may go on.
+func (x *exchange) forwards(f *wire.Field) bool {
+	switch {
+	case f.ID == wire.Lookalike:
+		return x.route.lookalikes.passes(f.Name) && !x.req.Named(f.Name)
+	case f.ID.Forwarding() && !x.believes(f):
+		return false
+	}
+	return x.req.Forwardable(f)
+}
+
+// believes reports whether what the peer says in f goes on as it is. Of the four fields that the gateway makes anew,
+// nothing does.
+func (x *exchange) believes(f *wire.Field) bool {
+	switch f.ID {
+	case wire.XForwardedOther:
+		return x.trusted
+	case wire.XOriginal:
+		return x.trusted && slices.ContainsFunc(x.s.config.Trust.PassHeaders, func(name string) bool { return wire.EqualFold(f.Name, name) })
+	}
+	return false
 }
 
 func appendField(dst []byte, f *wire.Field) []byte {
@@ -67,7 +91,9 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 		dst = append(dst, host...)
 	}
 	dst = append(dst, "\r\nForwarded: "...)
-	dst = x.appendEarlier(dst, wire.Forwarded)
+	if x.wellForwarded() {
+		dst = x.appendEarlier(dst, wire.Forwarded)
+	}
 	dst = append(dst, "for="...)
 	if x.peer.Is6() {
 		dst = append(append(append(dst, `"[`...), x.peerText...), `]"`...)
@@ -95,6 +121,20 @@ func (x *exchange) appendEarlier(dst []byte, id wire.FieldID) []byte {
 		}
 	}
 	return dst
+}
+
+// wellForwarded reports whether each line of Forwarded is one: what is appended to an open quote would
+// be taken for part of the string.
+func (x *exchange) wellForwarded() bool {
+	if !x.trusted || !x.req.HasForwarding {
+		return true
+	}
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; f.ID == wire.Forwarded && !wire.ValidForwarded(f.Value) {
+			return false
+		}
+	}
+	return true
 }
 
 // version returns the version of HTTP in which the request came.

@@ -32,12 +32,14 @@ func (s *snapshot) lint() config.Problems {
 		l.repeated(key+".methods", r.Methods)
 		l.unreachable(r)
 		l.tooLarge(key, r)
+		l.lookalikes(r)
 	}
 	for i := range l.cfg.CORS {
 		l.ownHost(&l.cfg.CORS[i])
 		l.redirected(&l.cfg.CORS[i])
 	}
 	l.redirectedAll()
+	l.passed()
 	l.connections()
 	return l.warnings
 }

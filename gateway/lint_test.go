@@ -49,6 +49,14 @@ func TestLint(t *testing.T) {
 	f(app+"shadow = \"next\"\n[cors.next]\norigins = [\"*\"]\nshadow = \"last\"\n[cors.last]\norigins = [\"*\"]\n"+
 		"[route.r]\ncors = \"app\"\nrespond = {}\n", "7: cors.last: no route")
 	f(app+"shadow = \"next\"\n[cors.next]\norigins = [\"*\"]\n[route.r]\nrespond = {}\n", "1: cors.app: no route", "4: cors.next: no route")
+	// Names that never pass, though the policy allows them: once, however many routes there are.
+	names := func(list string) string { return app + "request_headers = [" + list + "]\n" + api }
+	f(names(`"api_key", "x.y"`) + uses)
+	f(names(`"api_key", "x_real_ip"`)+uses+"[route.b]\npath = \"/b\"\ncors = \"app\"\nupstream = \"api\"\n", "3: cors.app.request_headers: x_real_ip never reaches")
+	f(names(`"api_key"`)+uses+"request_set_headers = { Api-Key = \"k\" }\n", "3: cors.app.request_headers: api_key never reaches")
+	f(names(`"api_key"`) + "[route.r]\ncors = \"app\"\nrespond = {}\n[route.api]\npath = \"/a\"\nupstream = \"api\"\n")
+	f(api+"[trust]\nproxies = [\"127.0.0.1\"]\npass_headers = [\"X-Original-URL\", \"X-Other\"]\n[route.r]\nupstream = \"api\"\n", "5: trust.pass_headers: X-Other is none")
+	f(api+"[trust]\npass_headers = [\"X-Original-URL\"]\n[route.r]\nupstream = \"api\"\n", "4: trust.pass_headers: no trusted proxies")
 	// Repeated elements.
 	f("[route.r]\nhosts = [\n\"a.com\",\n\"b.com\",\n\"a.com\"]\nmethods = [\"GET\", \"GET\"]\nrespond = {}\n",
 		`5: route.r.hosts: "a.com" is already listed, at corsgate.toml:3`, "6: route.r.methods: at corsgate.toml:6")

@@ -59,11 +59,12 @@ type target struct {
 	respond    *respond
 	rewrite    *rewrite   // nil: the path goes on as it is
 	locations  *locations // nil: what the upstream says of URLs passes as it is
-	request    *edits     // of the request's fields; nil: none
-	response   *edits     // of the response's fields; nil: none
-	errors     *edits     // of those that the gateway makes itself, but for redirect and respond
-	remembers  bool       // some of these need usesHost or usesID
-	byHand     byHand     // of the gateway's own response fields
+	lookalikes lookalikes
+	request    *edits // of the request's fields; nil: none
+	response   *edits // of the response's fields; nil: none
+	errors     *edits // of those that the gateway makes itself, but for redirect and respond
+	remembers  bool   // some of these need usesHost or usesID
+	byHand     byHand // of the gateway's own response fields
 	usesHost   bool
 	usesID     bool
 	split      *split        // nil: all to upstream
@@ -171,6 +172,7 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 		}
 		r.rewrite, r.locations = compileRewrite(c), compileLocations(c, r.upstream)
 		r.compileEdits(c)
+		r.lookalikes = compileLookalikes(cfg, c)
 		if p := s.policies[c.CORS]; p != nil {
 			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]
 			r.shadow = compileShadow(p, s.policies[p.table.Shadow], m)

@@ -81,7 +81,10 @@ func readLog(t *table) Log {
 
 func readTrust(t *table) Trust {
 	defer t.done()
-	return Trust{Proxies: list[string, netip.Prefix](t, "proxies", "a string", parsePrefix)}
+	return Trust{
+		Proxies:     list[string, netip.Prefix](t, "proxies", "a string", parsePrefix),
+		PassHeaders: t.fieldNames("pass_headers", func(string) fault { return fault{} }),
+	}
 }
 
 func readLimits(t *table) Limits {
@@ -93,6 +96,7 @@ func readLimits(t *table) Limits {
 		HeaderFields:     t.integer("header_fields", 128, 8, 1024),
 		BodyBytes:        t.size("body_bytes", 10<<20, 0, maxSize),
 		InFlight:         t.integer("in_flight", 0, 0, 10_000_000),
+		Underscores:      t.oneOf("underscores", "drop", "pass", "refuse"),
 	}
 }
 

@@ -137,6 +137,9 @@ type Log struct {
 type Trust struct {
 	// Proxies are the networks whose Forwarded and X-Forwarded-* fields are believed. They are masked.
 	Proxies []netip.Prefix
+	// PassHeaders are names of fields by which a proxy speaks of another URL or host than that of the request, such as
+	// X-Original-URL and X-Rewrite-URL, and that pass if a trusted proxy sends them. Others of their kind never do. Default none.
+	PassHeaders []string
 }
 
 // Limits is [limits].
@@ -154,6 +157,11 @@ type Limits struct {
 	// InFlight bounds requests at once that upstreams are asked for: beyond it, 503; see Route.Priority.
 	// Default 0: as many as Connections.
 	InFlight int
+	// Underscores is what becomes of request fields whose name holds a character other than a letter, a digit or '-', and that
+	// neither the route's policy nor a key of it names: an upstream that works as CGI does reads X_User as X-User.
+	// "drop" leaves them out, "pass" forwards them, "refuse" answers 400. Default "drop". Fields that could be taken for
+	// one that the gateway sets, or that a browser or a proxy vouches for, are left out in any case.
+	Underscores string
 }
 
 // Timeouts is [timeouts].

@@ -74,7 +74,9 @@ func (r *Request) classify() *Fault {
 			r.SecFetchSite = f.Value
 		case Via:
 			r.HasVia = true
-		case Forwarded, XForwardedFor, XForwardedProto, XForwardedHost, XForwardedOther:
+		case Lookalike:
+			r.HasLookalike = true
+		case Forwarded, XForwardedFor, XForwardedProto, XForwardedHost, XForwardedOther, XOriginal:
 			r.HasForwarding = true
 		}
 	}
@@ -182,20 +184,21 @@ func (r *Request) connection(v []byte, c *requestFacts) *Fault {
 
 // Forwardable reports whether f, one of the request's own fields, goes on to the next hop as it
 // is: it is not hop-by-hop, not named by Connection, not framing or Host (the gateway writes
-// these itself), not Expect (met here), and a recipient cannot mistake it for another field.
+// these itself), not Expect (met here), and a recipient cannot mistake it for another field: of a
+// Lookalike the caller decides.
 // What proxies say of the client is judged elsewhere; see FieldID.Forwarding.
 func (r *Request) Forwardable(f *Field) bool {
 	switch {
 	case f.ID == Other:
-		return len(r.options) == 0 || !r.named(f.Name)
-	case f.ID == Underscored, f.ID == Host, f.ID == ContentLength, f.ID == Expect, f.ID.HopByHop():
+		return len(r.options) == 0 || !r.Named(f.Name)
+	case f.ID == Lookalike, f.ID == Host, f.ID == ContentLength, f.ID == Expect, f.ID.HopByHop():
 		return false
 	}
-	return len(r.options) == 0 || !r.named(f.Name)
+	return len(r.options) == 0 || !r.Named(f.Name)
 }
 
-// named reports whether Connection names a field.
-func (r *Request) named(name []byte) bool {
+// Named reports whether Connection names a field.
+func (r *Request) Named(name []byte) bool {
 	for _, option := range r.options {
 		if len(option) == len(name) && foldEqual(option, name) {
 			return true

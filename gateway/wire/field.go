@@ -5,8 +5,8 @@ type FieldID uint8
 
 // The fields that the gateway acts upon. The groups matter: see HopByHop and Forwarding.
 const (
-	Other       FieldID = iota
-	Underscored         // a name with '_': CGI-style upstreams cannot tell it from one with '-'
+	Other     FieldID = iota
+	Lookalike         // a name of a request with a character that CGI-style upstreams cannot tell from '-', such as '_'
 
 	Host
 	ContentLength
@@ -26,6 +26,8 @@ const (
 	XRequestID
 	TraceParent
 	TraceState
+	Authorization
+	WWWAuthenticate
 
 	// What says where a client has to go next, or where a cookie holds.
 	Location
@@ -51,7 +53,8 @@ const (
 	XForwardedFor
 	XForwardedProto
 	XForwardedHost
-	XForwardedOther // every other X-Forwarded-*, X-Real-IP, X-Original-URL, X-Rewrite-URL …
+	XForwardedOther // every other X-Forwarded-*, X-Real-IP and other names for the client's address
+	XOriginal       // another URL or host than that of the request: X-Original-URL, X-Rewrite-URL …
 )
 
 // HopByHop reports whether the field ends at the next hop, whatever Connection names.
@@ -59,8 +62,9 @@ const (
 func (id FieldID) HopByHop() bool { return id >= Connection && id <= HTTP2Settings }
 
 // Forwarding reports whether the field is one of those by which proxies speak of the client:
-// believed from a trusted peer, dropped from any other.
-func (id FieldID) Forwarding() bool { return id >= Forwarded && id <= XForwardedOther }
+// believed from a trusted peer, dropped from any other. XOriginal, by which a client could be led around
+// what the gateway decides by path and host, needs more than that: its name has to be configured.
+func (id FieldID) Forwarding() bool { return id >= Forwarded && id <= XOriginal }
 
 // Locates reports whether the field's value holds a URL, or a part of one, that the server writes as it sees itself.
 func (id FieldID) Locates() bool { return id >= Location && id <= SetCookie }
@@ -83,6 +87,8 @@ var names = []knownName{
 	{"access-control-request-method", AccessControlRequestMethod},
 	{"access-control-request-private-network", AccessControlRequestPrivateNetwork},
 	{"access-control-allow-origin", AccessControlAllowOrigin},
+	{"authorization", Authorization},
+	{"www-authenticate", WWWAuthenticate},
 	{"connection", Connection},
 	{"content-length", ContentLength},
 	{"content-location", ContentLocation},
@@ -115,14 +121,27 @@ var names = []knownName{
 	{"x-forwarded-for", XForwardedFor},
 	{"x-forwarded-host", XForwardedHost},
 	{"x-forwarded-proto", XForwardedProto},
-	{"x-original-url", XForwardedOther},
+	{"x-original-url", XOriginal},
+	{"x-original-uri", XOriginal},
+	{"x-original-host", XOriginal},
+	{"x-rewrite-url", XOriginal},
+	{"x-rewrite-uri", XOriginal},
+	{"x-envoy-original-path", XOriginal},
+	{"x-http-host-override", XOriginal},
+	{"x-host", XOriginal},
+	{"x-script-name", XOriginal},
 	{"x-real-ip", XForwardedOther},
+	{"x-client-ip", XForwardedOther},
+	{"x-cluster-client-ip", XForwardedOther},
+	{"x-original-forwarded-for", XForwardedOther},
+	{"true-client-ip", XForwardedOther},
+	{"cf-connecting-ip", XForwardedOther},
+	{"fastly-client-ip", XForwardedOther},
 	{"x-request-id", XRequestID},
-	{"x-rewrite-url", XForwardedOther},
 }
 
 // known holds each of names at its hash.
-var known = func() (t [128]knownName) {
+var known = func() (t [256]knownName) {
 	for _, n := range names {
 		h := hash([]byte(n.name))
 		if t[h].name != "" {
@@ -137,7 +156,7 @@ var known = func() (t [128]knownName) {
 //
 // Precondition: name is not empty.
 func hash(name []byte) int {
-	return (len(name) + 5*int(name[0]|0x20) + 29*int(name[len(name)-1]|0x20)) % 128 // len(known)
+	return (len(name) + 5*int(name[0]|0x20) + 167*int(name[len(name)-1]|0x20)) % 256 // len(known)
 }
 
 // Identify returns the FieldID of a name, in any case.
@@ -153,4 +172,33 @@ func Identify(name []byte) FieldID {
 		return XForwardedOther
 	}
 	return Other
+}
+
+// IsLookalike reports whether a name holds anything but letters, digits and '-'.
+func IsLookalike(name []byte) bool {
+	for _, b := range name {
+		if octet[b]&nameByte == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Impersonates reports whether a name that is a [Lookalike] could be taken for one that the gateway, a
+// proxy or a browser vouches for: a field that the gateway acts upon, or one that begins with
+// X-Forwarded-, Proxy- or Sec-.
+func Impersonates(name []byte) bool {
+	var buf [64]byte
+	like := buf[:copy(buf[:], name)]
+	for i, b := range like {
+		if like[i] = lower(b); !alnum(b) {
+			like[i] = '-'
+		}
+	}
+	for _, prefix := range []string{"x-forwarded-", "proxy-", "sec-"} {
+		if len(like) >= len(prefix) && string(like[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return len(like) == len(name) && Identify(like) != Other
 }

@@ -42,14 +42,16 @@ func TestFieldGroups(t *testing.T) {
 	for name, id := range fieldIDs {
 		hop := slices.Contains([]string{"connection", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy", "proxy-connection",
 			"proxy-authenticate", "proxy-authorization", "http2-settings"}, name)
-		forwarding := name == "forwarded" || slices.Contains([]string{"x-real-ip", "x-original-url", "x-rewrite-url"}, name) ||
+		forwarding := name == "forwarded" || slices.Contains([]string{"x-real-ip", "x-original-url", "x-rewrite-url", "x-original-uri", "x-rewrite-uri",
+			"x-original-host", "x-host", "x-http-host-override", "x-envoy-original-path", "x-script-name", "x-client-ip", "x-cluster-client-ip",
+			"true-client-ip", "cf-connecting-ip", "fastly-client-ip", "x-original-forwarded-for"}, name) ||
 			strings.HasPrefix(name, "x-forwarded-")
 		if id.HopByHop() != hop || id.Forwarding() != forwarding {
 			t.Errorf("%s: HopByHop %t, Forwarding %t, want %t, %t", name, id.HopByHop(), id.Forwarding(), hop, forwarding)
 		}
 	}
-	if wire.Other.HopByHop() || wire.Other.Forwarding() || wire.Underscored.HopByHop() || wire.Underscored.Forwarding() {
-		t.Error("Other or Underscored is in a group")
+	if wire.Other.HopByHop() || wire.Other.Forwarding() || wire.Lookalike.HopByHop() || wire.Lookalike.Forwarding() {
+		t.Error("Other or Lookalike is in a group")
 	}
 }
 
@@ -121,5 +123,49 @@ func TestFaultClasses(t *testing.T) {
 	}
 	if slices.Sort(classes); len(slices.Compact(slices.Clone(classes))) != len(classes) {
 		t.Errorf("Classes() = %q: twice the same", classes)
+	}
+}
+
+func TestImpersonates(t *testing.T) {
+	for _, name := range []string{"X_Real_IP", "x.real.ip", "X'Real-IP", "X_FORWARDED_ANYTHING_AT_ALL", "X.Forwarded-For", "Sec_Fetch_Mode", "Proxy!", "Proxy_X",
+		"Content_Length", "TRANSFER.ENCODING", "X_Request_Id", "X_Original_URL", "Access_Control_Request_Method", "True_Client_IP",
+		"x_forwarded_" + strings.Repeat("a", 100)} {
+		if !wire.Impersonates([]byte(name)) {
+			t.Errorf("Impersonates(%q) = false", name)
+		}
+	}
+	for _, name := range []string{"api_key", "a_b", "x_forwarded", "Sec", "_", "X_Real_IPs", strings.Repeat("_", 200)} {
+		if wire.Impersonates([]byte(name)) {
+			t.Errorf("Impersonates(%q) = true", name)
+		}
+	}
+}
+
+func TestSameVariable(t *testing.T) {
+	f := func(a, b string, want bool) {
+		t.Helper()
+		if got, back := wire.SameVariable([]byte(a), b), wire.SameVariable([]byte(b), a); got != want || back != want {
+			t.Errorf("SameVariable(%q, %q) = %t, and %t the other way round, want %t", a, b, got, back, want)
+		}
+	}
+	f("X-User", "x_user", true)
+	f("X.User", "x!user", true)
+	f("X-User", "X-User", true)
+	f("X-User", "XxUser", false)
+	f("X-User", "X-Users", false)
+	f("X0", "X-", false)
+	f("@", "`", true) // which are no letters of two cases
+}
+
+func TestValidForwarded(t *testing.T) {
+	for _, s := range []string{"", "for=a", "For=_x;by=b", `for="[::1]:80";proto=https, for="a\"b"`, "for=a , for=b", ",,for=a,", "for=2001:db8::1", "for=[::1]"} {
+		if !wire.ValidForwarded([]byte(s)) {
+			t.Errorf("ValidForwarded(%q) = false", s)
+		}
+	}
+	for _, s := range []string{`for="`, `for="a`, `for="a\`, `for="a\"`, "for", "for=", "=a", "for=a b", "for=a=b", "for =a", "for= a", `for="a"b`, "for=a\x80", `"`} {
+		if wire.ValidForwarded([]byte(s)) {
+			t.Errorf("ValidForwarded(%q) = true", s)
+		}
 	}
 }

@@ -9,6 +9,7 @@ const (
 	hostByte              // may stand in a registered name, lower or upper case
 	hexDigit
 	pathMark // may keep a path from being plain
+	nameByte // of a field name that CGI-style upstreams cannot take for another
 )
 
 // octet maps every octet to its classes.
@@ -23,6 +24,9 @@ var octet = func() (t [256]uint8) {
 		alnum := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 		if alnum || contains("!#$%&'*+-.^_`|~", b) {
 			t[c] |= tchar
+		}
+		if alnum || b == '-' {
+			t[c] |= nameByte
 		}
 		if b == '\t' || b >= ' ' && b != 0x7f {
 			t[c] |= fieldByte
@@ -87,6 +91,24 @@ func lower(b byte) byte {
 	}
 	return b
 }
+
+// SameVariable reports whether upstreams that make variables of field names, as CGI does, may make one
+// of both: the names are equal but for case and for characters that are neither letters nor digits.
+// See RFC 3875, section 4.1.18.
+func SameVariable(s []byte, t string) bool {
+	if len(s) != len(t) {
+		return false
+	}
+	for i := range s {
+		a, b := s[i], t[i]
+		if a != b && lower(a) != lower(b) && (alnum(a) || alnum(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+func alnum(b byte) bool { return octet[b]&nameByte != 0 && b != '-' }
 
 // trim removes optional white space from both ends of s. See RFC 9110, section 5.6.3.
 func trim(s []byte) []byte {

@@ -1,7 +1,5 @@
 package wire
 
-import "bytes"
-
 // Limits bound what Parse accepts. All must be positive.
 type Limits struct {
 	HeadBytes int // request line and header section together, in bytes
@@ -67,6 +65,7 @@ type Request struct {
 	// HasForwarding reports that a field of the Forwarding group is there.
 	HasForwarding bool
 	HasVia        bool
+	HasLookalike  bool // a field that is a Lookalike
 
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
@@ -117,8 +116,8 @@ func (r *Request) Parse(buf []byte, lim Limits) (int, *Fault) {
 			return 0, FaultFieldCount
 		}
 		id := Identify(name)
-		if bytes.IndexByte(name, '_') >= 0 {
-			id = Underscored
+		if IsLookalike(name) {
+			id = Lookalike
 		}
 		r.Fields = append(r.Fields, Field{Name: name, Value: value, ID: id})
 	}

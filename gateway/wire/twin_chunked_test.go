@@ -69,7 +69,12 @@ var fieldIDs = map[string]wire.FieldID{
 	"http2-settings": wire.HTTP2Settings, "forwarded": wire.Forwarded, "x-forwarded-for": wire.XForwardedFor,
 	"x-forwarded-proto": wire.XForwardedProto, "x-forwarded-host": wire.XForwardedHost, "x-real-ip": wire.XForwardedOther,
 	"x-request-id": wire.XRequestID, "traceparent": wire.TraceParent, "tracestate": wire.TraceState,
-	"x-original-url": wire.XForwardedOther, "x-rewrite-url": wire.XForwardedOther,
+	"x-original-url": wire.XOriginal, "x-rewrite-url": wire.XOriginal, "x-original-uri": wire.XOriginal, "x-rewrite-uri": wire.XOriginal,
+	"x-original-host": wire.XOriginal, "x-host": wire.XOriginal, "x-http-host-override": wire.XOriginal,
+	"x-envoy-original-path": wire.XOriginal, "x-script-name": wire.XOriginal,
+	"x-client-ip": wire.XForwardedOther, "x-cluster-client-ip": wire.XForwardedOther, "true-client-ip": wire.XForwardedOther,
+	"cf-connecting-ip": wire.XForwardedOther, "fastly-client-ip": wire.XForwardedOther, "x-original-forwarded-for": wire.XForwardedOther,
+	"authorization": wire.Authorization, "www-authenticate": wire.WWWAuthenticate,
 }
 
 // slowIdentify is Identify for a name in lower case.

@@ -25,6 +25,7 @@ var (
 	oddPath          = regexp.MustCompile(`[%;]|//|/\.\.?(/|$)`)
 	fieldShape       = regexp.MustCompile(`^(` + tokenClass + `+):([^\x00-\x08\x0a-\x1f\x7f]*)$`)
 	looseFieldShape  = regexp.MustCompile(`^(` + tokenClass + `+)[ \t]*:([^\x00-\x08\x0a-\x1f\x7f]*)$`)
+	lookalike        = regexp.MustCompile(`[^A-Za-z0-9-]`)
 	tokenShape       = regexp.MustCompile(`^` + tokenClass + `+$`)
 	hostShape        = regexp.MustCompile(`^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 	lengthShape      = regexp.MustCompile(`^(?:0|[1-9][0-9]{0,17})$`)
@@ -175,10 +176,10 @@ func slowRequestParse(s string, lim wire.Limits) *slowRequest {
 	}
 	for i := range r.fields {
 		f := &r.fields[i]
-		if strings.Contains(f.name, "_") {
-			f.id = wire.Underscored
+		if lookalike.MatchString(f.name) {
+			f.id = wire.Lookalike
 		}
-		f.forwardable = f.forwardable && f.id != wire.Underscored && f.id != wire.Host && f.id != wire.Expect
+		f.forwardable = f.forwardable && f.id != wire.Lookalike && f.id != wire.Host && f.id != wire.Expect
 	}
 	return r
 }

@@ -19,7 +19,7 @@ const MaxSize = 4 << 20
 // Convert reads the text of a configuration that is written for from, and writes a configuration of corsgate. file is its
 // name, for messages. Nothing is written if there is an error.
 func Convert(w io.Writer, from, file string, text []byte) error {
-	readers := map[string]func(string) ([]*policy, error){
+	readers := map[string]func(string) (*document, error){
 		"nginx": readNginx, "express": readExpress, "envoy": readEnvoy, "traefik": readTraefik,
 	}
 	read := readers[from]
@@ -31,17 +31,17 @@ func Convert(w io.Writer, from, file string, text []byte) error {
 	case strings.IndexByte(string(text), 0) >= 0:
 		return fmt.Errorf("%s is not text", file)
 	}
-	policies, err := read(string(text))
+	d, err := read(string(text))
 	var at *lineError
 	switch {
 	case errors.As(err, &at):
 		return fmt.Errorf("%s:%d: %s", file, at.line, at.message)
 	case err != nil:
 		return fmt.Errorf("%s: %s", file, oneLine(err.Error()))
-	case len(policies) == 0:
+	case len(d.policies) == 0:
 		return fmt.Errorf("%s: nothing about CORS was found in it: is it a configuration of %s?", file, from)
 	}
-	_, err = io.WriteString(w, render(from, file, policies))
+	_, err = io.WriteString(w, d.render(from, file))
 	return err
 }
 
@@ -59,10 +59,11 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 type policy struct {
 	name  string // wanted; made unique and valid later
 	where string // such as "line 12" or "http.middlewares.api"
-	path  string // of a route; "" is "/"
+	path  string // of its route, if no other is made for it; "" is "/"
 	hosts []string
 
 	any            bool // any origin
+	echoed         bool // with credentials, if there are any: the Origin is answered, not "*"
 	origins        []string
 	lost           []lost // origins that were not carried over
 	methods        []string
@@ -72,8 +73,9 @@ type policy struct {
 	maxAge         int64 // seconds; noMaxAge: not set
 	status         int   // of preflights; 0: not set
 
-	holes []string
-	notes []string
+	holes    []string
+	notes    []string
+	unjudged []string // what was not understood, so that it may hold holes
 }
 
 const noMaxAge = -1 << 62
@@ -104,6 +106,13 @@ func (p *policy) lose(text, format string, args ...any) {
 	}
 }
 
+// doubt notes that something was not understood: then it cannot be said that there is no hole.
+func (p *policy) doubt(format string, args ...any) {
+	if s := fmt.Sprintf(format, args...); !slices.Contains(p.unjudged, s) {
+		p.unjudged = append(p.unjudged, s)
+	}
+}
+
 // origin adds an origin that is compared as a whole.
 func (p *policy) origin(text string) {
 	switch text {
@@ -123,8 +132,14 @@ func (p *policy) expression(e expression, shown string) {
 	if t.hole != "" {
 		p.hole("%s also allows %s, which anybody can register", shown, t.hole)
 	}
+	if t.plain != "" && p.credentials && (t.hole == "" || len(t.patterns) > 0) {
+		p.hole("%s also allows %s with credentials: a network attacker can be this origin", shown, t.plain)
+	}
 	if len(t.patterns) == 0 {
 		p.lose(shown, "%s", t.reason)
+		if t.hole == "" {
+			p.doubt("%s", shown)
+		}
 		return
 	}
 	for _, text := range t.patterns {
@@ -135,9 +150,23 @@ func (p *policy) expression(e expression, shown string) {
 	}
 }
 
+// literalStars leaves out the name "*" of a list of methods or header names where there are credentials: browsers take it for
+// a name then, so it allowed nothing, and corsgate's "*" would allow all.
+func (p *policy) literalStars() {
+	if !p.credentials {
+		return
+	}
+	drop := func(key string, list []string) []string {
+		return without(list, func(name string) bool { return name == "*" }, func(string) {
+			p.note("%s: * was left out: with credentials browsers take it for a name, so it allowed nothing; list the names that pages need", key)
+		})
+	}
+	p.methods, p.requestHeaders = drop("methods", p.methods), drop("request_headers", p.requestHeaders)
+}
+
 // reflect notes that every origin is allowed, by being echoed. To pages without credentials that is "*".
 func (p *policy) reflect(what string) {
-	p.any = true
+	p.any, p.echoed = true, true
 	if p.credentials {
 		p.hole("%s, with credentials: every site can read what a signed-in user may see", what)
 	}

@@ -51,15 +51,15 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// accepted checks a configuration as corsgate check does.
+// accepted checks a configuration as corsgate check --strict does.
 func accepted(t *testing.T, text string) {
 	t.Helper()
 	cfg, err := config.Parse("corsgate.toml", []byte(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if problems, _ := gateway.Check(cfg); len(problems) > 0 {
-		t.Fatalf("%v\n%s", problems, text)
+	if problems, warnings := gateway.Check(cfg); len(problems)+len(warnings) > 0 {
+		t.Fatalf("%v %v\n%s", problems, warnings, text)
 	}
 }
 

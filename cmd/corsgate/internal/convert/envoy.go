@@ -14,12 +14,13 @@ import (
 //   - the Origin is echoed, never answered with "*"; with allow_credentials "*" lets every site in;
 //   - prefix, suffix and contains know nothing of hosts;
 //   - safe_regex matches the whole Origin;
+//   - a matcher that takes the text "*" lets every origin in, whatever kind it is of;
 //   - Vary is never sent.
 
 // envoyKeys are keys of a CORS policy that nothing else has.
 var envoyKeys = []string{"alloworiginstringmatch", "alloworigin", "alloworiginregex"}
 
-func readEnvoy(text string) ([]*policy, error) {
+func readEnvoy(text string) (*document, error) {
 	documents, err := readYAML(text)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func readEnvoy(text string) ([]*policy, error) {
 			}
 		})
 	}
-	return policies, nil
+	return &document{policies: policies}, nil
 }
 
 func fromEnvoy(f map[string]any, path []string, around []map[string]any) *policy {
@@ -49,10 +50,11 @@ func fromEnvoy(f map[string]any, path []string, around []map[string]any) *policy
 		p.stringMatch(map[string]any{"exact": o})
 	}
 	for _, e := range texts(f["alloworiginregex"]) {
-		p.expression(expression{text: `^(?:` + e + `)$`}, "the expression "+strconv.Quote(e))
+		p.stringMatch(map[string]any{"saferegex": map[string]any{"regex": e}})
 	}
 	p.methods = split(text(f["allowmethods"]))
 	p.requestHeaders = split(text(f["allowheaders"]))
+	p.literalStars()
 	p.exposeHeaders = split(text(f["exposeheaders"]))
 	if s := text(f["maxage"]); s != "" {
 		p.age(s)
@@ -88,7 +90,7 @@ func (p *policy) place(around []map[string]any) {
 			if prefix == nil {
 				prefix = folded(match)["pathseparatedprefix"]
 			}
-			p.path = route(text(prefix))
+			p.path = plainPrefix(text(prefix))
 			if name := text(f["name"]); name != "" {
 				p.name, p.where = name, p.where+", route "+name
 			}
@@ -108,8 +110,8 @@ func (p *policy) addHost(host string) []string {
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-]+)+/?$`)
 
-// route returns a prefix as corsgate has it, or "".
-func route(prefix string) string {
+// plainPrefix returns a prefix as corsgate has it, or "".
+func plainPrefix(prefix string) string {
 	if !plainPath.MatchString(prefix) {
 		return ""
 	}
@@ -123,26 +125,37 @@ func truth(v any) bool {
 	return text(v) == "true"
 }
 
+// stringMatch takes a matcher of origins.
 func (p *policy) stringMatch(m map[string]any) {
-	fold := truth(m["ignorecase"])
-	show := func(kind string) string { return kind + " " + strconv.Quote(text(m[kind])) }
-	switch {
-	case m["exact"] != nil:
-		if text(m["exact"]) == "*" {
-			p.reflectIfCredentials()
-		}
-		p.origin(text(m["exact"]))
-	case m["prefix"] != nil:
-		p.expression(expression{`^` + regexp.QuoteMeta(text(m["prefix"])), fold, true}, show("prefix"))
-	case m["suffix"] != nil:
-		p.expression(expression{regexp.QuoteMeta(text(m["suffix"])) + `$`, fold, true}, show("suffix"))
-	case m["contains"] != nil:
-		p.expression(expression{regexp.QuoteMeta(text(m["contains"])), fold, true}, show("contains"))
-	case m["saferegex"] != nil:
-		tree, _ := m["saferegex"].(map[string]any)
-		e := text(tree["regex"])
-		p.expression(expression{`^(?:` + e + `)$`, fold, false}, "safe_regex "+strconv.Quote(e))
-	default:
-		p.lose(shown(m), "this kind of match is not known")
+	e, shown, ok := stringMatcher(m)
+	if !ok {
+		p.lose(shown, "this kind of match is not known")
+		p.doubt("the match %s", shown)
+		return
 	}
+	if re, err := regexp.Compile(e.goText()); err == nil && re.MatchString("*") {
+		p.reflect(shown + " takes the text *, which lets every origin in")
+		return
+	}
+	if m["exact"] != nil && !e.fold {
+		p.origin(text(m["exact"]))
+		return
+	}
+	p.expression(e, shown)
+}
+
+// stringMatcher returns what a matcher matches as an expression, and how to show it.
+func stringMatcher(m map[string]any) (e expression, as string, ok bool) {
+	fold := truth(m["ignorecase"])
+	for _, kind := range []struct{ key, before, after string }{{"exact", "^", "$"}, {"prefix", "^", ""}, {"suffix", "", "$"}, {"contains", "", ""}} {
+		if v := m[kind.key]; v != nil {
+			return expression{kind.before + regexp.QuoteMeta(text(v)) + kind.after, fold, true}, kind.key + " " + strconv.Quote(text(v)), true
+		}
+	}
+	if m["saferegex"] != nil {
+		tree, _ := m["saferegex"].(map[string]any)
+		e := text(folded(tree)["regex"])
+		return expression{`^(?:` + e + `)$`, fold, false}, "safe_regex " + strconv.Quote(e), true
+	}
+	return expression{}, shown(m), false
 }

@@ -3,7 +3,6 @@ package convert
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +17,7 @@ import (
 
 var corsCall = regexp.MustCompile(`(^|[^\w$.])cors\s*\(`)
 
-func readExpress(text string) ([]*policy, error) {
+func readExpress(text string) (*document, error) {
 	code := blankComments(text)
 	var policies []*policy
 	for _, at := range corsCall.FindAllStringIndex(code, -1) {
@@ -44,10 +43,16 @@ func readExpress(text string) ([]*policy, error) {
 		if !ok {
 			p.lose(oneLine(fmt.Sprint(v)), "the options of this call are not written as an object in the file")
 			p.note("the options of this call are not written as an object in the file: write the policy by hand")
+			p.doubt("the options of cors(…)")
 			policies = append(policies, p)
 			continue
 		}
 		policies = append(policies, p.fromExpress(code, options))
+	}
+	if len(policies) == 0 {
+		if p := setByHand(code); p != nil {
+			policies = append(policies, p)
+		}
 	}
 	if len(policies) == 0 && strings.HasPrefix(strings.TrimSpace(code), "{") {
 		r := &jsReader{text: code}
@@ -57,7 +62,7 @@ func readExpress(text string) ([]*policy, error) {
 			}
 		}
 	}
-	return policies, nil
+	return &document{policies: policies}, nil
 }
 
 // blankComments returns code with blanks in the place of comments, so that a call in a comment is none.
@@ -104,9 +109,14 @@ func assigned(code, name string) any {
 		return nil
 	}
 	r := &jsReader{text: code, i: at[1] - 1}
+	if set := newSet.FindString(code[r.i:]); set != "" {
+		r.i += len(set) // its members are what matters
+	}
 	v, _ := r.value(0)
 	return v
 }
+
+var newSet = regexp.MustCompile(`^new\s+Set\s*(?:<\s*string\s*>)?\s*\(`)
 
 func (p *policy) fromExpress(code string, options jsObject) *policy {
 	p.credentials = options["credentials"] == jsOther("true")
@@ -147,6 +157,7 @@ func (p *policy) fromExpress(code string, options jsObject) *policy {
 	for key := range options {
 		if strings.HasPrefix(key, "...") {
 			p.note("%s was not read", key)
+			p.doubt("what %s adds to the options", key)
 		}
 	}
 	return p
@@ -180,7 +191,8 @@ func (p *policy) expressOrigin(code string, v any, depth int) {
 	}
 }
 
-var lookup = regexp.MustCompile(`([\w$]+)\s*\.\s*(?:indexOf|includes|has)\s*\(\s*origin\s*\)`)
+// lookup matches a test whether a list holds the request's origin.
+var lookup = regexp.MustCompile(`([\w$]+)\s*\.\s*(?:indexOf|includes|has)\s*\(\s*[\w$.\[\]'"()]*[oO]rigin\b`)
 
 func (p *policy) expressExpression(code, source string, depth int) {
 	source = oneLine(source)
@@ -191,28 +203,14 @@ func (p *policy) expressExpression(code, source string, depth int) {
 		if !p.credentials {
 			p.note("origin: true, which echoes any origin, became \"*\": that is the same to pages")
 		}
-		return
 	case source == "false":
 		p.lose("false", "CORS was switched off: leave cors out of the route")
-		return
 	case depth < 3 && assigned(code, source) != nil:
 		p.expressOrigin(code, assigned(code, source), depth+1)
-		return
-	}
-	if m := lookup.FindStringSubmatch(source); m != nil {
-		if list, ok := assigned(code, m[1]).(jsArray); ok && !slices.ContainsFunc(list, func(e any) bool { _, ok := e.(jsString); return !ok }) {
-			p.note("the origins are those of %s, which the function looks them up in: see that it does no more than that", m[1])
-			p.expressOrigin(code, list, depth+1)
-			return
-		}
-	}
-	p.lose(short, "only running it tells which origins it allows")
-	if strings.Contains(source, "callback(null, true)") && !strings.Contains(source, "if") {
-		if p.credentials {
-			p.hole("the function lets every origin in, with credentials: every site can read what a signed-in user may see")
-		} else {
-			p.hole("the function lets every origin in")
-		}
+	case p.function(code, source, depth):
+	default:
+		p.lose(short, "only running it tells which origins it allows")
+		p.doubt("which origins %s allows was not understood", short)
 	}
 }
 

@@ -2,142 +2,166 @@ package convert
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// This file reads what nginx's configuration says of CORS. The facts are those of its documentation:
-//
-//   - add_header without "always" is for the statuses 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308 only;
-//   - a block inherits add_header from the one around it only if it has none of its own;
-//   - "~" and "~*" match a part of the Origin, unless the expression is anchored.
-//
-// The idioms: add_header with "*", one origin, $http_origin or a variable; that variable made by map, or by set and if;
-// add_header inside if. A policy is made for each block that sets Access-Control-Allow-Origin.
+// This file finds the blocks of nginx's configuration that say something of CORS, and makes a policy of each: of what the
+// responses hold when it is run, by nginx_run.go, for each origin that it knows and for a stranger's.
 
 // A scope is a block on its way from the top of the file.
 type scope struct {
 	outer *scope
 	d     *directive // nil: the file
 	list  []*directive
-	vars  map[string][]rule // of the whole file
+	file  *nginxFile
 }
 
-// A rule gives a variable a value where the Origin matches.
-type rule struct {
-	match string // as nginx writes it: "", "default", an origin, "~expression", "~*expression"
-	value string
-	line  int
+// An nginxFile is what holds for a whole file.
+type nginxFile struct {
+	document
+	maps      map[string]*directive // by the names of their variables
+	regexps   map[string]*regexp.Regexp
+	isSet     map[string]bool       // variables that are set somewhere
+	zones     map[string]*directive // limit_req_zone by name
+	servers   map[string]*directive // upstream by name
+	upstreams map[string]*upstream  // that were made, by what proxy_pass says
+	limits    map[string]*limit     // likewise, by zone and burst
 }
 
-func readNginx(text string) ([]*policy, error) {
+func readNginx(text string) (*document, error) {
 	directives, err := parseNginx(text)
 	if err != nil {
 		return nil, err
 	}
-	top := &scope{list: directives, vars: map[string][]rule{}}
-	top.maps(directives)
-	var policies []*policy
-	top.visit(&policies)
-	return policies, nil
+	f := newNginxFile(directives)
+	f.visit(&scope{list: directives, file: f}, nil)
+	return &f.document, nil
 }
 
-// maps collects the variables that map makes of $http_origin.
-func (s *scope) maps(list []*directive) {
+func newNginxFile(directives []*directive) *nginxFile {
+	f := &nginxFile{maps: map[string]*directive{}, regexps: map[string]*regexp.Regexp{}, isSet: map[string]bool{}, zones: map[string]*directive{},
+		servers: map[string]*directive{}, upstreams: map[string]*upstream{}, limits: map[string]*limit{}}
+	f.collect(directives)
+	return f
+}
+
+// compiled returns an expression as package regexp has it, or nil if that cannot read it.
+func (f *nginxFile) compiled(e expression) *regexp.Regexp {
+	re, ok := f.regexps[e.goText()]
+	if !ok {
+		re, _ = regexp.Compile(e.goText()) // nil if it is wrong
+		f.regexps[e.goText()] = re
+	}
+	return re
+}
+
+// collect finds what can be used from anywhere in the file.
+func (f *nginxFile) collect(list []*directive) {
 	for _, d := range list {
-		if d.name() == "map" && d.arg(1) == "$http_origin" {
-			for _, entry := range d.block {
-				s.vars[d.arg(2)] = append(s.vars[d.arg(2)], rule{entry.name(), entry.arg(1), entry.line})
+		switch d.name() {
+		case "map":
+			f.maps[strings.Trim(d.arg(2), "${}")] = d
+		case "set":
+			f.isSet[strings.Trim(d.arg(1), "${}")] = true
+		case "limit_req_zone":
+			for _, w := range d.words[1:] {
+				if zone, ok := strings.CutPrefix(w, "zone="); ok {
+					name, _, _ := strings.Cut(zone, ":")
+					f.zones[name] = d
+				}
 			}
+		case "upstream":
+			f.servers[d.arg(1)] = d
 		}
-		s.maps(d.block)
+		f.collect(d.block)
 	}
 }
 
-func (s *scope) visit(policies *[]*policy) {
-	if p := s.policy(); p != nil {
-		*policies = append(*policies, p)
+// visit makes policies and routes of a block and those in it. inherited is the policy of the blocks around it.
+func (f *nginxFile) visit(s *scope, outer *policy) {
+	p := outer
+	if s.speaks() {
+		if p = s.policy(); p != nil {
+			f.policies = append(f.policies, p)
+		}
+	} else if outer != nil && s.d != nil && slices.ContainsFunc(headers(s.list), func(h header) bool { return !h.more }) && !merges(s.list) {
+		outer.note("line %d: %s has add_header lines of its own, so it inherits none: it had no CORS fields, and its route has no policy", s.d.line, s.d.name())
+		p = nil
 	}
+	f.forward(s, p)
 	for _, d := range s.list {
 		if slices.Contains([]string{"http", "server", "location"}, d.name()) {
-			inner := &scope{outer: s, d: d, list: d.block, vars: s.vars}
-			inner.visit(policies)
+			f.visit(&scope{outer: s, d: d, list: d.block, file: f}, p)
 		}
 	}
 }
 
-// headers returns the headers that a list sets, and those of the ifs in it.
-func headers(list []*directive) (own, inIfs []header) {
-	for _, d := range list {
-		if h, ok := headerOf(d); ok {
-			own = append(own, h)
-		}
+// speaks reports whether a block adds fields of CORS itself.
+func (s *scope) speaks() bool {
+	list := headers(s.list)
+	for _, d := range s.list {
 		if d.name() == "if" {
-			inner, _ := headers(d.block)
-			for _, h := range inner {
-				h.when = d
-				inIfs = append(inIfs, h)
+			list = append(list, headers(d.block)...)
+		}
+	}
+	return len(named(list, "access-control-allow-origin")) > 0
+}
+
+// methods are those that runs are made for, beside preflights: the first that shares its response stands for all.
+var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+
+// policy runs the block for a stranger's origin and for each one that is asked about on the way.
+func (s *scope) policy() *policy {
+	allow := 0
+	for _, d := range s.list {
+		for _, h := range named(append(headers([]*directive{d}), headers(d.block)...), "access-control-allow-origin") {
+			if allow == 0 || h.line < allow {
+				allow = h.line
 			}
 		}
 	}
-	return own, inIfs
-}
-
-// A header is one response field that nginx adds.
-type header struct {
-	name, value string // name in lower case
-	always      bool
-	line        int
-	when        *directive // the if around it, or nil
-}
-
-func headerOf(d *directive) (header, bool) {
-	h := header{line: d.line}
-	switch d.name() {
-	case "add_header":
-		h.name, h.value, h.always = d.arg(1), d.arg(2), slices.Contains(d.words[1:], "always")
-	case "more_set_headers":
-		h.name, h.value, _ = strings.Cut(d.arg(1), ":")
-		h.value, h.always = strings.TrimSpace(h.value), true
-	default:
-		return h, false
-	}
-	h.name = strings.ToLower(strings.TrimSpace(h.name))
-	return h, h.name != ""
-}
-
-// policy returns the policy of the block itself, or nil.
-func (s *scope) policy() *policy {
-	own, inIfs := headers(s.list)
-	all := append(slices.Clone(own), inIfs...)
-	allow := named(all, "access-control-allow-origin")
-	if len(allow) == 0 {
-		return nil
-	}
-	p := newPolicy(s.describe(), fmt.Sprintf("line %d", allow[0].line))
+	p := newPolicy(s.describe(), fmt.Sprintf("line %d", allow))
 	s.locate(p)
-	for _, h := range named(all, "access-control-allow-credentials") {
-		p.credentials = p.credentials || strings.EqualFold(h.value, "true") || strings.HasPrefix(h.value, "$")
+	var asked questions
+	var answers []answer
+	for i := -1; i < min(len(asked.list), maxAtoms); i++ {
+		var origin *atom
+		if i >= 0 {
+			o := asked.list[i] // the list may grow
+			origin = &o
+		}
+		for _, method := range append([]string{"OPTIONS"}, methods...) {
+			r := &run{file: s.file, method: method, origin: origin, asked: &asked, vars: map[string]string{}, unknown: &p.unjudged}
+			a := answer{origin: origin, method: method}
+			a.sent, a.status = s.respond(r)
+			answers = append(answers, a)
+		}
 	}
-	dynamic := false
-	for _, h := range allow {
-		dynamic = s.allowed(p, h) || dynamic
+	if len(asked.list) > maxAtoms {
+		p.doubt("line %d: more than %d origins and expressions", allow, maxAtoms)
 	}
-	for _, h := range all {
-		p.take(h)
+	for _, d := range s.includes() {
+		p.doubt("line %d: include %s is not read", d.line, d.arg(1))
 	}
-	s.holes(p, own, inIfs, dynamic)
+	p.conclude(answers)
 	return p
 }
 
-func named(list []header, name string) (found []header) {
-	for _, h := range list {
-		if h.name == name {
-			found = append(found, h)
+// maxAtoms bounds the runs of one block.
+const maxAtoms = 1000
+
+// includes returns the includes of the block and those around it that may hold something of CORS.
+func (s *scope) includes() (list []*directive) {
+	for at := s; at != nil; at = at.outer {
+		for _, d := range at.list {
+			if d.name() == "include" && !strings.HasSuffix(d.arg(1), "mime.types") && !strings.HasSuffix(d.arg(1), "_params") {
+				list = append(list, d)
+			}
 		}
 	}
-	return found
+	return list
 }
 
 // describe names the block.
@@ -161,17 +185,32 @@ func (s *scope) describe() string {
 
 // locate takes path and hosts from the blocks around p.
 func (s *scope) locate(p *policy) {
+	var exact bool
+	if p.hosts, p.path, exact = s.place(); !exact {
+		p.note("%s has no equal as a prefix: write the route's path", s.title())
+	}
+}
+
+// place returns the hosts and the path of the requests that a block is for. exact is false if the path is not what nginx
+// has.
+func (s *scope) place() (hosts []string, path string, exact bool) {
+	exact = true
+	located := false
 	for at := s; at != nil && at.d != nil; at = at.outer {
 		switch at.d.name() {
 		case "location":
-			if words := at.d.words; p.path == "" {
-				p.path = route(words[len(words)-1])
-				if slices.Contains([]string{"~", "~*", "="}, at.d.arg(1)) || p.path == "" && words[len(words)-1] != "/" {
-					p.path = ""
-					p.note("location %s has no equal as a prefix: write the route's path", strings.Join(words[1:], " "))
-				}
+			if located {
+				continue
 			}
+			located = true
+			words := at.d.words
+			last := words[len(words)-1]
+			if path = plainPrefix(last); slices.Contains([]string{"~", "~*"}, at.d.arg(1)) || path == "" && last != "/" {
+				path = "/" + unique(s.describe(), map[string]bool{}) // not "/", which would be all paths
+			}
+			exact = path == plainPrefix(last) && at.d.arg(1) != "="
 		case "server":
+			var p policy
 			for _, d := range at.list {
 				if d.name() == "server_name" {
 					for _, host := range d.words[1:] {
@@ -179,65 +218,16 @@ func (s *scope) locate(p *policy) {
 					}
 				}
 			}
+			hosts = p.hosts
 		}
 	}
+	return hosts, path, exact
 }
 
-// take takes the lists and the max age.
-func (p *policy) take(h header) {
-	add := func(list *[]string, asked string) {
-		if strings.Contains(h.value, "$") {
-			if !slices.Contains(*list, "*") {
-				*list = append(*list, "*")
-			}
-			if asked == "headers" && !p.credentials && !slices.Contains(*list, "Authorization") {
-				*list = append(*list, "Authorization")
-			}
-			p.note("line %d: whatever a preflight asks for was allowed: list the names that pages need", h.line)
-			return
-		}
-		for _, m := range split(h.value) {
-			if !slices.ContainsFunc(*list, func(other string) bool { return strings.EqualFold(other, m) }) {
-				*list = append(*list, m)
-			}
-		}
+// title returns the words by which a block begins.
+func (s *scope) title() string {
+	if s.d == nil {
+		return "the file"
 	}
-	switch h.name {
-	case "access-control-allow-methods":
-		add(&p.methods, "methods")
-	case "access-control-allow-headers":
-		add(&p.requestHeaders, "headers")
-	case "access-control-expose-headers":
-		add(&p.exposeHeaders, "exposed")
-	case "access-control-max-age":
-		p.age(h.value)
-	}
-}
-
-// holes notes what the block gets wrong.
-func (s *scope) holes(p *policy, own, inIfs []header, dynamic bool) {
-	all := append(slices.Clone(own), inIfs...)
-	if allow := named(all, "access-control-allow-origin"); slices.ContainsFunc(allow, func(h header) bool { return !h.always }) {
-		p.hole(`without "always" pages cannot read errors: nginx adds the fields to some statuses only`)
-	}
-	if dynamic && !slices.ContainsFunc(named(all, "vary"), func(h header) bool { return strings.Contains(strings.ToLower(h.value), "origin") }) {
-		p.hole("without Vary: Origin, caches hand the answer for one origin to another")
-	}
-	if count := len(named(own, "access-control-allow-origin")); count > 1 {
-		p.hole("Access-Control-Allow-Origin is added %d times, and browsers refuse two", count)
-	}
-	for _, d := range s.list {
-		if d.name() != "if" || !strings.Contains(strings.Join(d.words, " "), "$request_method") {
-			continue
-		}
-		inner, _ := headers(d.block)
-		if len(inner) > 0 && len(named(inner, "access-control-allow-origin")) == 0 && len(named(own, "access-control-allow-origin")) > 0 {
-			p.hole("line %d: this if adds fields of its own, so it inherits none: preflights are answered without Access-Control-Allow-Origin", d.line)
-		}
-		for _, in := range d.block {
-			if status, err := strconv.Atoi(in.arg(1)); in.name() == "return" && err == nil && status >= 200 && status < 300 {
-				p.status = status
-			}
-		}
-	}
+	return oneLine(strings.Join(s.d.words, " "))
 }

@@ -26,12 +26,21 @@ type expression struct {
 	search bool // a match of a part is enough
 }
 
+// goText returns e as package regexp reads it.
+func (e expression) goText() string {
+	if e.fold {
+		return "(?i)" + e.text
+	}
+	return e.text
+}
+
 // A translation is what became of an expression.
 type translation struct {
 	patterns []string
 	reason   string // why there are no patterns, or why they are not all
 	hole     string // an origin that a stranger can have and the expression matches, or ""
 	more     string // an origin that the expression matches and the patterns do not, or ""
+	plain    string // an http origin, other than a pattern's or this machine's, that the expression matches, or ""
 }
 
 // Bounds of guessing: beyond them an expression is too clever to be sure about.
@@ -63,7 +72,7 @@ func (e expression) translate() (t translation) {
 	var kept []*language
 	for _, text := range guesses(branches) {
 		p, err := matcher.ParsePattern(text)
-		if err != nil || len(kept) == maxPatterns || p.AnyHost() && p.Scheme() == "https" { // strangers are not let in for a guess
+		if err != nil || len(kept) == maxPatterns || !canBeHost(p.Host()) || p.AnyHost() && p.Scheme() == "https" { // strangers are not let in for a guess
 			continue
 		}
 		l := patternLanguage(p)
@@ -86,8 +95,22 @@ func (e expression) translate() (t translation) {
 	if t.reason == noPattern && t.hole != "" {
 		t.reason = "it lets strangers in: write the origins that are meant"
 	}
+	if len(known) == 0 && t.hole == "" {
+		known = []string{""}
+	}
 	for _, domain := range known {
-		if w, found, _ := witness([]*language{matches, origins, below(domain)}, kept, &left); found && len(kept) > 0 {
+		w, found, _ := witness([]*language{matches, plainOrigins, below(domain)}, append(slices.Clone(kept), ownMachine), &left)
+		if found {
+			t.plain = w
+			break
+		}
+	}
+	for _, domain := range known {
+		within := []*language{matches, below(domain)}
+		if domain != "" {
+			within = append(within, origins)
+		}
+		if w, found, _ := witness(within, kept, &left); found && len(kept) > 0 {
 			t.more = w
 			break
 		}
@@ -97,13 +120,27 @@ func (e expression) translate() (t translation) {
 
 const noPattern = "no pattern says the same"
 
-// below returns the origins of a domain and of what is below it.
+// canBeHost reports whether a host's labels begin and end as those of DNS names do.
+func canBeHost(host string) bool {
+	return !strings.Contains("."+host, ".-") && !strings.Contains(host+".", "-.") && !strings.Contains(host, "..")
+}
+
+// below returns the origins of a domain and of what is below it, and of "" those of any host.
 func below(domain string) *language {
+	if domain == "" {
+		return mustLanguage(`https?://[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]+)?`)
+	}
 	return mustLanguage(`https?://([a-z0-9_-]+\.)*` + regexp.QuoteMeta(domain) + `(:[0-9]+)?`)
 }
 
 // origins are, roughly, the origins of web pages.
 var origins = mustLanguage(`https?://[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*\.[a-z]{2,6}(:[1-9][0-9]{3})?`)
+
+// plainOrigins are those of hosts that others can be on the way to, ownMachine the exceptions.
+var (
+	plainOrigins = mustLanguage(`http://[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+(:[1-9][0-9]{0,4})?`)
+	ownMachine   = mustLanguage(`http://(([a-z0-9-]+\.)*localhost|127\.[0-9]+\.[0-9]+\.[0-9]+)(:[0-9]+)?`)
+)
 
 // The origins that strangers can have: first the plainest examples. What stands before the last two labels is theirs.
 var strangers = []*language{

@@ -12,39 +12,95 @@ import (
 // placeholder stands where an origin is required and none was carried over. Nobody can have it: see RFC 2606.
 const placeholder = "https://replace-me.invalid"
 
-func render(from, file string, policies []*policy) string {
-	for _, p := range policies {
-		p.settle()
-	}
+// placeholderServer stands where an upstream is required and none was found.
+const placeholderServer = "http://127.0.0.1:9001"
+
+// render writes the document. Nothing may be added to it afterwards.
+func (d *document) render(from, file string) string {
+	d.complete()
+	d.name()
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Converted from %s (%s) by corsgate convert. Check it: corsgate check --config corsgate.toml\n", comment(file), from)
-	writeHoles(&b, policies)
-	b.WriteString("\n[upstream.api]\nendpoints = [\"http://127.0.0.1:9001\"]   # write the address of your servers\n")
-	names := map[string]bool{}
+	d.writeHoles(&b)
+	writeList(&b, "Not carried over", d.left)
+	for _, u := range d.upstreams {
+		u.write(&b)
+	}
+	for _, l := range d.limits {
+		writeNotes(&b, "", l.notes)
+		fmt.Fprintf(&b, "[limit.%s]\nrate  = %q\nburst = %d\nkey   = %q\n", l.name, l.rate, l.burst, l.key)
+	}
 	paths := map[string]bool{}
-	for _, p := range policies {
-		p.name = unique(p.name, names)
-		p.writePolicy(&b)
-		p.writeRoute(&b, paths)
+	for _, p := range append(slices.Clone(d.policies), nil) {
+		if p != nil {
+			p.write(&b)
+		}
+		for _, r := range d.routes {
+			if r.policy == p {
+				r.write(&b, paths)
+			}
+		}
 	}
 	return b.String()
 }
 
-func writeHoles(b *strings.Builder, policies []*policy) {
-	count := 0
-	for _, p := range policies {
+// writeHoles writes the holes that were found, and what may hold more.
+func (d *document) writeHoles(b *strings.Builder) {
+	var holes, unjudged []string
+	at := func(p *policy, s string) string {
+		if strings.HasPrefix(s, "line ") {
+			return s
+		}
+		return p.where + ": " + s
+	}
+	for _, p := range d.policies {
 		for _, h := range p.holes {
-			if count++; count == 1 {
-				b.WriteString("#\n# Holes in it, which this file does not have:\n")
-			}
-			if !strings.HasPrefix(h, "line ") {
-				h = p.where + ": " + h
-			}
-			fmt.Fprintf(b, "#   %s\n", comment(h))
+			holes = append(holes, at(p, h))
+		}
+		for _, u := range p.unjudged {
+			unjudged = append(unjudged, at(p, u))
 		}
 	}
-	if count == 0 {
+	if len(holes)+len(unjudged) == 0 {
 		b.WriteString("#\n# No hole was found in it.\n")
+	}
+	writeList(b, "Holes in it, which this file does not have", holes)
+	writeList(b, "Not judged, because it was not understood: look for holes there yourself", unjudged)
+}
+
+func writeList(b *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "#\n# %s:\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(b, "#   %s\n", comment(line))
+	}
+}
+
+// writeNotes begins a table with a blank line and comments.
+func writeNotes(b *strings.Builder, where string, notes []string) {
+	b.WriteString("\n")
+	if where != "" {
+		fmt.Fprintf(b, "# %s\n", comment(where))
+	}
+	for _, n := range notes {
+		fmt.Fprintf(b, "# note: %s\n", comment(n))
+	}
+}
+
+func (u *upstream) write(b *strings.Builder) {
+	writeNotes(b, "", u.notes)
+	fmt.Fprintf(b, "[upstream.%s]\nendpoints = [%s]", u.name, quotedList(u.endpoints))
+	if len(u.endpoints) == 1 && u.endpoints[0] == placeholderServer {
+		b.WriteString("   # write the address of your servers")
+	}
+	b.WriteString("\n")
+	if u.weights != nil {
+		fmt.Fprintf(b, "weights = %s\n", strings.ReplaceAll(fmt.Sprint(u.weights), " ", ", "))
+	}
+	for _, s := range u.settings {
+		fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
 	}
 }
 
@@ -58,32 +114,8 @@ func comment(s string) string {
 	}, s)
 }
 
-// unique returns a name of a table like want.
-func unique(want string, taken map[string]bool) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(want) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
-			b.WriteRune(r)
-		} else if b.Len() > 0 && !strings.HasSuffix(b.String(), "-") {
-			b.WriteByte('-')
-		}
-	}
-	name := strings.Trim(b.String(), "-_")
-	if name = name[:min(len(name), 40)]; name == "" {
-		name = "app"
-	}
-	for base, n := name, 2; taken[name]; n++ {
-		name = fmt.Sprintf("%s-%d", base, n)
-	}
-	taken[name] = true
-	return name
-}
-
-func (p *policy) writePolicy(b *strings.Builder) {
-	fmt.Fprintf(b, "\n# %s\n", comment(p.where))
-	for _, n := range p.notes {
-		fmt.Fprintf(b, "# note: %s\n", comment(n))
-	}
+func (p *policy) write(b *strings.Builder) {
+	writeNotes(b, p.where, p.notes)
 	fmt.Fprintf(b, "[cors.%s]\n", p.name)
 	c := p.config()
 	if len(c.Origins) == 1 && c.Origins[0] == placeholder {
@@ -131,29 +163,42 @@ func duration(seconds int64) string {
 	return fmt.Sprintf("%ds", seconds)
 }
 
-// writeRoute writes a route for p. Where another has its path already, p gets one of its own, to be corrected.
-func (p *policy) writeRoute(b *strings.Builder, paths map[string]bool) {
-	path, hosts := p.path, p.hosts
+// write writes a route. Where another has its path already, it gets one of its own, to be corrected.
+func (r *route) write(b *strings.Builder, paths map[string]bool) {
+	path, hosts := r.path, r.hosts
 	if path == "" {
 		path = "/"
 	}
 	if len(hosts) == 0 {
 		hosts = []string{""}
 	}
-	fmt.Fprintf(b, "\n[route.%s]\n", p.name)
+	writeNotes(b, r.where, r.notes)
 	taken := func() bool { return slices.ContainsFunc(hosts, func(h string) bool { return paths[h+" "+path] }) }
+	settings := r.settings
 	if taken() {
-		for path = "/" + p.name; taken(); path += "-too" {
+		for path = "/" + r.name; taken(); path += "-too" {
 		}
 		b.WriteString("# Write the hosts or the path of the requests that this is for.\n")
+		settings = slices.DeleteFunc(slices.Clone(settings), func(s setting) bool { return s.key == "strip_prefix" })
 	}
 	for _, h := range hosts {
 		paths[h+" "+path] = true
 	}
-	if len(p.hosts) > 0 {
-		fmt.Fprintf(b, "hosts    = [%s]\n", quotedList(p.hosts))
+	fmt.Fprintf(b, "[route.%s]\n", r.name)
+	if len(r.hosts) > 0 {
+		fmt.Fprintf(b, "hosts    = [%s]\n", quotedList(r.hosts))
 	}
-	fmt.Fprintf(b, "path     = %q\ncors     = %q\nupstream = \"api\"\n", path, p.name)
+	fmt.Fprintf(b, "path     = %q\n", path)
+	if r.policy != nil {
+		fmt.Fprintf(b, "cors     = %q\n", r.policy.name)
+	}
+	fmt.Fprintf(b, "upstream = %q\n", r.upstream.name)
+	if r.limit != nil {
+		fmt.Fprintf(b, "limit    = %q\n", r.limit.name)
+	}
+	for _, s := range settings {
+		fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
+	}
 }
 
 func quotedList(list []string) string {

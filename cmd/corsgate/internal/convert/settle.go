@@ -12,8 +12,15 @@ import (
 // This file brings policies into a form that corsgate accepts. What its linter refuses becomes a comment with the linter's
 // reason, until it refuses nothing.
 
+// maxAge is the longest max age, in seconds, that corsgate does not warn of.
+const maxAge = 2 * 60 * 60
+
 // settle brings p into the form that corsgate wants, noting what is left out and why.
 func (p *policy) settle() {
+	if p.any && p.credentials && len(p.origins) > 0 && !p.echoed {
+		p.lose("*", "pages of any origin could read responses without credentials, beside those that are listed: one policy cannot say both")
+		p.any = false
+	}
 	if p.any && p.credentials {
 		if !slices.ContainsFunc(p.holes, func(h string) bool { return strings.Contains(h, "with credentials") }) {
 			p.hole("any origin with credentials: every site can read what a signed-in user may see")
@@ -26,15 +33,19 @@ func (p *policy) settle() {
 		p.origins = nil
 	}
 	p.settleMethods()
+	if slices.Contains(p.requestHeaders, "*") && !p.credentials && !slices.ContainsFunc(p.requestHeaders, func(name string) bool { return strings.EqualFold(name, "Authorization") }) {
+		p.requestHeaders = append(p.requestHeaders, "Authorization")
+		p.note("request_headers: browsers do not count Authorization among *, so pages could not send a token; here they can")
+	}
 	p.exposeHeaders = without(p.exposeHeaders, func(name string) bool { return p.credentials && name == "*" },
 		func(string) { p.note("expose_headers: with credentials, browsers take * for a name: list the names") })
 	switch {
 	case p.maxAge == noMaxAge:
 	case p.maxAge < 0:
 		p.maxAge = 0
-	case p.maxAge > 86400:
-		p.note("a max age of %d seconds was cut to 24h: no browser honours more", p.maxAge)
-		p.maxAge = 86400
+	case p.maxAge > maxAge:
+		p.note("a max age of %d seconds was cut to 2h: Chromium honours no more, and WebKit ten minutes", p.maxAge)
+		p.maxAge = maxAge
 	}
 	if p.status != 0 && (p.status < 200 || p.status > 299) {
 		p.note("preflights were answered %d, which is no ok status: browsers refused them", p.status)
@@ -112,7 +123,7 @@ func (p *policy) lint() {
 		case problem.Warning:
 		case problem.Hint != "":
 			p.lose(text, "%s: %s", reason, problem.Hint)
-			p.danger(text)
+			p.danger(text, reason)
 		default:
 			p.lose(text, "%s", reason)
 		}
@@ -125,10 +136,12 @@ func keepDespite(problem cors.Problem) bool {
 }
 
 // danger notes origins that let more people in than they seem to.
-func (p *policy) danger(text string) {
+func (p *policy) danger(text, reason string) {
 	switch {
 	case text == "null":
 		p.hole("the origin null is allowed: any site can send it from a sandboxed frame")
+	case p.credentials && strings.Contains(reason, "public suffix"):
+		p.hole("%s with credentials: anybody can have an origin there", text)
 	case p.credentials && strings.HasPrefix(text, "http://"):
 		p.hole("%s with credentials: a network attacker can be this origin", text)
 	}

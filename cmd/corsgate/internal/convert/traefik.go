@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 //   - Vary: Origin is only sent with addVaryHeader;
 //   - customResponseHeaders may hold the fields themselves, which are then sent to whoever asks.
 
-func readTraefik(text string) ([]*policy, error) {
+func readTraefik(text string) (*document, error) {
 	documents, err := readYAML(text)
 	if err != nil || len(documents) == 1 && !isTree(documents[0]) {
 		tree, tomlErr := readTOML(text)
@@ -28,16 +29,46 @@ func readTraefik(text string) ([]*policy, error) {
 			return nil, err
 		}
 	}
-	var policies []*policy
+	f := &traefikFile{byName: map[string]*policy{}, strips: map[string][]string{}, services: map[string]*upstream{}}
 	for _, d := range documents {
 		walk(d, nil, nil, func(m map[string]any, path []string, around []map[string]any) {
-			if p := middleware(m, path, around); p != nil {
-				policies = append(policies, p)
+			f.add(middleware(m, path, around))
+			f.routers(m, path)
+			if tree := labelTree(m); tree != nil {
+				f.labels(tree)
 			}
-			policies = append(policies, labels(m, path)...)
 		})
 	}
-	return policies, nil
+	for _, write := range f.unwritten {
+		write()
+	}
+	return &f.document, nil
+}
+
+// add adds a policy, which may be nil.
+func (f *traefikFile) add(p *policy) {
+	if p != nil {
+		f.policies = append(f.policies, p)
+		f.byName[strings.ToLower(p.name)] = p
+	}
+}
+
+// labels adds what the labels of a container say, as a tree.
+func (f *traefikFile) labels(tree map[string]any) {
+	http, _ := tree["http"].(map[string]any)
+	middlewares, _ := http["middlewares"].(map[string]any)
+	for _, name := range sortedKeys(middlewares) {
+		m, _ := middlewares[name].(map[string]any)
+		options, _ := m["headers"].(map[string]any)
+		if custom, ok := options["customresponseheaders"].(map[string]any); ok {
+			options = maps.Clone(options)
+			maps.Copy(options, custom)
+		}
+		if options = folded(options); hasCORS(options) {
+			f.add(fromTraefik(name, "labels of middleware "+name, options))
+		}
+	}
+	f.routers(http, []string{"labels"})
 }
 
 func isTree(v any) bool {
@@ -85,37 +116,6 @@ func hasCORS(f map[string]any) bool {
 	return false
 }
 
-// labels returns the policies of the labels of a container, by middleware.
-func labels(m map[string]any, path []string) (policies []*policy) {
-	byName := map[string]any{}
-	add := func(key, value string) {
-		rest, ok := strings.CutPrefix(strings.ToLower(key), "traefik.http.middlewares.")
-		name, option, found := strings.Cut(rest, ".headers.")
-		if !ok || !found {
-			return
-		}
-		if byName[name] == nil {
-			byName[name] = map[string]any{}
-		}
-		byName[name].(map[string]any)[strings.TrimPrefix(option, "customresponseheaders.")] = value
-	}
-	for key, v := range m {
-		add(key, text(v))
-		list, _ := v.([]any)
-		for _, e := range list {
-			if key, value, ok := strings.Cut(text(e), "="); ok {
-				add(strings.TrimSpace(key), strings.ReplaceAll(strings.TrimSpace(value), "$$", "$"))
-			}
-		}
-	}
-	for _, name := range sortedKeys(byName) {
-		if options := folded(byName[name].(map[string]any)); hasCORS(options) {
-			policies = append(policies, fromTraefik(name, "labels of middleware "+name, options))
-		}
-	}
-	return policies
-}
-
 func fromTraefik(name, where string, f map[string]any) *policy {
 	p := newPolicy(name, where)
 	p.credentials = text(f["accesscontrolallowcredentials"]) == "true"
@@ -136,6 +136,8 @@ func fromTraefik(name, where string, f map[string]any) *policy {
 	p.methods = texts(f["accesscontrolallowmethods"])
 	p.requestHeaders = texts(f["accesscontrolallowheaders"])
 	p.exposeHeaders = texts(f["accesscontrolexposeheaders"])
+	p.literalStars()
+	p.strangeOptions(f)
 	if s := text(f["accesscontrolmaxage"]); s != "" {
 		p.age(s)
 	}

@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// Files, servers and colleagues have a say in what is printed.
 	stdout, stderr = printable.Writer{W: stdout}, printable.Writer{W: stderr}
 	root := newRoot(stdout, stderr)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // of nil the library takes those of the process
 	command, err := root.ExecuteC()
 	if err == nil {
 		return exitDone

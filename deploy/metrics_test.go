@@ -125,6 +125,7 @@ func TestAlerts(t *testing.T) {
 // TestPromtool: Prometheus takes the rules, and they fire when they should.
 func TestPromtool(t *testing.T) {
 	promtool := tooltest.Find(t, "promtool")
+	run(t, promtool, "check", "config", "prometheus/prometheus.yml")
 	run(t, promtool, "check", "rules", "prometheus/alerts.yml")
 	run(t, promtool, "test", "rules", "prometheus/alerts_test.yml")
 }

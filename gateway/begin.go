@@ -17,6 +17,10 @@ func (x *exchange) begin() (answered bool) {
 	if x.proves && x.prove() {
 		return true
 	}
+	if x.asksReady {
+		x.sayReady()
+		return true
+	}
 	r := x.route
 	if flaw := x.req.Flaw; flaw != nil && (r == nil || !x.answersPreflight()) {
 		x.refuseFlaw(flaw)
@@ -75,6 +79,10 @@ func (x *exchange) begin() (answered bool) {
 
 // find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
 func (x *exchange) find() {
+	if x.asksReady = x.readyPath != "" && string(x.req.Path) == x.readyPath; x.asksReady {
+		x.proves, x.isPreflight, x.upgrade = false, false, ""
+		return
+	}
 	x.proves = x.mayProve()
 	method := x.req.Method
 	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)

@@ -126,7 +126,7 @@ func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
 
 // describe has l say what the configuration says of it.
 func describe(l *edge.Listener, c *config.Listener) {
-	l.TLS, l.ProxyProtocol, l.RedirectHTTPS = c.TLS, c.ProxyProtocol, c.RedirectHTTPS
+	l.TLS, l.ProxyProtocol, l.RedirectHTTPS, l.ReadyPath = c.TLS, c.ProxyProtocol, c.RedirectHTTPS, c.ReadyPath
 	network, _ := c.Address.Split()
 	l.Activated = network == "systemd"
 }

@@ -34,6 +34,8 @@ type exchange struct {
 	peerText      []byte // peer as it stands in X-Forwarded-For
 	redirectHTTPS bool   // the listener's
 	altSvc        []byte // likewise
+	readyPath     string // likewise
+	asksReady     bool   // the request is for it
 	closing       bool   // the connection ends after this response
 	content       int64  // octets of content that the request is known to have
 	now           time.Time
@@ -91,6 +93,7 @@ func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content 
 	}
 	x.s = x.g.current.Load()
 	x.redirectHTTPS, x.altSvc, x.closing, x.content, x.now = on.RedirectHTTPS, on.AltSvc, ends, content, now
+	x.readyPath = on.ReadyPath
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
 	x.failure, x.length = "", -1
 	x.time()

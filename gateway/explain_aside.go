@@ -96,7 +96,7 @@ func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
 func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
 	l := edge.NewListener("explain", nil)
 	if c := listenerOf(s.config, a); c != nil {
-		l.RedirectHTTPS = c.RedirectHTTPS
+		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
 	}
 	return l
 }

@@ -29,6 +29,7 @@ type Gateway struct {
 	listeners *listeners
 	pseudonym string // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
+	succeeded atomic.Bool // by a process that accepts on the same sockets
 	overload  overload
 	shadows   top[ShadowDiff]
 	loading   loading
@@ -224,8 +225,11 @@ func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 // restartOnly reports what differs between two configurations that a reload cannot change.
 func restartOnly(old, cfg *config.Config) (p config.Problems) {
 	const hint = "restart corsgate to change it"
-	if old.Admin != cfg.Admin {
+	if old.Admin.Address != cfg.Admin.Address {
 		p = append(p, cfg.Problem("admin.address", -1, "the admin listener cannot be changed by a reload", hint))
+	}
+	if old.Admin.MetricsAddress != cfg.Admin.MetricsAddress {
+		p = append(p, cfg.Problem("admin.metrics_address", -1, "where metrics are asked for cannot be changed by a reload", hint))
 	}
 	if !reflect.DeepEqual(old.Fleet, cfg.Fleet) {
 		p = append(p, cfg.Problem("fleet", -1, "which fleet a gateway is in cannot be changed by a reload", hint))

@@ -96,6 +96,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 // HandOver is Shutdown for a gateway whose sockets another process accepts on: nobody has to be told that
 // this one will soon be gone, and addresses remain.
 func (g *Gateway) HandOver(ctx context.Context) error {
+	g.succeeded.Store(true)
 	g.draining.Store(true)
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -29,8 +29,8 @@ type child struct {
 
 // record is a line of the log.
 type record struct {
-	Msg, Error, Listener, Address string
-	Pid                           int
+	Msg, Error, Listener, Address, Dashboard string
+	Pid                                      int
 }
 
 // spawn starts corsgate serve, and returns when it listens. The configuration at path must have

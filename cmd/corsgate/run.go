@@ -131,7 +131,7 @@ To begin:         corsgate init > corsgate.toml
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newFleet(), newDemo(), newInit(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newFleet(), newHealthcheck(), newDemo(), newInit(), newVersion())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && c.Name() != "convert" {
 			c.ValidArgsFunction = cobra.NoFileCompletions

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/admin"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/spf13/cobra"
 )
 
@@ -57,12 +53,11 @@ type process struct {
 	log   *slog.Logger
 	obey  func(config.Log) // by log
 	gate  *gateway.Gateway
-	admin *edge.Sockets // nil: off
 	given *legacy
 
 	stdout     io.Writer
 	program    string       // the binary
-	operators  net.Listener // on admin
+	operators  []*operators // who listens for them: nobody, or on [admin]'s addresses
 	unguard    func()       // ends what guard does
 	handedOver atomic.Bool  // a successor has the sockets
 	opened     atomic.Bool  // clients are served
@@ -119,16 +114,13 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 		}
 		defer p.member.leave()
 	}
-	operators, err := p.listen(cfg)
-	if err != nil {
+	if err := p.listen(cfg); err != nil {
 		// Status 1 and not 2: the configuration is as valid as check says, and a supervisor does
 		// well to try again when the address may have become free.
 		p.abandon()
 		return &exitError{exitFailed, err}
 	}
-	if operators != nil {
-		defer p.serveAdmin(operators)()
-	}
+	defer p.serveOperators()()
 	defer p.aside(func(ctx context.Context) { p.watch(ctx, watch) })()
 	p.unguard = p.aside(p.guard)
 	defer p.unguard()
@@ -136,17 +128,10 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 }
 
 // listen binds all addresses, or none, and serves clients, if there is a configuration to serve: else that is left for when
-// there is one. It returns the admin listener, or nil if that is off.
-func (p *process) listen(cfg *config.Config) (net.Listener, error) {
-	var operators net.Listener
-	if a := cfg.Admin.Address; a != config.Off {
-		var err error
-		if p.admin, err = p.given.bindAdmin(a); err == nil {
-			operators, err = p.admin.Listener(0)
-		}
-		if err != nil {
-			return nil, cfg.Problem("admin.address", -1, fmt.Sprintf("cannot listen on %s: %v", a, err), `"off" for none`)
-		}
+// there is one.
+func (p *process) listen(cfg *config.Config) error {
+	if err := p.bindOperators(cfg); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,15 +140,13 @@ func (p *process) listen(cfg *config.Config) (net.Listener, error) {
 		p.log.Warn("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
 		p.tellReady(nil)
 	} else if err := p.open(); err != nil {
-		if operators != nil && p.given.ready == nil { // else the socket is another's
-			p.admin.Close() //nolint:errcheck // nothing was accepted
-		}
-		return nil, err
+		p.unbindOperators()
+		return err
 	}
-	if operators != nil {
-		p.log.Info("listening", "listener", "admin", "address", operators.Addr().String())
+	for _, o := range p.operators {
+		o.introduce(p.log)
 	}
-	return operators, nil
+	return nil
 }
 
 // open begins to serve clients. Precondition: p.mu is held.
@@ -194,29 +177,6 @@ func (p *process) abandon() {
 	p.gate.Shutdown(now) //nolint:errcheck // there are no requests
 }
 
-// serveAdmin serves the operators on l until the function that it returns is called. That they
-// cannot be served is no reason to stop serving everybody else.
-func (p *process) serveAdmin(l net.Listener) (stop func()) {
-	server, done := p.adminServer(), make(chan struct{})
-	p.operators = l
-	go func() {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !p.handedOver.Load() {
-			p.log.Error("the admin listener has failed", "error", err)
-		}
-	}()
-	return func() {
-		if p.handedOver.Load() {
-			leaveAdmin(server)
-			p.admin.Leave()
-		} else {
-			server.Close()  //nolint:errcheck // the process ends
-			p.admin.Close() //nolint:errcheck // likewise
-		}
-		<-done
-	}
-}
-
 // aside runs f until the function that it returns is called.
 func (p *process) aside(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -232,31 +192,6 @@ func (p *process) watch(ctx context.Context, all bool) {
 		return
 	}
 	p.gate.Watch(ctx, nil)
-}
-
-func (p *process) adminServer() *http.Server {
-	a := &admin.Admin{
-		Ready:    p.ready,
-		Status:   p.status,
-		Registry: p.gate.Registry(),
-		Reload:   p.reload,
-		Config:   func() any { return effective(p.gate.Config()) },
-		Shadow:   func() any { return p.gate.ShadowDiffs() },
-		Refused:  func() any { return p.gate.Refusals() },
-		Explain: func(q admin.Question) (any, error) {
-			e, err := p.gate.Explain(gateway.Question(q))
-			return &e, err
-		},
-		Log: p.log,
-	}
-	return &http.Server{
-		Handler:           a.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
-		// No WriteTimeout: a profile takes as long as it was asked to.
-	}
 }
 
 // ready reports whether who asks at the gateway's addresses is welcome there: if not by this process, then by

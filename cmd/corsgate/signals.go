@@ -94,9 +94,7 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
 	if p.handedOver.Load() {
 		shutdown, lameDuck = p.gate.HandOver, 0
-		if p.operators != nil {
-			p.operators.Close() //nolint:errcheck // the successor accepts there
-		}
+		p.retireOperators()
 		p.unguard()
 		if p.member != nil {
 			go p.member.leave() // the successor needs its name

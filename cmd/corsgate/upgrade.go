@@ -32,6 +32,7 @@ const (
 	readyPipe         = 3
 	firstSocket       = readyPipe + 1
 	adminKey          = "admin"
+	metricsKey        = "metrics"
 )
 
 // successorPatience is how long a successor may take to serve. Tests shorten it.
@@ -45,10 +46,9 @@ type place struct{ Key, Address string }
 
 // A legacy is what a process was given by the one that it replaces.
 type legacy struct {
-	ready   *os.File         // nil: it replaces none
-	sockets []gateway.Socket // of the gateway
-	admin   []*os.File
-	address config.Address // of admin
+	ready     *os.File                    // nil: it replaces none
+	sockets   []gateway.Socket            // of the gateway
+	operators map[string][]gateway.Socket // of listeners for operators, by adminKey or metricsKey
 }
 
 // inherit returns what this process was given.
@@ -63,34 +63,41 @@ func inherit() (*legacy, error) {
 		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
 	}
 	syscall.CloseOnExec(readyPipe)
-	h := &legacy{ready: os.NewFile(readyPipe, "ready")}
+	h := &legacy{ready: os.NewFile(readyPipe, "ready"), operators: map[string][]gateway.Socket{}}
 	for i, p := range places {
 		fd := firstSocket + i
 		syscall.CloseOnExec(fd)
-		file := os.NewFile(uintptr(fd), p.Address)
-		if p.Key == adminKey {
-			h.admin, h.address = append(h.admin, file), config.Address(p.Address)
+		socket := gateway.Socket{Key: p.Key, Address: p.Address, File: os.NewFile(uintptr(fd), p.Address)}
+		if p.Key == adminKey || p.Key == metricsKey {
+			h.operators[p.Key] = append(h.operators[p.Key], socket)
 		} else {
-			h.sockets = append(h.sockets, gateway.Socket{Key: p.Key, Address: p.Address, File: file})
+			h.sockets = append(h.sockets, socket)
 		}
 	}
 	return h, nil
 }
 
-// bindAdmin returns the socket of the admin listener: the one that was inherited, if it has the address.
-func (h *legacy) bindAdmin(a config.Address) (s *edge.Sockets, err error) {
-	if len(h.admin) > 0 && h.address == a {
-		s, err = edge.Inherit(string(a), h.admin)
-		h.admin = nil
-		return s, err
+// bind returns the socket of a listener for operators: the one that was inherited, if it has the address.
+func (h *legacy) bind(key string, a config.Address) (*edge.Sockets, error) {
+	var files []*os.File
+	for _, s := range h.operators[key] {
+		if s.Address == string(a) {
+			files = append(files, s.File)
+		}
 	}
-	return edge.Bind(string(a), 1, false)
+	if len(files) == 0 {
+		return edge.Bind(string(a), 1, false)
+	}
+	delete(h.operators, key)
+	return edge.Inherit(string(a), files)
 }
 
 // serves tells the process that this one replaces, if there is one, that it serves.
 func (h *legacy) serves() {
-	for _, f := range h.admin {
-		f.Close() //nolint:errcheck // it is not needed
+	for _, sockets := range h.operators {
+		for _, s := range sockets {
+			s.File.Close() //nolint:errcheck // it is not needed
+		}
 	}
 	if h.ready != nil {
 		h.ready.Write([]byte{1}) //nolint:errcheck // who does not listen any more has ended, or will
@@ -191,15 +198,17 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 // sockets returns duplicates of all listening sockets.
 func (p *process) sockets() ([]gateway.Socket, error) {
 	list, err := p.gate.Sockets()
-	if err != nil || p.admin == nil {
-		return list, err
-	}
-	cfg, _ := p.gate.Config()
-	file, err := p.admin.File(0)
 	if err != nil {
 		return nil, err
 	}
-	return append(list, gateway.Socket{Key: adminKey, Address: string(cfg.Admin.Address), File: file}), nil
+	for _, o := range p.operators {
+		file, err := o.sockets.File(0)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, gateway.Socket{Key: o.key, Address: string(o.address), File: file})
+	}
+	return list, nil
 }
 
 // successorEnvironment leaves out what was said of this process only: systemd's sockets, which are
@@ -225,11 +234,13 @@ func (p *process) upgraded(o outcome) bool {
 
 // leaveAdmin lets the operators' requests end, for a while, once nothing more is accepted. What a connection has
 // sent when Shutdown begins net/http would drop, so requests have the time first that the gateway's have too.
-func leaveAdmin(server *http.Server) {
+func leaveAdmin(servers []*http.Server) {
 	time.Sleep(edge.Grace)
 	ctx, cancel := context.WithTimeout(context.Background(), adminPatience)
 	defer cancel()
-	if server.Shutdown(ctx) != nil {
-		server.Close() //nolint:errcheck // the process ends
+	for _, server := range servers {
+		if server.Shutdown(ctx) != nil {
+			server.Close() //nolint:errcheck // the process ends
+		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Admin says what the operators' pages show and do. Its functions are called by any number of
@@ -53,16 +52,12 @@ func (a *Admin) Handler() http.Handler {
 	mux.Handle("GET /{$}", page)
 	mux.Handle("GET /dashboard/", http.StripPrefix("/dashboard", page))
 	mux.HandleFunc("GET /status", a.status)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", a.ready)
+	a.health(mux)
 	mux.HandleFunc("GET /config", asJSON(a.Config))
 	mux.HandleFunc("GET /shadow", asJSON(a.Shadow))
 	mux.HandleFunc("GET /refused", asJSON(a.Refused))
 	mux.HandleFunc("GET /explain", a.explain)
 	mux.HandleFunc("POST /reload", a.reload)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelError),
-	}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

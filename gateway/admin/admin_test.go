@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,7 +32,9 @@ type fixture struct {
 	explain func(admin.Question) (any, error)
 }
 
-func (f *fixture) handler() http.Handler {
+func (f *fixture) handler() http.Handler { return f.admin().Handler() }
+
+func (f *fixture) admin() *admin.Admin {
 	registry := prometheus.NewRegistry()
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "corsgate_test_total", ConstLabels: prometheus.Labels{"name": "a"}})
 	d := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "corsgate_test_seconds", Buckets: []float64{.5, 1}})
@@ -39,7 +42,7 @@ func (f *fixture) handler() http.Handler {
 	d.Observe(.2)
 	d.Observe(.7)
 	c.Inc()
-	a := &admin.Admin{
+	return &admin.Admin{
 		Ready:    func() bool { return f.ready },
 		Status:   func() admin.Status { return f.status },
 		Registry: registry,
@@ -50,7 +53,6 @@ func (f *fixture) handler() http.Handler {
 		Explain:  f.explain,
 		Log:      slog.New(slog.DiscardHandler),
 	}
-	return a.Handler()
 }
 
 // ask sends one request to h. fields are "name: value".
@@ -281,4 +283,50 @@ func TestDashboardIsClosed(t *testing.T) {
 	if w := ask(h, "GET", "/dashboard/nothing"); w.Code != 404 {
 		t.Errorf("/dashboard/nothing: %d", w.Code)
 	}
+}
+
+// TestMetricsHandler: metrics and health, for the networks that may ask, and nothing else.
+func TestMetricsHandler(t *testing.T) {
+	f := &fixture{ready: true}
+	var networks []netip.Prefix
+	h := f.admin().MetricsHandler(func(from netip.Addr) bool { return admin.MayScrape(networks, from) })
+	check := func(want int, from, method, target string, fields ...string) {
+		t.Helper()
+		r := httptest.NewRequest(method, target, nil)
+		r.Host, r.RemoteAddr = "gateway.example:9901", net.JoinHostPort(from, "1234")
+		for _, f := range fields {
+			name, value, _ := strings.Cut(f, ": ")
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s from %s %q: %d %v, want %d", method, target, from, fields, w.Code, w.Header(), want)
+		}
+	}
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		check(200, "127.0.0.1", "GET", path)
+		check(200, "127.0.0.1", "HEAD", path)
+		check(405, "127.0.0.1", "POST", path)
+		check(403, "127.0.0.1", "GET", path, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+	}
+	for _, path := range []string{"/", "/config", "/status", "/refused", "/shadow", "/explain?x", "/dashboard/main.js", "/debug/pprof/", "/debug/pprof/heap", "/reload"} {
+		check(404, "127.0.0.1", "GET", path)
+		check(404, "127.0.0.1", "POST", path)
+	}
+	// By default: this machine, private and link-local networks.
+	for _, from := range []string{"::1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "fd00::1", "fe80::1%eth0", "169.254.0.9", "::ffff:10.0.0.1"} {
+		check(200, from, "GET", "/readyz")
+	}
+	for _, from := range []string{"192.0.2.1", "100.64.0.1", "2001:db8::1", "::ffff:192.0.2.1"} {
+		check(403, from, "GET", "/readyz")
+	}
+	networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("fe80::/10")}
+	check(200, "192.0.2.1", "GET", "/metrics")
+	check(200, "::ffff:192.0.2.1", "GET", "/metrics")
+	check(200, "fe80::1%eth0", "GET", "/metrics")
+	check(403, "127.0.0.1", "GET", "/metrics")
+	check(403, "10.1.2.3", "GET", "/config")
+	f.ready = false
+	check(503, "192.0.2.1", "GET", "/readyz")
+	check(200, "192.0.2.1", "GET", "/healthz")
 }

@@ -19,10 +19,7 @@ import (
 // guard returns h behind the rules above.
 func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
+		secure(w)
 		switch {
 		case !localHost(r):
 			text(w, http.StatusMisdirectedRequest, "this Host is not that of the admin listener: use its address, or localhost")
@@ -32,6 +29,14 @@ func guard(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 		}
 	})
+}
+
+// secure keeps answers out of caches, guesses and frames.
+func secure(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
 }
 
 // localHost reports whether the request's Host may name the listener that it came by.
@@ -58,12 +63,17 @@ func localHost(r *http.Request) bool {
 	return ip.Unmap().IsLoopback()
 }
 
+// foreign reports whether a page of another origin makes the request, by whatever means.
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
+}
+
 // embedded reports whether a page of another origin makes the request, other than by a link to the dashboard that the user
 // followed, or changes something by it. Clients that are no browsers send none of the
 // fields that tell.
 func embedded(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "cross-site", "same-site":
+	if foreign(r) {
 		if r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
 			return true
 		}

@@ -57,6 +57,16 @@ func parseAddress(s string) (Address, fault) {
 	return Address(s), portFault(port, 0)
 }
 
+// orNone understands "", too.
+func orNone[T ~string](parse func(string) (T, fault)) func(string) (T, fault) {
+	return func(s string) (T, fault) {
+		if s == "" {
+			return "", fault{}
+		}
+		return parse(s)
+	}
+}
+
 // parseAdmin understands [admin].address, which must not be reachable from outside.
 func parseAdmin(s string) (Address, fault) {
 	if Address(s) == Off {

@@ -61,12 +61,21 @@ func readListener(t *table) Listener {
 		RedirectHTTPS: t.boolean("redirect_https", false),
 		HTTP3:         t.boolean("http3", false),
 		Engine:        t.oneOf("engine", "auto", "fasthttp"),
+		ReadyPath:     scalar(t, "ready_path", "", orNone(parsePath)),
 	}
 }
 
 func readAdmin(t *table) Admin {
 	defer t.done()
-	return Admin{Address: scalar(t, "address", "127.0.0.1:9900", parseAdmin)}
+	a := Admin{
+		Address:        scalar(t, "address", "127.0.0.1:9900", parseAdmin),
+		MetricsAddress: scalar(t, "metrics_address", "", orNone(parseAddress)),
+		MetricsAllow:   list[string, netip.Prefix](t, "metrics_allow", "a string", parsePrefix),
+	}
+	if t.has("metrics_allow") && !t.has("metrics_address") {
+		t.problem("metrics_allow", fault{"there is no metrics_address that they could ask at", `write metrics_address = ":9901"`})
+	}
+	return a
 }
 
 func readLog(t *table) Log {

@@ -121,21 +121,26 @@ func (r *reader) checkAddresses() {
 	if !r.bad("admin.address") {
 		seen[r.cfg.Admin.Address] = "admin"
 	}
-	for _, l := range r.cfg.Listeners {
-		table := joinKey("listener", l.Name)
-		if r.bad(table + ".address") {
-			continue // What it has now is only a default.
+	take := func(table, key string, a Address) {
+		if r.bad(table + "." + key) {
+			return // What it has now is only a default.
 		}
-		other, twice := seen[l.Address]
-		if !twice || strings.HasSuffix(string(l.Address), ":0") {
-			seen[l.Address] = table
-			continue
+		other, twice := seen[a]
+		if !twice || strings.HasSuffix(string(a), ":0") {
+			seen[a] = table
+			return
 		}
 		where := "its default"
 		if r.cfg.places.has(other) {
 			where = "also at " + r.at(other+".address", -1)
 		}
-		r.problem(table+".address", -1, faultf("%q is taken by [%s], %s", l.Address, other, where))
+		r.problem(table+"."+key, -1, faultf("%q is taken by [%s], %s", a, other, where))
+	}
+	for _, l := range r.cfg.Listeners {
+		take(joinKey("listener", l.Name), "address", l.Address)
+	}
+	if a := r.cfg.Admin.MetricsAddress; a != "" {
+		take("admin", "metrics_address", a)
 	}
 }
 

@@ -69,6 +69,9 @@ type Listener struct {
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).
 	Engine string
+	// ReadyPath is a path at which this listener says whether the gateway is ready: 200, or 503 while it drains, whatever the
+	// host, before routing, redirects and limits. For balancers that cannot reach [admin]. Default "": none.
+	ReadyPath string
 }
 
 // TLS is [tls], for all listeners with TLS.
@@ -116,6 +119,11 @@ type ACME struct {
 type Admin struct {
 	// Address is loopback or a unix socket, or Off for none. Default "127.0.0.1:9900". Port 0 lets the kernel choose.
 	Address Address
+	// MetricsAddress is a second address, for those who are not on this machine: GET /metrics, /healthz and /readyz, and nothing
+	// else. Default "": none.
+	MetricsAddress Address
+	// MetricsAllow are the networks that may ask there; a reload changes them. Default none: loopback and private networks.
+	MetricsAllow []netip.Prefix
 }
 
 // Log is [log].

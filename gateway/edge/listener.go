@@ -21,6 +21,8 @@ type Listener struct {
 	Name string
 	// TLS, ProxyProtocol and RedirectHTTPS are the configuration's tls, proxy_protocol and redirect_https.
 	TLS, ProxyProtocol, RedirectHTTPS bool
+	// ReadyPath is where the listener says whether the gateway is ready; "": nowhere.
+	ReadyPath string
 	// Activated: the sockets are the service manager's, and another process that it gives them to may make them
 	// blocking at any time: that belongs to a socket, and not to a descriptor.
 	Activated bool

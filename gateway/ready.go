@@ -1,0 +1,22 @@
+package gateway
+
+// This file tells balancers whether new requests are welcome: those that cannot reach the admin listener ask one of the
+// gateway's own, at its ready_path. Such a request has no route: no policy, redirect or limit applies to it.
+
+// failureDraining is why a balancer is told to go elsewhere.
+const failureDraining = "draining"
+
+// sayReady answers a request for the listener's ready_path.
+func (x *exchange) sayReady() {
+	const fresh = "Cache-Control: no-store\r\n"
+	switch method := string(x.req.Method); {
+	case method != "GET" && method != "HEAD":
+		x.failure = failureMethod
+		x.answer(405, "Allow: GET, HEAD\r\n", "readiness is asked for by GET or HEAD")
+	case x.g.draining.Load() && !x.g.succeeded.Load():
+		x.failure = failureDraining
+		x.answer(503, fresh, "not ready")
+	default:
+		x.answer(200, fresh, "ready")
+	}
+}

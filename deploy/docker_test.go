@@ -42,7 +42,7 @@ func TestDockerfile(t *testing.T) {
 	run := ""
 	for _, line := range slices.Concat(build[1:], image[1:]) {
 		word, rest, _ := strings.Cut(line, " ")
-		if !slices.Contains([]string{"ARG", "WORKDIR", "COPY", "RUN", "EXPOSE", "ENTRYPOINT", "CMD"}, word) {
+		if !slices.Contains([]string{"ARG", "WORKDIR", "COPY", "RUN", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}, word) {
 			t.Errorf("%s: no such instruction is expected", line)
 		}
 		if word == "RUN" {

@@ -153,6 +153,7 @@ func (a *inquiry) readURL(text string) error {
 // splitURL takes a URL apart as browsers do: what comes before its path, the path, and the query with its '?'.
 // A fragment is left out. See URL, "basic URL parser".
 func splitURL(text string) (site, path, query string) {
+	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.Trim(text, " "))
 	text, _, _ = strings.Cut(text, "#")
 	if q := strings.IndexByte(text, '?'); q >= 0 {
 		text, query = text[:q], text[q:]

@@ -163,7 +163,7 @@ const fastest = 125_000_000
 
 // tooLarge finds a bound on content that the time allowed for it does not let anybody reach.
 func (l *linter) tooLarge(key string, r *config.Route) {
-	if r.BodyBytes == nil || r.Timeout == 0 || float64(*r.BodyBytes) <= fastest*r.Timeout.Seconds() {
+	if r.BodyBytes == nil || r.Timeout <= 0 || float64(*r.BodyBytes) <= fastest*r.Timeout.Seconds() {
 		return
 	}
 	needs := time.Duration(float64(*r.BodyBytes) / fastest * float64(time.Second)).Round(time.Second)

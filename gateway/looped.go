@@ -139,9 +139,16 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 
 // Cut is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
+	if x.ended(err, x.route.streamIdle.Key) {
+		return
+	}
 	x.failure = failureCut
 	x.route.upstream.failures[failureCut].Inc()
-	x.warn("response cut off", &x.route.upstream.cut, "endpoint", e.Address.Label, "error", err)
+	attrs := []any{"endpoint", e.Address.Label, "error", err}
+	if err == upstream.ErrStalled {
+		attrs = append(attrs, "limit", "upstream."+x.route.upstream.name+".idle_timeout")
+	}
+	x.warn("response cut off", &x.route.upstream.cut, attrs...)
 }
 
 // Done is part of loop.Exchange.

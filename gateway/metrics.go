@@ -43,6 +43,7 @@ type metrics struct {
 	versions         [4]prometheus.Counter // by major version of HTTP; 0 and 1 are not counted
 	shedInFlight     prometheus.Counter
 	shedMemory       prometheus.Counter
+	ended            map[string]prometheus.Counter // by reason
 	short            prometheus.Counter
 
 	tunnels   prometheus.Gauge
@@ -113,6 +114,11 @@ func newMetrics() *metrics {
 	versions := counter("multiplexed_requests_total", "Requests that came by HTTP/2 or HTTP/3, by the protocol.", "protocol")
 	m.versions[2], m.versions[3] = versions.WithLabelValues("HTTP/2.0"), versions.WithLabelValues("HTTP/3.0")
 	shed := counter("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
+	ended := counter("ended_total", "Responses, uploads and tunnels that a limit of the gateway has ended after they had begun, by which: the time for all of it, silence, or a slow client that held what others waited for.", "reason")
+	m.ended = map[string]prometheus.Counter{}
+	for _, reason := range []string{failureLate, failureIdle, failureSlow} {
+		m.ended[reason] = ended.WithLabelValues(reason)
+	}
 	m.shedInFlight, m.shedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
 	m.short = counter("accept_failures_total", "Times that connections could not be taken in because the machine was short of descriptors or memory.").WithLabelValues()
 	m.tunnels = gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")

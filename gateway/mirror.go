@@ -45,7 +45,7 @@ func (s *snapshot) compileMirror(c *config.Route, m *metrics) *mirror {
 	counter := func(outcome string) prometheus.Counter { return m.mirror.WithLabelValues(c.Name, outcome) }
 	r := &mirror{route: c.Name, upstream: s.upstreams[c.Mirror.Upstream], share: c.Mirror.Share, timeout: mirrorTime,
 		answered: counter("answered"), failed: counter("failed"), dropped: counter("dropped"), skipped: counter("skipped")}
-	if c.Timeout > 0 {
+	if c.Timeout > 0 { // else there is none, or it bounds the wait for the beginning only
 		r.timeout = min(r.timeout, c.Timeout)
 	}
 	return r

@@ -236,7 +236,11 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if e != nil {
 		endpoint = e.Address.Label
 	}
-	x.warn("upstream failed", &x.route.upstream.failed, "endpoint", endpoint, "class", failed.Class, "error", failed.Err)
+	attrs := []any{"endpoint", endpoint, "class", failed.Class, "error", failed.Err}
+	if key := x.limitKey(failed); key != "" {
+		attrs = append(attrs, "limit", key)
+	}
+	x.warn("upstream failed", &x.route.upstream.failed, attrs...)
 	extra := ""
 	if !x.route.byHand.requestID {
 		// Whoever complains can say which line of the log it is about.
@@ -256,6 +260,7 @@ var failureTexts = map[string]string{
 	upstream.ClassDown:      "the upstream does not answer at the moment",
 	upstream.ClassConnect:   "the upstream cannot be reached",
 	upstream.ClassQueue:     "the upstream has more requests than it can take",
+	upstream.ClassStreams:   "the upstream has as many streams as it may",
 	upstream.ClassBroken:    "the upstream broke off before its response began",
 	upstream.ClassMalformed: "the upstream's response is not valid HTTP",
 	upstream.ClassFirstByte: "the upstream did not respond in time",

@@ -70,7 +70,9 @@ type target struct {
 	split      *split        // nil: all to upstream
 	mirror     *mirror       // nil: none
 	upgrades   []string      // protocols that requests may switch to, beside WebSocket
-	timeout    time.Duration // of the whole exchange; 0: none
+	timeout    time.Duration // of the whole exchange; 0: none; or config.Auto
+	streamIdle config.Bound  // of event streams
+	tunnelIdle config.Bound  // of tunnels
 	maxContent int64         // octets
 	csrf       csrfMode
 	room       room
@@ -112,7 +114,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 		u := &cfg.Upstreams[i]
 		secure, faults := readSecure(cfg, "upstream."+u.Name, secureFiles{u.TLSCA, u.TLSCert, u.TLSKey})
 		problems = append(problems, faults...)
-		s.upstreams[u.Name] = compileUpstream(u, secure, prev, m)
+		s.upstreams[u.Name] = compileUpstream(u, s.connectionsOf(u), secure, prev, m)
 	}
 	problems = append(problems, s.compileSharing(cfg, prev, m)...)
 	s.compileLimits(cfg, prev, m)
@@ -153,9 +155,13 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			limit:      s.limits[c.Limit],
 			limitKey:   []byte(c.Name),
 			timeout:    c.Timeout,
+			tunnelIdle: c.TunnelIdle(&cfg.Timeouts),
 			maxContent: int64(cfg.Limits.BodyBytes),
 			upgrades:   c.Upgrades,
 			room:       roomOf(c, s.inFlight()),
+		}
+		if r.upstream != nil {
+			r.streamIdle = c.StreamIdle(&r.upstream.config)
 		}
 		if c.BodyBytes != nil {
 			r.maxContent = int64(*c.BodyBytes)

@@ -25,6 +25,7 @@ func (s *snapshot) compileSplit(r *target, c *config.Route, m *metrics) *split {
 	for _, share := range c.Split {
 		t := *r
 		t.upstream = s.upstreams[share.Upstream]
+		t.streamIdle = c.StreamIdle(&t.upstream.config)
 		t.locations = compileLocations(c, t.upstream)
 		t.routeMetrics = m.route(c.Name, c.CORS, share.Upstream)
 		total += uint64(share.Weight)

@@ -64,6 +64,11 @@ func TestTimeouts(t *testing.T) {
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
 		io.Copy(io.Discard, r) //nolint:errcheck // until it is given up
 	})
+	halfEvents := conversing(t, func(c *net.TCPConn, r *bufio.Reader) {
+		readHead(r) //nolint:errcheck // it shows
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata\n\n\r\n")
+		io.Copy(io.Discard, r) //nolint:errcheck // until it is given up
+	})
 	busy := newDouble(t, reply{mute: true})
 	for _, c := range []struct {
 		name, endpoint, upstream, route string
@@ -80,7 +85,9 @@ func TestTimeouts(t *testing.T) {
 		{name: "first byte, head not whole", endpoint: begun, upstream: "first_byte_timeout = " + short, status: 504, reason: "first-byte", class: "first-byte"},
 		{name: "whole exchange, waiting", endpoint: silent.url(), route: "timeout = " + short, status: 504, reason: "timeout", class: "timeout"},
 		{name: "idle", endpoint: half, upstream: "idle_timeout = " + short, status: 200, reason: "cut", class: "cut", cut: true},
-		{name: "whole exchange, response begun", endpoint: half, route: "timeout = " + short, status: 200, reason: "cut", class: "cut", cut: true},
+		{name: "whole exchange, response begun", endpoint: half, route: "timeout = " + short, status: 200, reason: "timeout", cut: true},
+		{name: "idle stream", endpoint: halfEvents, upstream: "idle_timeout = " + short, status: 200, reason: "idle", cut: true},
+		{name: "idle stream, by its route", endpoint: halfEvents, route: "idle_timeout = " + short, status: 200, reason: "idle", cut: true},
 		{name: "queue", endpoint: busy.url(), upstream: "max_connections = 1\nqueue_timeout = " + short, first: "/first", status: 503, reason: "queue", class: "queue"},
 		{name: "queue, full", endpoint: busy.url(), upstream: "max_connections = 1\nmax_queue = 0", first: "/first", status: 503, reason: "queue", class: "queue"},
 		{name: "whole exchange, queued", endpoint: busy.url(), upstream: "max_connections = 1\nqueue_timeout = \"1h\"", route: "timeout = " + short,

@@ -9,7 +9,7 @@ import (
 
 // tunnel carries octets both ways between a client and an upstream that have agreed on another
 // protocol than HTTP, until both sides have ended, one has failed, neither has said anything for the
-// timeouts.idle time, or the route's timeout has passed. Octets only: frames are not looked at. It goes on
+// idle_timeout of the route, or a timeout that it was given has passed. Octets only: frames are not looked at. It goes on
 // when the handler has returned, and then ends the exchange.
 //
 // Most tunnels are idle most of the time, and there may be very many. So what is known of the request
@@ -23,7 +23,8 @@ func (x *exchange) tunnel(c *edge.Conn) {
 		defer x.rescue(c)
 		defer x.g.metrics.tunnels.Dec()
 		m := &x.g.metrics.tunnelled
-		x.up.Tunnel(client, read, x.s.config.Timeouts.Idle, m.fromClient, m.fromUpstream)
+		err := x.up.Tunnel(client, read, orNoBound(x.route.tunnelIdle.Time), m.fromClient, m.fromUpstream)
+		x.ended(err, x.route.tunnelIdle.Key)
 		x.up.End(time.Now())
 		x.account(x.up.Endpoint, time.Now())
 	})

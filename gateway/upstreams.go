@@ -16,18 +16,19 @@ import (
 
 // upstreamPool is an upstream with the counters of its endpoints.
 type upstreamPool struct {
-	name      string
-	config    config.Upstream
-	secure    secure
-	blocking  bool // only the blocking engine can make its exchanges
-	pool      *upstream.Upstream
-	responses []classCounters // by the number of the configured endpoint
-	ejections []prometheus.Counter
-	failures  map[string]prometheus.Counter // by class, or failureCut
-	hashKey   *hashKey                      // nil: the balance needs none
+	name        string
+	config      config.Upstream
+	secure      secure
+	connections int  // max_connections, as it is or as it is derived
+	blocking    bool // only the blocking engine can make its exchanges
+	pool        *upstream.Upstream
+	responses   []classCounters // by the number of the configured endpoint
+	ejections   []prometheus.Counter
+	failures    map[string]prometheus.Counter // by class, or failureCut
+	hashKey     *hashKey                      // nil: the balance needs none
 
-	failed, cut      hush // of the log's lines on exchanges
-	failing, answers hush // of those on endpoints that are kept in use
+	failed, cut, ended hush // of the log's lines on exchanges
+	failing, answers   hush // of those on endpoints that are kept in use
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
@@ -39,13 +40,25 @@ var balances = map[string]upstream.Balance{
 	"p2c": upstream.OfTwo, "round_robin": upstream.RoundRobin, "least_in_flight": upstream.LeastInFlight, "hash": upstream.Hash,
 }
 
-func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metrics) *upstreamPool {
+// leastConnections is the least that max_connections is derived to be.
+const leastConnections = 64
+
+// connectionsOf returns max_connections of an upstream, or what it is derived from: half of what clients can have under way,
+// so that one upstream that hangs does not take all of it, shared by its endpoints.
+func (s *snapshot) connectionsOf(c *config.Upstream) int {
+	if c.MaxConnections > 0 {
+		return c.MaxConnections
+	}
+	return min(max(s.edge.Connections/2/max(len(c.Endpoints), 1), leastConnections), 1<<20)
+}
+
+func compileUpstream(c *config.Upstream, connections int, files secure, prev *snapshot, m *metrics) *upstreamPool {
 	if prev != nil {
-		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.secure.sum == files.sum {
+		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.connections == connections && old.secure.sum == files.sum {
 			return old
 		}
 	}
-	u := &upstreamPool{name: c.Name, config: *c, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
+	u := &upstreamPool{name: c.Name, config: *c, connections: connections, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
 	u.failures = map[string]prometheus.Counter{}
 	for _, class := range append(upstream.Classes(), failureCut) {
 		u.failures[class] = m.failures.WithLabelValues(c.Name, class)
@@ -58,7 +71,8 @@ func compileUpstream(c *config.Upstream, files secure, prev *snapshot, m *metric
 	opts := upstream.Options{
 		Balance:          balances[c.Balance],
 		SlowStart:        c.SlowStart,
-		MaxConnections:   c.MaxConnections,
+		MaxConnections:   connections,
+		MaxStreams:       c.MaxStreams,
 		MaxQueue:         c.MaxQueue,
 		QueueTimeout:     c.QueueTimeout,
 		ConnectTimeout:   c.ConnectTimeout,
@@ -120,8 +134,12 @@ func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
 func (x *exchange) aim() {
 	a := &x.attempts
 	a.To, a.Deadline = x.route.upstream.pool, time.Time{}
-	if x.route.timeout > 0 {
-		a.Deadline = x.now.Add(x.route.timeout)
+	a.Allowed, a.StreamIdle = 0, orNoBound(x.route.streamIdle.Time)
+	switch d := x.route.timeout; {
+	case d == config.Auto:
+		a.Allowed, a.Deadline = config.AutoTimeout, x.now.Add(config.AutoTimeout)
+	case d > 0:
+		a.Deadline = x.now.Add(d)
 	}
 	a.Idempotent = upstream.IsIdempotent(x.req.Method)
 	a.Hashed = false

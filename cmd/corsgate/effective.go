@@ -60,6 +60,9 @@ func plain(v reflect.Value) any {
 	case config.Endpoint:
 		return value.URL
 	case time.Duration:
+		if value == config.Auto {
+			return "auto"
+		}
 		return value.String()
 	case slog.Level:
 		return strings.ToLower(value.String())

@@ -128,7 +128,7 @@ func TestDefaults(t *testing.T) {
 	if got.Timeouts.Idle != 75*time.Second || got.Limits.HeaderBytes != 16384 || got.Cache.Preflights != 65536 {
 		t.Errorf("Timeouts, Limits, Cache = %+v %+v %+v", got.Timeouts, got.Limits, got.Cache)
 	}
-	if r := got.Routes[0]; r.Path != "/" || r.Timeout != time.Minute || r.BodyBytes != nil || r.Respond.Status != 200 {
+	if r := got.Routes[0]; r.Path != "/" || r.Timeout != config.Auto || r.IdleTimeout != nil || r.BodyBytes != nil || r.Respond.Status != 200 {
 		t.Errorf("Routes[0] = %+v", r)
 	}
 	if p := mustParse(t, "[route.r]\nrespond = {}\npath = ''").Routes[0].Path; p != "/" {

@@ -113,7 +113,7 @@ func readTimeouts(t *table) Timeouts {
 	defer t.done()
 	return Timeouts{
 		Header:   t.positive("header", 5*time.Second),
-		Idle:     t.positive("idle", 75*time.Second),
+		Idle:     t.positive("idle", DefaultIdle),
 		BodyIdle: t.positive("body_idle", 30*time.Second),
 		Shutdown: t.duration("shutdown", 30*time.Second),
 		LameDuck: t.duration("lame_duck", 0),

@@ -29,9 +29,14 @@ func readRoute(t *table) Route {
 		StripPrefix:     scalar(t, "strip_prefix", "", optional(parsePath)),
 		AddPrefix:       scalar(t, "add_prefix", "", optional(parsePath)),
 		LocationRewrite: t.oneOf("location_rewrite", "auto", "off"),
-		Timeout:         t.duration("timeout", time.Minute),
+		Timeout:         readTimeout(t),
 		Upgrades:        list[string, string](t, "upgrades", "a string", newUpgrades()),
 		Priority:        t.oneOf("priority", "normal", "low", "high"),
+	}
+	if t.values["idle_timeout"] == "" {
+		t.known = append(t.known, "idle_timeout")
+	} else if d, ok := t.optionalDuration("idle_timeout", 0); ok {
+		route.IdleTimeout = &d
 	}
 	readEdits(t, &route)
 	if t.values["body_bytes"] == "" {
@@ -43,6 +48,15 @@ func readRoute(t *table) Route {
 	checkAction(t, action)
 	checkPrefixes(t, &route)
 	return route
+}
+
+// readTimeout returns the route's timeout, or Auto.
+func readTimeout(t *table) time.Duration {
+	if s, ok := t.values["timeout"].(string); !t.has("timeout") || ok && s == "auto" {
+		t.known = append(t.known, "timeout")
+		return Auto
+	}
+	return t.duration("timeout", Auto)
 }
 
 // readAction returns the key that says what becomes of the route's requests, or "".

@@ -176,8 +176,8 @@ type Limits struct {
 type Timeouts struct {
 	// Header bounds the time from the first byte of a request to the end of its header section; > 0. Default 5s.
 	Header time.Duration
-	// Idle bounds the time between two requests of a connection, and that in which neither end of a
-	// WebSocket or of another upgrade sends anything; > 0. Default 75s.
+	// Idle bounds the time between two requests of a connection; > 0. Any but the default is also that in which neither
+	// end of a WebSocket or of another upgrade sends anything, unless the route has an IdleTimeout. Default 75s.
 	Idle time.Duration
 	// BodyIdle bounds the time without progress on a request body or in writing a response; > 0. Default 30s. A body
 	// that takes longer in all has to come at 500 bytes per second, and a client has to take 64 KiB within it.
@@ -263,8 +263,15 @@ type Upstream struct {
 	SlowStart time.Duration
 	// HashKey is what "hash" hashes: "client_ip", "path", "header:NAME" or "cookie:NAME". Default "".
 	HashKey string
-	// MaxConnections to one endpoint; > 0. Default 512.
+	// MaxConnections bounds the exchanges that are under way at one endpoint, each on a connection of its own: requests from
+	// when their content is here, or 64 KiB of it, until their response is, or all of it but 256 KiB; not tunnels and event
+	// streams, which MaxStreams bounds. Exchanges that wait for a slow client have at most half of it as soon as others
+	// wait: the one that has made least progress is then ended. 0: half of Limits.Connections, shared evenly by the
+	// endpoints, at least 64. Default 0.
 	MaxConnections int
+	// MaxStreams bounds the WebSockets, other tunnels and event streams (text/event-stream) at one endpoint; they do not
+	// count in MaxConnections. What is too much is answered 503. 0: no bound. Default 0.
+	MaxStreams int
 	// MaxQueue is how many requests may wait for a connection. Default 1024.
 	MaxQueue int
 	// QueueTimeout bounds that wait; 0: none waits. A queue that has stood for a tenth of it without ever being empty is served
@@ -274,7 +281,8 @@ type Upstream struct {
 	ConnectTimeout time.Duration
 	// FirstByteTimeout bounds the time from the request's last byte to the status line; 0: no bound. Default 30s.
 	FirstByteTimeout time.Duration
-	// IdleTimeout bounds the time without progress on a response body; 0: no bound. Default 30s.
+	// IdleTimeout bounds the time without progress on a response body; 0: no bound. Any but the default is also
+	// that of event streams, unless the route has an IdleTimeout. Default 30s.
 	IdleTimeout time.Duration
 	// KeepAlive is how long an idle connection is kept; 0: not at all. Default 60s.
 	KeepAlive time.Duration
@@ -438,8 +446,15 @@ type Route struct {
 	// of cookies (a Path of "/" stays). URLs on other hosts are left alone. "off" passes all of them on unchanged. Default
 	// "auto".
 	LocationRewrite string
-	// Timeout bounds the whole exchange; 0: no bound. Default 60s.
+	// Timeout bounds the whole exchange, from the request to the last byte of the response; "0s": no bound. "auto": the response
+	// has to begin within 60 s after the request, or after the last piece of an upload, and may then take as long as it
+	// flows: a download as Upstream.IdleTimeout says, a WebSocket, another tunnel, an event stream or a stream of gRPC as
+	// IdleTimeout does. Default "auto".
 	Timeout time.Duration
+	// IdleTimeout bounds the time without a byte either way on a WebSocket, another tunnel, an event stream or a stream of
+	// gRPC; of other responses the upstream's does. It is a failure of the stream, not of the endpoint. "":
+	// Timeouts.Idle (tunnels) or Upstream.IdleTimeout (streams) where those are not their defaults, else 5m; "0s": no bound. Default "".
+	IdleTimeout *time.Duration
 	// BodyBytes replaces Limits.BodyBytes; nil: it does not. Default nil.
 	BodyBytes *ByteSize
 	// Upgrades are the protocols, "name" or "name/version", that requests may be upgraded to, case-insensitively, beside

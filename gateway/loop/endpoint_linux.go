@@ -36,6 +36,9 @@ type upconn struct {
 	left    int64
 	chunked wire.Chunked
 	keep    bool // the connection may be used again after it
+	flow    wire.Flow
+	stream  bool          // it counts as a stream of the endpoint
+	wait    time.Duration // for more of it
 }
 
 // A hold is a client's wait for a connection: in the endpoint's queue, or for one that is being made.
@@ -150,7 +153,12 @@ func (l *Loop) part(u *upconn) {
 	if c.feeding == u {
 		c.feeding = nil
 	}
-	u.pool.endpoint.Leave()
+	if u.stream {
+		u.stream = false
+		u.pool.endpoint.EndStream()
+	} else {
+		u.pool.endpoint.Leave()
+	}
 }
 
 // idle puts a connection into its pool.

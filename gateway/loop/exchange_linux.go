@@ -201,7 +201,7 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 		return
 	}
 	x := c.x
-	if !expired(x.Attempts().Deadline) { // a long exchange that ran out of time is nobody's failure
+	if err != upstream.ErrLate && err != upstream.ErrIdle { // which say nothing about the endpoint
 		p.endpoint.Failed()
 	}
 	l.part(u)
@@ -239,8 +239,12 @@ func (l *Loop) cancel(c *client) {
 func (l *Loop) upstreamExpired(u *upconn) {
 	switch {
 	case u.client == nil:
+	case u.begun && expired(u.client.x.Attempts().Deadline):
+		l.cut(u, upstream.ErrLate, nil)
+	case u.begun && u.flow == wire.Plain:
+		l.cut(u, upstream.ErrStalled, nil)
 	case u.begun:
-		l.cut(u, os.ErrDeadlineExceeded, nil)
+		l.cut(u, upstream.ErrIdle, nil)
 	case expired(u.client.x.Attempts().Deadline):
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassTimeout, Err: os.ErrDeadlineExceeded})
 	default:

@@ -36,6 +36,13 @@ func (l *Loop) head(u *upconn, b []byte) {
 			return
 		}
 		e.Spoke()
+		u.flow, u.wait = l.res.Flow, c.x.Attempts().Began(&l.res)
+		if u.flow == wire.Events {
+			if u.stream = e.BeginStream(); !u.stream {
+				l.giveUp(u, upstream.ErrStreams)
+				return
+			}
+		}
 		u.status = int16(l.res.Status)
 		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
@@ -51,7 +58,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		if u.as = as; last {
 			c.state |= ends
 		}
-		l.armUpstream(u, e.Options().IdleTimeout)
+		l.armUpstream(u, u.wait)
 		l.relay(u, b[n:], out)
 		return
 	}
@@ -118,7 +125,7 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 		l.wheel.clear(&u.socket)
 	default:
 		l.waits(c)
-		l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
+		l.armUpstream(u, u.wait)
 	}
 }
 
@@ -141,5 +148,5 @@ func (l *Loop) feed(c *client) {
 	c.feeding = nil
 	l.waits(c)
 	l.watch(&u.socket, u.interest|readable)
-	l.armUpstream(u, u.pool.endpoint.Options().IdleTimeout)
+	l.armUpstream(u, u.wait)
 }

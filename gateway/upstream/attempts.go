@@ -3,6 +3,8 @@ package upstream
 import (
 	"errors"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // MaxRetries bounds Options.Retries.
@@ -17,6 +19,12 @@ type Attempts struct {
 	Choice
 	// Deadline is when the exchange must have ended; zero: never.
 	Deadline time.Time
+	// Allowed, if it is not 0, has Deadline bound the time until the response begins only. While content of the request
+	// flows it is moved: it is Allowed after the last piece.
+	Allowed time.Duration
+	// StreamIdle is for how long a response that is a stream of events, or of gRPC, may be without progress. Others have
+	// the upstream's IdleTimeout. Nothing is learnt of an endpoint from a stream that is idle for too long.
+	StreamIdle time.Duration
 	// Idempotent says that doing what the request asks for twice is no more than doing it once.
 	// See RFC 9110, section 9.2.2.
 	Idempotent bool
@@ -60,6 +68,17 @@ func (a *Attempts) Nowhere() *Error {
 	return ErrNowhere
 }
 
+// Began notes that the response has begun, and returns how long its content may be without progress.
+func (a *Attempts) Began(r *wire.Response) (idle time.Duration) {
+	if a.Allowed > 0 {
+		a.Deadline = time.Time{}
+	}
+	if r.Flow != wire.Plain && a.StreamIdle > 0 {
+		return a.StreamIdle
+	}
+	return a.To.opts.IdleTimeout
+}
+
 // A Failure is how an attempt failed before a response began.
 type Failure struct {
 	Err      *Error
@@ -80,7 +99,7 @@ func (a *Attempts) Again(e *Endpoint, f Failure) bool {
 	if Short(f.Err) {
 		return false // it would be no better elsewhere
 	}
-	if f.Err.Class != ClassQueue {
+	if f.Err.Class != ClassQueue && f.Err.Class != ClassStreams {
 		e.failedBy(f)
 	}
 	if a.left == 0 || !a.repeatable(f) || a.expired() || a.To.down.Load() || !a.To.budget.take() {

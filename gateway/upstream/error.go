@@ -19,6 +19,7 @@ const (
 	ClassDown      = "down"       // no endpoint has answered of late: this was not one of the requests that try again
 	ClassConnect   = "connect"    // no endpoint accepted a connection
 	ClassQueue     = "queue"      // all connections are in use, and the queue is full or too slow
+	ClassStreams   = "streams"    // the endpoint has as many tunnels and event streams as it may
 	ClassBroken    = "broken"     // the connection broke before the response began
 	ClassMalformed = "malformed"  // the response is not valid HTTP/1.1
 	ClassFirstByte = "first-byte" // the response did not begin in time
@@ -27,7 +28,7 @@ const (
 
 // Classes returns all of them.
 func Classes() []string {
-	return []string{ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassBroken, ClassMalformed, ClassFirstByte, ClassTimeout}
+	return []string{ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassStreams, ClassBroken, ClassMalformed, ClassFirstByte, ClassTimeout}
 }
 
 // ErrNowhere is why an exchange never began: the upstream has no endpoint.
@@ -35,6 +36,18 @@ var ErrNowhere = &Error{503, ClassNowhere, errors.New("no endpoint of it is know
 
 // ErrDown is why an exchange never began: the upstream is down. See Upstream.down.
 var ErrDown = &Error{502, ClassDown, errors.New("none of its endpoints answers; a few requests a second still try")}
+
+// ErrStreams is why a stream did not begin: max_streams.
+var ErrStreams = &Error{503, ClassStreams, errors.New("it has as many tunnels and event streams as max_streams allows")}
+
+// ErrLate, ErrIdle and ErrStalled are why a response, or a tunnel, was ended by a limit of this side: the exchange's deadline
+// has passed; a stream or tunnel was silent for too long; or a response that is no stream was, which is the endpoint's failure. ErrSlowClient: see holder.go.
+var (
+	ErrLate       = errors.New("the time for the exchange is over")
+	ErrIdle       = errors.New("the stream was silent for too long")
+	ErrSlowClient = errors.New("the client made less progress than others that hold a connection to the endpoint, and more wait for one")
+	ErrStalled    = errors.New("the response made no progress for too long")
+)
 
 // Error returns the class with its cause.
 func (e *Error) Error() string { return "upstream " + e.Class + ": " + e.Err.Error() }
@@ -56,7 +69,7 @@ func (e *Error) WorthWaiting() bool {
 		return false
 	}
 	switch e.Class {
-	case ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassBroken:
+	case ClassNowhere, ClassDown, ClassConnect, ClassQueue, ClassStreams, ClassBroken:
 		return true
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -65,11 +66,14 @@ type Exchange struct {
 	timeout  time.Duration // for a wait on content
 	uploaded chan error    // has the outcome of the upload, once
 	upload   error
-	progress *progress // of the upload, if there is a Stream
-	began    time.Time // when the last attempt had a connection, if Timed
-	sent     time.Time // when the request was sent
-	received time.Time // when the response's head was there
-	failed   bool      // the connection must not be used again
+	progress *progress     // of the upload, if there is a Stream
+	began    time.Time     // when the last attempt had a connection, if Timed
+	sent     time.Time     // when the request was sent
+	received time.Time     // when the response's head was there
+	failed   bool          // the connection must not be used again
+	stream   bool          // it counts as a stream of the endpoint
+	flow     wire.Flow     // of the response
+	allowed  time.Duration // see Attempts.Allowed
 
 	gone      atomic.Bool
 	glances   bool      // the wait may become longer than its deadline; see await
@@ -88,7 +92,7 @@ var ErrContent = errors.New("the content of the request could not be read")
 // ErrContent and the error of Stream.
 func (a *Attempts) Do(x *Exchange) error {
 	x.timeout, x.failed, x.uploaded, x.upload, x.progress = a.To.opts.IdleTimeout, false, nil, nil, nil
-	x.deadline = a.Deadline
+	x.deadline, x.allowed, x.stream = a.Deadline, a.Allowed, false
 	for {
 		e, entered := a.Next()
 		if x.Endpoint = e; e == nil {
@@ -127,12 +131,20 @@ func (x *Exchange) enter(e *Endpoint, deadline time.Time) error {
 	return nil
 }
 
-func (x *Exchange) expired() bool { return !x.deadline.IsZero() && !time.Now().Before(x.deadline) }
+func (x *Exchange) expired() bool {
+	deadline := x.deadline
+	if p := x.progress; p != nil {
+		p.mu.Lock()
+		deadline = p.deadline
+		p.mu.Unlock()
+	}
+	return !deadline.IsZero() && !time.Now().Before(deadline)
+}
 
 // at makes the exchange at one endpoint. If err is the endpoint's doing, f says how it failed.
 func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 	if c := e.take(x.Now); c != nil {
-		f, err := x.on(c, e)
+		f, err := x.on(c, e, a)
 		if err == nil || f.Err == nil || !a.Stale(f) {
 			return f, err
 		}
@@ -149,11 +161,11 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 		f.Err = Unconnected(err, x.expired())
 		return f, f.Err
 	}
-	return x.on(c, e)
+	return x.on(c, e, a)
 }
 
 // on makes the exchange on one connection.
-func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
+func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) {
 	x.conn = c
 	x.obey(c)
 	head := x.Head
@@ -182,7 +194,15 @@ func (x *Exchange) on(c *conn, e *Endpoint) (f Failure, err error) {
 	if readErr == nil {
 		x.note(&x.received)
 		e.Spoke()
+		x.timeout, x.deadline, x.flow = a.Began(&c.response), a.Deadline, c.response.Flow
 		x.begin(c)
+		if c.response.Status == 101 || x.flow == wire.Events {
+			if x.stream = e.BeginStream(); !x.stream {
+				x.stopUpload(true) //nolint:errcheck // it fails because it is told to
+				x.drop(c)
+				return Failure{}, ErrStreams
+			}
+		}
 		x.Response = &c.response
 		x.content = newContent(&c.response, string(x.Method) == "HEAD")
 		x.failed = err != nil
@@ -244,13 +264,18 @@ func (x *Exchange) Next() ([]byte, error) {
 	if err == nil || err == io.EOF {
 		return run, err
 	}
-	over := x.abandoned()
-	switch {
+	idle := errors.Is(err, os.ErrDeadlineExceeded)
+	switch over := x.abandoned(); {
 	case over != nil:
 		return nil, over
-	case !x.expired(): // a long exchange that ran out of time is nobody's failure
-		x.Endpoint.Failed()
+	case x.expired(): // a long exchange that ran out of time is nobody's failure
+		return run, ErrLate
+	case idle && x.flow != wire.Plain:
+		return run, ErrIdle
+	case idle:
+		err = ErrStalled
 	}
+	x.Endpoint.Failed()
 	return run, err
 }
 
@@ -296,7 +321,12 @@ func (x *Exchange) End(now time.Time) {
 	}
 	x.unwatch()
 	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context = nil, nil, nil, nil, nil, nil, nil, nil
-	e.Leave()
+	if x.stream {
+		x.stream = false
+		e.EndStream()
+	} else {
+		e.Leave()
+	}
 }
 
 // note notes the time, if it is to be measured.

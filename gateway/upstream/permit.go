@@ -40,6 +40,23 @@ func (e *Endpoint) Leave() {
 	}
 }
 
+// BeginStream has an exchange that has entered count as a stream, and no longer as one of max_connections. It reports
+// false, and changes nothing, if there are max_streams already. EndStream then ends it, in the place of Leave.
+func (e *Endpoint) BeginStream() bool {
+	if n, most := e.streams.Add(1), int64(e.opts.MaxStreams); most > 0 && n > most {
+		e.streams.Add(-1)
+		return false
+	}
+	e.Leave()
+	return true
+}
+
+// EndStream ends a stream.
+func (e *Endpoint) EndStream() { e.streams.Add(-1) }
+
+// Streams returns how many tunnels and event streams there are.
+func (e *Endpoint) Streams() int { return int(e.streams.Load()) }
+
 // InFlight returns how many exchanges with the endpoint are under way.
 func (e *Endpoint) InFlight() int { return int(e.inFlight.Load()) }
 

@@ -17,6 +17,7 @@ type Endpoint struct {
 	opts     *Options
 	tls      *tls.Config  // nil: it does not speak TLS
 	inFlight atomic.Int64 // exchanges now, of both engines
+	streams  atomic.Int64 // tunnels and event streams now, which are not inFlight
 	waiting  atomic.Int64 // exchanges in the queue
 	entered  atomic.Int64 // exchanges so far
 	failures atomic.Int64 // exchanges that have failed in a row

@@ -35,8 +35,9 @@ type Counter interface{ Add(octets float64) }
 // Tunnel carries octets both ways between a client and the connection behind a response of status
 // 101: first read, which the client has sent already, then what either sends. It returns when both
 // have ended, one has failed, neither has sent anything for the time idle, or the exchange's deadline
-// has passed. The connection is then closed; the client's is the caller's to close. End follows.
-func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, fromClient, fromUpstream Counter) {
+// has passed; the latter two are ErrIdle and ErrLate. The connection is then closed; the client's is the caller's to
+// close. End follows.
+func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, fromClient, fromUpstream Counter) error {
 	x.unwatch()
 	x.failed = true // End must not keep the connection
 	c := x.conn
@@ -54,6 +55,7 @@ func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, from
 	}()
 	t.carry(&t.client, &t.upstream, first, fromUpstream)
 	<-done
+	return t.end()
 }
 
 // A tunnel is what the two directions have in common.
@@ -61,6 +63,7 @@ type tunnel struct {
 	idle     time.Duration
 	deadline time.Time // zero: none
 	over     atomic.Bool
+	late     atomic.Bool  // a wait for either side has ended at until
 	last     atomic.Int64 // when something was carried, either way, in Unix nanoseconds
 
 	client, upstream end
@@ -75,6 +78,17 @@ func (t *tunnel) until() time.Time {
 		by = t.deadline
 	}
 	return by
+}
+
+// end returns why the tunnel was ended by this side, or nil. Precondition: it is over.
+func (t *tunnel) end() error {
+	switch {
+	case !t.late.Load():
+		return nil
+	case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
+		return ErrLate
+	}
+	return ErrIdle
 }
 
 // carry sends first and then what src brings to dst. At the end of src it ends dst's receiving side
@@ -113,8 +127,14 @@ func (t *tunnel) await(src *end) error {
 			return errOver
 		}
 		err := src.ready()
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(t.until()) {
-			return err // else the other direction is alive
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if !time.Now().Before(t.until()) { // else the other direction is alive
+			if !t.over.Load() {
+				t.late.Store(true)
+			}
+			return err
 		}
 	}
 }

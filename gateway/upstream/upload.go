@@ -35,7 +35,7 @@ func (x *Exchange) proceed(c *conn) error {
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
 func (x *Exchange) startUpload(c *conn) {
 	done := make(chan error, 1)
-	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, watched: x.Client != nil}
+	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Client != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
 	go func() {
@@ -56,7 +56,7 @@ func (x *Exchange) startUpload(c *conn) {
 func (x *Exchange) begin(c *conn) {
 	if p := x.progress; p != nil {
 		p.mu.Lock()
-		p.wait = x.timeout
+		p.wait, p.deadline, p.allowed = x.timeout, x.deadline, 0
 		p.mu.Unlock()
 		c.readBy = time.Time{} // it is not known what the upload has set
 	}
@@ -64,15 +64,16 @@ func (x *Exchange) begin(c *conn) {
 
 // progress is what an upload and the reader of the response know of each other.
 type progress struct {
-	conn     *conn
-	deadline time.Time
-	watched  bool        // the client, after the upload
-	read     atomic.Bool // the Stream, to its end
+	conn    *conn
+	watched bool        // the client, after the upload
+	read    atomic.Bool // the Stream, to its end
 
-	mu    sync.Mutex
-	wait  time.Duration // for the upstream
-	until time.Time     // when that wait ends, as the last piece has left it
-	ended bool          // all was sent; until does not change any more
+	mu       sync.Mutex
+	deadline time.Time     // of the exchange
+	allowed  time.Duration // see Attempts.Allowed
+	wait     time.Duration // for the upstream
+	until    time.Time     // when that wait ends, as the last piece has left it
+	ended    bool          // all was sent; until does not change any more
 }
 
 // extend lets a wait for the response begin anew, now that a piece was sent: it is the upstream's
@@ -81,6 +82,9 @@ func (p *progress) extend(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	by := now.Add(p.wait)
+	if p.allowed > 0 {
+		p.deadline = now.Add(p.allowed)
+	}
 	if !p.deadline.IsZero() && p.deadline.Before(by) {
 		by = p.deadline
 	}

@@ -17,6 +17,7 @@ type Options struct {
 	Balance          Balance
 	SlowStart        time.Duration // in which the share of an endpoint that has come back grows; 0: at once
 	MaxConnections   int           // per endpoint
+	MaxStreams       int           // tunnels and event streams, per endpoint, beside MaxConnections; 0: no bound
 	MaxQueue         int           // exchanges that wait for a connection, per endpoint
 	QueueTimeout     time.Duration // for a connection
 	ConnectTimeout   time.Duration

@@ -16,6 +16,7 @@ type Response struct {
 
 	HasDate   bool
 	VaryLines int
+	Flow      Flow
 	// Upgrade is what a response of status 101 switches to: the value of the only Upgrade line of an
 	// HTTP/1.1 response whose Connection names it, else empty.
 	Upgrade []byte
@@ -23,6 +24,16 @@ type Response struct {
 
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
+
+// A Flow is what a response's Content-Type says of how long its content may take.
+type Flow uint8
+
+// The flows.
+const (
+	Plain  Flow = iota // nothing
+	Events             // text/event-stream: it is open for as long as somebody listens
+	GRPC               // application/grpc and its kin: it may be a stream of messages
+)
 
 // A Framing says how the end of content is known. See RFC 9112, section 6.3.
 type Framing uint8
@@ -159,6 +170,8 @@ func (r *Response) classify() *Fault {
 			r.Accept = f.Value
 		case Date:
 			r.HasDate = true
+		case ContentType:
+			r.Flow = flowOf(f.Value)
 		case Vary:
 			r.VaryLines++
 		}
@@ -179,6 +192,18 @@ func (r *Response) classify() *Fault {
 		r.Accept = nil
 	}
 	return nil
+}
+
+// flowOf returns what a media type says of the content's flow.
+func flowOf(mediaType []byte) Flow {
+	const events, grpc = "text/event-stream", "application/grpc"
+	switch n := len(mediaType); {
+	case n >= len(events) && EqualFold(mediaType[:len(events)], events) && (n == len(events) || mediaType[len(events)] == ';' || mediaType[len(events)] == ' '):
+		return Events
+	case n >= len(grpc) && EqualFold(mediaType[:len(grpc)], grpc):
+		return GRPC
+	}
+	return Plain
 }
 
 // Framing returns how the content of the response to a request with this method ends.

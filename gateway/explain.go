@@ -208,6 +208,7 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 	}
 	e.Notes = append(e.Notes, s.remarks(a, e, miss)...)
 	e.Summary = summary(a, e, miss)
+	s.conceal(e)
 	return *e, nil
 }
 

@@ -52,7 +52,11 @@ func (p *compiledPolicy) same(q *compiledPolicy) bool {
 // locate returns a problem of p with its place in the configuration file, or in the file of origins.
 func (p *compiledPolicy) locate(cfg *config.Config, problem cors.Problem) config.Problem {
 	at := p.at(cfg, problem.Key, problem.Index)
-	at.Message, at.Hint = problem.Message, problem.Hint
+	if at.Key == "" {
+		at.Message, at.Hint = problem.Message, problem.Hint // of a file: its text is no secret of the configuration
+	} else {
+		at = cfg.Problem(at.Key, problem.Index, problem.Message, problem.Hint)
+	}
 	if problem.OtherKey != "" {
 		at.Message += ", at " + p.at(cfg, problem.OtherKey, problem.OtherIndex).Place()
 	}
@@ -73,7 +77,8 @@ func (p *compiledPolicy) pattern(cfg *config.Config, i int) (text, place string)
 		at := p.file.place(i - n)
 		return originsLine(p.file.file, at.Line), at.Place()
 	}
-	return p.table.Origins[i], p.at(cfg, "origins", i).Place()
+	shown, _ := cfg.Shown(config.Element("cors."+p.table.Name+".origins", i), p.table.Origins[i])
+	return shown, p.at(cfg, "origins", i).Place()
 }
 
 // compilePolicies compiles all policies that the parser has not refused.

@@ -187,15 +187,16 @@ func (w *watcher) watch(directories []string) {
 
 // look reloads if a file has changed. It reports true if one is so fresh that it should be looked at again soon.
 func (w *watcher) look() (again bool) {
-	changed, secrets, others := false, false, false
+	changed, secrets, values, others := false, false, false, false
 	for path, s := range w.seen {
 		now, fresh := s.next(path, time.Now())
 		again = again || fresh
 		if now.sum != s.sum || now.failure != s.failure {
 			s := w.g.current.Load()
 			_, secret := s.secrets[path]
-			changed, secrets = true, secrets || secret
-			others = others || !secret && !s.hasOrigins(path)
+			_, value := s.config.ValueFiles()[path]
+			changed, secrets, values = true, secrets || secret, values || value
+			others = others || !secret && !value && !s.hasOrigins(path)
 		}
 		w.seen[path] = now
 	}
@@ -203,7 +204,7 @@ func (w *watcher) look() (again bool) {
 	case others:
 		w.reload()
 	case changed:
-		w.g.refresh(secrets)
+		w.g.refresh(secrets, values)
 	}
 	return again
 }
@@ -247,6 +248,7 @@ func (w *watcher) files() map[string][sha256.Size]byte {
 		files = map[string][sha256.Size]byte{}
 	}
 	maps.Copy(files, s.secrets)
+	maps.Copy(files, s.config.ValueFiles())
 	if w.reload == nil {
 		return files
 	}
@@ -276,9 +278,9 @@ func (s *snapshot) originsFiles() map[string][sha256.Size]byte {
 	return files
 }
 
-// refresh compiles the configuration in force again, and logs what comes of it; secrets says that certificates are to be
-// read again, too.
-func (g *Gateway) refresh(secrets bool) {
+// refresh compiles the configuration in force again, and logs what comes of it. secrets says that certificates are to be
+// read again, too, and values that what its values refer to is.
+func (g *Gateway) refresh(secrets, values bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -290,7 +292,20 @@ func (g *Gateway) refresh(secrets bool) {
 		again := *cfg // another one, of which nothing was read yet
 		what, cfg = "certificates", &again
 	}
-	err := g.replace(cfg, prev)
+	var err error
+	if values {
+		what = "values"
+		if cfg, err = prev.config.Again(); err == nil {
+			if p := restartOnly(prev.config, cfg); len(p) > 0 {
+				err = p
+			}
+		}
+	}
+	if err != nil {
+		g.ReloadFailed(err)
+	} else {
+		err = g.replace(cfg, prev)
+	}
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		for _, p := range problems {
 			g.log.Error(what+" not reloaded", "error", p.Error())

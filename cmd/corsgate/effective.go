@@ -15,47 +15,59 @@ import (
 //
 //   - keys are those of the file; a test holds that against config.Example;
 //   - durations and sizes are strings as one would write them, and what is not set is "";
-//   - secrets would be masked here. No key of this version holds one: certificates, keys and passwords are
-//     named by their files.
+//   - secrets are masked: what came from the environment or a file is shown as its reference, the value of a field such as
+//     Authorization not at all; certificates, keys and passwords are named by their files.
+
+// An effectiveOf shows one configuration.
+type effectiveOf struct{ cfg *config.Config }
 
 // effective returns cfg as encoding/json is to show it.
 func effective(cfg *config.Config, generation uint64) any {
+	e := &effectiveOf{cfg}
 	return map[string]any{
 		"file":       cfg.File,
 		"revision":   cfg.Revision,
 		"generation": generation,
-		"listener":   named(cfg.Listeners),
-		"tls":        plain(reflect.ValueOf(cfg.TLS)),
-		"admin":      plain(reflect.ValueOf(cfg.Admin)),
-		"log":        plain(reflect.ValueOf(cfg.Log)),
-		"trust":      plain(reflect.ValueOf(cfg.Trust)),
-		"limits":     plain(reflect.ValueOf(cfg.Limits)),
-		"timeouts":   plain(reflect.ValueOf(cfg.Timeouts)),
-		"cache":      plain(reflect.ValueOf(cfg.Cache)),
-		"cors":       named(cfg.CORS),
-		"upstream":   named(cfg.Upstreams),
-		"trace":      plain(reflect.ValueOf(cfg.Trace)),
-		"fleet":      plain(reflect.ValueOf(cfg.Fleet)),
-		"limit":      named(cfg.RateLimits),
-		"redis":      plain(reflect.ValueOf(cfg.Redis)),
-		"route":      named(cfg.Routes),
+		"listener":   named(e, "listener", cfg.Listeners),
+		"tls":        e.plain("tls", reflect.ValueOf(cfg.TLS)),
+		"admin":      e.plain("admin", reflect.ValueOf(cfg.Admin)),
+		"log":        e.plain("log", reflect.ValueOf(cfg.Log)),
+		"trust":      e.plain("trust", reflect.ValueOf(cfg.Trust)),
+		"limits":     e.plain("limits", reflect.ValueOf(cfg.Limits)),
+		"timeouts":   e.plain("timeouts", reflect.ValueOf(cfg.Timeouts)),
+		"cache":      e.plain("cache", reflect.ValueOf(cfg.Cache)),
+		"cors":       named(e, "cors", cfg.CORS),
+		"upstream":   named(e, "upstream", cfg.Upstreams),
+		"trace":      e.plain("trace", reflect.ValueOf(cfg.Trace)),
+		"fleet":      e.plain("fleet", reflect.ValueOf(cfg.Fleet)),
+		"limit":      named(e, "limit", cfg.RateLimits),
+		"redis":      e.plain("redis", reflect.ValueOf(cfg.Redis)),
+		"route":      named(e, "route", cfg.Routes),
 	}
 }
 
 // named returns tables with a field Name by their names.
-func named[T any](tables []T) map[string]any {
+func named[T any](e *effectiveOf, section string, tables []T) map[string]any {
 	byName := make(map[string]any, len(tables))
 	for _, t := range tables {
-		table := plain(reflect.ValueOf(t)).(map[string]any)
-		name := table["name"].(string)
+		v := reflect.ValueOf(t)
+		name := v.FieldByName("Name").String()
+		table := e.plain(config.Join(section, name), v).(map[string]any)
 		delete(table, "name")
 		byName[name] = table
 	}
 	return byName
 }
 
-// plain returns a value of a configuration as maps, slices, strings, numbers and booleans.
-func plain(v reflect.Value) any {
+// plain returns the value at a path of a configuration as maps, slices, strings, numbers and booleans.
+func (e *effectiveOf) plain(path string, v reflect.Value) any {
+	text := ""
+	if v.Kind() == reflect.String {
+		text = v.String()
+	}
+	if shown, ok := e.cfg.Shown(path, text); ok {
+		return shown
+	}
 	switch value := v.Interface().(type) {
 	case config.Endpoint:
 		return value.URL
@@ -76,23 +88,24 @@ func plain(v reflect.Value) any {
 		if v.IsNil() {
 			return ""
 		}
-		return plain(v.Elem())
+		return e.plain(path, v.Elem())
 	case reflect.Struct:
 		table := make(map[string]any, v.NumField())
 		for i := range v.NumField() {
-			table[config.Key(v.Type().Field(i).Name)] = plain(v.Field(i))
+			key := config.Key(v.Type().Field(i).Name)
+			table[key] = e.plain(config.Join(path, key), v.Field(i))
 		}
 		return table
 	case reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {
-			list[i] = plain(v.Index(i))
+			list[i] = e.plain(config.Element(path, i), v.Index(i))
 		}
 		return list
 	case reflect.Map:
 		table := make(map[string]any, v.Len())
 		for _, key := range v.MapKeys() {
-			table[key.String()] = plain(v.MapIndex(key))
+			table[key.String()] = e.plain(config.Join(path, key.String()), v.MapIndex(key))
 		}
 		return table
 	case reflect.Float64: // shares are the only ones

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/BurntSushi/toml"
@@ -89,4 +90,41 @@ func TestKeyOf(t *testing.T) {
 	f("RedirectHTTPS", "redirect_https")
 	f("DangerouslyAllowHTTPOrigins", "dangerously_allow_http_origins")
 	f("WebSocketOriginCheck", "websocket_origin_check")
+}
+
+// Secrets are masked, and what came from elsewhere is shown as it is written.
+func TestEffectiveKeepsSecrets(t *testing.T) {
+	t.Setenv("SECRET", "s3cr3t-of-env")
+	t.Setenv("TIME", "1234ms")
+	t.Setenv("UP", "http://s3cr3t.internal:9001")
+	cfg, err := config.Parse("f.toml", []byte(`
+[upstream.u]
+endpoints = ["${env:UP}", "http://a"]
+connect_timeout = "${env:TIME}"
+[route.a]
+split = [{ upstream = "u", weight = 1 }, { upstream = "v", weight = 1 }]
+request_set_headers = { Authorization = "Bearer s3cr3t", X-Api-Key = "s3cr3t", X-Session-Token = "s3cr3t", X-Mixed = "v1.${env:SECRET}.end", X-Plain = "plain" }
+response_set_headers = { Set-Cookie = "a=s3cr3t" }
+[upstream.v]
+endpoints = ["http://b"]
+[route.b]
+path = "/b"
+redirect = { to = "https://user:s3cr3t@example.com/" }
+[route.c]
+path = "/c"
+respond = { body = "${env:SECRET}" }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(effective(cfg, 1))
+	if err != nil || strings.Contains(string(text), "s3cr3t") || strings.Contains(string(text), "1.234s") {
+		t.Errorf("%s, %v", text, err)
+	}
+	for _, want := range []string{`"Authorization":"***"`, `"X-Api-Key":"***"`, `"X-Session-Token":"***"`, `"X-Mixed":"v1.${env:SECRET}.end"`, `"X-Plain":"plain"`, `"Set-Cookie":"***"`,
+		`["${env:UP}","http://a"]`, `"connect_timeout":"${env:TIME}"`, `"https://***@example.com/"`, `"body":"${env:SECRET}"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %s in %s", want, text)
+		}
+	}
 }

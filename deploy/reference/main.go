@@ -41,6 +41,24 @@ Durations are strings such as "250ms", "10s", "24h", sizes such as "16KiB", "10M
 directory of corsgate.toml. A key that is not known, a value that
 makes no sense and a name that leads nowhere are errors, all of them reported at once by ` + "`corsgate check`" + `, which prints
 file, line and what to write instead. ` + "`corsgate init`" + ` prints a commented file to start from.
+
+## Values from elsewhere
+
+In any string ` + "`${env:NAME}`" + ` stands for an environment variable, ` + "`${file:PATH}`" + ` for the content of a file, without one
+final line end, and ` + "`${credential:NAME}`" + ` for a credential of systemd (` + "`LoadCredential=`" + `). Files are watched; all of it is
+read again at each reload. What is not there is an error with its line. A dollar sign in such a value is literal, and
+` + "`$${`" + ` is a literal ` + "`${`" + `. Such values are secret: ` + "`/config`" + `, labels of metrics, explain and messages show the
+reference. What a fleet shares may refer to files below ` + "`fleet.files`" + ` only: a revision could have a gateway's environment
+sent to another server. (The address that an endpoint leads to is in the log where it cannot be reached.)
+
+The content of a file that a key names is shown nowhere either. Symbolic links in the names that a gateway's own file gives are
+followed.
+
+## Bounds
+
+A text is TOML 1.1 of at most 4 MiB. The name of a key, with those of its tables, has at most 10 parts and 256 bytes; values are
+nested at most 32 deep. A section has at most 1000 tables (5000 routes, 100 limits), all upstreams and splits together 10000
+endpoints and shares, and 1000 values may refer to something. A report lists 100 mistakes, and how many more there are.
 `
 
 // write writes the reference of the types that are declared in dir.

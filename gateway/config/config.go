@@ -78,7 +78,7 @@ func readFile(path string) ([]byte, error) {
 //
 // The error, if any, is of type [Problems]. The Config is then still as complete as can be: what is wrong has its
 // default or is left out, so that later stages can look for further problems in the same run. The Config is nil
-// only when the text is not TOML, and there is nothing to look at. The text is not retained.
+// only when the text is not TOML, and there is nothing to look at. The text is retained.
 //
 // Of a file with a table [fleet] it is half of a configuration, without a route: see [ParseFleet].
 func Parse(file string, text []byte) (*Config, error) { return parse(Source{file, text}, nil) }
@@ -88,7 +88,7 @@ func Parse(file string, text []byte) (*Config, error) { return parse(Source{file
 func ParseFleet(own, shared Source) (*Config, error) { return parse(own, &shared) }
 
 func parse(own Source, shared *Source) (*Config, error) {
-	r := &reader{cfg: &Config{File: own.Name, sum: sha256.Sum256(own.Text)}}
+	r := &reader{cfg: &Config{File: own.Name, sum: sha256.Sum256(own.Text), own: own, shared: shared}, unresolved: map[string]bool{}}
 	values, places := r.decode(own)
 	if _, fleet := values["fleet"]; fleet || shared != nil {
 		r.refuse(own.Name, values, places, Shared)
@@ -109,6 +109,11 @@ func parse(own Source, shared *Source) (*Config, error) {
 		return nil, r.problems
 	}
 	r.cfg.places = places
+	texts := [][]byte{own.Text}
+	if shared != nil {
+		texts = append(texts, shared.Text)
+	}
+	r.resolve(values, texts...)
 	r.read(values)
 	if len(r.problems) == 0 {
 		return r.cfg, nil
@@ -155,7 +160,7 @@ func (c *Config) Sum() [sha256.Size]byte { return c.sum }
 // With index >= 0 it is located at that element of the array, which matters for arrays of several lines.
 // A key that is not in the file is located at its table, or else at line 1.
 func (c *Config) Problem(key string, index int, message, hint string) Problem {
-	return Problem{File: c.FileOf(key), Line: c.places.line(key, index), Key: key, Message: message, Hint: hint}
+	return c.mask(Problem{File: c.FileOf(key), Line: c.places.line(key, index), Key: key, Message: message, Hint: hint}, index)
 }
 
 // FileOf returns the name of the text that key is in, or would be in: File, or Revision.

@@ -200,6 +200,7 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 			}
 		}
 		if f.message == "" {
+			value = sub.template(name, value)
 			if f = checkValue(lower, value); f.message == "" {
 				if fields == nil {
 					fields = map[string]string{}

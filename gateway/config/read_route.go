@@ -99,6 +99,9 @@ func readRedirect(route *table) *Redirect {
 		To:     scalar(t, "to", "", parseRedirectTo),
 		Status: t.integer("status", 308, 300, 399),
 	}
+	if t.template("to", "") != "" && t.template("to", "") != t.values["to"] {
+		t.problem("to", fault{message: "a dollar sign from elsewhere would be the begin of a variable"})
+	}
 	if !t.has("to") {
 		t.problem("to", fault{"a redirect needs a target", `write redirect = { to = "https://example.com$path" }`})
 	}

@@ -44,6 +44,9 @@ func readUpstream(t *table) Upstream {
 	if !t.spend("endpoints", len(u.Endpoints)) {
 		u.Endpoints = nil
 	}
+	for i := range u.Endpoints {
+		u.Endpoints[i].URL, _ = t.r.cfg.Shown(element(t.key("endpoints"), i), u.Endpoints[i].URL)
+	}
 	seen := map[string]int{}
 	for i, e := range u.Endpoints {
 		id := fmt.Sprint(e.Discovery, e.TLS, e.Network, e.Address)

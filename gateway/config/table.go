@@ -15,6 +15,9 @@ type reader struct {
 	problems Problems
 	more     int // problems that were not noted
 	servers  int // see spend
+	given    int // bytes of what values refer to
+
+	unresolved map[string]bool // keys whose references stand for nothing
 }
 
 // maxProblems bounds the problems that are noted: whoever mends a file begins with the first, and a text of mistakes alone
@@ -32,7 +35,7 @@ func (r *reader) full() bool {
 
 // problem notes a problem at key, or at one of its elements if index >= 0.
 func (r *reader) problem(key string, index int, f fault) {
-	if r.full() {
+	if r.unresolved[key] || r.full() { // what is wrong with a reference was said
 		return
 	}
 	r.problems = append(r.problems, r.cfg.Problem(key, index, f.message, f.hint))

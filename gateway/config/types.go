@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Config is one configuration with all defaults filled in. It is plain data: nothing in it refers to the text
-// it was read from, nobody changes it after [Parse] returned it, and so it is safe for concurrent use.
+// Config is one configuration with all defaults filled in. It is plain data, nobody changes it after [Parse] returned it, and so it is safe for concurrent use.
 // Named tables are slices in the order of the file.
 type Config struct {
 	// File is the name of the file, for messages.
@@ -46,8 +45,12 @@ type Config struct {
 	// Revision is what they came from, such as "revision 12", for messages; "": from the file, or they are still missing.
 	Revision string
 
-	places *places
-	sum    [sha256.Size]byte
+	places     *places
+	sum        [sha256.Size]byte
+	own        Source                       // what it was parsed from
+	shared     *Source                      // and, unless it is nil, together with
+	given      map[string]given             // values that came from elsewhere, by path
+	valueFiles map[string][sha256.Size]byte // that they came from
 }
 
 // Listener is [listener.NAME].

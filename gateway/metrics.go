@@ -79,7 +79,7 @@ func newMetrics() *metrics {
 	m.forged = counter("csrf_total", "Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = \"report\").", "policy")
 	m.shadow = counter("shadow_diff_total", "CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
 	m.limited = counter("limited_total", "Requests and preflights that a rate limit refused.", "limit", "kind")
-	m.limitEvictions = counter("limit_evictions_total", "Clients that a rate limit took for others while it still counted them, because its table was full.", "limit")
+	m.limitEvictions = counter("limit_evictions_total", "Keys that a rate limit gave up while it still counted them, or could not take up, because its table was full.", "limit")
 	m.addRedis(counter, gauge)
 	m.spansDropped = counter("trace_spans_dropped_total", "Sampled spans that were lost because the collector was slow, or did not take them.").WithLabelValues()
 	m.conflicts = counter("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")

@@ -19,8 +19,10 @@ import (
 //   - a preflight is answered whatever its client did before: a browser takes any other answer for a
 //     network error, so that the page cannot learn of the limit. But preflights have a bucket of their own,
 //     preflightShare times as large, because an endless flood of them is no browser's;
-//   - nobody leaves a limit by leaving out what it counts by, or by inventing it: requests without the
-//     field share one bucket, as do those from origins that the route's policy does not allow;
+//   - a client does not leave a limit by leaving out what it counts by: requests without the field share one bucket, as do
+//     those from origins that the route's policy does not allow. What clients may invent, the values of a field and the
+//     origins that a pattern allows, is a bucket each. That is no way past the limit of one value, and the client's network
+//     answers for how many it invents;
 //   - the fields are those of draft-ietf-httpapi-ratelimit-headers-10.
 
 // preflightShare is how many preflights are allowed for each allowed request. A page needs at most
@@ -95,8 +97,8 @@ func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time
 
 // admit counts x's request and reports whether it may pass.
 func (l *rateLimit) admit(x *exchange) bool {
-	var buf [16]byte
-	x.rate = l.requests.allow(l.key(&buf, x, l.by), x.now)
+	var key, owner [16]byte
+	x.rate = l.requests.allow(l.key(&key, x, l.by), ownerOf(&owner, x, l.by), x.now)
 	return x.rate.Allowed
 }
 
@@ -106,8 +108,8 @@ func (l *rateLimit) admitPreflight(x *exchange) bool {
 	if by == byHeader {
 		by = byClient
 	}
-	var buf [16]byte
-	x.rate = l.preflights.allow(l.key(&buf, x, by), x.now)
+	var key, owner [16]byte
+	x.rate = l.preflights.allow(l.key(&key, x, by), ownerOf(&owner, x, by), x.now)
 	return x.rate.Allowed
 }
 
@@ -135,6 +137,19 @@ func (l *rateLimit) key(buf *[16]byte, x *exchange, by limitKey) []byte {
 		return x.route.limitKey
 	}
 	return nil
+}
+
+// ownerOf returns who answers for a key: the address that it came from, of IPv6 its /64, or where that is the key the /48 that
+// it is part of. The result aliases buf.
+func ownerOf(buf *[16]byte, x *exchange, by limitKey) []byte {
+	*buf = x.client.As16()
+	switch {
+	case !x.client.Is6():
+		return buf[:]
+	case by == byClient:
+		return buf[:6]
+	}
+	return buf[:8]
 }
 
 // onlyField returns the value of a field, or nothing if it is not there, or in more than one line, of which

@@ -63,12 +63,19 @@ type tally struct {
 	shared *shared.Limiter // nil: local is not
 }
 
-// allow counts an event of key, unless it is one too many.
-func (t *tally) allow(key []byte, now time.Time) limit.Verdict {
+// allow counts an event of key, for which owner answers, unless it is one too many.
+func (t *tally) allow(key, owner []byte, now time.Time) limit.Verdict {
 	if t.shared != nil {
 		return t.shared.Allow(key, now)
 	}
-	return t.local.Allow(key, now)
+	return t.local.Allow(key, owner, now)
+}
+
+func (t *tally) bytes() int {
+	if t.shared != nil {
+		return t.shared.Bytes()
+	}
+	return t.local.Bytes()
 }
 
 // newTally returns a tally of a kind of events of a limit.

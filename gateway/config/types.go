@@ -359,7 +359,11 @@ type RateLimit struct {
 	Rate Rate
 	// Burst is how many are allowed at once, 1 to 1000000. Default Rate.Events.
 	Burst int
-	// Key is whose requests are counted together: "client_ip" (default; IPv6 by /64), "origin", "header:NAME" or "route".
+	// Key is whose requests are counted together: "client_ip" (default; IPv6 by /64), "origin", "header:NAME" or "route". Each value
+	// of a field, and each origin that a pattern allows, has the whole rate: that bounds how often something is done with one value,
+	// such as how often a password is tried for one name, and not what one client does, who may invent values without end.
+	// Counting those costs at most 41 MiB, which tells a million at once apart. Beyond that no value gets more than its rate, new
+	// ones are admitted, and only addresses with very many new ones of their own are refused further ones.
 	Key string
 	// Store is where they are counted: "local" (default) or "redis".
 	Store string

@@ -8,8 +8,19 @@ const (
 	Cells = cells
 )
 
-// AllowHash is Allow for a hash, so that a test can choose the set.
-func (l *Limiter) AllowHash(hash uint64, now int64) Verdict { return l.allow(hash, now) }
+// AllowHash is Allow for a hash, so that a test can choose the sets, and of an owner.
+func (l *Limiter) AllowHash(hash uint64, owner string, now int64) Verdict {
+	return l.allow(hash, []byte(owner), now)
+}
+
+// Full keeps l from growing beyond its first level.
+func (l *Limiter) Full() *Limiter {
+	l.levels = 1
+	return l
+}
+
+// PerOwner is how many new keys of one owner a full table takes.
+const PerOwner = perOwner
 
 // SetSize is how many bytes a set takes.
 const SetSize = unsafe.Sizeof(set{})

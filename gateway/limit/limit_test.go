@@ -44,7 +44,7 @@ func TestAllow(t *testing.T) {
 	l := limit.New(time.Second, 3, epoch, nil)
 	f := func(at time.Duration, want limit.Verdict) {
 		t.Helper()
-		if got := l.Allow([]byte("client"), epoch.Add(at)); got != want {
+		if got := l.Allow([]byte("client"), nil, epoch.Add(at)); got != want {
 			t.Errorf("after %v: %+v, want %+v", at, got, want)
 		}
 	}
@@ -61,7 +61,7 @@ func TestAllow(t *testing.T) {
 	f(1500*time.Millisecond, limit.Verdict{Next: 500 * time.Millisecond})
 	f(2500*time.Millisecond, yes(0, 500*time.Millisecond))
 	f(time.Hour, yes(2, time.Second)) // idle: all of the burst, and no more
-	if got := l.Allow([]byte("other"), epoch); !got.Allowed {
+	if got := l.Allow([]byte("other"), nil, epoch); !got.Allowed {
 		t.Error("another key is refused")
 	}
 }
@@ -71,25 +71,26 @@ func TestExtremes(t *testing.T) {
 	for _, period := range []time.Duration{limit.MinPeriod, time.Hour} {
 		l := limit.New(period, limit.MaxBurst, epoch, nil)
 		late := epoch.AddDate(100, 0, 0)
-		if v := l.Allow([]byte("a"), late); !v.Allowed || v.Remaining != limit.MaxBurst-1 || v.Next != period {
+		if v := l.Allow([]byte("a"), nil, late); !v.Allowed || v.Remaining != limit.MaxBurst-1 || v.Next != period {
 			t.Errorf("period %v: %+v", period, v)
 		}
 		// As if all but one of a burst had come at once.
-		l.Allow([]byte("b"), late.Add((limit.MaxBurst-2)*period))
-		if v := l.Allow([]byte("b"), late); !v.Allowed || v.Remaining != 0 || v.Next != period {
+		l.Allow([]byte("b"), nil, late.Add((limit.MaxBurst-2)*period))
+		if v := l.Allow([]byte("b"), nil, late); !v.Allowed || v.Remaining != 0 || v.Next != period {
 			t.Errorf("period %v: the last of a burst: %+v", period, v)
 		}
-		if v := l.Allow([]byte("b"), late); v.Allowed || v.Next != period {
+		if v := l.Allow([]byte("b"), nil, late); v.Allowed || v.Next != period {
 			t.Errorf("period %v: beyond the burst: %+v", period, v)
 		}
 	}
 }
 
-// FuzzTwin holds a Limiter against its twin, for as many keys as one set has cells.
+// FuzzTwin holds a Limiter against its twin, for more keys than a set has cells.
 func FuzzTwin(f *testing.F) {
 	f.Add(uint32(1), uint16(1), []byte("\x00\x00\x00\x01\x00\x02"))    // one key, a burst of one
 	f.Add(uint32(1000), uint16(5), []byte("\x06\xff\x00\x00\x06\x01")) // long and short pauses
 	f.Add(uint32(1e9), uint16(999), []byte("\x01\x02\x03\x04\x05\x06"))
+	f.Add(uint32(1e9), uint16(0), []byte("a\x00b\x00c\x00d\x00e\x00f\x00g\x00h\x00i\x00j\x00k\x00l\x00m\x00n\x00o\x00p\x00a\x00h\x00o\x00")) // three levels
 	f.Fuzz(func(t *testing.T, micros uint32, burst uint16, events []byte) {
 		period := max(time.Microsecond, time.Duration(micros)*time.Microsecond%time.Hour)
 		l := limit.New(period, int(burst)+1, epoch, func() { t.Error("a key lost its cell, although there is one for each") })
@@ -97,8 +98,8 @@ func FuzzTwin(f *testing.F) {
 		now := int64(0)
 		for ; len(events) >= 2; events = events[2:] {
 			now += int64(events[1]) * int64(period) / 16
-			key := uint64(events[0]%limit.Cells+1) * limit.Sets // all of one set
-			got, want := l.AllowHash(key, now), twin.allow(key, now)
+			key := uint64(events[0]%(5*limit.Cells)+1) * limit.Sets // all of one set of the first level
+			got, want := l.AllowHash(key, "", now), twin.allow(key, now)
 			if got != want {
 				t.Fatalf("period %v, burst %d, key %d at %d: %+v, want %+v", period, int(burst)+1, key, now, got, want)
 			}
@@ -106,79 +107,192 @@ func FuzzTwin(f *testing.F) {
 	})
 }
 
-// FuzzOverflow crowds one set: whatever is allowed there, an exact limiter with room for everybody
-// would have allowed too, and all keys together get no more than the cells of the set.
+// FuzzOverflow crowds one set of a table that cannot grow: whatever is allowed there, an exact limiter with room for everybody
+// would have allowed too, however often keys are evicted and come back; and a key that comes for the first time is allowed.
 func FuzzOverflow(f *testing.F) {
 	f.Add(uint16(3), []byte("abcdefghijklmnopqrstuvwxyz"))
 	f.Add(uint16(0), []byte("aAbAcAdAeAfAgAhAiAjAkAlAmAnAoApAqA")) // one that stays among many that come once
 	f.Fuzz(func(t *testing.T, burst uint16, events []byte) {
 		const period = time.Millisecond
 		n := int64(burst%50) + 1
-		l, twin := limit.New(period, int(n), epoch, func() {}), newBucket(period, int(n))
-		now, allowed := int64(0), int64(0)
+		l, twin := limit.New(period, int(n), epoch, func() {}).Full(), newBucket(period, int(n))
+		now := int64(0)
 		for _, e := range events {
 			now += int64(e%4) * int64(period) / 4
 			key := uint64(e+1) * limit.Sets
-			if !l.AllowHash(key, now).Allowed {
-				continue
-			}
-			allowed++
-			if !twin.allow(key, now).Allowed {
+			_, known := twin.last[key]
+			switch allowed := l.AllowHash(key, "", now).Allowed; {
+			case allowed && !twin.allow(key, now).Allowed:
 				t.Fatalf("key %d at %d is allowed beyond its limit", key, now)
+			case !allowed && !known:
+				t.Fatalf("key %d at %d is refused although it is new", key, now)
 			}
-		}
-		if most := limit.Cells * (n + now/int64(period)); allowed > most {
-			t.Errorf("%d events are allowed, of %d that the cells of a set are good for", allowed, most)
 		}
 	})
 }
 
-// Somebody with more addresses than the table has cells gets what the table is good for, not a
-// burst for each of them.
-func TestManyAddresses(t *testing.T) {
-	const burst = 1
-	key, allowed, evicted := make([]byte, 8), 0, 0
-	l := limit.New(time.Hour, burst, epoch, func() { evicted++ })
-	for i := range uint64(3 * limit.Keys / 2) {
-		binary.BigEndian.PutUint64(key, i)
-		if l.Allow(key, epoch).Allowed {
-			allowed++
+// flood has n invented keys count one event each, or burst where each is to have nothing left, from so many addresses.
+func flood(l *limit.Limiter, n, each, addresses int, now time.Time) {
+	key, owner := make([]byte, 12), make([]byte, 8)
+	for i := range n {
+		binary.BigEndian.PutUint64(key, uint64(i))
+		binary.BigEndian.PutUint64(owner, uint64(i%addresses))
+		for range each {
+			l.Allow(key, owner, now)
 		}
-	}
-	if most := burst * limit.Keys; allowed > most {
-		t.Errorf("they have %d events allowed, of %d", allowed, most)
-	}
-	if evicted == 0 {
-		t.Error("nobody is told that the table is too small")
 	}
 }
 
-// Cores that count one key at once agree, and cores that take each other's cells cannot make more
-// of a set than it is good for.
+// Invented keys, from one address or from many, shut no other key out, give none a second burst, and cost bounded memory.
+func TestInvented(t *testing.T) {
+	f := func(period time.Duration, burst, keys, each, addresses, mostEvicted int) {
+		t.Helper()
+		evicted := 0
+		l := limit.New(period, burst, epoch, func() { evicted++ })
+		for range burst {
+			l.Allow([]byte("known"), []byte("home"), epoch)
+		}
+		flood(l, keys, each, addresses, epoch)
+		if v := l.Allow([]byte("known"), []byte("home"), epoch); v.Allowed {
+			t.Errorf("%d keys: the flood has given a key a second burst", keys)
+		}
+		refused := 0
+		for i := range 2000 {
+			for range burst {
+				if !l.Allow(fmt.Appendf(nil, "new%d", i), fmt.Appendf(nil, "home%d", i), epoch).Allowed {
+					refused++
+				}
+			}
+		}
+		if most := 2000 * burst / 200; refused > most {
+			t.Errorf("%d keys: %d events of new keys are refused, want at most %d of %d", keys, refused, most, 2000*burst)
+		}
+		if evicted > mostEvicted {
+			t.Errorf("%d keys: %d evicted, want at most %d", keys, evicted, mostEvicted)
+		}
+		if got := l.Bytes(); got > limit.MaxBytes {
+			t.Errorf("%d keys: %d bytes, want at most %d", keys, got, limit.MaxBytes)
+		}
+		// What was invented has had its burst, too.
+		again := 0
+		key := make([]byte, 12)
+		for i := range keys {
+			binary.BigEndian.PutUint64(key, uint64(i))
+			if each == burst && l.Allow(key, []byte("again"), epoch).Allowed {
+				again++
+			}
+		}
+		if again > 0 {
+			t.Errorf("%d keys: %d of them are allowed beyond their limit", keys, again)
+		}
+		t.Logf("%d keys: %d bytes, %d evicted, %d of %d events of new keys refused", keys, l.Bytes(), evicted, refused, 2000*burst)
+	}
+	f(time.Hour, 1, 250_000, 1, 1, 0)
+	f(time.Hour, 1, 250_000, 1, 1_000_000, 0)
+	f(12*time.Second, 5, 800_000, 5, 1, 20)
+	if !testing.Short() {
+		f(12*time.Second, 5, 800_000, 5, 1_000_000, 20)
+		f(time.Hour, 1, 3_000_000, 1, 1_000_000, 3_100_000) // far more than there are cells
+	}
+}
+
+// A full table refuses the many new keys of one owner, and no others.
+func TestOwner(t *testing.T) {
+	l := limit.New(time.Hour, 1, epoch, func() {})
+	flood(l, 3*limit.Keys/2, 1, 1, epoch)
+	flooder := make([]byte, 8)
+	mine, others := 0, 0
+	for i := range 1000 {
+		if l.Allow(fmt.Appendf(nil, "mine%d", i), flooder, epoch).Allowed {
+			mine++
+		}
+		if l.Allow(fmt.Appendf(nil, "other%d", i), fmt.Appendf(nil, "other%d", i%10), epoch).Allowed {
+			others++
+		}
+	}
+	if mine > 200 || others < 995 {
+		t.Errorf("%d of the flood's owner and %d of others are allowed, of 1000 each", mine, others)
+	}
+	// After a while there is room again.
+	if v := l.Allow([]byte("mine later"), flooder, epoch.Add(2*time.Hour)); !v.Allowed {
+		t.Errorf("after two hours: %+v", v)
+	}
+}
+
+// What was evicted is remembered until it is idle, and not much longer.
+func TestMemory(t *testing.T) {
+	const period = time.Second
+	l := limit.New(period, 4, epoch, func() {}).Full()
+	f := func(key uint64, at time.Duration, want bool) {
+		t.Helper()
+		if got := l.AllowHash(key*limit.Sets, "", int64(at)); got.Allowed != want {
+			t.Errorf("key %d after %v: %+v, want %t", key, at, got, want)
+		}
+	}
+	evict := func(at time.Duration) {
+		t.Helper()
+		for key := range uint64(limit.Cells) {
+			for range 4 {
+				f(100+key+uint64(at/time.Millisecond)*limit.Cells, at, true)
+			}
+		}
+	}
+	f(1, 0, true)
+	evict(0)
+	f(1, 0, false) // it had three left, but nobody knows
+	f(1, time.Second, true)
+	f(1, time.Second, false)
+	evict(6 * time.Second)
+	for range 4 {
+		f(1, 9*time.Second, true) // its cell was idle when it was taken
+	}
+	f(1, 9*time.Second, false)
+	evict(10 * time.Second)
+	f(1, 10*time.Second, false)
+	evict(30 * time.Second)
+	for range 4 {
+		f(1, 30*time.Second, true)
+	}
+}
+
+// Cores that count one key at once agree, and cores that evict each other's keys give none more than its burst.
 func TestConcurrent(t *testing.T) {
-	const burst, workers, each = 1000, 8, 2000
-	f := func(keys, most int64) {
+	const burst, workers, each = 100, 8, 2000
+	f := func(keys int64, full bool, most int64) {
 		t.Helper()
 		l := limit.New(time.Hour, burst, epoch, func() {})
-		var allowed atomic.Int64
+		if full {
+			l.Full()
+		}
+		allowed := make([]atomic.Int64, keys)
 		var wg sync.WaitGroup
 		for range workers {
 			wg.Go(func() {
 				for i := range each {
-					if l.AllowHash(uint64(1+int64(i)%keys)*limit.Sets, 0).Allowed {
-						allowed.Add(1)
+					key := int64(i) % keys
+					if l.AllowHash(uint64(1+key)*limit.Sets, "", 0).Allowed {
+						allowed[key].Add(1)
 					}
 				}
 			})
 		}
 		wg.Wait()
-		if got := allowed.Load(); got != most {
-			t.Errorf("%d keys: %d events are allowed, want %d", keys, got, most)
+		total := int64(0)
+		for key := range allowed {
+			n := allowed[key].Load()
+			if total += n; n > burst {
+				t.Errorf("%d keys: key %d: %d events are allowed, want at most %d", keys, key, n, burst)
+			}
+		}
+		if total != most && !full {
+			t.Errorf("%d keys: %d events are allowed, want %d", keys, total, most)
 		}
 	}
-	f(1, burst)
-	f(limit.Cells, limit.Cells*burst)
-	f(10*limit.Cells, limit.Cells*burst)
+	f(1, false, burst)
+	f(limit.Cells, false, limit.Cells*burst)
+	f(3*limit.Cells, false, 3*limit.Cells*burst)
+	f(3*limit.Cells, true, 0)
+	f(10*limit.Cells, true, 0)
 }
 
 func TestShape(t *testing.T) {
@@ -189,7 +303,7 @@ func TestShape(t *testing.T) {
 
 func TestNoAllocs(t *testing.T) {
 	l, key, n := limit.New(time.Second, 10, epoch, nil), make([]byte, 16), byte(0)
-	if got := testing.AllocsPerRun(1000, func() { n++; key[0] = n; l.Allow(key, epoch) }); got != 0 {
+	if got := testing.AllocsPerRun(1000, func() { n++; key[0] = n; l.Allow(key, nil, epoch) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }
@@ -203,7 +317,7 @@ func BenchmarkAllow(b *testing.B) {
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
 				binary.LittleEndian.PutUint64(key, rand.Uint64N(uint64(keys)))
-				l.Allow(key, now)
+				l.Allow(key, nil, now)
 			}
 		})
 	}
@@ -221,7 +335,7 @@ func BenchmarkAllowParallel(b *testing.B) {
 					binary.LittleEndian.PutUint64(key, rand.Uint64())
 				}
 				for pb.Next() {
-					l.Allow(key, epoch)
+					l.Allow(key, nil, epoch)
 				}
 			})
 		})

@@ -255,7 +255,7 @@ func TestVerdicts(t *testing.T) {
 		defer stop()
 		local := limit.New(time.Hour, 3, time.Now(), nil)
 		for i := range 8 {
-			got, want := fleet.allow(0, "k"), local.Allow([]byte("k"), time.Now())
+			got, want := fleet.allow(0, "k"), local.Allow([]byte("k"), nil, time.Now())
 			got.Next, want.Next = got.Next.Round(time.Second), want.Next.Round(time.Second)
 			if got != want {
 				t.Errorf("event %d: %+v, want %+v", i, got, want)

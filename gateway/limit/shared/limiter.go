@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/corsgate/corsgate/gateway/limit"
 )
@@ -23,6 +24,8 @@ type Limiter struct {
 	args  [2]any        // its figures, for the script
 	asks  atomic.Uint32 // the cells that ask: 1 + the index of the first; 0: none
 	table *[sets]set
+
+	memory limit.Memory // of keys that were evicted
 
 	// Of the store's goroutine.
 	resting queue // cells that were answered
@@ -63,6 +66,9 @@ func leaseOf(burst int64) int64 { return burst / 8 }
 func (l *Limiter) Allow(key []byte, now time.Time) limit.Verdict {
 	return l.allow(maphash.Bytes(l.seed, key), key, int64(now.Sub(l.store.start)))
 }
+
+// Bytes returns how much memory the table has, at most; the system provides it as keys come.
+func (l *Limiter) Bytes() int { return int(unsafe.Sizeof(*l.table)) + l.memory.Bytes() }
 
 // allow is Allow for the hash of a key.
 func (l *Limiter) allow(hash uint64, key []byte, now int64) limit.Verdict {

@@ -108,3 +108,30 @@ func BenchmarkAllow(b *testing.B) {
 	run("alone", 1000, 0, false)
 	run("alone", 100_000, 0, false)
 }
+
+// Invented keys, of which Redis is not told, shut no other key out, and give none a second burst.
+func TestInvented(t *testing.T) {
+	l := shared.NewStore(shared.Options{}).Limiter("l", time.Hour, 1, shared.Hooks{Evicted: func() {}, Alone: func() {}})
+	now := time.Now()
+	if !l.Allow([]byte("known"), now).Allowed {
+		t.Fatal("the first event of a key is refused")
+	}
+	for i := range 3 * shared.Keys {
+		l.Allow(fmt.Appendf(nil, "invented%d", i), now)
+	}
+	if l.Allow([]byte("known"), now).Allowed {
+		t.Error("the flood has given a key a second burst")
+	}
+	allowed := 0
+	for i := range 1000 {
+		if l.Allow(fmt.Appendf(nil, "new%d", i), now).Allowed {
+			allowed++
+		}
+	}
+	if allowed < 995 {
+		t.Errorf("%d of 1000 new keys are allowed", allowed)
+	}
+	if got, most := l.Bytes(), 18<<20; got > most {
+		t.Errorf("%d bytes, want at most %d", got, most)
+	}
+}

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// This file holds a table of cells, one for each key, in sets of seven. The rules are those of package limit: a key that
-// is in no cell takes that of the key that is nearest to idle, with its estimate. Beyond them:
+// This file holds a table of cells, one for each key, in sets of seven. A key that is in no cell takes that of the key that is
+// nearest to idle. It begins with a burst of its own, until Redis has said what is left of it; one that was evicted of late
+// begins with nothing, as in package limit. Beyond that:
 //
 //   - a cell has an owner while Redis is asked about it, and then keeps its key. Whoever moves its state from idle
 //     owns it: an event that asks, until the store's goroutine has taken the cell over, or a key that takes it;
@@ -99,7 +100,13 @@ func (l *Limiter) assign(s *set, hash uint64, key []byte, now int64) (i uint32, 
 	c := &s.cells[least]
 	if c.tat.Load() > now {
 		l.hooks.Evicted()
+		l.memory.Add(s.keys[least].Load(), now, l.rate.Ahead)
 	}
+	estimate := now
+	if l.memory.Has(hash, now, l.rate.Ahead) {
+		estimate += l.rate.Ahead
+	}
+	c.tat.Store(estimate)
 	c.balance.Store(0)
 	c.mark.Store(unknown)
 	c.base, c.since = 0, now

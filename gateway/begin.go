@@ -51,6 +51,9 @@ func (x *exchange) begin() (answered bool) {
 	case r.policy != nil && x.guarded():
 		x.failure = failureGuard
 		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
+	case x.refusesConnectionAuth():
+		x.failure = failureConnection
+		x.answer(401, "", "NTLM and Negotiate authenticate a connection, and this one may be shared: ask again by HTTP/1.1")
 	case x.refusesLookalike():
 		x.failure = failureName
 		x.answer(400, "", "the name of a request header holds a character that is neither a letter, a digit nor '-'")

@@ -77,6 +77,7 @@ type exchange struct {
 	interim func(*wire.Response) error // sends one to the client; made once
 
 	attempts upstream.Attempts
+	bound    []*bound // connections that belong to the client; see bind
 
 	traced traced      // what the upstream hears of a trace
 	span   *trace.Span // nil: the request is not recorded

@@ -38,6 +38,9 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 		x.out = append(x.appendUpgrade(dst), '\r', '\n')
 		return wire.NoContent
 	}
+	if res.Status == 426 && x.major < 2 && x.req.Minor == 1 {
+		dst = appendOffers(dst, res)
+	}
 	framing := res.Framing(string(x.req.Method) == "HEAD")
 	switch {
 	case framing == wire.NoContent && res.Length >= 0 && res.Status != 204:
@@ -71,8 +74,11 @@ func (r *target) owns(f *wire.Field) bool {
 
 // appendPassing appends an upstream's field line that is for the client.
 func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
-	if f.ID.Locates() {
+	switch {
+	case f.ID.Locates():
 		return x.appendLocation(dst, f)
+	case f.ID == wire.WWWAuthenticate && x.major > 1:
+		return appendChallenges(dst, f)
 	}
 	return appendField(dst, f)
 }

@@ -50,7 +50,7 @@ func (x *exchange) elsewhere() bool {
 	if r == nil || r.upstream == nil && r.split == nil || x.answersPreflight() {
 		return false
 	}
-	return x.upgrade != "" || r.blocking()
+	return x.upgrade != "" || x.req.ConnectionAuth || r.blocking()
 }
 
 // rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.

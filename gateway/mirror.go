@@ -111,7 +111,7 @@ func (x *exchange) reflect(content []byte, whole bool) {
 	m := x.route.mirror
 	switch {
 	case m.share < 1 && rand.Float64() >= m.share:
-	case !whole || len(content) > smallContent || x.upgrade != "":
+	case !whole || len(content) > smallContent || x.upgrade != "" || x.req.ConnectionAuth:
 		m.skipped.Inc()
 	case m.under.Add(1) > maxMirrored:
 		m.under.Add(-1)

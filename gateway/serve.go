@@ -84,6 +84,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if x.up.Stream != nil {
 		c.Stay()
 	}
+	x.up.Bound = x.bind(c, x.route.upstream.pool)
 	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {

@@ -26,6 +26,21 @@ func (x *exchange) switches() string {
 	return ""
 }
 
+// appendOffers appends the protocols that a response of status 426 requires one of. See RFC 9110, section 15.5.22.
+func appendOffers(dst []byte, res *wire.Response) []byte {
+	offers := false
+	for i := range res.Fields {
+		if f := &res.Fields[i]; f.ID == wire.Upgrade && len(f.Value) > 0 {
+			dst = appendField(dst, f)
+			offers = true
+		}
+	}
+	if offers {
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	}
+	return dst
+}
+
 // appendUpgrade appends the fields that ask for, or agree to, the switch: they are hop-by-hop, so each
 // hop writes them.
 func (x *exchange) appendUpgrade(dst []byte) []byte {

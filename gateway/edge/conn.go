@@ -67,6 +67,7 @@ type Conn struct {
 	opened  bool         // nothing comes before the first request
 	plain   bool         // nobody has spoken TLS on a socket for it
 
+	onEnd func()              // is to be told of the end; nil: nobody
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
 	moved bool                // home has it
 	stays bool                // not before the client pauses; see Stay

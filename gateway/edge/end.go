@@ -96,6 +96,9 @@ func (c *Conn) close() error {
 	if !c.shut.CompareAndSwap(false, true) {
 		return nil
 	}
+	if c.onEnd != nil {
+		c.onEnd()
+	}
 	defer c.server.forget(c) // it counts, and the drain waits for it, until it is gone
 	if c.moved {
 		return nil

@@ -28,6 +28,9 @@ func (c *Conn) between(timeout time.Duration) bool {
 // the exchange.
 func (c *Conn) Stay() { c.stays = true }
 
+// Keep has the connection stay on its goroutine to its end, of which ended is told: something there belongs to it.
+func (c *Conn) Keep(ended func()) { c.home, c.onEnd = nil, ended }
+
 // goHome gives an idle connection back to where it came from, if it came from anywhere.
 func (c *Conn) goHome() bool {
 	if c.home == nil || !c.started && c.on.Home == nil || c.leaving() {

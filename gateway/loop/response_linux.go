@@ -24,6 +24,9 @@ func (l *Loop) head(u *upconn, b []byte) {
 		if interim && l.res.Status > 101 && !l.send(c, c.x.Interim(l.out[:0], &l.res)) {
 			return
 		}
+		if interim {
+			l.armUpstream(u, e.Options().FirstByteTimeout) // the endpoint says that it is at work
+		}
 		if n == 0 || interim && len(b) == 0 {
 			l.saveHead(u, b)
 			return
@@ -46,7 +49,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		u.status = int16(l.res.Status)
 		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
-		u.keep = !l.res.Close && u.framing != wire.UntilClose && len(u.unsent) == 0
+		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
 		if c.is(leaving) {
 			c.state |= ends
 		}

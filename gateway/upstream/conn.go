@@ -17,8 +17,8 @@ import (
 // attacker would. It must not be changed.
 var ResponseLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 128}
 
-// MaxInterim bounds the interim responses before the final one.
-const MaxInterim = 16
+// MaxInterim bounds the interim responses before the final one: a server at work may send 102 (Processing) for minutes.
+const MaxInterim = 100
 
 const (
 	firstBuffer  = 4 << 10
@@ -152,6 +152,9 @@ func (x *Exchange) readHead(c *conn) (received bool, err error) {
 		}
 		if err != nil {
 			return true, err
+		}
+		if !x.awaits() {
+			x.await(c, time.Now(), x.Endpoint.opts.FirstByteTimeout) // the endpoint says that it is at work
 		}
 	}
 }

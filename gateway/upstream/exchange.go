@@ -51,6 +51,9 @@ type Exchange struct {
 	// it. If it goes the exchange ends with ErrGone.
 	Client Client
 
+	// Bound, if set, is the client's own connection, on which the exchange is made, once, and which it is left to.
+	Bound *Bound
+
 	// Context, if set, ends the exchange when it is done, wherever that is: Do or Next returns its error.
 	Context context.Context
 
@@ -93,6 +96,9 @@ var ErrContent = errors.New("the content of the request could not be read")
 func (a *Attempts) Do(x *Exchange) error {
 	x.timeout, x.failed, x.uploaded, x.upload, x.progress = a.To.opts.IdleTimeout, false, nil, nil, nil
 	x.deadline, x.allowed, x.stream = a.Deadline, a.Allowed, false
+	if x.Bound != nil {
+		return a.doBound(x)
+	}
 	for {
 		e, entered := a.Next()
 		if x.Endpoint = e; e == nil {
@@ -312,15 +318,20 @@ func (x *Exchange) End(now time.Time) {
 	if x.content.done {
 		e.Answered(c.response.Status)
 	}
-	clean := complete && c.r == c.w && !e.opts.SendProxy && x.content.framing != wire.UntilClose && !c.response.Close
+	clean := complete && c.r == c.w && x.content.framing != wire.UntilClose && !c.response.Close
+	shared := !e.opts.SendProxy && !c.response.ConnectionAuth
 	c.giveBack()
-	if clean {
+	switch {
+	case clean && x.Bound != nil:
+		c.since, c.idle = now, true
+		x.Bound.conn = c
+	case clean && shared:
 		e.give(c, now)
-	} else {
+	default:
 		c.Close() //nolint:errcheck // it is not to be used again
 	}
 	x.unwatch()
-	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context = nil, nil, nil, nil, nil, nil, nil, nil
+	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context, x.Bound = nil, nil, nil, nil, nil, nil, nil, nil, nil
 	if x.stream {
 		x.stream = false
 		e.EndStream()

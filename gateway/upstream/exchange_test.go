@@ -37,7 +37,7 @@ func TestFailures(t *testing.T) {
 	f(says("HTTP/1.1 200 OK\nContent-Length: 1\n\nx"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\nx"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), nil, 502, upstream.ClassMalformed)
-	f(says(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100)+ok), nil, 502, upstream.ClassMalformed)
+	f(says(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", upstream.MaxInterim+1)+ok), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\n"+strings.Repeat("X: 1\r\n", 200)+"\r\n"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)+"\r\n\r\n"), nil, 502, upstream.ClassMalformed)
 	f(silent, func(o *upstream.Options, _ *trip) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)

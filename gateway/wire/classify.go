@@ -74,6 +74,8 @@ func (r *Request) classify() *Fault {
 			r.SecFetchSite = f.Value
 		case Via:
 			r.HasVia = true
+		case Authorization:
+			r.ConnectionAuth = r.ConnectionAuth || connectionAuth(f.Value)
 		case Lookalike:
 			r.HasLookalike = true
 		case Forwarded, XForwardedFor, XForwardedProto, XForwardedHost, XForwardedOther, XOriginal:

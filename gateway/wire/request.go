@@ -62,6 +62,9 @@ type Request struct {
 	TraceParent      []byte // See W3C, "Trace Context"
 	TraceParentLines int
 
+	// ConnectionAuth reports credentials of a scheme that authenticates the connection: NTLM or Negotiate.
+	ConnectionAuth bool
+
 	// HasForwarding reports that a field of the Forwarding group is there.
 	HasForwarding bool
 	HasVia        bool

@@ -22,6 +22,9 @@ type Response struct {
 	Upgrade []byte
 	Accept  []byte // Sec-WebSocket-Accept; empty unless there is exactly one
 
+	// ConnectionAuth reports a challenge of a scheme that authenticates the connection: NTLM or Negotiate.
+	ConnectionAuth bool
+
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
 
@@ -165,6 +168,8 @@ func (r *Response) classify() *Fault {
 		case Upgrade:
 			upgrades++
 			r.Upgrade = f.Value
+		case WWWAuthenticate, ProxyAuthenticate:
+			r.ConnectionAuth = r.ConnectionAuth || connectionAuth(f.Value)
 		case SecWebSocketAccept:
 			accepts++
 			r.Accept = f.Value

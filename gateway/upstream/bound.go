@@ -1,0 +1,79 @@
+package upstream
+
+import "time"
+
+// A Bound is the connection to an endpoint that belongs to one client: it was authenticated for that client alone, so
+// no other exchange may have it. The zero value has no connection yet. It is for one goroutine.
+type Bound struct {
+	endpoint *Endpoint
+	conn     *conn // nil: none, or an exchange has it
+}
+
+// Close closes the connection.
+func (b *Bound) Close() {
+	if b.conn != nil {
+		b.conn.Close() //nolint:errcheck // it is not to be used again
+		b.conn = nil
+	}
+}
+
+// take returns the connection if it is there and open.
+func (b *Bound) take(now time.Time) *conn {
+	c := b.conn
+	if c == nil {
+		return nil
+	}
+	if b.endpoint.Closed() || !c.quiet(now) {
+		b.Close()
+		return nil
+	}
+	b.conn, c.idle, c.reused = nil, false, false
+	return c
+}
+
+// doBound is Do on a connection that belongs to the client, or will. There is one attempt: on another connection the
+// request would be another's, or nobody's.
+func (a *Attempts) doBound(x *Exchange) error {
+	c := x.Bound.take(x.Now)
+	e, entered := x.Bound.endpoint, false
+	if c != nil {
+		entered = e.TryEnter()
+	} else if e, entered = a.Next(); e == nil {
+		x.Endpoint = nil
+		return a.Nowhere()
+	}
+	x.Endpoint, x.Bound.endpoint = e, e
+	if !entered {
+		if err := x.enter(e, a.Deadline); err != nil {
+			x.Bound.conn = c
+			return err
+		}
+	}
+	f, err := x.onBound(c, e, a)
+	if err == nil {
+		return nil
+	}
+	e.Leave()
+	if f.Err != nil && !Short(f.Err) {
+		e.Failed()
+	}
+	return err
+}
+
+// onBound makes the exchange on c, or, if that is nil, on a new connection.
+func (x *Exchange) onBound(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) {
+	if c == nil {
+		c, err = e.connect(x)
+		if over := x.abandoned(); over != nil {
+			if err == nil {
+				c.Close() //nolint:errcheck // it was not used
+			}
+			return f, over
+		}
+		if err != nil {
+			f.Err = Unconnected(err, x.expired())
+			return f, f.Err
+		}
+	}
+	return x.on(c, e, a)
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,6 +192,16 @@ func TestHTTP3Malformed(t *testing.T) {
 	f(malformed, "hello", ":method", "POST", "content-length", "5, 5")
 	f("200", "hello", ":method", "POST", "content-length", "5")
 	f("200", "hello", ":method", "POST")
+	// A DATA frame that the end of the stream cuts is an error of the connection, and never the end of the content.
+	const cut = "closed H3_FRAME_ERROR reset H3_MESSAGE_ERROR"
+	for _, method := range []string{"POST", "GET", "DELETE"} {
+		head := headersFrame(":method", method, ":scheme", "https", ":path", "/", ":authority", "h")
+		sized := headersFrame(":method", method, ":scheme", "https", ":path", "/", ":authority", "h", "content-length", "2")
+		for _, frame := range []string{"\x00\x0aab", "\x00\x0a", "\x00\x02ab\x00\x02a"} {
+			octets(cut, append(slices.Clone(head), frame...))
+			octets(cut+" 400", append(slices.Clone(sized), frame...))
+		}
+	}
 	f("413", "hello", ":method", "POST", "content-length", "5000")
 	f("413", strings.Repeat("x", 2000), ":method", "POST")
 	f("431", "", "x", strings.Repeat("a", 16000), "y", strings.Repeat("b", 1000))

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
@@ -65,6 +66,7 @@ func TestProxyProtocol(t *testing.T) {
 				default:
 					for ; pieces > 1; pieces-- {
 						io.WriteString(raw, header[:1])
+						time.Sleep(time.Millisecond) // or the kernel may make one of two
 						header = header[1:]
 					}
 					io.WriteString(raw, header)
@@ -96,6 +98,11 @@ func TestProxyProtocol(t *testing.T) {
 			// The proxy's own connections: it is trusted, so what it says of others is believed.
 			f("PROXY UNKNOWN\r\n", "9.9.9.9, 127.0.0.1", 0)
 			f("\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00", "9.9.9.9, 127.0.0.1", 1)
+			// A client without an address: the real one counts, and what follows is skipped.
+			f("\r\n\r\n\x00\r\nQUIT\n\x21\x00\x00\x00", "9.9.9.9, 127.0.0.1", 0)
+			f("\r\n\r\n\x00\r\nQUIT\n\x21\x00\x02\x58"+strings.Repeat("x", 600), "9.9.9.9, 127.0.0.1", 1)
+			// A line in pieces, each of which is a segment.
+			f("PROXY UNKNOWN\r\n", "9.9.9.9, 127.0.0.1", 15)
 		})
 	}
 }

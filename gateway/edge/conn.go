@@ -259,8 +259,8 @@ func (c *Conn) fillLine() error {
 		came := c.in[c.w : c.w+n]
 		c.w += n
 		for _, b := range came {
-			// A control octet or a line end: either way Parse has something to say.
-			if b < ' ' {
+			// A line end, or a control character that makes the head malformed: either way Parse has something to say.
+			if b < ' ' && b != '\t' {
 				return nil
 			}
 		}

@@ -19,6 +19,7 @@ import (
 // Errors by which HTTP/3 ends a connection. See RFC 9114, section 8.1.
 const (
 	noError       = quic.ApplicationErrorCode(http3.ErrCodeNoError)
+	frameError    = quic.ApplicationErrorCode(http3.ErrCodeFrameError)
 	excessiveLoad = quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad)
 )
 
@@ -136,12 +137,15 @@ func (q *quicConn) goAway() {
 }
 
 // close ends the connection at once.
-func (q *quicConn) close(code quic.ApplicationErrorCode) {
+func (q *quicConn) close(code quic.ApplicationErrorCode) { go q.closeFirst(code) }
+
+// closeFirst is close, and returns when the client is told nothing else any more.
+func (q *quicConn) closeFirst(code quic.ApplicationErrorCode) {
 	q.mu.Lock()
 	conn := q.conn
 	q.mu.Unlock()
 	if conn != nil {
-		go conn.CloseWithError(code, "") //nolint:errcheck // it returns none
+		conn.CloseWithError(code, "") //nolint:errcheck // it returns none
 	}
 }
 

@@ -147,11 +147,12 @@ func (l *Loop) received(c *client, came []byte) {
 	}
 }
 
-// hasControl reports whether b holds a line end or another octet on which a head's fate can
-// turn: without one, parsing again would find nothing new.
+// hasControl reports whether b holds a line end or another byte on which a head's fate can
+// turn: without one, parsing again would find nothing new. A HTAB that may not be where it is can wait for the
+// line's end, or a head of them, byte by byte, would be parsed as often as it has bytes.
 func hasControl(b []byte) bool {
 	for _, o := range b {
-		if o < ' ' {
+		if o < ' ' && o != '\t' {
 			return true
 		}
 	}

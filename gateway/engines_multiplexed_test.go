@@ -126,7 +126,7 @@ func essence(res *http.Response, method, pseudonym string) string {
 	var lines []string
 	for name, values := range res.Header {
 		switch name {
-		case "Connection", "Content-Length", "Alt-Svc":
+		case "Connection", "Upgrade", "Content-Length", "Alt-Svc":
 			continue
 		}
 		for _, v := range values {

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type pool struct {
 	endpoint *upstream.Endpoint
 	idle     []*upconn // most recently used last
+	resting  []*upconn // oldest first; see upstream.Rests
 }
 
 // An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
@@ -39,6 +41,7 @@ type upconn struct {
 	flow    wire.Flow
 	stream  bool          // it counts as a stream of the endpoint
 	wait    time.Duration // for more of it
+	rests   bool          // but not at once
 }
 
 // A hold is a client's wait for a connection: in the endpoint's queue, or for one that is being made.
@@ -77,14 +80,30 @@ func (l *Loop) choose(c *client) {
 
 // connect gives c's exchange, which has entered the endpoint, a connection: an idle one, or a new.
 func (l *Loop) connect(c *client, p *pool) {
-	if n := len(p.idle); n > 0 {
-		u := p.idle[n-1]
-		p.idle = p.idle[:n-1]
+	if u := l.take(p); u != nil {
 		u.reused = true
 		l.ask(c, u)
 		return
 	}
 	l.dial(c, p)
+}
+
+// take returns an idle connection, or nil. After a response without content the next might be late content: what has come
+// is looked for, since epoll may not have told of it yet.
+func (l *Loop) take(p *pool) *upconn {
+	for len(p.resting) > 0 && l.now.Sub(p.resting[0].since) >= upstream.RestTime {
+		p.idle = append(p.idle, p.resting[0])
+		p.resting = append(p.resting[:0], p.resting[1:]...)
+	}
+	for n := len(p.idle); n > 0; n = len(p.idle) {
+		u := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		if u.framing != wire.NoContent || silent(u.fd) {
+			return u
+		}
+		l.discard(u)
+	}
+	return nil
 }
 
 // dial makes a connection on a goroutine, which can look names up and wait; it is rare.
@@ -171,17 +190,20 @@ func (l *Loop) idle(u *upconn) {
 	u.since = l.now
 	l.wheel.clear(&u.socket)
 	l.watch(&u.socket, readable)
-	p.idle = append(p.idle, u)
+	switch {
+	case !u.rests:
+		p.idle = append(p.idle, u)
+	case len(p.resting) < upstream.MaxResting:
+		p.resting = append(p.resting, u)
+	default:
+		l.discard(u)
+	}
 }
 
 // discard closes a connection that has no exchange.
 func (l *Loop) discard(u *upconn) {
-	for i, other := range u.pool.idle {
-		if other == u {
-			u.pool.idle = append(u.pool.idle[:i], u.pool.idle[i+1:]...)
-			break
-		}
-	}
+	is := func(other *upconn) bool { return other == u }
+	u.pool.idle, u.pool.resting = slices.DeleteFunc(u.pool.idle, is), slices.DeleteFunc(u.pool.resting, is)
 	if u.saved != nil {
 		l.release(u.saved)
 		u.saved = nil
@@ -264,7 +286,10 @@ func (l *Loop) expireIdle() {
 		for len(p.idle) > 0 && (closed || l.now.Sub(p.idle[0].since) >= keepAlive) {
 			l.discard(p.idle[0])
 		}
-		if closed && len(p.idle) == 0 {
+		for len(p.resting) > 0 && (closed || l.now.Sub(p.resting[0].since) >= keepAlive) {
+			l.discard(p.resting[0])
+		}
+		if closed && len(p.idle)+len(p.resting) == 0 {
 			delete(l.pool, e) // exchanges under way hold the pool themselves
 		}
 	}

@@ -47,7 +47,8 @@ func (l *Loop) head(u *upconn, b []byte) {
 			}
 		}
 		u.status = int16(l.res.Status)
-		u.framing = l.res.Framing(string(c.x.Head().Method) == "HEAD")
+		head := string(c.x.Head().Method) == "HEAD"
+		u.framing, u.rests = l.res.Framing(head), upstream.Rests(&l.res, head)
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
 		if c.is(leaving) {

@@ -23,6 +23,17 @@ func read(fd int32, b []byte) (int, syscall.Errno) {
 	}
 }
 
+// silent reports whether there is nothing to read from a descriptor: no bytes, no end, no error.
+func silent(fd int32) bool {
+	var b [1]byte
+	for {
+		_, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_PEEK, 0, 0)
+		if e != unix.EINTR {
+			return e == unix.EAGAIN
+		}
+	}
+}
+
 // send writes once; it may write less than b.
 func send(fd int32, b []byte) (int, syscall.Errno) {
 	for {

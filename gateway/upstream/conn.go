@@ -37,6 +37,7 @@ type conn struct {
 	spared bool // the exchange has had its second look; see receive
 	reused bool
 	idle   bool      // no exchange uses it
+	rests  bool      // before it is used again; see Rests
 	since  time.Time // idle since
 
 	in       []byte

@@ -28,9 +28,10 @@ type Endpoint struct {
 	condition
 	cancelChecks context.CancelFunc // nil: there are none; guarded like condition
 
-	mu     sync.Mutex
-	idle   []*conn     // most recently used last
-	closed atomic.Bool // written under mu
+	mu      sync.Mutex
+	idle    []*conn     // most recently used last
+	resting []*conn     // oldest first; see Rests
+	closed  atomic.Bool // written under mu
 }
 
 func newEndpoint(a Address, u *Upstream) *Endpoint {
@@ -41,6 +42,10 @@ func newEndpoint(a Address, u *Upstream) *Endpoint {
 func (e *Endpoint) take(now time.Time) *conn {
 	for {
 		e.mu.Lock()
+		for len(e.resting) > 0 && now.Sub(e.resting[0].since) >= RestTime {
+			e.idle = append(e.idle, e.resting[0])
+			e.resting = append(e.resting[:0], e.resting[1:]...)
+		}
 		n := len(e.idle)
 		if n == 0 {
 			e.mu.Unlock()
@@ -67,7 +72,14 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 		c.Close() //nolint:errcheck // nobody will use it
 		return
 	}
-	e.idle = append(e.idle, c)
+	switch {
+	case !c.rests:
+		e.idle = append(e.idle, c)
+	case len(e.resting) < MaxResting:
+		e.resting = append(e.resting, c)
+	default:
+		c.Close() //nolint:errcheck // there are enough
+	}
 	e.mu.Unlock()
 }
 
@@ -94,6 +106,12 @@ func (e *Endpoint) expire(now time.Time) {
 		old++
 	}
 	e.idle = append(e.idle[:0], e.idle[old:]...)
+	old = 0
+	for old < len(e.resting) && now.Sub(e.resting[old].since) >= e.opts.KeepAlive {
+		e.resting[old].Close() //nolint:errcheck // it was idle
+		old++
+	}
+	e.resting = append(e.resting[:0], e.resting[old:]...)
 }
 
 // close closes what is idle now and what will become idle.
@@ -101,8 +119,8 @@ func (e *Endpoint) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed.Store(true)
-	for _, c := range e.idle {
+	for _, c := range append(e.idle, e.resting...) {
 		c.Close() //nolint:errcheck // it was idle
 	}
-	e.idle = nil
+	e.idle, e.resting = nil, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitFindings: probe has found something.
+// exitFindings: probe has found something, or could not judge all.
 const exitFindings = 1
 
 func newProbe() *cobra.Command {
@@ -24,15 +24,16 @@ func newProbe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "probe [flags] URL",
 		Short: "Ask any server the CORS questions, and report what it gets wrong",
-		Long: `Probe sends some two dozen requests to a running server, this one or anyone's, and reports what it
+		Long: `Probe sends some sixty requests to a running server, this one or anyone's, and reports what it
 gets wrong about CORS: strangers that it lets in, disguised or not, answers that caches mix up, answers
-that no browser takes. Each finding has its evidence and what to do about it; the grade is from A,
-nothing was found, to F.
+that no browser takes, fields that are on preflights or on responses only, or lost with a 304. Each
+finding has its evidence and what to do about it; the grade is from A, nothing was found, to F, or ?
+where nothing was found, but not all could be judged.
 
 It sends GET and OPTIONS only, without credentials, and follows no redirect. With --origin it also
 asks for what should be allowed. Probe your own servers, or those whose owners agree.
 
-It exits with 0 if nothing was found, with 1 if something was, and with 2 if the usage is wrong or
+It exits with 0 for the grade A, with 1 for any other, and with 2 if the usage is wrong or
 the server does not answer.`,
 		Example: "  corsgate probe --origin https://app.example.com https://api.example.com/items",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,7 +75,7 @@ func runProbe(ctx context.Context, o probe.Options, format string, stdout, stder
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if len(r.Findings) > 0 {
+	if r.Grade != "A" {
 		return &exitError{status: exitFindings}
 	}
 	return nil

@@ -16,9 +16,10 @@ func (p *prober) plain(a *answer) {
 	if a.code/100 == 3 {
 		p.note("the URL redirects (%s to %s): pages that ask for it follow, so ask about the target, too", a.status, printable(a.get("Location")))
 	}
-	if a.code == 404 || a.code >= 500 {
-		p.note("the URL is answered %s: what is found may be true of errors only", a.status)
+	if a.code >= 400 {
+		p.note("the URL is answered %s: what is found may be true of errors only", printable(a.status))
 	}
+	p.unread = p.unread || a.code/100 != 2
 }
 
 // judgeFields judges the fields of all answers to GET.
@@ -61,7 +62,7 @@ func (p *prober) judgeLists(a *answer) {
 	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Expose-Headers"} {
 		list := members(a.header, name)
 		if a.credentials() && slices.Contains(list, "*") && a.shares() {
-			p.find(a, "star-in-list", Low, "list the names", "%s is * beside credentials, where browsers take it for a name", name)
+			p.findAlso(a, "star-in-list", Low, "list the names", "%s is * beside credentials, where browsers take it for a name", name)
 		}
 		if name == "Access-Control-Allow-Methods" && slices.ContainsFunc(list, cors.ForbiddenMethod) {
 			p.find(a, "forbidden-method", Low, "remove CONNECT, TRACE and TRACK", "Access-Control-Allow-Methods lists a method that no browser sends")

@@ -1,6 +1,6 @@
 // Package probe asks a running server a fixed set of CORS questions, and reports what it gets wrong.
 //
-// It sends some two dozen GET and OPTIONS requests, one after the other, to one URL and to one below it that should not
+// It sends some sixty GET and OPTIONS requests, one after the other, to one URL and to one below it that should not
 // exist. It follows no redirect and sends no credentials.
 package probe
 
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ type Finding struct {
 // A Report is what was found. Its JSON is for programs: names stay, lists are never null.
 type Report struct {
 	URL string `json:"url"`
-	// Grade is from A, nothing was found, to F.
+	// Grade is from A, nothing was found, to F; or "?": nothing was found, but not all could be judged, which Notes say.
 	Grade string `json:"grade"`
 	// Asked is the number of questions.
 	Asked    int       `json:"asked"`
@@ -88,7 +89,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := p.report
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(rank(a.Severity), rank(b.Severity)) })
-	r.Grade = grade(r.Findings)
+	if r.Grade = grade(r.Findings); r.Grade == "A" && p.unread {
+		r.Grade = "?"
+	}
 	return r, nil
 }
 
@@ -120,6 +123,8 @@ type prober struct {
 	client *http.Client
 	report *Report
 	gets   []*answer // to GET requests for the URL itself
+	past   bool      // each question goes past caches
+	unread bool      // something could not be judged
 }
 
 func newProber(o Options) (*prober, error) {
@@ -167,6 +172,9 @@ type question struct {
 	headers   []string // lines of Access-Control-Request-Headers
 	private   bool     // Access-Control-Request-Private-Network
 	missing   bool     // for a path that should not exist
+	fresh     bool     // for a URL that no cache knows
+	condition string   // a conditional request's field line
+	again     string   // the URL to be asked for once more; "": the usual one
 }
 
 // An answer is what came of a question.
@@ -189,6 +197,14 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 	if q.missing {
 		u = *u.JoinPath("corsgate-probe-of-what-is-not-there")
 	}
+	if q.fresh || p.past && q.again == "" {
+		query := u.Query()
+		query.Set("corsgate-probe", strconv.FormatInt(time.Now().UnixNano(), 36))
+		u.RawQuery = query.Encode()
+	}
+	if again, err := url.Parse(q.again); err == nil && q.again != "" {
+		u = *again
+	}
 	if q.preflight != "" {
 		method = http.MethodOptions
 	}
@@ -209,12 +225,17 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 			err = e.Err
 		}
 		a.err = err
+		p.unread = true
 		return a
 	}
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // only the head matters
 	a.status, a.code, a.header = res.Status, res.StatusCode, res.Header
-	if method == http.MethodGet && !q.missing {
+	if a.code == http.StatusTooManyRequests || a.code >= 500 && !q.missing {
+		p.unread = true
+		p.note("a question was answered %s: what it was about is not judged", printable(a.status))
+	}
+	if method == http.MethodGet && !q.missing && q.condition == "" {
 		p.gets = append(p.gets, a)
 	}
 	return a
@@ -224,6 +245,9 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 func (q *question) fields() (lines []string) {
 	for _, o := range q.origins {
 		lines = append(lines, "Origin: "+o)
+	}
+	if q.condition != "" {
+		lines = append(lines, q.condition)
 	}
 	if q.preflight == "" {
 		return lines
@@ -243,7 +267,16 @@ func (p *prober) find(a *answer, id string, s Severity, fix, format string, args
 	if slices.ContainsFunc(p.report.Findings, func(f Finding) bool { return f.ID == id }) {
 		return
 	}
-	f := Finding{ID: id, Severity: s, Text: fmt.Sprintf(format, args...), Fix: fix, Response: []string{a.status}}
+	p.findAlso(a, id, s, fix, format, args...)
+}
+
+// findAlso is find for a kind that is reported once for each text.
+func (p *prober) findAlso(a *answer, id string, s Severity, fix, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if slices.ContainsFunc(p.report.Findings, func(f Finding) bool { return f.ID == id && f.Text == text }) {
+		return
+	}
+	f := Finding{ID: id, Severity: s, Text: text, Fix: fix, Response: []string{a.status}}
 	method := "GET "
 	if a.preflight != "" {
 		method = "OPTIONS "
@@ -266,7 +299,7 @@ func (p *prober) note(format string, args ...any) {
 // shownFields are those of a response that findings are about.
 var shownFields = []string{
 	"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers",
-	"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network", "Vary", "Cache-Control", "Location",
+	"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network", "Vary", "Cache-Control", "Age", "Location",
 }
 
 // printable makes a value fit for a terminal.

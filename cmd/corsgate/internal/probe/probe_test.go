@@ -35,7 +35,7 @@ func run(t *testing.T, url string, origins ...string) *probe.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Asked > 30 {
+	if r.Asked > 75 {
 		t.Errorf("%d questions", r.Asked)
 	}
 	for _, f := range r.Findings {

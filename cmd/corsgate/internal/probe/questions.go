@@ -23,6 +23,11 @@ const stranger = "https://corsgate-probe.test"
 func (p *prober) questions(ctx context.Context, base *answer) {
 	get := func(origins ...string) *answer { return p.ask(ctx, question{origins: origins}) }
 	p.plain(base)
+	model := stranger
+	if len(p.Origins) > 0 {
+		model = p.Origins[0]
+	}
+	p.caches(ctx, model)
 	foreign := get(stranger)
 	p.reflection(foreign)
 	if null := get("null"); !foreign.echoes() && null.echoes() {
@@ -33,10 +38,15 @@ func (p *prober) questions(ctx context.Context, base *answer) {
 	}
 	if !foreign.echoes() {
 		p.disguises(ctx)
+		p.hosts(ctx)
+		p.ownMachine(ctx)
 	}
 	p.strangersPreflight(ctx, foreign)
 	for i, origin := range p.Origins {
 		p.friend(ctx, origin, i == 0)
+	}
+	if len(p.Origins) == 0 && foreign.shares() {
+		p.notModified(ctx, foreign)
 	}
 	p.judgeFields()
 	p.judgeVary()
@@ -90,9 +100,6 @@ func (p *prober) disguises(ctx context.Context) {
 					p.find(a, d.id, d.severity, d.fix, "%s (%s)", d.text, d.origin)
 				}
 			}
-		}
-		if p.report.Asked > 16 {
-			return
 		}
 	}
 }
@@ -160,12 +167,13 @@ func (p *prober) strangersPreflight(ctx context.Context, foreign *answer) {
 func (p *prober) friend(ctx context.Context, origin string, first bool) {
 	a := p.ask(ctx, question{origins: []string{origin}})
 	if a.err == nil && !a.shares() {
-		p.find(a, "friend-refused", High, "allow "+origin, "a page of %s cannot read the answer", origin)
+		p.refused(ctx, a)
 		return
 	}
-	if !first {
+	if !first || a.err != nil {
 		return
 	}
+	p.notModified(ctx, a)
 	p.preflights(ctx, origin)
 	if two := p.ask(ctx, question{origins: []string{origin, stranger}}); two.err == nil && strings.Contains(two.get("Access-Control-Allow-Origin"), stranger) {
 		p.find(two, "second-origin", Medium, "take a request with two Origin lines for one without", "of two Origin lines the stranger's is echoed, too")
@@ -178,6 +186,30 @@ func (p *prober) friend(ctx context.Context, origin string, first bool) {
 	if missing.err == nil {
 		p.judgeField(missing)
 	}
+}
+
+// refused judges that a friend cannot read an answer: its preflights may be allowed all the same.
+func (p *prober) refused(ctx context.Context, a *answer) {
+	plain := p.ask(ctx, question{origins: a.origins, preflight: "GET"})
+	if plain.err != nil || !plain.shares() {
+		p.find(a, "friend-refused", High, "allow "+a.origin(), "a page of %s cannot read the answer", a.origin())
+		return
+	}
+	p.judgeField(plain)
+	p.find(a, "responses-unshared", High, "send Access-Control-Allow-Origin with the response to each request, not only with the answers to OPTIONS",
+		"OPTIONS only: preflights of %s are allowed, but the responses to its requests have no CORS fields for it", a.origin())
+}
+
+// unansweredPreflight judges a preflight without CORS fields, of an origin that can read responses.
+func (p *prober) unansweredPreflight(a *answer) {
+	const fix = "answer preflights of allowed origins with Access-Control-Allow-Origin, -Methods and -Headers"
+	if a.code/100 == 2 {
+		p.find(a, "preflight-unshared", Medium, fix,
+			"responses only: preflights of %s are answered %d without CORS fields, so every request that needs one fails", a.origin(), a.code)
+		return
+	}
+	p.find(a, "preflight-refused", Low, fix+", unless GET and POST of forms are all that pages need",
+		"responses only: preflights of %s are refused (%s): its pages can make simple requests and no others", a.origin(), printable(a.status))
 }
 
 // preflights asks preflights of an allowed origin, in the forms that browsers, proxies and people give them.
@@ -203,7 +235,7 @@ func (p *prober) preflights(ctx context.Context, origin string) {
 			"allowed preflights are answered %d, and browsers refuse all requests that need one", plain.code)
 		return
 	case !plain.shares():
-		p.note("preflights of %s are refused (%s): its pages can make simple requests only", origin, plain.status)
+		p.unansweredPreflight(plain)
 		return
 	}
 	names := []string{"x-corsgate-a", "x-corsgate-b"}

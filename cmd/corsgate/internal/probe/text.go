@@ -12,7 +12,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "%s\ngrade %s: ", r.URL, r.Grade)
 	switch len(r.Findings) {
 	case 0:
-		fmt.Fprintf(&b, "nothing was found in %d questions\n", r.Asked)
+		fmt.Fprintf(&b, "nothing was found in %d questions", r.Asked)
+		if r.Grade == "?" {
+			b.WriteString(", but not all of them could be judged")
+		}
+		b.WriteString("\n")
 	case 1:
 		fmt.Fprintf(&b, "1 finding in %d questions\n", r.Asked)
 	default:

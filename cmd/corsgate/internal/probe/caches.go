@@ -1,0 +1,44 @@
+package probe
+
+import "context"
+
+// This file asks what only repetition shows: what a cache in front of the server makes of Vary, and what is left of the fields
+// when the answer is that nothing has changed.
+
+// caches finds a cache that gives the answer for one origin to another: at a URL that no cache can know the answer differs.
+// If there is one, all that follows is asked past it.
+func (p *prober) caches(ctx context.Context, origin string) {
+	usual := p.ask(ctx, question{origins: []string{origin}})
+	fresh := p.ask(ctx, question{origins: []string{origin}, fresh: true})
+	const name = "Access-Control-Allow-Origin"
+	if usual.err != nil || fresh.err != nil || usual.code != fresh.code || usual.get(name) == fresh.get(name) {
+		return
+	}
+	p.find(usual, "cache-ignores-vary", High, "let the cache keep answers apart by Origin (Vary), or keep none of this resource",
+		"a cache ignores Vary: %s is %q for this page at the URL itself, and %q at one that the cache cannot know", name,
+		printable(usual.get(name)), printable(fresh.get(name)))
+	p.past = true
+}
+
+// notModified asks whether the resource has changed, as a browser does that has it, and judges a 304.
+func (p *prober) notModified(ctx context.Context, a *answer) {
+	for _, c := range []struct{ validator, field string }{{"ETag", "If-None-Match"}, {"Last-Modified", "If-Modified-Since"}} {
+		value := a.header.Get(c.validator)
+		if value == "" {
+			continue
+		}
+		again := p.ask(ctx, question{origins: a.origins, condition: c.field + ": " + value, again: a.target})
+		if again.err != nil || again.code != 304 {
+			continue
+		}
+		if !again.shares() {
+			p.find(again, "not-modified-unshared", Medium, "send the CORS fields with 304, too (nginx: add_header … always)",
+				"a 304 has lost its CORS fields: the page can read the answer once, and fails when it asks again")
+		} else if a.credentials() && !again.credentials() {
+			p.find(again, "not-modified-unshared", Medium, "send the CORS fields with 304, too",
+				"a 304 has lost Access-Control-Allow-Credentials: a page with credentials fails when it asks again")
+		}
+		p.judgeField(again)
+		return
+	}
+}

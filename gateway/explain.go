@@ -26,6 +26,8 @@ type Question struct {
 	// Mode is how the page asks: "cors", fetch()'s usual mode, "no-cors", "same-origin", "navigate", which is a form or
 	// a link, or "websocket". "" is what the URL's scheme says, "cors" or "websocket".
 	Mode string `json:"mode"`
+	// ResponseHeaders are names of response headers that the script wants to read.
+	ResponseHeaders []string `json:"response_headers,omitempty"`
 }
 
 // An Outcome is what comes of a question.
@@ -72,6 +74,8 @@ type Explanation struct {
 	// Anonymous and Credentialed are what a browser makes of the answers without and with credentials.
 	Anonymous    ExplainedVerdict `json:"anonymous"`
 	Credentialed ExplainedVerdict `json:"credentialed"`
+	// ResponseHeaders say whether the page can read those that were asked about.
+	ResponseHeaders []ExplainedHeader `json:"response_headers"`
 	// Changes are the fewest edits of the configuration that would allow the request; all of them together.
 	// None where nothing is to be allowed, or where no edit of the configuration helps.
 	Changes []Change `json:"changes"`
@@ -206,6 +210,7 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)
 	}
+	s.exposures(e)
 	e.Notes = append(e.Notes, s.remarks(a, e, miss)...)
 	e.Summary = summary(a, e, miss)
 	s.conceal(e)
@@ -240,6 +245,7 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 		e.Outcome = e.Credentialed.Outcome
 	}
 	e.Allowed = e.Outcome.Allowed()
+	e.ResponseHeaders = a.readable(e, fieldsOf(actual))
 	return e, miss
 }
 

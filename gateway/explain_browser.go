@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -26,6 +27,10 @@ func judge(a *inquiry, credentials bool, preflight, actual *run) ExplainedVerdic
 	}
 	if a.same {
 		v.Outcome, v.Sent = OutcomeSameOrigin, true
+		if to := fieldsOf(actual)["location"]; a.mode == modeCORS && isRedirect(actual.status()) && len(to) > 0 && !a.leadsHome(to[0]) {
+			v.Outcome = OutcomeRedirected
+			b.redirect(to[0])
+		}
 		return *v
 	}
 	if preflight != nil {
@@ -152,11 +157,31 @@ func (b *judgement) headerSteps(where string, names []string) bool {
 
 // redirect notes with which origin a redirect is followed. See Fetch, "HTTP-redirect fetch".
 func (b *judgement) redirect(location string) {
-	origin, from := b.origin, b.targetOrigin()
-	if !strings.HasPrefix(location, "/") && location != from && !strings.HasPrefix(location, from+"/") {
-		origin = "null" // the second hop from one origin to another taints it
+	origin := b.redirectOrigin(location)
+	if origin == "" {
+		b.step("HTTP-redirect fetch", false, "the redirect to %s is not to a URL of http or https, and no browser follows it", location)
+		return
 	}
 	b.step("HTTP-redirect fetch", true, "the redirect to %s is followed with Origin: %s", location, origin)
+}
+
+// redirectOrigin returns the Origin with which a redirect of a's URL is followed, or "" if it is not. See Fetch, "HTTP-redirect
+// fetch", and "serializing a request origin": the second hop from one origin to another taints it.
+func (a *inquiry) redirectOrigin(location string) string {
+	base, err := url.Parse(a.targetOrigin() + "/")
+	if err != nil {
+		return ""
+	}
+	to, err := base.Parse(strings.ReplaceAll(location, `\`, "/"))
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
+		return ""
+	}
+	host := strings.ToLower(to.Host)
+	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[to.Scheme])
+	if !a.same && to.Scheme+"://"+host != a.targetOrigin() {
+		return "null"
+	}
+	return a.origin
 }
 
 func isRedirect(status int) bool {
@@ -187,4 +212,11 @@ func members(lines []string) (list []string, ok bool) {
 		list = append(list, m)
 	}
 	return list, true
+}
+
+// leadsHome reports whether a redirect of a's URL stays with its origin.
+func (a *inquiry) leadsHome(location string) bool {
+	foreign := *a
+	foreign.same, foreign.origin = false, "https://elsewhere.invalid"
+	return foreign.redirectOrigin(location) != "null"
 }

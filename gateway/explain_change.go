@@ -24,6 +24,7 @@ type trial struct {
 	cfg     config.Config // the copy; what it shares with the original is replaced, never written to
 	changes []Change
 	notes   []string
+	found   *Explanation // of the copy, as it was asked last
 }
 
 func newTrial(s *snapshot, a *inquiry, miss route.Miss) *trial {
@@ -58,6 +59,8 @@ func (t *trial) run(e *Explanation) {
 		}
 	case !outcome.Allowed() && outcome != OutcomeRedirected:
 		t.changes = nil
+	case outcome == OutcomeRedirected: // a path that ends in Origin: null is no advice unless it says so
+		t.notes = append(t.notes, "after this, "+t.a.followed(t.found))
 	}
 }
 
@@ -67,8 +70,8 @@ func (t *trial) outcome() (Outcome, config.Problems) {
 	if len(problems) > 0 {
 		return OutcomeDenied, problems
 	}
-	e, _ := s.examine(t.a)
-	return e.Outcome, nil
+	t.found, _ = s.examine(t.a)
+	return t.found.Outcome, nil
 }
 
 // compiled returns a policy as it is in force, or makes one that is new. It is nil if that will not do.
@@ -180,8 +183,8 @@ func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 	if _, reason := compiled.AllowedOrigin([]byte(t.a.origin)); reason == cors.Allowed {
 		return
 	}
-	warning := ""
-	p.Origins = append(slices.Clone(p.Origins), t.a.origin)
+	pattern, warning := installedOrigin(t.a.origin)
+	p.Origins = append(slices.Clone(p.Origins), pattern)
 	switch {
 	case t.a.origin == "null":
 		warning = nobody
@@ -190,9 +193,8 @@ func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 	case strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback():
 		warning = overHTTP
 	}
-	t.change("cors."+p.Name+".origins", warning, "add %q to origins in [cors.%s]", t.a.origin, p.Name)
+	t.change("cors."+p.Name+".origins", warning, "add %q to origins in [cors.%s]", pattern, p.Name)
 	t.oddOrigin(p)
-	t.ownScheme()
 	t.nearOrigins(p.Name, compiled)
 }
 

@@ -154,6 +154,10 @@ func compareAnswer(t *testing.T, address string, https bool, x *gateway.Explaine
 // browse is Fetch once more, read as plainly as possible.
 func browse(q gateway.Question, credentials bool, preflight, actual *http.Response) gateway.Outcome {
 	if strings.HasPrefix(q.URL+"/", q.Origin+"/") {
+		to := actual.Header.Get("Location")
+		if q.Mode == "" && actual.StatusCode/100 == 3 && !strings.HasPrefix(to, "/") && !strings.HasPrefix(to, q.Origin+"/") {
+			return gateway.OutcomeRedirected
+		}
 		return gateway.OutcomeSameOrigin
 	}
 	if strings.HasPrefix(q.Origin, "https:") && strings.HasPrefix(q.URL, "http:") && !strings.HasPrefix(q.URL, "http://127.") && !strings.HasPrefix(q.URL, "http://[::1]") {

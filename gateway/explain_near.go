@@ -106,6 +106,14 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && a.https && !l.TLS && len(s.config.Trust.Proxies) == 0 {
 		say("the gateway learns of https only from a proxy that [trust] proxies names, and none is named: it takes this request for http, and redirects it")
 	}
+	if a.https && s.config.TLS.ClientCA != "" {
+		which := "and this request is one"
+		if !a.credentials {
+			which = "and this request carries none"
+		}
+		say("the gateway asks clients for a certificate (tls.client_ca, %s): a browser shows one with credentials only, %s, and never with a preflight",
+			place(s.config, "tls.client_ca"), which)
+	}
 	switch lna := "the page needs the browser's permission for the local network, which no server can give (Local Network Access)"; {
 	case a.same:
 	case a.private():

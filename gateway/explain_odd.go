@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
@@ -17,13 +17,17 @@ const (
 	overHTTP  = "anybody on a user's network can be an http origin: better serve the page over https"
 )
 
-// ownScheme notes what an origin that is no web site's may be next time.
-func (t *trial) ownScheme() {
-	switch scheme, _, _ := strings.Cut(t.a.origin, "://"); scheme {
-	case "moz-extension", "safari-web-extension":
-		t.notes = append(t.notes, fmt.Sprintf(`the browser gives an extension another host in each installation: "%s://*" is all extensions in it`, scheme))
+// installedOrigin returns the pattern that allows an origin, and what to know of it. The host of an extension is made up at each
+// installation in Firefox and Safari, so one of them would allow one user; in Chromium it is the extension's own.
+func installedOrigin(origin string) (pattern, warning string) {
+	scheme, host, _ := strings.Cut(origin, "://")
+	if scheme == "moz-extension" || scheme == "safari-web-extension" || scheme != "http" && scheme != "https" && uuid.MatchString(host) {
+		return scheme + "://*", "every extension of that browser can then ask: each installation of one has another host, so none can be listed alone"
 	}
+	return origin, ""
 }
+
+var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 func (t *trial) oddOrigin(p *config.CORS) {
 	if t.a.origin == "null" && !p.DangerouslyAllowNullOrigin {

@@ -31,6 +31,8 @@ type inquiry struct {
 
 	mode string
 
+	responseHeaders []string // that the script wants to read, as they were written
+
 	https   bool
 	host    string // with its port, unless it is the scheme's
 	target  string // path and query
@@ -60,6 +62,9 @@ func newInquiry(q Question) (*inquiry, error) {
 		return nil, err
 	}
 	if err := a.readHeaders(q.Headers); err != nil {
+		return nil, err
+	}
+	if err := a.readResponseHeaders(q.ResponseHeaders); err != nil {
 		return nil, err
 	}
 	a.same = a.origin == a.targetOrigin()

@@ -13,7 +13,7 @@ import (
 
 // question returns a as a Question.
 func (a *inquiry) question() Question {
-	q := Question{Origin: a.origin, Method: a.method, Headers: []string{}, Credentials: a.credentials, URL: a.targetOrigin() + a.target, Mode: a.mode}
+	q := Question{Origin: a.origin, Method: a.method, Headers: []string{}, Credentials: a.credentials, URL: a.targetOrigin() + a.target, Mode: a.mode, ResponseHeaders: a.responseHeaders}
 	if a.mode == modeWebSocket {
 		q.URL = "ws" + strings.TrimPrefix(q.URL, "http")
 	}

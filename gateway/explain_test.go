@@ -75,6 +75,8 @@ func questionOf(command string) (q gateway.Question) {
 			q.Method = next()
 		case "--header":
 			q.Headers = append(q.Headers, next())
+		case "--response-header":
+			q.ResponseHeaders = append(q.ResponseHeaders, next())
 		case "--mode":
 			q.Mode = next()
 		case "--credentials":
@@ -153,6 +155,13 @@ func TestExplainQuestions(t *testing.T) {
 	f(method("GET POST"), "not a method name")
 	f(method("Trace"), "refuse to send")
 	f(method("CONNECT"), "refuse to send")
+	read := func(h ...string) func(*gateway.Question) {
+		return func(q *gateway.Question) { q.ResponseHeaders = h }
+	}
+	f(read(""), "not a header name")
+	f(read("X A"), "not a header name")
+	f(read("X-A", "x:y"), "not a header name")
+	f(read(strings.Repeat("a", 70000)), "shorten it")
 	header := func(h ...string) func(*gateway.Question) { return func(q *gateway.Question) { q.Headers = h } }
 	f(header(""), "not a header name")
 	f(header("X Foo"), "not a header name")
@@ -190,7 +199,7 @@ func TestExplainJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, list := range []string{"headers", "preflight_reasons", "request", "response", "steps", "changes", "notes"} {
+		for _, list := range []string{"headers", "preflight_reasons", "request", "response", "steps", "response_headers", "changes", "notes"} {
 			if strings.Contains(string(text), `"`+list+`":null`) {
 				t.Errorf("%+v: %s is null", q, list)
 			}
@@ -200,7 +209,7 @@ func TestExplainJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, key := range []string{"question", "outcome", "allowed", "summary", "route", "policy", "preflight_reasons",
-			"preflight", "actual", "anonymous", "credentialed", "changes", "notes"} {
+			"preflight", "actual", "anonymous", "credentialed", "response_headers", "changes", "notes"} {
 			if _, ok := keys[key]; !ok {
 				t.Errorf("%+v: no %s", q, key)
 			}

@@ -29,7 +29,7 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 	case e.Outcome == OutcomeAllowed:
 		return "the page can read the response"
 	case e.Outcome == OutcomeRedirected:
-		return fmt.Sprintf("the page may follow the redirect (%d) to %s: ask about that URL", e.Actual.Status, e.redirect())
+		return a.followed(e)
 	case e.Outcome == OutcomeUpstream:
 		return "the upstream decides: the gateway adds nothing of CORS to what it says"
 	case miss.Misread():
@@ -38,6 +38,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return "no route is for this host"
 	case e.Route == nil && miss == route.NoMethod:
 		return "no route of this path takes " + a.method
+	case e.Route == nil && e.Actual.Status != 404:
+		return fmt.Sprintf("the gateway answers this URL itself, with %d: %s", e.Actual.Status, e.Actual.Content)
 	case e.Route == nil:
 		return "no route takes this request"
 	case a.mode == modeNoCORS && e.Actual.Status != 403, a.mode == modeWebSocket && e.Actual.Status != 403:
@@ -52,6 +54,20 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return fmt.Sprintf("the gateway refuses the request (%s)", e.Actual.Reason)
 	}
 	return "the request is answered, but the page cannot read the answer: " + failed
+}
+
+// followed says where a redirect leads, and with which origin the browser asks there.
+func (a *inquiry) followed(e *Explanation) string {
+	to := e.redirect()
+	follow := fmt.Sprintf("the page may follow the redirect (%d) to %s", e.Actual.Status, to)
+	switch origin := a.redirectOrigin(to); {
+	case origin == "":
+		return follow + ", which is no URL of http"
+	case origin == "null" && a.origin != "null":
+		return follow + `, but as it leads from one foreign origin to another, the browser asks there with Origin: null: ask about that URL with the origin null, or let pages ask it at once`
+	default:
+		return follow + ": ask about that URL with the origin " + origin
+	}
 }
 
 // verdict returns the browser's verdict for the credentials mode that was asked about.
@@ -116,6 +132,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 		e.Anonymous.write(&b, "without credentials")
 		e.Credentialed.write(&b, "with credentials")
 	}
+	e.writeHeaders(&b)
 	if len(e.Changes) > 0 {
 		b.WriteString("\nWhat would allow it\n")
 		for _, c := range e.Changes {

@@ -29,9 +29,9 @@ The scheme of URL is the one that the browser uses, whoever ends TLS. A header i
 "Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
 others do not, Content-Type included, for which APIs want application/json.
 
-It exits with 0 if the page can read the response, or in the modes in which no page can, if the
-request has its effects; with 1 if not, or if the upstream or the target of a redirect decides that,
-and with 2 if the file or the question is invalid.`,
+It exits with 0 if the page can read the response, and each --response-header of it, or in the modes
+in which no page can, if the request has its effects; with 1 if not, or if the upstream or the target
+of a redirect decides that, and with 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
 		Args: func(c *cobra.Command, args []string) error {
 			return oneURL("explain", args)
@@ -46,6 +46,7 @@ and with 2 if the file or the question is invalid.`,
 	c.Flags().StringVar(&q.Origin, "origin", "", "`ORIGIN` of the page, such as https://app.example.com, or null")
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
 	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
+	c.Flags().StringArrayVar(&q.ResponseHeaders, "response-header", nil, "`NAME` of a response header that the page wants to read; any number of times")
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
 	formatFlag(c, &format)
@@ -80,7 +81,7 @@ func explain(path, shared string, q gateway.Question, format string, stdout, std
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if !e.Allowed {
+	if !e.Allowed || !e.Readable() {
 		return &exitError{status: exitDenied}
 	}
 	return nil

@@ -127,7 +127,8 @@ func (p *process) pages() *admin.Admin {
 		Shadow:   func() any { return p.gate.ShadowDiffs() },
 		Refused:  func() any { return p.gate.Refusals() },
 		Explain: func(q admin.Question) (any, error) {
-			e, err := p.gate.Explain(gateway.Question(q))
+			e, err := p.gate.Explain(gateway.Question{Origin: q.Origin, Method: q.Method, Headers: q.Headers, Credentials: q.Credentials, URL: q.URL,
+				Mode: q.Mode, ResponseHeaders: q.ResponseHeaders})
 			return &e, err
 		},
 		Log: p.log,

@@ -13,16 +13,18 @@ import (
 
 // A Question is what /explain is asked: what becomes of a request that a page makes. Its parts are those of the query.
 type Question struct {
-	Origin      string   // origin=: of the page
-	Method      string   // method=; "" is GET
-	Headers     []string // header=, any number of times: "Name" or "Name: value"
-	Credentials bool     // credentials=true
-	URL         string   // url=
-	Mode        string   // mode=; "" is cors, or websocket for a URL of that
+	Origin          string   // origin=: of the page
+	Method          string   // method=; "" is GET
+	Headers         []string // header=, any number of times: "Name" or "Name: value"
+	Credentials     bool     // credentials=true
+	URL             string   // url=
+	ResponseHeaders []string // response_header=, any number of times: "Name"
+	Mode            string   // mode=; "" is cors, or websocket for a URL of that
 }
 
 const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
-&method=METHOD, &header=NAME (again and again), &credentials=true, &mode=MODE, &format=text`
+&method=METHOD, &header=NAME and &response_header=NAME (again and again), &credentials=true,
+&mode=MODE, &format=text`
 
 // explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
 func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
@@ -52,11 +54,11 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 // questionOf reads a query strictly: who mistypes a parameter is told so.
 func questionOf(query url.Values) (q Question, format string, err error) {
 	for name, values := range query {
-		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format"}
+		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format", "response_header"}
 		if !slices.Contains(known, name) {
 			return q, "", fmt.Errorf("unknown parameter %q: write one of %s", name, strings.Join(known, ", "))
 		}
-		if name != "header" && len(values) > 1 {
+		if name != "header" && name != "response_header" && len(values) > 1 {
 			return q, "", fmt.Errorf("parameter %s stands twice: write it once", name)
 		}
 	}
@@ -76,6 +78,6 @@ func questionOf(query url.Values) (q Question, format string, err error) {
 		return q, "", fmt.Errorf("format=%q: write json or text", format)
 	}
 	q.Origin, q.Method, q.URL, q.Headers = query.Get("origin"), query.Get("method"), query.Get("url"), query["header"]
-	q.Mode = query.Get("mode")
+	q.Mode, q.ResponseHeaders = query.Get("mode"), query["response_header"]
 	return q, format, nil
 }

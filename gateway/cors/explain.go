@@ -117,3 +117,11 @@ func isSimpleRange(v string) bool {
 	first, last = strings.TrimLeft(first, "0"), strings.TrimLeft(last, "0")
 	return v[len(v)-1] == '-' || len(first) < len(last) || len(first) == len(last) && first <= last
 }
+
+// SafelistedResponseHeader reports whether a page can read a response header that the response does not expose. See Fetch,
+// "CORS-safelisted response-header name".
+func SafelistedResponseHeader(name string) bool { return isSafelistedResponseHeader(name) }
+
+// ForbiddenResponseHeader reports whether no page can read a response header, whatever is exposed. See Fetch, "forbidden
+// response-header name".
+func ForbiddenResponseHeader(name string) bool { return oneOf(name, "Set-Cookie", "Set-Cookie2") }

@@ -9,6 +9,7 @@ export function link(q) {
 	const query = new URLSearchParams({ origin: q.origin, url: q.url });
 	if (q.method) query.set("method", q.method);
 	for (const h of q.headers ?? []) query.append("header", h);
+	for (const h of q.response_headers ?? []) query.append("response_header", h);
 	if (q.credentials) query.set("credentials", "true");
 	return prefix + query;
 }
@@ -16,9 +17,10 @@ export function link(q) {
 function ask(event) {
 	event.preventDefault();
 	const f = new FormData(event.target);
+	const names = (field) => f.get(field).split(",").map((h) => h.trim()).filter(Boolean);
 	const to = link({
 		origin: f.get("origin").trim(), url: f.get("url").trim(), method: f.get("method").trim(),
-		headers: f.get("headers").split(",").map((h) => h.trim()).filter(Boolean), credentials: f.has("credentials"),
+		headers: names("headers"), response_headers: names("response_headers"), credentials: f.has("credentials"),
 	});
 	if (location.hash === to) answer();
 	else location.hash = to;
@@ -31,6 +33,7 @@ function fill(query) {
 	f.url.value = query.get("url") ?? "";
 	f.method.value = query.get("method") ?? "";
 	f.headers.value = query.getAll("header").join(", ");
+	f.response_headers.value = query.getAll("response_header").join(", ");
 	f.credentials.checked = query.get("credentials") === "true";
 }
 
@@ -65,6 +68,7 @@ function show(e) {
 	pill($("answer-outcome"), e.outcome, kinds[e.outcome] ?? "warn");
 	set($("answer-summary"), e.summary);
 	const body = [];
+	for (const h of e.response_headers) body.push(make("p", h.readable ? "yes" : "no", `${h.name}: ${h.why}`));
 	if (e.changes.length > 0) {
 		body.push(make("h3", "", e.changes.length > 1 ? "To allow it, all of these" : "To allow it"));
 		for (const c of e.changes) {

@@ -32,6 +32,9 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 			problems = append(problems, cfg.Problem("tls.certificates", i, err.Error(), ""))
 			continue
 		}
+		if broken := certificate.ChainWarning(knownRoots(cfg)); broken != "" {
+			notes = append(notes, cfg.Path(c.Cert)+": "+broken)
+		}
 		for _, note := range notes {
 			warnings = append(warnings, cfg.Problem("tls.certificates", i, note, ""))
 		}
@@ -54,6 +57,29 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 		s.edge.TLS = edge.NewTLS(list, nil, minVersion, clients)
 	}
 	return problems, warnings
+}
+
+// knownRoots returns the authorities that clients may have as roots: the system's, and those in the files that cfg names.
+func knownRoots(cfg *config.Config) *x509.CertPool {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	add := func(key, name string) {
+		file, err := cfg.Named(key, name)
+		if name == "" || err != nil {
+			return // whoever needs it reports that
+		}
+		if text, err := file.Read(maxOriginsFile); err == nil {
+			roots.AppendCertsFromPEM(text)
+		}
+	}
+	add("tls.client_ca", cfg.TLS.ClientCA)
+	add("tls.acme.root_ca", cfg.TLS.ACME.RootCA)
+	for i := range cfg.Upstreams {
+		add("upstream."+cfg.Upstreams[i].Name+".tls_ca", cfg.Upstreams[i].TLSCA)
+	}
+	return roots
 }
 
 // secretsOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. What cannot

@@ -26,7 +26,7 @@ func (c *Certificate) ChainWarning(roots *x509.CertPool) string {
 			continue
 		}
 		if at := slices.IndexFunc(chain, func(by *x509.Certificate) bool { return signed(one, by) }); at >= 0 {
-			return fmt.Sprintf("the chain is in the wrong order: certificate %d, %q, is signed by certificate %d, %q, which comes directly after it",
+			return fmt.Sprintf("the chain is in the wrong order: certificate %d, %q, is signed by certificate %d, %q: write that directly after it",
 				i+1, one.Subject, at+1, chain[at].Subject)
 		}
 		return fmt.Sprintf("certificate %d, %q, is signed by %q, and certificate %d is %q: clients cannot follow the chain (append the issuer's, from its authority)",
@@ -39,7 +39,7 @@ func (c *Certificate) ChainWarning(roots *x509.CertPool) string {
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, CurrentTime: leaf.NotBefore}); err == nil {
 		return ""
 	}
-	return fmt.Sprintf("the certificate stands alone, and %q, which signed it, is no root that is known here: clients that lack it refuse the certificate (append the intermediate certificates)",
+	return fmt.Sprintf("the certificate stands alone, and %q, which signed it, is no root that is known here: clients that lack it refuse the certificate (append the intermediate certificates; if it is a root that your clients have, append that)",
 		leaf.Issuer)
 }
 

@@ -204,6 +204,9 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	a.metrics = newMetrics()
+	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.path {
+		a.readyOf = l.Name
+	}
 	e, miss := s.examine(a)
 	if a.changeable(e.Outcome) {
 		t := newTrial(s, a, miss)

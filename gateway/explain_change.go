@@ -38,7 +38,7 @@ func (t *trial) change(key, warning, format string, args ...any) {
 
 // run finds the edits, and drops them if they do not help.
 func (t *trial) run(e *Explanation) {
-	if e.Actual.Status == 400 && !t.miss.Misread() && e.Route == nil || !t.route(e) || !t.policy() {
+	if t.a.readyOf != "" || e.Actual.Status == 400 && !t.miss.Misread() && e.Route == nil || !t.route(e) || !t.policy() {
 		return
 	}
 	p := &t.cfg.CORS[0]

@@ -31,6 +31,7 @@ type inquiry struct {
 
 	mode string
 
+	readyOf         string   // the listener whose ready_path the URL is; "": of none
 	responseHeaders []string // that the script wants to read, as they were written
 
 	https   bool

@@ -22,6 +22,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return "the gateway lets the WebSocket through, if the upstream agrees"
 	case a.mode == modeWebSocket && e.Outcome == OutcomeUpstream:
 		return "the upstream decides: no policy guards its WebSockets"
+	case a.readyOf != "" && !e.Allowed:
+		return fmt.Sprintf("this is the ready_path of listener %s: it tells balancers whether the gateway is ready, and no page can read it", a.readyOf)
 	case e.Outcome == OutcomeSameOrigin:
 		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
 	case e.Outcome == OutcomeAllowed && e.Actual.Status >= 400:

@@ -1,4 +1,4 @@
-// Package cache is a bounded memory from byte strings to byte strings that forgets what was not
+// Package cache is a memory from byte strings to byte strings, bounded in entries and in bytes, that forgets what was not
 // asked for the longest: the preflight cache.
 //
 // It is hashicorp/golang-lru's simplelru behind shards. An LRU read is a write, so a lock is
@@ -18,6 +18,16 @@ import (
 // small cache still has a sensible number of entries in each.
 const shards = 64
 
+const (
+	// PerEntry is how many bytes an entry may have on average: the key, the value and overhead. What browsers ask takes less; what
+	// is made up to take more displaces more.
+	PerEntry = 640
+	// leastBytes is what a shard may hold however few its entries are.
+	leastBytes = 4096
+	// overhead is about what an entry costs beside its key and value: a list's element, a place in a map, and the headers of both.
+	overhead = 200
+)
+
 // An LRU is a bounded map. It is safe for concurrent use.
 type LRU struct {
 	seed   maphash.Seed
@@ -27,19 +37,23 @@ type LRU struct {
 type shard struct {
 	mu      sync.Mutex
 	entries *simplelru.LRU[string, []byte]
-	_       [64 - 16]byte // neighbours do not share a cache line
+	bytes   int           // of all entries
+	most    int           // bound of bytes
+	_       [64 - 32]byte // neighbours do not share a cache line
 }
 
-// New returns an LRU of at most entries entries, rounded up to a multiple of the shards.
-// Precondition: entries > 0.
+// New returns an LRU of at most entries entries, rounded up to a multiple of the shards, and of at most PerEntry bytes for each
+// of them, rounded up to 4096 bytes a shard. Precondition: entries > 0.
 func New(entries int) *LRU {
 	c := &LRU{seed: maphash.MakeSeed()}
 	for i := range c.shards {
-		lru, err := simplelru.NewLRU[string, []byte]((entries+shards-1)/shards, nil)
+		s := &c.shards[i]
+		share := (entries + shards - 1) / shards
+		lru, err := simplelru.NewLRU(share, func(key string, value []byte) { s.bytes -= cost(len(key), len(value)) })
 		if err != nil {
 			panic("BUG: " + err.Error())
 		}
-		c.shards[i].entries = lru
+		s.entries, s.most = lru, max(leastBytes, share*PerEntry)
 	}
 	return c
 }
@@ -55,13 +69,36 @@ func (c *LRU) Get(key []byte) ([]byte, bool) {
 	return s.entries.Get(unsafe.String(unsafe.SliceData(key), len(key)))
 }
 
-// Add stores value under key, and forgets an entry if there is no room. It copies key and keeps
-// value, which must not be modified any more.
+func cost(key, value int) int { return key + value + overhead }
+
+// Add stores value under key, and forgets entries if there is no room. It copies key and keeps value, which must not be
+// modified any more, and whose capacity should be its length. An entry that is too large for a shard is not stored.
 func (c *LRU) Add(key, value []byte) {
+	size := cost(len(key), len(value))
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.entries.Remove(unsafe.String(unsafe.SliceData(key), len(key))) // what another goroutine has added meanwhile
+	if size > s.most {
+		return
+	}
+	for s.bytes+size > s.most {
+		s.entries.RemoveOldest()
+	}
 	s.entries.Add(string(key), value)
+	s.bytes += size
+}
+
+// Bytes returns how many bytes the entries take, about.
+func (c *LRU) Bytes() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		n += s.bytes
+		s.mu.Unlock()
+	}
+	return n
 }
 
 // Len returns the number of entries.

@@ -78,6 +78,33 @@ func TestFloodDoesNotGrow(t *testing.T) {
 	}
 }
 
+// Entries that are made large displace more, and what is stored twice counts once.
+func TestBytes(t *testing.T) {
+	const entries = 6400
+	c := cache.New(entries)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 50_000 {
+		c.Add(fmt.Appendf(nil, "%0512d", r.IntN(20_000)), make([]byte, r.IntN(1000)))
+		if i%1000 == 0 && (c.Bytes() > entries*cache.PerEntry || c.Len() > entries) {
+			t.Fatalf("after %d entries: %d bytes in %d, want at most %d in %d", i, c.Bytes(), c.Len(), entries*cache.PerEntry, entries)
+		}
+	}
+	if least := entries * cache.PerEntry * 9 / 10; c.Bytes() < least {
+		t.Errorf("%d bytes, want at least %d: too much is forgotten", c.Bytes(), least)
+	}
+	one := cache.New(1)
+	for i := range 100 {
+		one.Add([]byte("key"), make([]byte, i))
+	}
+	if got, want := one.Bytes(), 3+99+200; got != want || one.Len() != 1 {
+		t.Errorf("%d bytes in %d entries, want %d in 1", got, one.Len(), want)
+	}
+	one.Add([]byte("key"), make([]byte, 5000)) // too large: the old value does not stay either
+	if _, ok := one.Get([]byte("key")); ok || one.Bytes() != 0 {
+		t.Errorf("found: %t, %d bytes, want false, 0", ok, one.Bytes())
+	}
+}
+
 func TestAddCopiesKey(t *testing.T) {
 	c := cache.New(10)
 	key := []byte("aaaa")

@@ -85,6 +85,12 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		}
 		return 0
 	})
+	g.metrics.gaugeFunc("preflight_cache_bytes", "Bytes of the entries of the preflight cache, about.", nil, func() float64 {
+		if c := g.current.Load().preflights; c != nil {
+			return float64(c.Bytes())
+		}
+		return 0
+	})
 	return g, nil
 }
 

@@ -193,7 +193,8 @@ type Timeouts struct {
 
 // Cache is [cache].
 type Cache struct {
-	// Preflights is the number of entries of the preflight cache; 0 switches it off. Default 65536.
+	// Preflights is the number of entries of the preflight cache, of 640 bytes each on average, 40 MiB by default; 0 switches it
+	// off. Default 65536.
 	Preflights int
 }
 

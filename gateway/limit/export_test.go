@@ -16,6 +16,7 @@ func (l *Limiter) AllowHash(hash uint64, owner string, now int64) Verdict {
 // Full keeps l from growing beyond its first level.
 func (l *Limiter) Full() *Limiter {
 	l.levels = 1
+	l.owners.Store(new(owners))
 	return l
 }
 

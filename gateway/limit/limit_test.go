@@ -198,8 +198,8 @@ func TestInvented(t *testing.T) {
 
 // A full table refuses the many new keys of one owner, and no others.
 func TestOwner(t *testing.T) {
-	l := limit.New(time.Hour, 1, epoch, func() {})
-	flood(l, 3*limit.Keys/2, 1, 1, epoch)
+	l := limit.New(time.Hour, 1, epoch, func() {}).Full()
+	flood(l, 2*limit.PerOwner, 1, 1, epoch)
 	flooder := make([]byte, 8)
 	mine, others := 0, 0
 	for i := range 1000 {

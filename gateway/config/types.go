@@ -62,6 +62,7 @@ type Listener struct {
 	// TLS: clients speak TLS. Default false.
 	TLS bool
 	// ProxyProtocol: each connection starts with a PROXY protocol header, and comes from one of Trust.Proxies. Default false.
+	// A header may come in pieces. LOCAL, UNKNOWN and AF_UNSPEC stand for the connection itself; PP2_TYPE_CRC32C is not verified.
 	ProxyProtocol bool
 	// RedirectHTTPS: requests, other than preflights, are answered 308 to https. Default false.
 	RedirectHTTPS bool

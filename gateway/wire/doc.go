@@ -9,7 +9,8 @@
 //   - lines end in CRLF; a bare CR or LF is malformed;
 //   - names are tokens, directly followed by the colon; values hold no control octet but HTAB;
 //   - no line folding;
-//   - at most one Content-Length, plain decimal; at most one Transfer-Encoding, exactly
+//   - at most one Content-Length, plain decimal, in a request without leading zeros, with which some servers
+//     pad it in responses; at most one Transfer-Encoding, exactly
 //     "chunked"; never both;
 //   - one valid Host; a target in absolute-form names the same authority;
 //   - everything is bounded.

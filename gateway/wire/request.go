@@ -101,7 +101,7 @@ func (r *Request) Parse(buf []byte, lim Limits) (int, *Fault) {
 		return 0, nil
 	}
 	for {
-		name, value, next, fault := fieldLine(buf, i, false)
+		name, value, plain, next, fault := fieldLine(buf, i, false)
 		if fault != nil {
 			return 0, fault
 		}
@@ -119,7 +119,7 @@ func (r *Request) Parse(buf []byte, lim Limits) (int, *Fault) {
 			return 0, FaultFieldCount
 		}
 		id := Identify(name)
-		if IsLookalike(name) {
+		if !plain {
 			id = Lookalike
 		}
 		r.Fields = append(r.Fields, Field{Name: name, Value: value, ID: id})

@@ -62,7 +62,7 @@ func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
 		return 0, fault
 	}
 	for i > 0 {
-		name, value, next, fault := fieldLine(buf, i, true)
+		name, value, _, next, fault := fieldLine(buf, i, true)
 		if fault != nil {
 			return 0, fault
 		}

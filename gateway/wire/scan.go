@@ -7,17 +7,24 @@ import (
 
 // fieldLine reads the field line at buf[i:]. It returns the index after it, or 0 if buf ends
 // first; name is nil at the empty line that ends the section. With lenient, white space
-// between the name and the colon is dropped (RFC 9112, section 5.1, responses only).
-func fieldLine(buf []byte, i int, lenient bool) (name, value []byte, next int, fault *Fault) {
-	start := i
-	for i < len(buf) && octet[buf[i]]&tchar != 0 {
+// between the name and the colon is dropped (RFC 9112, section 5.1, responses only). plain reports that
+// the name is no [Lookalike].
+func fieldLine(buf []byte, i int, lenient bool) (name, value []byte, plain bool, next int, fault *Fault) {
+	start, all := i, uint8(nameByte)
+	for i < len(buf) {
+		class := octet[buf[i]]
+		if class&tchar == 0 {
+			break
+		}
+		all &= class
 		i++
 	}
 	if i == len(buf) {
-		return nil, nil, 0, nil
+		return nil, nil, false, 0, nil
 	}
 	if i == start {
-		return sectionEnd(buf, i)
+		name, value, next, fault = sectionEnd(buf, i)
+		return name, value, false, next, fault
 	}
 	name = buf[start:i]
 	if lenient {
@@ -25,11 +32,11 @@ func fieldLine(buf []byte, i int, lenient bool) (name, value []byte, next int, f
 			i++
 		}
 		if i == len(buf) {
-			return nil, nil, 0, nil
+			return nil, nil, false, 0, nil
 		}
 	}
 	if buf[i] != ':' {
-		return nil, nil, 0, FaultName
+		return nil, nil, false, 0, FaultName
 	}
 	i++
 	for i < len(buf) && (buf[i] == ' ' || buf[i] == '\t') {
@@ -38,25 +45,25 @@ func fieldLine(buf []byte, i int, lenient bool) (name, value []byte, next int, f
 	start = i
 	i = fieldEnd(buf, i)
 	if i == len(buf) {
-		return nil, nil, 0, nil
+		return nil, nil, false, 0, nil
 	}
 	if buf[i] != '\r' {
 		if buf[i] == '\n' {
-			return nil, nil, 0, FaultLine
+			return nil, nil, false, 0, FaultLine
 		}
-		return nil, nil, 0, FaultValue
+		return nil, nil, false, 0, FaultValue
 	}
 	if i+1 == len(buf) {
-		return nil, nil, 0, nil
+		return nil, nil, false, 0, nil
 	}
 	if buf[i+1] != '\n' {
-		return nil, nil, 0, FaultLine
+		return nil, nil, false, 0, FaultLine
 	}
 	end := i
 	for end > start && (buf[end-1] == ' ' || buf[end-1] == '\t') {
 		end--
 	}
-	return name, buf[start:end:end], i + 2, nil
+	return name, buf[start:end:end], all != 0, i + 2, nil
 }
 
 // sectionEnd reads what stands at buf[i] instead of a name: the empty line, or a fault.

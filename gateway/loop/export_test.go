@@ -54,3 +54,6 @@ func (l *Loop) SetEndedWait(d time.Duration) { l.ended = d }
 
 // DrainHere is Drain on the loop's goroutine.
 func (l *Loop) DrainHere() { l.drain(edge.Grace) }
+
+// HasControl is hasControl.
+var HasControl = hasControl

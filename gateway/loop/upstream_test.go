@@ -75,7 +75,7 @@ func TestResponses(t *testing.T) {
 	const malformed = "502 malformed"
 	f("GET", "NONSENSE\r\n\r\n", true, malformed, malformed)
 	f("GET", "HTTP/1.1 101 Switching Protocols\r\n\r\n", true, malformed, malformed)
-	f("GET", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 17), true, malformed, malformed)
+	f("GET", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", upstream.MaxInterim+1), true, malformed, malformed)
 	f("GET", ok+"Content-Length: 5\r\n", true, "502 broken", "502 broken")
 }
 

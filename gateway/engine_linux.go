@@ -93,8 +93,8 @@ func (g *Gateway) prepare(b *binding) error {
 func (g *Gateway) leadHome(l *edge.Listener) {
 	loops := g.loops // they do not change any more
 	var turn atomic.Uint32
-	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
-		return loops[turn.Add(1)%uint32(len(loops))].(*loop.Loop).Take(nc, peer, on)
+	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
+		return loops[turn.Add(1)%uint32(len(loops))].(*loop.Loop).Take(nc, peer, on, asked)
 	}
 }
 

@@ -3,6 +3,9 @@ package gateway
 // Pseudonym returns what the gateway calls itself in Via.
 func (g *Gateway) Pseudonym() string { return g.pseudonym }
 
+// Crowded reports whether responses end their connections, because others wait.
+func (g *Gateway) Crowded() bool { return g.server.Crowded() }
+
 // CachedPreflights returns how many answers the preflight cache holds.
 func (g *Gateway) CachedPreflights() int { return g.current.Load().preflights.Len() }
 

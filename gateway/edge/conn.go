@@ -82,7 +82,8 @@ type Conn struct {
 	started     bool   // a request has been read
 	shut        atomic.Bool
 	idle        atomic.Bool
-	idleSince   atomic.Int64 // in Unix nanoseconds
+	silence     atomic.Int64 // a Silence
+	displaced   atomic.Bool  // it has made room
 	interrupted atomic.Bool
 	spared      bool      // the current request has had its second look; see receive
 	readBy      time.Time // the read deadline in force
@@ -127,7 +128,7 @@ func (c *Conn) next() bool {
 	if !c.opened && !c.open() {
 		return false
 	}
-	timeout := c.server.IdleTimeout()
+	timeout := c.opts.Idle
 	if !c.started {
 		timeout = c.opts.Header
 	}
@@ -142,14 +143,17 @@ func (c *Conn) next() bool {
 			return false
 		}
 		if n > 0 {
+			c.spoke()
 			c.accept(n)
 			return true
 		}
 		if headBy.IsZero() {
 			headBy = time.Now().Add(c.opts.Header)
 			c.setReadDeadline(headBy)
+			c.silent(Partial)
 		}
 		if err := c.fillLine(); err != nil {
+			c.spoke()
 			c.lost(err)
 			return false
 		}
@@ -193,6 +197,9 @@ func (c *Conn) open() bool {
 func (c *Conn) accept(n int) {
 	r := &c.Request
 	c.started = true
+	if c.displaced.Load() {
+		c.displaced.Store(false) // the request came first
+	}
 	c.head, c.r = n, n
 	c.chunked = wire.Chunked{}
 	c.remaining = r.Length
@@ -206,6 +213,8 @@ func (c *Conn) accept(n int) {
 // lost ends a connection on which a head did not come to its end.
 func (c *Conn) lost(err error) {
 	switch {
+	case c.displaced.Load():
+		c.Abort()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.Refuse(FaultTimeout)
 	case errors.Is(err, io.EOF) && c.w > 2:
@@ -227,12 +236,17 @@ func (c *Conn) compact() {
 // passed, or the client has gone.
 func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	c.armRead(timeout)
-	c.idleSince.Store(time.Now().UnixNano())
+	if c.started {
+		c.silent(Between)
+	} else {
+		c.silent(Fresh)
+	}
 	c.idle.Store(true)
 	if c.leaving() && c.idle.CompareAndSwap(true, false) {
 		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
 	n, err := c.receive(c.in)
+	c.spoke()
 	if c.idle.CompareAndSwap(true, false) {
 		late = errors.Is(err, os.ErrDeadlineExceeded)
 	} else {

@@ -1,87 +1,209 @@
 package edge
 
-import "time"
-
-// This file gives up idle connections when there are nearly as many connections as there may
-// be: who comes then must not have to wait for somebody who does nothing. The rules are:
-//
-//   - from 85 % of Options.Connections on, idle connections are kept for a sixteenth of the usual
-//     time only, those that are idle already too, until there are fewer than 70 % again;
-//   - from 95 % on, responses end their connection: whoever has one makes room for whoever waits.
-//
-// Both engines ask IdleTimeout and Crowded; the event loop looks after its own idle connections. Clients that speak HTTP/2 or
-// HTTP/3 are told to go, and have the grace for it.
-
-// Shares of Options.Connections, in percent.
-const (
-	calmBelow   = 70
-	pressedFrom = 85
-	crowdedFrom = 95
+import (
+	"slices"
+	"sort"
+	"sync/atomic"
+	"time"
 )
 
-// leastCrowd is the least Options.Connections of which these shares leave a connection out.
-const leastCrowd = 20
+// This file makes room when there are as many connections as there may be and one more waits. The rules are:
+//
+//   - the connection that has been silent longest ends: those that have sent nothing yet first, then those between requests,
+//     then those whose request is not all there;
+//   - none ends that has been silent for a moment only, nor one with a request under way, a WebSocket, or a stream of content;
+//   - only when there is no other, responses end their connection: their clients make room for each other.
+//
+// Several end at once, so that a crowd does not have everyone looked at for each newcomer. What an active client has it keeps,
+// whoever comes.
 
-// Levels of a crowd.
+// A Silence says how long a connection has been silent, and after what: of two the lesser one ends first. 0: it is not silent.
+type Silence int64
+
+// What a connection has been silent after.
 const (
-	calm int32 = iota
-	pressed
-	crowded
+	Fresh   = iota // nothing was sent yet, or all is over
+	Between        // a response
+	Partial        // part of a request
 )
 
-// idleDivisor is by how much the time shrinks for which idle connections are kept.
-const idleDivisor = 16
+const silenceKind = 56 // the bit from which on a Silence says what it is after; below is since when, in microseconds of the server's life
 
-// crowd notes how full it is. Precondition: s.gate.mu is held.
-func (s *Server) crowd() {
-	g, most := &s.gate, s.opts.Load().Connections
-	level, percent := g.level.Load(), g.open*100/max(most, 1)
-	switch {
-	case most < leastCrowd || percent < calmBelow:
-		level = calm
-	case percent >= crowdedFrom:
-		level = crowded
-	case percent >= pressedFrom || level == crowded:
-		level = pressed
-	}
-	if before := g.level.Swap(level); before == calm && level != calm {
-		g.reaper = time.AfterFunc(s.IdleTimeout()/4, s.reap)
-	} else if level == calm && g.reaper != nil {
-		g.reaper.Stop()
-		g.reaper = nil
-	}
+// NewSilence returns the silence of a connection that has begun at a time.
+func (s *Server) NewSilence(after int, since time.Time) Silence {
+	return Silence(after)<<silenceKind | Silence(max(1, since.Sub(s.born).Microseconds()))
 }
 
-// Pressed reports whether idle connections are to be given up early.
-func (s *Server) Pressed() bool { return s.gate.level.Load() >= pressed }
+// moments are how long the silences last that are left alone, by what they are after. Data follow a connection, and the next
+// request a response, within a round trip, if they are on their way already.
+var moments = [...]time.Duration{Fresh: 250 * time.Millisecond, Between: 50 * time.Millisecond, Partial: time.Second}
+
+// long reports whether the silence is more than a moment, so long after the server's birth.
+func (s Silence) long(age time.Duration) bool {
+	since := int64(s & (1<<silenceKind - 1))
+	return age.Microseconds()-since >= moments[s>>silenceKind].Microseconds()
+}
+
+// mostEnded bounds how many connections end at once.
+const mostEnded = 128
+
+// Silences are the longest of many.
+type Silences struct {
+	age  time.Duration // of the server
+	most int
+	list []Silence // the first to end first
+	some bool      // there was one, long or not
+}
+
+// Add notes a silence.
+func (q *Silences) Add(s Silence) {
+	if s == 0 {
+		return
+	}
+	q.some = true
+	n := len(q.list)
+	if !s.long(q.age) || n == q.most && s >= q.list[n-1] {
+		return
+	}
+	at := sort.Search(n, func(i int) bool { return s < q.list[i] })
+	if n < q.most {
+		q.list = append(q.list, 0)
+	}
+	copy(q.list[at+1:], q.list[at:])
+	q.list[at] = s
+}
+
+// A Holder holds connections that the server has admitted: an event loop. Its methods are called by one goroutine, and
+// may wait for another.
+type Holder interface {
+	// Silent adds its silent connections.
+	Silent(q *Silences)
+	// EndSilent ends at most so many connections whose silence is not greater than until, and returns how many.
+	EndSilent(until Silence, most int) int
+	// Room says that there may be room for one more connection.
+	Room()
+}
+
+// Hold has the server know of a holder.
+func (s *Server) Hold(h Holder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holders = append(s.holders, h)
+}
+
+func (s *Server) allHolders() []Holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.holders)
+}
+
+// crowd is what makes room.
+type crowd struct {
+	works   atomic.Bool // somebody makes room now
+	crowded atomic.Bool // there was nobody to make room
+	waiting atomic.Bool // a holder waits for room
+	short   atomic.Bool // of descriptors, whatever the bound says
+}
 
 // Crowded reports whether connections are to end after their current response.
-func (s *Server) Crowded() bool { return s.gate.level.Load() >= crowded }
+func (s *Server) Crowded() bool { return s.crowd.crowded.Load() }
 
-// IdleTimeout returns how long an idle connection is kept, as things stand.
-func (s *Server) IdleTimeout() time.Duration {
-	d := s.opts.Load().Idle
-	if s.Pressed() {
-		d /= idleDivisor
+// MakeRoom has silent connections end because another one waits: there are as many as there may be, or descriptors are short.
+// It does not wait for that: Holder.Room tells when there may be room.
+func (s *Server) MakeRoom(short bool) {
+	s.crowd.waiting.Store(true)
+	if short {
+		s.crowd.short.Store(true)
 	}
-	return d
+	if s.crowd.works.CompareAndSwap(false, true) {
+		go func() {
+			defer s.crowd.works.Store(false)
+			s.endSilent()
+		}()
+	}
 }
 
-// reap ends connections that have been idle for too long, as things stand, and comes again.
-func (s *Server) reap() {
-	timeout := s.IdleTimeout()
-	before := time.Now().Add(-timeout).UnixNano()
-	s.mu.Lock()
-	for c := range s.conns {
-		if since := c.idleSince.Load(); since <= before && c.idle.CompareAndSwap(true, false) {
-			c.hasToGo()
+func (s *Server) endSilent() {
+	full := s.Full()
+	if !s.crowd.short.Swap(false) && !full {
+		s.room() // there was room before
+		return
+	}
+	all := append(s.allHolders(), conns{s})
+	q := &Silences{age: time.Since(s.born), most: min(max(1, s.opts.Load().Connections/64), mostEnded)}
+	for _, h := range all {
+		h.Silent(q)
+	}
+	s.crowd.crowded.Store(!q.some && full)
+	left := len(q.list)
+	for _, h := range all {
+		if left > 0 {
+			left -= h.EndSilent(q.list[len(q.list)-1], left)
 		}
 	}
-	s.mu.Unlock()
-	g := &s.gate
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.reaper != nil {
-		g.reaper.Reset(timeout / 4)
+}
+
+// room tells that a connection has ended, if anyone waits for that.
+func (s *Server) room() {
+	select {
+	case s.gate.freed <- struct{}{}:
+	default:
+	}
+	if s.crowd.waiting.Load() && s.crowd.waiting.CompareAndSwap(true, false) {
+		s.crowd.crowded.Store(false)
+		for _, h := range s.allHolders() {
+			h.Room()
+		}
+	}
+}
+
+// conns are the connections that goroutines serve, as a Holder.
+type conns struct{ *Server }
+
+// Silent is part of Holder.
+func (s conns) Silent(q *Silences) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		q.Add(Silence(c.silence.Load()))
+	}
+}
+
+// EndSilent is part of Holder.
+func (s conns) EndSilent(until Silence, most int) (ended int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if ended == most {
+			break
+		}
+		if v := c.silence.Load(); v != 0 && Silence(v) <= until && !speaks(c.socket) && c.silence.CompareAndSwap(v, 0) {
+			c.makeRoom()
+			ended++
+		}
+	}
+	return ended
+}
+
+// Room is part of Holder. Listeners are told otherwise.
+func (conns) Room() {}
+
+// silent notes that the connection is silent from now on.
+func (c *Conn) silent(after int) { c.silence.Store(int64(c.server.NewSilence(after, time.Now()))) }
+
+// spoke notes that the connection is not silent any more.
+func (c *Conn) spoke() { c.silence.Store(0) }
+
+// makeRoom ends a silent connection. Precondition: the server's mutex is held, which await relies on.
+func (c *Conn) makeRoom() {
+	c.displaced.Store(true)
+	switch {
+	case c.h2 != nil:
+		go c.h2.leaveNow() // it may have to wait for the client
+	case c.quic != nil:
+		go c.quic.leaveNow()
+	default:
+		c.idle.Store(false)
+		c.socket.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a dead socket shows at the read
 	}
 }

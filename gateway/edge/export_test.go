@@ -4,5 +4,5 @@ package edge
 func (s *Server) Shaking() int {
 	s.shaking.mu.Lock()
 	defer s.shaking.mu.Unlock()
-	return s.shaking.all.Len()
+	return s.shaking.open
 }

@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // A gate counts connections and decides whether there may be one more. Both engines pass it, once
@@ -15,9 +13,6 @@ type gate struct {
 	open  int
 	perIP map[netip.Prefix]int
 	freed chan struct{} // has an element when a connection may have become free
-
-	level  atomic.Int32 // see crowd
-	reaper *time.Timer  // runs while the level is not zero
 }
 
 func newGate() gate {
@@ -44,7 +39,6 @@ func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
 	defer g.mu.Unlock()
 	g.open++
 	l.open.Add(1)
-	s.crowd()
 	return true
 }
 
@@ -64,7 +58,12 @@ func (s *Server) nameSite(peer netip.Addr) bool {
 
 // Leave takes back one Admit.
 func (s *Server) Leave(peer netip.Addr, l *Listener) {
-	g := &s.gate
+	s.gate.leave(peer)
+	l.open.Add(-1)
+	s.room()
+}
+
+func (g *gate) leave(peer netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
@@ -73,12 +72,6 @@ func (s *Server) Leave(peer netip.Addr, l *Listener) {
 		if g.perIP[site]--; g.perIP[site] == 0 {
 			delete(g.perIP, site)
 		}
-	}
-	l.open.Add(-1)
-	s.crowd()
-	select {
-	case g.freed <- struct{}{}:
-	default:
 	}
 }
 

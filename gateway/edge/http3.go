@@ -49,6 +49,7 @@ type quicConn struct {
 	conn   *quic.Conn // nil: until then
 	server *http3.Server
 	active int         // requests under way
+	served bool        // there was a request
 	leaves bool        // GOAWAY was sent
 	timer  *time.Timer // runs while no request is under way
 }
@@ -57,7 +58,7 @@ type quicConn struct {
 func (q *quicConn) serve(conn *quic.Conn, server *http3.Server) {
 	q.mu.Lock()
 	q.conn, q.server = conn, server
-	q.timer = time.AfterFunc(q.c.server.IdleTimeout(), q.expire)
+	q.timer = time.AfterFunc(q.c.server.opts.Load().Idle, q.expire)
 	q.rest()
 	q.mu.Unlock()
 	if q.c.leaving() {
@@ -79,7 +80,9 @@ func (q *quicConn) begin() bool {
 		return false
 	}
 	q.active++
+	q.served = true
 	q.timer.Stop()
+	q.c.spoke()
 	q.c.idle.Store(false)
 	return true
 }
@@ -99,9 +102,13 @@ func (q *quicConn) rest() {
 		q.timer.Reset(q.grace())
 		return
 	}
-	q.c.idleSince.Store(time.Now().UnixNano())
+	if q.served {
+		q.c.silent(Between)
+	} else {
+		q.c.silent(Fresh)
+	}
 	q.c.idle.Store(true)
-	q.timer.Reset(q.c.server.IdleTimeout())
+	q.timer.Reset(q.c.server.opts.Load().Idle)
 }
 
 // grace is how long a client that was told to go has to do so. What was sent to it may be on its way still.
@@ -129,11 +136,22 @@ func (q *quicConn) goAway() {
 		return // serve will, or it was told
 	}
 	q.leaves = true
+	q.c.spoke()
 	q.c.idle.Store(false)
 	if q.active == 0 {
 		q.timer.Reset(q.grace())
 	}
 	go q.server.Shutdown(context.Background()) //nolint:errcheck // until the connection ends
+}
+
+// leaveNow ends the connection, unless a request is under way.
+func (q *quicConn) leaveNow() {
+	q.mu.Lock()
+	active := q.active
+	q.mu.Unlock()
+	if active == 0 {
+		q.close(noError)
+	}
 }
 
 // close ends the connection at once.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// This file lets HTTP/2 connections go that nobody uses. net/http tells clients to go when its whole server shuts down, or
+// This file ends HTTP/2 connections that are not in use. net/http tells clients to go when its whole server shuts down, or
 // with a response; of one that is idle it knows only how long it may be. The rules are those of quicConn: the client is told
 // (GOAWAY), what it has sent meanwhile is answered, and after the grace the connection ends.
 
@@ -16,6 +16,7 @@ type h2Conn struct {
 
 	mu     sync.Mutex
 	active int         // requests under way
+	served bool        // there was a request
 	leaves bool        // GOAWAY was sent
 	timer  *time.Timer // runs while no request is under way and the client was told to go; nil: it was not
 }
@@ -25,6 +26,8 @@ func (h *h2Conn) begin() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active++
+	h.served = true
+	h.c.spoke()
 	h.c.idle.Store(false)
 	if h.timer != nil {
 		h.timer.Stop()
@@ -47,7 +50,11 @@ func (h *h2Conn) end() {
 
 // rest notes that no request is under way.
 func (h *h2Conn) rest() {
-	h.c.idleSince.Store(time.Now().UnixNano())
+	if h.served {
+		h.c.silent(Between)
+	} else {
+		h.c.silent(Fresh)
+	}
 	h.c.idle.Store(true)
 }
 
@@ -71,6 +78,7 @@ func (h *h2Conn) goAway() {
 		return
 	}
 	h.leaves = true
+	h.c.spoke()
 	h.c.idle.Store(false)
 	h.timer = time.AfterFunc(h.grace(), h.expire)
 	h.c.Conn.SetWriteDeadline(time.Now().Add(h.grace())) //nolint:errcheck // a dead socket shows at the write
@@ -88,6 +96,12 @@ func (h *h2Conn) expire() {
 	}
 }
 
+// leaveNow tells the client to go, and ends the connection, unless a request is under way.
+func (h *h2Conn) leaveNow() {
+	h.goAway()
+	h.expire()
+}
+
 // gone notes that the connection has ended.
 func (h *h2Conn) gone() {
 	h.mu.Lock()
@@ -95,13 +109,4 @@ func (h *h2Conn) gone() {
 	if h.timer != nil {
 		h.timer.Stop()
 	}
-}
-
-// hasToGo tells the client of a connection that nobody uses that it ends.
-func (c *Conn) hasToGo() {
-	if c.h2 != nil {
-		go c.h2.goAway() // it may have to wait for the client
-		return
-	}
-	c.wake()
 }

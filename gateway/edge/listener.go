@@ -30,9 +30,9 @@ type Listener struct {
 	AltSvc []byte
 
 	// Home, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once it is known whose it is and the
-	// handshake is done, before its first request and whenever it is idle; it then closes the socket. It reports false
-	// if it does not.
-	Home func(nc net.Conn, peer netip.Addr, l *Listener) bool
+	// handshake is done, before its first request and whenever it is idle, asked saying which; it then closes the socket. It
+	// reports false if it does not.
+	Home func(nc net.Conn, peer netip.Addr, l *Listener, asked bool) bool
 
 	server  *Server
 	open    atomic.Int64
@@ -79,17 +79,14 @@ func ExplainBind(err error) error {
 func (l *Listener) Accept() (net.Conn, error) {
 	var delay time.Duration
 	for {
-		if l.server.Full() {
-			l.pause(100 * time.Millisecond)
-			if l.closed() {
-				return nil, net.ErrClosed
-			}
-			continue
-		}
 		nc, err := l.Listener.Accept()
 		switch {
 		case err == nil:
 			delay = 0
+			if !l.awaitRoom() {
+				nc.Close() //nolint:errcheck // it was not admitted
+				return nil, net.ErrClosed
+			}
 			peer := peerAddr(nc)
 			if l.ProxyProtocol {
 				peer = netip.Addr{} // it is named later
@@ -104,11 +101,24 @@ func (l *Listener) Accept() (net.Conn, error) {
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED …: it passes, or waiting is all one can do.
 			if !errors.Is(err, syscall.ECONNABORTED) {
 				l.server.Short(l, err)
+				l.server.MakeRoom(true)
 			}
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			l.pause(delay)
 		}
 	}
+}
+
+// awaitRoom waits until there may be one more connection. It reports false if the listener has closed.
+func (l *Listener) awaitRoom() bool {
+	for l.server.Full() {
+		l.server.MakeRoom(false)
+		l.pause(50 * time.Millisecond)
+		if l.closed() {
+			return false
+		}
+	}
+	return true
 }
 
 // pause waits for a connection to become free, or the listener to close, or d to pass.

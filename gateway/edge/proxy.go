@@ -41,6 +41,8 @@ func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 		return nil, false
 	}
 	c.socket.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	c.silent(Fresh)
+	defer c.spoke()
 	r := bufio.NewReaderSize(c.socket, proxyBuffer)
 	header, err := readHeader(r)
 	if err == nil {

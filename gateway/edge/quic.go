@@ -119,7 +119,11 @@ var errRefused = errors.New("no further connection is taken in")
 // meet decides whether a client may begin a handshake. The context of its connection holds the Conn.
 func (s *Server) meet(ctx context.Context, d *Datagrams) (context.Context, error) {
 	on := d.on.Load()
-	if on == nil || s.draining.Load() || s.handshakes.Load() >= maxHandshakes || s.Full() || !d.enter() {
+	full := s.Full()
+	if full {
+		s.MakeRoom(false) // for the next one, or for this one by TCP
+	}
+	if full || on == nil || s.draining.Load() || s.handshakes.Load() >= maxHandshakes || !d.enter() {
 		return nil, errRefused
 	}
 	s.handshakes.Add(1)

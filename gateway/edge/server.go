@@ -55,7 +55,10 @@ type Server struct {
 	streamsOpts *Options     // that it is made of
 	idleStreams sync.Pool    // of *Conn
 
-	gate gate
+	gate    gate
+	born    time.Time
+	crowd   crowd
+	holders []Holder
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
@@ -63,6 +66,7 @@ type Server struct {
 // request that is refused as malformed, with the client's address.
 func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip.Addr)) *Server {
 	s := &Server{
+		born:    time.Now(),
 		handle:  handle,
 		onFault: onFault,
 		conns:   make(map[*Conn]struct{}),
@@ -187,7 +191,7 @@ func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 		c.Conn = tls.Server(c.under, s.sessions)
 	}
 	if l.Home != nil {
-		c.home = func(nc net.Conn) bool { return l.Home(nc, c.peer, l) }
+		c.home = func(nc net.Conn) bool { return l.Home(nc, c.peer, l, c.started) }
 	}
 	return s.enter(c, peer, l)
 }

@@ -151,7 +151,7 @@ func (t *transport) Read(p []byte) (int, error) {
 func (c *Conn) shakeHands(by time.Time) bool {
 	secure := c.Conn.(*tls.Conn)
 	secure.SetDeadline(by) //nolint:errcheck // a dead socket shows in the handshake
-	h := c.server.shaking.begin(c.socket, by, max(1, min(maxHandshakes, c.opts.Connections/2)))
+	h := c.server.shaking.begin(c, by, max(1, min(maxTLSHandshakes, c.opts.Connections/2)))
 	c.under.Conn = h
 	err := secure.Handshake()
 	c.under.Conn = c.socket

@@ -68,8 +68,12 @@ func (l *Loop) unaccept(which func(*acceptor) bool) {
 
 // acceptEvent accepts what has come, up to a bound: connections that are there want their turn.
 func (l *Loop) acceptEvent(a *acceptor) {
-	for range acceptsATurn {
+	for i := range acceptsATurn {
 		if l.server.Full() {
+			if i > 0 {
+				return // whether another one waits the next turn tells
+			}
+			l.server.MakeRoom(false)
 			l.rest(a, admittedPause)
 			return
 		}
@@ -87,6 +91,7 @@ func (l *Loop) acceptEvent(a *acceptor) {
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM: it passes, or waiting is all one can do.
 			l.server.Short(a.on, os.NewSyscallError("accept4", err))
+			l.server.MakeRoom(true)
 			l.rest(a, a.pause)
 			a.pause = min(2*a.pause, lastPause)
 			return

@@ -24,11 +24,12 @@ type client struct {
 	need    int    // octets that saved must hold before it is worth looking at
 	unsent  []byte // of responses; while there is any nothing else is done
 	x       Exchange
-	up      *upconn   // that x waits for, once the request is on its way
-	hold    *hold     // why x waits for a connection
-	feeding *upconn   // that waits for unsent to go out
-	linger  int       // octets read since the end of the sending side; -1: it has not ended
-	state   connState // flags
+	up      *upconn       // that x waits for, once the request is on its way
+	hold    *hold         // why x waits for a connection
+	feeding *upconn       // that waits for unsent to go out
+	since   time.Duration // since the loop's start: when it fell silent; see silence
+	linger  int           // octets read since the end of the sending side; -1: it has not ended
+	state   connState     // flags
 }
 
 type connState uint8
@@ -41,6 +42,7 @@ const (
 	serving                         // requests is at work and will go on by itself
 	postponed                       // requests goes on in the next turn
 	leaving                         // the connection ends after the next response that has not begun
+	asked                           // it has had a request
 )
 
 func (c *client) is(s connState) bool { return c.state&s != 0 }
@@ -66,8 +68,8 @@ func (l *Loop) waits(c *client) {
 	}
 }
 
-// begin makes a client of a descriptor; secure is what TLS is spoken by, and served says that it has been served before.
-func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, served bool) {
+// begin makes a client of a descriptor; secure is what TLS is spoken by, and asked says that it has had a request before.
+func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, asked bool) {
 	c := &client{on: on, peer: peer, secure: secure, linger: -1}
 	c.fd, c.socket.client = int32(fd), c
 	l.clients.Add(1)
@@ -80,10 +82,10 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Con
 	switch {
 	case l.draining || on.Retired():
 		l.retire(c, l.grace)
-	case served:
-		l.arm(&c.socket, l.server.IdleTimeout())
+	case asked:
+		l.rests(c, edge.Between, l.server.Options().Idle)
 	default:
-		l.arm(&c.socket, timeouts.Header)
+		l.rests(c, edge.Fresh, timeouts.Header)
 	}
 	if secure != nil {
 		l.guilty = c
@@ -219,7 +221,7 @@ func (l *Loop) next(c *client) {
 		l.retire(c, l.grace)
 	default:
 		l.readOn(c)
-		l.arm(&c.socket, l.server.IdleTimeout())
+		l.rests(c, edge.Between, l.server.Options().Idle)
 	}
 }
 
@@ -252,6 +254,7 @@ func (l *Loop) finishClient(c *client) {
 	l.farewell(c)
 	unix.Shutdown(int(c.fd), unix.SHUT_WR) //nolint:errcheck // a dead socket shows at the read
 	l.watch(&c.socket, readable)
+	c.since = l.now.Sub(l.start)
 	l.arm(&c.socket, edge.LingerTime)
 }
 

@@ -35,19 +35,19 @@ func (l *Loop) handOver(c *client, b []byte) {
 		nc = c.secure
 	}
 	peer, on := c.peer, c.on
-	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.Take(nc, peer, on) })
+	l.server.Adopt(nc, peer, on, read, func(nc net.Conn) bool { return l.Take(nc, peer, on, true) })
 }
 
 // Take takes an idle connection that was admitted from edge's goroutines: a socket, or edge's [tls.Conn]
-// after its handshake. It is called on one of them. It reports false if it does not.
-func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener) bool {
+// after its handshake; asked says whether it has had a request. It is called on one of them. It reports false if it does not.
+func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
 	socket := nc
 	secure, _ := nc.(*tls.Conn)
 	if secure != nil {
 		socket = edge.Rebase(secure, &l.records, nil)
 	}
 	fd, err := duplicate(socket.(syscall.Conn))
-	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, true) }) {
+	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, asked) }) {
 		err = errors.Join(net.ErrClosed, unix.Close(fd))
 	}
 	if err != nil {

@@ -27,9 +27,6 @@ const (
 	yieldEvery    = 16       // turns until other goroutines are let in
 )
 
-// hurryEvery bounds how often all clients are looked at while there are too many.
-const hurryEvery = time.Second
-
 // A Loop is one event loop. Its methods are called on its own goroutine but for those that say
 // otherwise.
 type Loop struct {
@@ -54,7 +51,6 @@ type Loop struct {
 	start   time.Time
 	now     time.Time // of this turn
 	nextDue time.Time // of the wheel
-	hurried time.Time // when idle clients were last hurried
 
 	in      []byte // for reading; free between events
 	sealed  []byte // likewise, of records; nil: nobody has spoken TLS yet
@@ -102,6 +98,7 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 	if err := l.add(&socket{fd: int32(l.inbox.wake)}, unix.EPOLLIN); err != nil {
 		return nil, errors.Join(err, unix.Close(l.inbox.wake), l.file.Close())
 	}
+	server.Hold(l)
 	return l, nil
 }
 
@@ -238,22 +235,6 @@ func (l *Loop) advance() {
 	l.file.SetReadDeadline(l.nextDue)                   //nolint:errcheck // the file can have deadlines: it is polled
 	l.wheel.advance(at, l.expired)
 	l.expireIdle()
-	if l.server.Pressed() && l.now.Sub(l.hurried) >= hurryEvery {
-		l.hurried = l.now
-		l.hurry()
-	}
-}
-
-// hurry moves the deadlines of idle clients up to where they would be if they had become idle
-// only now.
-func (l *Loop) hurry() {
-	timeout := l.server.IdleTimeout()
-	due := ticks(l.now.Sub(l.start)+timeout) + 1
-	for _, s := range l.sockets {
-		if s != nil && s.client != nil && s.client.quiet() && s.deadline > due {
-			l.arm(s, timeout)
-		}
-	}
 }
 
 func (l *Loop) expired(s *socket) {

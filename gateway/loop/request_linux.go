@@ -40,7 +40,7 @@ func (l *Loop) requests(c *client, b []byte) {
 	case c.is(eof):
 		l.clientEOF(c) // the rest is no whole request
 	case len(b) == 0:
-		l.arm(&c.socket, l.server.IdleTimeout())
+		l.rests(c, edge.Between, l.server.Options().Idle)
 	}
 }
 
@@ -96,7 +96,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 		return 0, true
 	}
 	c.need = 0
-	c.state &^= partial
+	c.state = c.state&^partial | asked
 	out, last, next := l.beginExchange(c, x)
 	switch next {
 	case Elsewhere:
@@ -144,6 +144,7 @@ func (l *Loop) respond(c *client, out []byte, last bool) bool {
 func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	if !c.is(partial) || c.need != need {
 		c.state |= partial
+		c.since = l.now.Sub(l.start)
 		l.arm(&c.socket, timeout)
 	}
 	c.need = need

@@ -51,7 +51,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		u.framing, u.rests = l.res.Framing(head), upstream.Rests(&l.res, head)
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
-		if c.is(leaving) {
+		if c.is(leaving) || l.server.Crowded() {
 			c.state |= ends
 		}
 		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.is(ends))

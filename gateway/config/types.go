@@ -156,7 +156,8 @@ type Trust struct {
 
 // Limits is [limits].
 type Limits struct {
-	// Connections of clients at once. Default 0: derived from the limit of file descriptors.
+	// Connections of clients at once. One more takes the place of the one that has been silent longest. Default 0: derived
+	// from the limit of file descriptors.
 	Connections int
 	// ConnectionsPerIP bounds those of one client address, IPv6 by /64. Default 0: no bound.
 	ConnectionsPerIP int
@@ -178,7 +179,9 @@ type Limits struct {
 
 // Timeouts is [timeouts].
 type Timeouts struct {
-	// Header bounds the time from the first byte of a request to the end of its header section; > 0. Default 5s.
+	// Header bounds the time from the first byte of a request to the end of its header section, the wait for the first byte of
+	// a new connection, and before that what a client takes for its TLS handshake or its PROXY header: each by itself, on
+	// every listener; > 0. Default 5s.
 	Header time.Duration
 	// Idle bounds the time between two requests of a connection; > 0. Any but the default is also that in which neither
 	// end of a WebSocket or of another upgrade sends anything, unless the route has an IdleTimeout. Default 75s.

@@ -99,22 +99,23 @@ func (x *exchange) log(e *upstream.Endpoint) {
 
 // Codes of what failed, beside the classes of faults and of failures of an upstream.
 const (
-	failureGone       = "client-gone" // it did not wait for the response
-	failureLate       = "timeout"     // the time that a limit gives the whole exchange has passed
-	failureIdle       = "idle"        // a stream or a tunnel was silent for too long
-	failureSlow       = "slow-client" // it held a connection that others wait for
-	failureCut        = "cut"         // the content of the upstream's response broke off
-	failurePanic      = "panic"
-	failureGuard      = "guard" // the origin may not use the resource; the verdict says why
-	failureLoop       = "loop"
-	failureShed       = "shed"
-	failureLimit      = "limit" // a rate limit
-	failureConnection = "connection-auth"
-	failureName       = "field-name"
-	failureHost       = "no-host" // no route takes the host, the path, the method
-	failurePath       = "no-path"
-	failurePrefix     = "prefix" // without it the path is not one to forward
-	failureMethod     = "no-method"
+	failureGone        = "client-gone" // it did not wait for the response
+	failureLate        = "timeout"     // the time that a limit gives the whole exchange has passed
+	failureIdle        = "idle"        // a stream or a tunnel was silent for too long
+	failureSlow        = "slow-client" // it held a connection that others wait for
+	failureCut         = "cut"         // the content of the upstream's response broke off
+	failurePanic       = "panic"
+	failureGuard       = "guard" // the origin may not use the resource; the verdict says why
+	failureLoop        = "loop"
+	failureShed        = "shed"
+	failureLimit       = "limit" // a rate limit
+	failureConnection  = "connection-auth"
+	failureName        = "field-name"
+	failureHost        = "no-host" // no route takes the host, the path, the method
+	failurePath        = "no-path"
+	failurePrefix      = "prefix" // without it the path is not one to forward
+	failureMethod      = "no-method"
+	failureCertificate = "client-certificate" // the request needs one
 )
 
 // refuse counts and logs a request that was refused before it was one. It is not logged if nobody knows whose it was.

@@ -217,7 +217,7 @@ func TestACMEBesideFiles(t *testing.T) {
 	dir := t.TempDir()
 	ca.Issue(t, "*.files.test").Write(t, dir, "f")
 	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
-	more := fmt.Sprintf("[tls]\ncertificates = [{ cert = %q, key = %q }]\nclient_ca = %q\n", dir+"/f.pem", dir+"/f.key", dir+"/ca.pem")
+	more := fmt.Sprintf("[tls]\ncertificates = [{ cert = %q, key = %q }]\nclient_ca = %q\nclient_auth = \"require\"\n", dir+"/f.pem", dir+"/f.key", dir+"/ca.pem")
 	c := certify(t, a, t.TempDir(), "", `"`+acmeName+`", "a.files.test"`, more)
 	mine := []tls.Certificate{clients.Issue(t, "me").TLS(t)}
 	c.waitSaid(`msg="certificate obtained"`)

@@ -26,6 +26,11 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseFlaw(flaw)
 		return true
 	}
+	if x.bare && (r == nil || !x.answersPreflight()) {
+		x.failure = failureCertificate
+		x.answer(403, "", "this request needs a client certificate: the listener serves preflights alone without one")
+		return true
+	}
 	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}

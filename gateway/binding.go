@@ -27,6 +27,7 @@ type binding struct {
 	sockets *edge.Sockets // nil: it was attached
 	shared  bool          // sockets are those of the binding that this one replaces, or of another process
 	quic    quicBinding
+	auth    *edge.ClientAuth
 	on      []*edge.Listener // for whom connections are accepted: one for the loops, or one for each socket
 	looped  []int            // descriptors for the loops to accept on, in turn; nil once they do
 	onLoops bool
@@ -133,7 +134,7 @@ func describe(l *edge.Listener, c *config.Listener) {
 
 // rebind returns the bindings of cfg: those in force as far as they fit, and others, which do not
 // accept yet. If one of them cannot be had it returns why, and there is none. Precondition: g.mu is held.
-func (g *Gateway) rebind(cfg *config.Config) ([]*binding, error) {
+func (g *Gateway) rebind(cfg *config.Config, auths map[string]*edge.ClientAuth) ([]*binding, error) {
 	old := g.match(cfg.Listeners)
 	var leaving []*binding
 	for _, b := range g.bindings {
@@ -144,11 +145,11 @@ func (g *Gateway) rebind(cfg *config.Config) ([]*binding, error) {
 	next := make([]*binding, len(cfg.Listeners))
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
-		if old[i] != nil && old[i].config == *c {
+		if old[i] != nil && old[i].config == *c && sameAuth(old[i].auth, auths[c.Name]) {
 			next[i] = old[i]
 			continue
 		}
-		b, err := g.bind(c, old[i], leaving)
+		b, err := g.bind(c, auths[c.Name], old[i], leaving)
 		if err != nil {
 			for _, b := range next[:i] {
 				if b != nil && !slices.Contains(g.bindings, b) {
@@ -161,6 +162,10 @@ func (g *Gateway) rebind(cfg *config.Config) ([]*binding, error) {
 	}
 	return next, nil
 }
+
+// sameAuth reports whether two listeners ask the same of clients. Where they do not, the connections of the one are not the
+// other's: a client that was let in by an authority that has gone has to come again.
+func sameAuth(a, b *edge.ClientAuth) bool { return a == b || a != nil && b != nil && a.Tag == b.Tag }
 
 // match returns for each listener the binding in force that has its address, or nil. Where there
 // are several (port 0), that of the same name comes first.
@@ -181,9 +186,9 @@ func (g *Gateway) match(listeners []config.Listener) []*binding {
 // bind makes the binding of c, which does not accept yet. old is the one in force of the same
 // address, or nil; leaving are those in force that will be none. A port that the kernel may choose
 // is chosen again if HTTP/3 cannot have it.
-func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (b *binding, err error) {
+func (g *Gateway) bind(c *config.Listener, auth *edge.ClientAuth, old *binding, leaving []*binding) (b *binding, err error) {
 	for range choices {
-		b, err = g.bindOnce(c, old, leaving)
+		b, err = g.bindOnce(c, auth, old, leaving)
 		if err == nil || !c.HTTP3 || !strings.HasSuffix(string(c.Address), ":0") || !errors.Is(err, syscall.EADDRINUSE) {
 			break
 		}
@@ -193,8 +198,8 @@ func (g *Gateway) bind(c *config.Listener, old *binding, leaving []*binding) (b 
 
 const choices = 8
 
-func (g *Gateway) bindOnce(c *config.Listener, old *binding, leaving []*binding) (*binding, error) {
-	b := &binding{config: *c}
+func (g *Gateway) bindOnce(c *config.Listener, auth *edge.ClientAuth, old *binding, leaving []*binding) (*binding, error) {
+	b := &binding{config: *c, auth: auth}
 	var err error
 	switch key := (inheritance{"listener." + c.Name, string(c.Address)}); {
 	case old != nil && old.sockets == nil:
@@ -260,6 +265,7 @@ func (b *binding) listenBlocking() error {
 		}
 		l := edge.NewListener(b.config.Name, ln)
 		describe(l, &b.config)
+		l.ClientAuth = b.auth
 		b.on = append(b.on, l)
 	}
 	return nil

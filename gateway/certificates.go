@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
@@ -21,7 +20,7 @@ type shown struct {
 // configuration in force again does not, lest it fail for files that are being replaced.
 func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time) (problems, warnings config.Problems) {
 	if prev != nil && prev.config == cfg {
-		s.certificates, s.secrets, s.acme, s.edge.TLS = prev.certificates, prev.secrets, prev.acme, prev.edge.TLS
+		s.certificates, s.secrets, s.acme, s.edge.TLS, s.auths = prev.certificates, prev.secrets, prev.acme, prev.edge.TLS, prev.auths
 		return nil, nil
 	}
 	s.secrets = secretsOf(cfg)
@@ -41,20 +40,14 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 		list = append(list, certificate)
 		s.certificates = append(s.certificates, shown{c.Cert, certificate})
 	}
-	var clients *x509.CertPool
-	if cfg.TLS.ClientCA != "" {
-		var err error
-		if clients, err = edge.LoadAuthorities(cfg.Path(cfg.TLS.ClientCA)); err != nil {
-			problems = append(problems, cfg.Problem("tls.client_ca", -1, err.Error(), ""))
-		}
-	}
+	problems = append(problems, s.compileClientAuth(cfg)...)
 	moreProblems, moreWarnings := s.compileACME(cfg, prev)
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	switch minVersion := tlsVersions[cfg.TLS.MinVersion]; {
 	case s.acme != nil:
-		s.edge.TLS = edge.NewTLS(list, s.acme, minVersion, clients)
+		s.edge.TLS = edge.NewTLS(list, s.acme, minVersion)
 	case len(list) > 0:
-		s.edge.TLS = edge.NewTLS(list, nil, minVersion, clients)
+		s.edge.TLS = edge.NewTLS(list, nil, minVersion)
 	}
 	return problems, warnings
 }
@@ -94,6 +87,9 @@ func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 		}
 	}
 	name("tls", cfg.TLS.ClientCA, cfg.TLS.ACME.RootCA)
+	for i := range cfg.Listeners {
+		name("listener", cfg.Listeners[i].ClientCA)
+	}
 	for _, c := range cfg.TLS.Certificates {
 		name("tls", c.Cert, c.Key, c.Cert+".ocsp")
 	}

@@ -35,9 +35,13 @@ const (
 	requestID
 	host
 	scheme
+	certSubject
+	certNames
+	certFingerprint
 )
 
-var variables = map[string]variable{"": noVariable, "client_ip": clientIP, "request_id": requestID, "host": host, "scheme": scheme}
+var variables = map[string]variable{"": noVariable, "client_ip": clientIP, "request_id": requestID, "host": host, "scheme": scheme,
+	"client_cert_subject": certSubject, "client_cert_san": certNames, "client_cert_fingerprint": certFingerprint}
 
 // compileEdits returns nil if nothing is to be changed.
 func compileEdits(set map[string]string, remove []string) *edits {
@@ -120,6 +124,9 @@ func (x *exchange) appendEdits(dst []byte, e *edits) []byte {
 	}
 	dst = append(dst, e.constant...)
 	for _, l := range e.lines {
+		if x.lacks(l) {
+			continue
+		}
 		for i := range l {
 			dst = append(dst, l[i].text...)
 			switch l[i].variable {
@@ -131,10 +138,35 @@ func (x *exchange) appendEdits(dst []byte, e *edits) []byte {
 				dst = append(dst, x.host...)
 			case scheme:
 				dst = append(dst, x.scheme()...)
+			case certSubject, certNames, certFingerprint:
+				dst = append(dst, x.certified(l[i].variable)...)
 			}
 		}
 	}
 	return dst
+}
+
+// lacks reports whether a line speaks of something that the client's certificate does not say. There is no such line then.
+func (x *exchange) lacks(l line) bool {
+	for i := range l {
+		if v := l[i].variable; v >= certSubject && x.certified(v) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// certified returns what the client's certificate says.
+func (x *exchange) certified(v variable) string {
+	switch {
+	case x.identity == nil:
+		return ""
+	case v == certSubject:
+		return x.identity.Subject
+	case v == certNames:
+		return x.identity.Names
+	}
+	return x.identity.Fingerprint
 }
 
 // appendVary appends the Vary line of a response: what x.vary holds, what e sets, and Origin if the

@@ -75,6 +75,7 @@ func (g *Gateway) prepare(b *binding) error {
 	b.onLoops = true
 	on := edge.NewListener(b.config.Name, sockets{b.sockets.Addr()})
 	describe(on, &b.config)
+	on.ClientAuth = b.auth
 	b.on = []*edge.Listener{on}
 	// There are as many of the one as of the other, unless the sockets were bound for other purposes or by
 	// a process with another number of processors: then no socket may be without a loop, nor a loop without.

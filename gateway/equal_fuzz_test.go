@@ -81,7 +81,7 @@ func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered boo
 	if n != len(head) {
 		return "", false
 	}
-	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), edge.NewListener("test", nil), false, 0, now)
+	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), false, 0, now)
 	defer x.left()
 	x.find()
 	if x.begin() {

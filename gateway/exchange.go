@@ -31,13 +31,15 @@ type exchange struct {
 	req *wire.Request
 
 	peer          netip.Addr
-	peerText      []byte // peer as it stands in X-Forwarded-For
-	redirectHTTPS bool   // the listener's
-	altSvc        []byte // likewise
-	readyPath     string // likewise
-	asksReady     bool   // the request is for it
-	closing       bool   // the connection ends after this response
-	content       int64  // octets of content that the request is known to have
+	peerText      []byte         // peer as it stands in X-Forwarded-For
+	identity      *edge.Identity // what the client's certificate says; nil: it has shown none
+	bare          bool           // the listener wants a certificate, and there is none
+	redirectHTTPS bool           // the listener's
+	altSvc        []byte         // likewise
+	readyPath     string         // likewise
+	asksReady     bool           // the request is for it
+	closing       bool           // the connection ends after this response
+	content       int64          // octets of content that the request is known to have
 	now           time.Time
 
 	route    *target       // nil: none takes the request
@@ -88,13 +90,14 @@ type exchange struct {
 
 // start makes x ready for the request that x.req holds. The connection ends after it if ends is
 // set; content is how long the content is known to be.
-func (x *exchange) start(peer netip.Addr, on *edge.Listener, ends bool, content int64, now time.Time) {
+func (x *exchange) start(peer netip.Addr, identity *edge.Identity, on *edge.Listener, ends bool, content int64, now time.Time) {
 	if peer != x.peer {
 		x.peer, x.peerText = peer, peer.AppendTo(x.peerText[:0])
 	}
 	x.s = x.g.current.Load()
 	x.redirectHTTPS, x.altSvc, x.closing, x.content, x.now = on.RedirectHTTPS, on.AltSvc, ends, content, now
 	x.readyPath = on.ReadyPath
+	x.identity, x.bare = identity, identity == nil && on.ClientAuth != nil && on.ClientAuth.Exempt
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
 	x.failure, x.length = "", -1
 	x.time()

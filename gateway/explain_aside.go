@@ -61,7 +61,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	var i int
 	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
 	g.current.Store(s.quiet(a.metrics, i, a.https))
-	r.x.start(asidePeer, s.listenerFor(a), false, 0, time.Now())
+	r.x.start(asidePeer, nil, s.listenerFor(a), false, 0, time.Now())
 	r.x.find()
 	if r.answered = r.x.begin(); !r.answered {
 		var res wire.Response

@@ -153,7 +153,7 @@ func (g *Gateway) swap(s *snapshot) {
 func (g *Gateway) Listen() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next, err := g.rebind(g.current.Load().config)
+	next, err := g.rebind(g.current.Load().config, g.current.Load().auths)
 	for _, s := range g.inherited {
 		s.Leave()
 	}
@@ -217,7 +217,7 @@ func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 	bindings := g.bindings
 	if len(bindings) > 0 && cfg != prev.config {
 		var err error
-		if bindings, err = g.rebind(cfg); err != nil {
+		if bindings, err = g.rebind(cfg, s.auths); err != nil {
 			g.ReloadFailed(err)
 			return err
 		}

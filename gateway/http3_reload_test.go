@@ -235,7 +235,7 @@ func TestHTTP3Certificates(t *testing.T) {
 		t.Errorf("%s after a reload, %v; before it was the same", after, err)
 	}
 	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
-	reload(t, g, cfg("client_ca = \"ca.pem\"\n"))
+	reload(t, g, cfg("client_ca = \"ca.pem\"\nclient_auth = \"require\"\n"))
 	dialled = 0
 	if _, err := shown(); err == nil {
 		t.Error("a client without a certificate got in")

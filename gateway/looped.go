@@ -24,7 +24,7 @@ func (x *exchange) Head() *wire.Request { return x.req }
 
 // Begin is part of loop.Exchange.
 func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
-	x.start(c.Peer, c.On, c.Ends, x.req.Length, c.Now)
+	x.start(c.Peer, c.Identity, c.On, c.Ends, x.req.Length, c.Now)
 	defer func() {
 		if x.rescued(recover()) {
 			out, ends, next = x.out, true, loop.Answered

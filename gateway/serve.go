@@ -44,7 +44,7 @@ func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 	if x.major > 1 {
 		g.metrics.multiplexed(x.major)
 	}
-	x.start(c.Peer(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
+	x.start(c.Peer(), c.Identity(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
 	return x
 }
 

@@ -33,6 +33,7 @@ type snapshot struct {
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
 
+	auths        map[string]*edge.ClientAuth  // by listener; none: clients show nothing
 	certificates []shown                      // of edge.TLS
 	acme         *acme.Set                    // likewise, by ACME; nil: none
 	secrets      map[string][sha256.Size]byte // the files of edge.TLS, with digests of what they held before they were read

@@ -131,7 +131,7 @@ func TestClientCertificates(t *testing.T) {
 	dir, ca, clients, strangers := t.TempDir(), authority(t), pkitest.NewAuthority(t, "clients"), pkitest.NewAuthority(t, "strangers")
 	ca.server.Write(t, dir, "c")
 	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
-	g, address := serveConfig(t, tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\n"))
+	g, address := serveConfig(t, tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\nclient_auth = \"require\"\n"))
 	f := func(version uint16, works bool, own ...tls.Certificate) {
 		t.Helper()
 		client := ca.client()
@@ -184,7 +184,9 @@ func TestResumption(t *testing.T) {
 		reload(tlsConfig(t, dir, oneCertificate, ""))
 		f(true, true)
 		pkitest.Replace(t, filepath.Join(dir, "ca.pem"), clients.PEM)
-		closed := func() *config.Config { return tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\n") }
+		closed := func() *config.Config {
+			return tlsConfig(t, dir, oneCertificate, "client_ca = \"ca.pem\"\nclient_auth = \"require\"\n")
+		}
 		reload(closed())
 		f(true, false) // it had shown no certificate
 		f(true, true)
@@ -254,7 +256,7 @@ func TestBadCertificates(t *testing.T) {
 	pair := ca.server
 	f := func(want, wantWarning string) {
 		t.Helper()
-		cfg := tlsConfig(t, dir, "\n"+oneCertificate+",\n{ cert = \"d.pem\", key = \"d.key\" }", "client_ca = \"ca.pem\"\n")
+		cfg := tlsConfig(t, dir, "\n"+oneCertificate+",\n{ cert = \"d.pem\", key = \"d.key\" }", "client_ca = \"ca.pem\"\nclient_auth = \"require\"\n")
 		problems, warnings := gateway.Check(cfg)
 		if got := fmt.Sprint(problems); !strings.HasPrefix(strings.Trim(got, "[]"), want) || want == "" && len(problems) > 0 {
 			t.Errorf("%s, want %s", got, want)

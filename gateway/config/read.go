@@ -61,6 +61,8 @@ func readListener(t *table) Listener {
 		RedirectHTTPS: t.boolean("redirect_https", false),
 		HTTP3:         t.boolean("http3", false),
 		Engine:        t.oneOf("engine", "auto", "fasthttp"),
+		ClientCA:      t.str("client_ca", ""),
+		ClientAuth:    scalar(t, "client_auth", "", parseClientAuth),
 		ReadyPath:     scalar(t, "ready_path", "", orNone(parsePath)),
 	}
 }

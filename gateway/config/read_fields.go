@@ -16,7 +16,7 @@ type Part struct {
 }
 
 // Variables are what "$NAME" can stand for in the value of a field.
-var Variables = []string{"client_ip", "request_id", "host", "scheme"}
+var Variables = []string{"client_ip", "request_id", "host", "scheme", "client_cert_subject", "client_cert_san", "client_cert_fingerprint"}
 
 // Parts returns the parts of a value that Parse has accepted. Only the last may be without a variable.
 func Parts(value string) []Part {

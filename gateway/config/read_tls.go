@@ -13,7 +13,31 @@ func readTLS(t *table) TLS {
 		Certificates: list[map[string]any, Certificate](t, "certificates", certificateShape, parseCertificate),
 		MinVersion:   t.oneOf("min_version", "1.2", "1.3"),
 		ClientCA:     t.str("client_ca", ""),
+		ClientAuth:   t.oneOf("client_auth", clientAuths...),
 		ACME:         readACME(t.sub("acme")),
+	}
+}
+
+// clientAuths are the modes of client_auth, the default first.
+var clientAuths = []string{"preflight-exempt", "require", "optional"}
+
+func parseClientAuth(s string) (string, fault) {
+	if s == "" {
+		return s, fault{}
+	}
+	return s, notOneOf(s, clientAuths)
+}
+
+// checkClientAuth finds client_ca and client_auth where they can do nothing.
+func (r *reader) checkClientAuth(l *Listener) {
+	table := joinKey("listener", l.Name)
+	switch {
+	case l.ClientCA != "" && !l.TLS && !r.bad(table+".tls"):
+		r.problem(table+".client_ca", -1, fault{"clients have certificates over TLS only", "write tls = true, or remove this key"})
+	case l.ClientAuth != "" && !l.TLS && !r.bad(table+".tls"):
+		r.problem(table+".client_auth", -1, fault{"clients have certificates over TLS only", "write tls = true, or remove this key"})
+	case l.ClientAuth != "" && l.ClientCA == "" && r.cfg.TLS.ClientCA == "":
+		r.problem(table+".client_auth", -1, fault{"without client_ca there is nobody whose certificates could be accepted", `write client_ca = "clients.pem"`})
 	}
 }
 
@@ -45,7 +69,12 @@ func (r *reader) checkListeners() {
 	if len(r.cfg.TLS.ACME.Domains) > 0 && !slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.TLS }) {
 		r.problem("tls.acme", -1, fault{"no listener has tls = true: nobody would see the certificates", "add [listener.https] with address = \":443\" and tls = true"})
 	}
+	if tls := &r.cfg.TLS; tls.ClientAuth != clientAuths[0] && tls.ClientCA == "" && !r.bad("tls.client_ca") &&
+		!slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.ClientCA != "" }) {
+		r.problem("tls.client_auth", -1, fault{"without client_ca there is nobody whose certificates could be accepted", `write client_ca = "clients.pem"`})
+	}
 	for _, l := range r.cfg.Listeners {
+		r.checkClientAuth(&l)
 		table := joinKey("listener", l.Name)
 		if l.TLS && len(r.cfg.TLS.Certificates) == 0 && len(r.cfg.TLS.ACME.Domains) == 0 && !r.bad("tls.certificates") && !r.bad("tls.acme.domains") {
 			r.problem(table+".tls", -1, fault{"there is no certificate to offer",

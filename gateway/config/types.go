@@ -73,6 +73,8 @@ type Listener struct {
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).
 	Engine string
+	// ClientCA and ClientAuth are those of TLS for this listener. Default "": what [tls] says.
+	ClientCA, ClientAuth string
 	// ReadyPath is a path at which this listener says whether the gateway is ready: 200, or 503 while it drains, whatever the
 	// host, before routing, redirects and limits. For balancers that cannot reach [admin]. Default "": none.
 	ReadyPath string
@@ -85,9 +87,14 @@ type TLS struct {
 	Certificates []Certificate
 	// MinVersion is the oldest version of TLS that is spoken, "1.2" (default) or "1.3".
 	MinVersion string
-	// ClientCA is a PEM file of authorities as it was written, see [Config.Path]: each client must present a certificate
-	// that one of them has signed. Default "": clients are not asked for one.
+	// ClientCA is a PEM file of authorities as it was written, see [Config.Path]: clients are asked for a certificate that one of
+	// them has signed, and ClientAuth says what becomes of those without. Connections end when it changes, or its file. Default
+	// "": clients are not asked for one.
 	ClientCA string
+	// ClientAuth is "preflight-exempt" (default: a request without a certificate is answered 403, but for preflights that the
+	// gateway answers itself, which browsers send without), "require" (no handshake without a certificate, which no page's
+	// preflight survives: for machines) or "optional" (requests without a certificate pass; $client_cert_subject tells).
+	ClientAuth string
 	// ACME gets further certificates from an authority.
 	ACME ACME
 }
@@ -475,7 +482,9 @@ type Route struct {
 	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high".
 	Priority string
 	// RequestSetHeaders are fields to set on the request before it is forwarded. In a value $client_ip,
-	// $request_id, $host and $scheme stand for what they say, and $$ for a dollar sign.
+	// $request_id, $host and $scheme stand for what they say, and $$ for a dollar sign. So do $client_cert_subject,
+	// $client_cert_san ("DNS:a.example, URI:spiffe://example/b") and $client_cert_fingerprint (SHA-256, hex); without a
+	// certificate, or names in it, the whole field is left out, and a client's own never passes.
 	RequestSetHeaders map[string]string
 	// RequestRemoveHeaders are fields to remove from it.
 	RequestRemoveHeaders []string

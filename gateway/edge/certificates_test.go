@@ -61,7 +61,7 @@ func TestCertificateByName(t *testing.T) {
 	wild := ca.Issue(t, "*.example.com")
 	ec := ca.Issue(t, "both.example")
 	rsa := ca.IssueRSA(t, "both.example", "IP-and.example", "192.0.2.1")
-	config := edge.NewTLS(load(t, first, firstEC, wild, exact, rsa, ec), nil, tls.VersionTLS12, nil)
+	config := edge.NewTLS(load(t, first, firstEC, wild, exact, rsa, ec), nil, tls.VersionTLS12)
 	f := func(name string, suites []uint16, want pkitest.Pair) {
 		t.Helper()
 		client := &tls.Config{ServerName: name, InsecureSkipVerify: insecure}
@@ -98,7 +98,7 @@ func TestVersionsAndSuites(t *testing.T) {
 	f := func(minVersion uint16, client *tls.Config, want uint16) {
 		t.Helper()
 		client.ServerName, client.RootCAs = "h.example", ca.Pool
-		state, err := shakeHands(t, edge.NewTLS(list, nil, minVersion, nil), client)
+		state, err := shakeHands(t, edge.NewTLS(list, nil, minVersion), client)
 		if want == 0 && err == nil {
 			t.Errorf("agreed on %s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
 		}
@@ -147,7 +147,7 @@ func TestStaple(t *testing.T) {
 		if got := strings.Join(warnings, "; "); warning == "" && got != "" || !strings.Contains(got, warning) {
 			t.Errorf("warnings %q, want %q", got, warning)
 		}
-		state, err := shakeHands(t, edge.NewTLS([]*edge.Certificate{c}, nil, tls12, nil), &tls.Config{ServerName: "h.example", RootCAs: ca.Pool})
+		state, err := shakeHands(t, edge.NewTLS([]*edge.Certificate{c}, nil, tls12), &tls.Config{ServerName: "h.example", RootCAs: ca.Pool})
 		if err != nil {
 			t.Fatal(err)
 		}

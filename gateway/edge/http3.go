@@ -45,6 +45,8 @@ type quicConn struct {
 	by      *Datagrams
 	settled atomic.Bool // the handshake is made, or has failed
 
+	identity *Identity
+
 	mu     sync.Mutex
 	conn   *quic.Conn // nil: until then
 	server *http3.Server

@@ -26,6 +26,8 @@ type Listener struct {
 	// Activated: the sockets are the service manager's, and another process that it gives them to may make them
 	// blocking at any time: that belongs to a socket, and not to a descriptor.
 	Activated bool
+	// ClientAuth is what clients have to show; nil: nothing.
+	ClientAuth *ClientAuth
 	// AltSvc is the field line that announces HTTP/3; nil: there is none.
 	AltSvc []byte
 

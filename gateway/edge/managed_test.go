@@ -2,7 +2,6 @@ package edge_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"strings"
 	"testing"
 
@@ -40,7 +39,7 @@ func TestManagedByName(t *testing.T) {
 	none := kept{byName: map[string]*tls.Certificate{"later.test": nil}}
 	f := func(files []*edge.Certificate, k kept, name, want string) {
 		t.Helper()
-		state, err := shakeHands(t, edge.NewTLS(files, k, tls.VersionTLS12, nil), &tls.Config{ServerName: name, InsecureSkipVerify: insecure})
+		state, err := shakeHands(t, edge.NewTLS(files, k, tls.VersionTLS12), &tls.Config{ServerName: name, InsecureSkipVerify: insecure})
 		switch {
 		case want == "" && (err == nil || !strings.Contains(err.Error(), "internal error")):
 			t.Errorf("%q: %v, want an alert", name, err)
@@ -67,7 +66,7 @@ func TestManagedByName(t *testing.T) {
 // TestManagedAllocations: that others are asked costs a handshake no memory.
 func TestManagedAllocations(t *testing.T) {
 	ca, k := managed(t)
-	config := edge.NewTLS(load(t, ca.Issue(t, "file.test")), k, tls.VersionTLS12, nil)
+	config := edge.NewTLS(load(t, ca.Issue(t, "file.test")), k, tls.VersionTLS12)
 	hello := &tls.ClientHelloInfo{ServerName: "ready.test", SupportedProtos: []string{"h2", "http/1.1"}}
 	if n := testing.AllocsPerRun(100, func() {
 		if c, err := config.GetConfigForClient(hello); c != nil || err != nil {
@@ -85,7 +84,8 @@ func TestManagedAllocations(t *testing.T) {
 // is its protocol spoken.
 func TestChallengeTLS(t *testing.T) {
 	ca, k := managed(t)
-	config := edge.NewTLS(nil, k, tls.VersionTLS13, x509.NewCertPool())
+	config := edge.NewTLS(nil, k, tls.VersionTLS13)
+	config.ClientAuth = tls.RequireAndVerifyClientCert
 	// As the server has it: it asks for the configuration of each client.
 	outer := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if c, err := config.GetConfigForClient(hello); c != nil {

@@ -60,7 +60,7 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 		d.mu.Unlock()
 		return nil
 	}
-	listener, err := transport.Listen(s.quicSessions, &quic.Config{
+	listener, err := transport.Listen(s.newQUICSessions(d), &quic.Config{
 		GetConfigForClient: func(*quic.ClientInfo) (*quic.Config, error) { return s.quicConfig(), nil },
 	})
 	d.transport, d.listener = transport, listener
@@ -98,12 +98,15 @@ func (s *Server) quicConfig() *quic.Config {
 }
 
 // newQUICSessions is newSessions for QUIC, where ALPN offers HTTP/3 alone.
-func (s *Server) newQUICSessions() *tls.Config {
+func (s *Server) newQUICSessions(d *Datagrams) *tls.Config {
 	return &tls.Config{
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			c := s.opts.Load().TLS
 			if c == nil {
 				return nil, errUnconfigured
+			}
+			if on := d.on.Load(); on != nil {
+				c = on.ClientAuth.of(c, nil)
 			}
 			c = c.Clone()
 			c.NextProtos, c.GetConfigForClient = []string{"h3"}, nil // challenges of ACME come by TCP
@@ -187,5 +190,8 @@ func (s *Server) serveQUIC(conn *quic.Conn) {
 		return
 	}
 	q.c.peer = peer
+	if q.c.on.ClientAuth != nil {
+		q.identity = newIdentity(conn.ConnectionState().TLS.PeerCertificates)
+	}
 	q.serve(conn, s.newHTTP3(q.c.opts))
 }

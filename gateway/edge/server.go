@@ -46,8 +46,7 @@ type Server struct {
 	sessions *tls.Config // of all TLS connections
 	shaking  *handshakes // of TLS over TCP, under way
 
-	quicSessions *tls.Config  // of all QUIC connections
-	handshakes   atomic.Int64 // of QUIC, under way
+	handshakes atomic.Int64 // of QUIC, under way
 
 	mu          sync.Mutex
 	conns       map[*Conn]struct{}
@@ -75,7 +74,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 	}
 	s.opts.Store(&opts)
 	s.grace.Store(int64(Grace))
-	s.sessions, s.quicSessions = s.newSessions(), s.newQUICSessions()
+	s.sessions = s.newSessions()
 	s.engine = fasthttp.Server{
 		Handler: s.exchange,
 		// The buffers hold the constant request and an empty response.
@@ -187,7 +186,7 @@ func (s *Server) closeAll() {
 func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 	c := &Conn{Conn: nc, socket: nc, opened: !l.TLS && !l.ProxyProtocol}
 	if l.TLS {
-		c.under = &transport{Conn: nc}
+		c.under = &transport{Conn: nc, on: l}
 		c.Conn = tls.Server(c.under, s.sessions)
 	}
 	if l.Home != nil {

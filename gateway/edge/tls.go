@@ -2,7 +2,6 @@ package edge
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -27,16 +26,13 @@ var suites = []uint16{
 }
 
 // NewTLS returns what a configuration says of TLS: at least one certificate, or managed ones, nil if there are none, the
-// oldest version, and the authorities of clients' certificates, nil if clients need none.
-func NewTLS(list []*Certificate, managed Managed, minVersion uint16, clients *x509.CertPool) *tls.Config {
+// oldest version. What clients have to show is the listener's to say; see [ClientAuth].
+func NewTLS(list []*Certificate, managed Managed, minVersion uint16) *tls.Config {
 	c := &tls.Config{
 		GetCertificate: newCertificates(list, managed).choose,
 		MinVersion:     minVersion,
 		CipherSuites:   suites,
 		NextProtos:     []string{"h2", "http/1.1"},
-	}
-	if clients != nil {
-		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, clients
 	}
 	if managed != nil {
 		authority := newChallengeTLS(managed)
@@ -55,23 +51,20 @@ func NewTLS(list []*Certificate, managed Managed, minVersion uint16, clients *x5
 // rotates them every day: so sessions are resumed across reloads. That a client which is resumed would
 // be accepted now is checked by crypto/tls: its certificate against the authorities in force.
 func (s *Server) newSessions() *tls.Config {
-	return &tls.Config{
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			c := s.opts.Load().TLS
-			switch {
-			case c == nil:
-				return nil, errUnconfigured
-			case c.GetConfigForClient == nil:
-				return c, nil
+	sessions := &tls.Config{MinVersion: tls.VersionTLS12}
+	sessions.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		c := s.opts.Load().TLS
+		if c == nil {
+			return nil, errUnconfigured
+		}
+		if c.GetConfigForClient != nil {
+			if other, err := c.GetConfigForClient(hello); other != nil || err != nil {
+				return other, err // an authority's challenge
 			}
-			other, err := c.GetConfigForClient(hello)
-			if other == nil {
-				other = c
-			}
-			return other, err
-		},
-		MinVersion: tls.VersionTLS12,
+		}
+		return hello.Conn.(*transport).on.ClientAuth.of(c, sessions), nil
 	}
+	return sessions
 }
 
 var errUnconfigured = errors.New("no certificate is configured")
@@ -82,8 +75,10 @@ var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this 
 // A transport is what TLS is spoken over: a socket, from which something may have been read.
 type transport struct {
 	net.Conn
-	read []byte
-	c    atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
+	on       *Listener
+	identity *Identity // of the client, after the handshake
+	read     []byte
+	c        atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
 
 	patience time.Duration // for each write; 0: who writes sees to its deadline
 	writeBy  time.Time     // the write deadline in force, if it was set for patience
@@ -158,6 +153,9 @@ func (c *Conn) shakeHands(by time.Time) bool {
 	crowded := h.end()
 	if err == nil {
 		secure.SetDeadline(time.Time{}) //nolint:errcheck // likewise
+		if c.on.ClientAuth != nil {
+			c.under.identity = newIdentity(secure.ConnectionState().PeerCertificates)
+		}
 		return true
 	}
 	loss := lossOf(err)

@@ -63,7 +63,9 @@ const (
 // A Client is what an Exchange has to know of the connection that its request came on.
 type Client struct {
 	Peer netip.Addr
-	On   *edge.Listener
-	Ends bool // the connection ends after the response, if the exchange is answered by Begin
-	Now  time.Time
+	// Identity is what its certificate says; nil: it has shown none.
+	Identity *edge.Identity
+	On       *edge.Listener
+	Ends     bool // the connection ends after the response, if the exchange is answered by Begin
+	Now      time.Time
 }

@@ -126,7 +126,7 @@ func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last bool, next
 	}
 	// Chunks that nobody wants end the connection: edge, which may not have them all, does so, and
 	// which engine it is should not show.
-	return x.Begin(l.out[:0], Client{Peer: c.peer, On: c.on, Ends: c.is(ends) || r.Chunked, Now: l.now})
+	return x.Begin(l.out[:0], Client{Peer: c.peer, Identity: edge.IdentityOf(c.secure), On: c.on, Ends: c.is(ends) || r.Chunked, Now: l.now})
 }
 
 // respond sends a response, or the beginning of one; last says that the connection ends after it.

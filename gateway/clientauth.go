@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"os"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+)
+
+// compileClientAuth reads what listeners ask of clients' certificates.
+func (s *snapshot) compileClientAuth(cfg *config.Config) (problems config.Problems) {
+	s.auths = map[string]*edge.ClientAuth{}
+	bad := map[string]bool{}
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		mode, file, key := l.ClientAuth, l.ClientCA, "listener."+l.Name+".client_ca"
+		if file == "" {
+			file, key = cfg.TLS.ClientCA, "tls.client_ca"
+		}
+		if mode == "" {
+			mode = cfg.TLS.ClientAuth
+		}
+		if !l.TLS || file == "" || bad[key] {
+			continue
+		}
+		auth := &edge.ClientAuth{Require: mode == "require", Exempt: mode == "preflight-exempt" || mode == ""}
+		var err error
+		if auth.Authorities, err = edge.LoadAuthorities(cfg.Path(file)); err != nil {
+			bad[key] = true
+			problems = append(problems, cfg.Problem(key, -1, err.Error(), ""))
+			continue
+		}
+		text, _ := os.ReadFile(cfg.Path(file)) // it could be read just now
+		auth.Tag = sha256.Sum256(append([]byte(mode+"\x00"), text...))
+		s.auths[l.Name] = auth
+	}
+	return problems
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"

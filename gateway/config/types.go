@@ -73,8 +73,10 @@ type Listener struct {
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).
 	Engine string
-	// ClientCA and ClientAuth are those of TLS for this listener. Default "": what [tls] says.
-	ClientCA, ClientAuth string
+	// ClientCA is that of TLS for this listener. Default "": what [tls] says.
+	ClientCA string
+	// ClientAuth is that of TLS for this listener. Default "": what [tls] says.
+	ClientAuth string
 	// ReadyPath is a path at which this listener says whether the gateway is ready: 200, or 503 while it drains, whatever the
 	// host, before routing, redirects and limits. For balancers that cannot reach [admin]. Default "": none.
 	ReadyPath string

@@ -20,7 +20,9 @@ import (
 // the garbage collector.
 const (
 	maxKept      = 64 << 10
-	smallContent = 16 << 10 // content up to here is read before the upstream is bothered
+	smallContent = 16 << 10 // of content that is kept, or copied for a mirror
+	aheadContent = 64 << 10 // content of a known length that is read before the upstream is asked
+	firstContent = 4 << 10  // of that, to begin with
 )
 
 // An exchange is one request on its way through the gateway. There is one for each connection,
@@ -76,6 +78,8 @@ type exchange struct {
 	request int    // of the loop: x.head[:request] is what the upstream is sent
 	vary    [][]byte
 	up      upstream.Exchange
+	breaks  func()                     // ends the client's connection; made once
+	holder  *upstream.Holder           // of the response that is relayed; nil: it was all here
 	interim func(*wire.Response) error // sends one to the client; made once
 
 	attempts upstream.Attempts

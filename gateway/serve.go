@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -39,7 +40,10 @@ func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 		x = &exchange{g: g, req: &c.Request, shard: g.anyShard()}
 		c.State = x
 	}
-	x.out, x.head, x.body = keep(x.out), keep(x.head), keep(x.body)
+	x.out, x.head, x.body = keep(x.out), keep(x.head), x.body[:0]
+	if cap(x.body) > smallContent {
+		x.body = nil // there are many connections
+	}
 	x.major = c.Major()
 	if x.major > 1 {
 		g.metrics.multiplexed(x.major)
@@ -96,8 +100,12 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	}
 	x.closing = !x.up.ContentRead() || c.Ends()
 	framing := x.finish(x.up.Response)
+	x.holder = nil
 	switch sent := x.relay(c, framing); {
 	case !sent:
+		if h := x.holder; h != nil && h.Ended() {
+			x.ended(upstream.ErrSlowClient, "")
+		}
 		c.End()
 	case x.status == 101:
 		x.tunnel(c)
@@ -145,9 +153,9 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 		// Whether the content is wanted is for the upstream to say. See RFC 9110, section 10.1.1.
 		x.up.Continue = c.Continue
 		x.head = append(x.head, "Expect: 100-continue\r\n"...)
-	case !x.req.Chunked && x.req.Length <= smallContent:
-		content, err = x.readSmall(c)
-		whole = true
+	case !x.req.Chunked:
+		content, err = x.readAhead(c)
+		whole = int64(len(content)) == x.req.Length
 	}
 	if err != nil {
 		x.refuseContent(c, err)
@@ -156,10 +164,10 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if r.mirror != nil {
 		x.reflect(content, whole)
 	}
+	x.up.Content = content
 	switch {
 	case whole:
 		x.frameLength(int64(len(content)))
-		x.up.Content = content
 	case x.req.Chunked:
 		x.frameChunks()
 		x.up.Chunked = true
@@ -182,16 +190,24 @@ func (x *exchange) source(c *edge.Conn) net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
 }
 
-// readSmall reads content of a known, small length before the upstream is bothered: a slow
-// client then holds none of its connections.
-func (x *exchange) readSmall(c *edge.Conn) ([]byte, error) {
-	n := int(x.req.Length)
-	if cap(x.body) < n {
-		x.body = make([]byte, n)
+// readAhead reads content of a known length, or the first of it, before the upstream is asked: a slow client then
+// holds none of its connections. What is read grows with what has come.
+func (x *exchange) readAhead(c *edge.Conn) ([]byte, error) {
+	most, r := int(min(x.req.Length, aheadContent)), contentReader{c}
+	for x.body = x.body[:0]; len(x.body) < most; {
+		if len(x.body) == cap(x.body) {
+			x.body = slices.Grow(x.body, max(len(x.body), min(most, firstContent)))
+		}
+		n, err := r.Read(x.body[len(x.body):min(cap(x.body), most)])
+		x.body = x.body[:len(x.body)+n]
+		if err != nil && (err != io.EOF || len(x.body) < most) {
+			return nil, err
+		}
 	}
-	x.body = x.body[:n]
-	_, err := io.ReadFull(contentReader{c}, x.body)
-	return x.body, err
+	if a := &x.attempts; a.Allowed > 0 {
+		a.Deadline = time.Now().Add(a.Allowed) // the client's time is not the upstream's
+	}
+	return x.body, nil
 }
 
 // contentReader reads the content of a connection's current request.
@@ -241,7 +257,6 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if key := x.limitKey(failed); key != "" {
 		attrs = append(attrs, "limit", key)
 	}
-	x.warn("upstream failed", &x.route.upstream.failed, attrs...)
 	extra := ""
 	if !x.route.byHand.requestID {
 		// Whoever complains can say which line of the log it is about.
@@ -250,8 +265,11 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if failed.WorthWaiting() {
 		extra += "Retry-After: 1\r\n"
 	}
-	x.failure = failed.Class
-	x.route.upstream.failures[failed.Class].Inc()
+	if !x.ended(failed.Err, "") {
+		x.warn("upstream failed", &x.route.upstream.failed, attrs...)
+		x.failure = failed.Class
+		x.route.upstream.failures[failed.Class].Inc()
+	}
 	x.answer(failed.Status, extra, failureTexts[failed.Class])
 }
 
@@ -261,6 +279,7 @@ var failureTexts = map[string]string{
 	upstream.ClassDown:      "the upstream does not answer at the moment",
 	upstream.ClassConnect:   "the upstream cannot be reached",
 	upstream.ClassQueue:     "the upstream has more requests than it can take",
+	upstream.ClassSlow:      "the content came too slowly while others waited for the upstream",
 	upstream.ClassStreams:   "the upstream has as many streams as it may",
 	upstream.ClassBroken:    "the upstream broke off before its response began",
 	upstream.ClassMalformed: "the upstream's response is not valid HTTP",
@@ -281,13 +300,19 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	if x.closing {
 		c.End()
 	}
+	if x.breaks == nil {
+		x.breaks = c.Break
+	}
+	x.holder = x.up.Holds(x.breaks)
 	for {
 		if len(x.out) >= maxKept/2 || len(x.out) > 0 && !x.up.Pending() {
 			// The upstream makes us wait: what is here goes out first.
 			x.begun = true
+			x.holder.Waits()
 			if c.Send(x.out) != nil {
 				return false
 			}
+			x.holder.Moved(len(x.out), false)
 			x.out = x.out[:0]
 		}
 		data, err := x.up.Next()

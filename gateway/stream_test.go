@@ -34,8 +34,8 @@ func TestUpstreamDiesDuringUpload(t *testing.T) {
 	_, address := serve(t, policy("http://"+ln.Addr().String(), "ONE"))
 	for _, framing := range []string{"Content-Length: 100000", "Content-Length: 10000000", "Transfer-Encoding: chunked"} {
 		c := dial(t, address)
-		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nOrigin: https://myapp.com\r\n%s\r\n\r\n8000\r\n", framing)
-		io.WriteString(c, strings.Repeat("x", 32<<10)) // and no more comes
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nOrigin: https://myapp.com\r\n%s\r\n\r\n10800\r\n", framing)
+		io.WriteString(c, strings.Repeat("x", 66<<10)) // and no more comes
 		res, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil || res.StatusCode != 502 || !res.Close || res.Header.Get("Access-Control-Allow-Origin") == "" {
 			t.Errorf("%s: %v, %v, want a shared 502 that ends the connection", framing, res, err)
@@ -58,7 +58,7 @@ func TestClientGoneDuringUpload(t *testing.T) {
 	for _, framing := range []string{"Content-Length: 100000", "Transfer-Encoding: chunked"} {
 		for _, reset := range []bool{false, true} {
 			c := dial(t, address)
-			fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n7fff\r\nhello", framing)
+			fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n17fff\r\n%s", framing, strings.Repeat("x", 65<<10))
 			<-began
 			if reset {
 				c.SetLinger(0)

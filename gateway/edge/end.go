@@ -59,6 +59,19 @@ func (c *Conn) Abort() {
 	c.closing, c.aborted = true, true
 }
 
+// Break makes a Send that is under way, and all later ones, fail, and ends the connection, or a stream alone, so that the client
+// can tell: by a reset. It may be called from another goroutine than the one that sends.
+func (c *Conn) Break() {
+	if st, ok := c.Conn.(*stream); ok {
+		st.rc.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // which resets the stream
+		return
+	}
+	if tcp, ok := c.socket.(interface{ SetLinger(sec int) error }); ok {
+		tcp.SetLinger(0) //nolint:errcheck // a plain end is better than none
+	}
+	c.socket.Close() //nolint:errcheck // it is not to be used again
+}
+
 // Interrupt makes a read of content that is under way, and all later ones, fail. It may be
 // called from another goroutine than the one that reads. The connection ends.
 func (c *Conn) Interrupt() {

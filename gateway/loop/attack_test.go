@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
@@ -66,7 +67,7 @@ func TestSlowReader(t *testing.T) {
 				t.Fatalf("after %d octets: %v", got, err)
 			}
 		}
-		if got != size || worst > 128<<10 {
+		if got != size || worst > loop.MostAhead {
 			t.Errorf("%d octets, of which the loop held %d at a time, want %d and little", got, worst, size)
 		}
 	}
@@ -274,4 +275,32 @@ func small(t testing.TB, c syscall.Conn, octets int) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestReadAheadIsBounded: when what is read ahead for all clients is all that it may be, a slow reader is served as slowly as
+// it reads; and in the end nothing counts any more.
+func TestReadAheadIsBounded(t *testing.T) {
+	const size = 4 << 20
+	defer loop.SetMostAhead(loop.SetMostAhead(0))
+	up := newPeer(t, func(c net.Conn, r *bufio.Reader) {
+		http.ReadRequest(r)
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
+	})
+	r := begin(t, nil, up.at())
+	c, _ := r.dial(t)
+	small(t, c, 64<<10)
+	read := bufio.NewReaderSize(c, 1<<10)
+	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	res, err := http.ReadResponse(read, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the client is behind", func() bool { return r.counts().Saved > 0 })
+	if n := r.counts().Saved; n > 68<<10 {
+		t.Errorf("%d bytes are held, want no more than one read brings", n)
+	}
+	if n, err := io.Copy(io.Discard, res.Body); n != size || err != nil {
+		t.Errorf("%d bytes, %v, want %d", n, err, size)
+	}
+	until(t, "nothing is read ahead", func() bool { return loop.Ahead() == 0 })
 }

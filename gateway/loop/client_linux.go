@@ -23,6 +23,9 @@ type client struct {
 	saved   []byte // read and not yet used: part of a request, or requests that wait
 	need    int    // octets that saved must hold before it is worth looking at
 	unsent  []byte // of responses; while there is any nothing else is done
+	sent    int    // of unsent
+	owed    int    // of that, what has to go out before the deadline
+	ahead   int64  // what unsent counts for in allAhead
 	x       Exchange
 	up      *upconn       // that x waits for, once the request is on its way
 	hold    *hold         // why x waits for a connection
@@ -319,6 +322,7 @@ func (l *Loop) forget(c *client) {
 	l.keep(c, nil)
 	if c.unsent != nil {
 		l.release(c.unsent)
-		c.unsent = nil
+		c.unsent, c.sent = nil, 0
 	}
+	c.caughtUp()
 }

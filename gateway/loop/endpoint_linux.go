@@ -39,9 +39,10 @@ type upconn struct {
 	chunked wire.Chunked
 	keep    bool // the connection may be used again after it
 	flow    wire.Flow
-	stream  bool          // it counts as a stream of the endpoint
-	wait    time.Duration // for more of it
-	rests   bool          // but not at once
+	holder  *upstream.Holder // nil: it has not had to wait for its client
+	stream  bool             // it counts as a stream of the endpoint
+	wait    time.Duration    // for more of it
+	rests   bool             // but not at once
 }
 
 // A hold is a client's wait for a connection: in the endpoint's queue, or for one that is being made.
@@ -171,6 +172,10 @@ func (l *Loop) part(u *upconn) {
 	u.client, c.up, u.unsent = nil, nil, nil
 	if c.feeding == u {
 		c.feeding = nil
+	}
+	if u.holder != nil {
+		u.holder.Release()
+		u.holder = nil
 	}
 	if u.stream {
 		u.stream = false

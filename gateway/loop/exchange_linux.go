@@ -201,7 +201,7 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 		return
 	}
 	x := c.x
-	if err != upstream.ErrLate && err != upstream.ErrIdle { // which say nothing about the endpoint
+	if err != upstream.ErrLate && err != upstream.ErrIdle && err != upstream.ErrSlowClient { // which say nothing about the endpoint
 		p.endpoint.Failed()
 	}
 	l.part(u)

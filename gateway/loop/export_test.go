@@ -29,7 +29,7 @@ func (l *Loop) Counts() Counts {
 	}
 	for _, s := range l.sockets {
 		if s != nil && s.client != nil {
-			n.Saved += len(s.client.saved) + len(s.client.unsent)
+			n.Saved += len(s.client.saved) + len(s.client.unsent) - s.client.sent
 			if h := s.client.hold; h != nil && h.place != nil {
 				n.Queued++
 			}
@@ -48,6 +48,15 @@ func (l *Loop) Skip(d time.Duration) {
 	l.start, l.now, l.nextDue = l.start.Add(-d), l.now.Add(-d), l.nextDue.Add(-d)
 	l.file.SetReadDeadline(l.nextDue) //nolint:errcheck // as in advance
 }
+
+// MostAhead is how much a loop may hold of one response: what is read ahead, one read more, and how it is framed.
+const MostAhead = aheadOfClient + readBuffer + 4<<10
+
+// Ahead returns how much is read ahead for all clients of all loops.
+func Ahead() int64 { return allAhead.bytes.Load() }
+
+// SetMostAhead replaces what that may be, and returns what it was.
+func SetMostAhead(n int64) int64 { return allAhead.most.Swap(n) }
 
 // SetEndedWait replaces edge.EndedWait. It must be called before Run.
 func (l *Loop) SetEndedWait(d time.Duration) { l.ended = d }

@@ -189,12 +189,15 @@ func (l *Loop) put(c *client, b []byte) bool {
 		}
 	}
 	if len(b) > 0 {
+		began := len(c.unsent) == 0
 		if c.unsent == nil {
 			c.unsent = l.buffer()
 		}
 		c.unsent = append(c.unsent, b...)
-		l.watch(&c.socket, c.interest|writable)
-		l.arm(&c.socket, l.server.Options().BodyIdle)
+		if began {
+			l.watch(&c.socket, c.interest|writable)
+			l.owes(c, l.server.Options().BodyIdle)
+		}
 	}
 	return true
 }
@@ -204,7 +207,7 @@ func (l *Loop) flush(c *client) bool {
 	if len(c.unsent) == 0 {
 		return true
 	}
-	n, err := send(c.fd, c.unsent)
+	n, err := send(c.fd, c.unsent[c.sent:])
 	switch {
 	case err == unix.EAGAIN:
 		return true
@@ -212,13 +215,15 @@ func (l *Loop) flush(c *client) bool {
 		l.abort(c)
 		return false
 	}
-	if n < len(c.unsent) {
-		// The deadline stands: it is that of all, or an octet now and then would hold it for ever.
-		c.unsent = append(c.unsent[:0], c.unsent[n:]...)
+	if l.took(c, n); c.sent < len(c.unsent) {
+		if c.sent > len(c.unsent)/2 { // not at each write, or what is small would move what is large many times
+			c.unsent, c.sent = append(c.unsent[:0], c.unsent[c.sent:]...), 0
+		}
 		return true
 	}
 	l.release(c.unsent)
-	c.unsent = nil
+	c.unsent, c.sent = nil, 0
+	c.caughtUp()
 	l.watch(&c.socket, c.interest&^uint32(writable))
 	switch {
 	case c.feeding != nil:

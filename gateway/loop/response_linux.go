@@ -122,11 +122,10 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 	case done:
 		u.keep = u.keep && len(b) == 0
 		l.complete(u)
+	case len(c.unsent) > 0 && !l.mayRunAhead(c):
+		l.holdBack(c, u)
 	case len(c.unsent) > 0:
-		// The client is slower: the upstream has to wait.
-		c.feeding = u
-		l.watch(&u.socket, u.interest&^uint32(readable))
-		l.wheel.clear(&u.socket)
+		l.armUpstream(u, u.wait)
 	default:
 		l.waits(c)
 		l.armUpstream(u, u.wait)
@@ -150,6 +149,7 @@ func (u *upconn) decode(b []byte) (data []byte, n int, fault *wire.Fault) {
 func (l *Loop) feed(c *client) {
 	u := c.feeding
 	c.feeding = nil
+	u.holder.Moved(0, false)
 	l.waits(c)
 	l.watch(&u.socket, u.interest|readable)
 	l.armUpstream(u, u.wait)

@@ -15,15 +15,16 @@ type Error struct {
 
 // The classes of an Error.
 const (
-	ClassNowhere   = "nowhere"    // the upstream has no endpoint: its name leads to none
-	ClassDown      = "down"       // no endpoint has answered of late: this was not one of the requests that try again
-	ClassConnect   = "connect"    // no endpoint accepted a connection
-	ClassQueue     = "queue"      // all connections are in use, and the queue is full or too slow
-	ClassStreams   = "streams"    // the endpoint has as many tunnels and event streams as it may
-	ClassBroken    = "broken"     // the connection broke before the response began
-	ClassMalformed = "malformed"  // the response is not valid HTTP/1.1
-	ClassFirstByte = "first-byte" // the response did not begin in time
-	ClassTimeout   = "timeout"    // the route's timeout passed
+	ClassNowhere   = "nowhere"     // the upstream has no endpoint: its name leads to none
+	ClassDown      = "down"        // no endpoint has answered of late: this was not one of the requests that try again
+	ClassConnect   = "connect"     // no endpoint accepted a connection
+	ClassQueue     = "queue"       // all connections are in use, and the queue is full or too slow
+	ClassSlow      = "slow-client" // see holder.go; it is no failure of the upstream
+	ClassStreams   = "streams"     // the endpoint has as many tunnels and event streams as it may
+	ClassBroken    = "broken"      // the connection broke before the response began
+	ClassMalformed = "malformed"   // the response is not valid HTTP/1.1
+	ClassFirstByte = "first-byte"  // the response did not begin in time
+	ClassTimeout   = "timeout"     // the route's timeout passed
 )
 
 // Classes returns all of them.
@@ -39,6 +40,9 @@ var ErrDown = &Error{502, ClassDown, errors.New("none of its endpoints answers; 
 
 // ErrStreams is why a stream did not begin: max_streams.
 var ErrStreams = &Error{503, ClassStreams, errors.New("it has as many tunnels and event streams as max_streams allows")}
+
+// errEvicted is how an upload ends whose client was slow.
+var errEvicted = &Error{503, ClassSlow, ErrSlowClient}
 
 // ErrLate, ErrIdle and ErrStalled are why a response, or a tunnel, was ended by a limit of this side: the exchange's deadline
 // has passed; a stream or tunnel was silent for too long; or a response that is no stream was, which is the endpoint's failure. ErrSlowClient: see holder.go.

@@ -74,6 +74,8 @@ type Exchange struct {
 	sent     time.Time     // when the request was sent
 	received time.Time     // when the response's head was there
 	failed   bool          // the connection must not be used again
+	slow     Holder        // what holder points to
+	holder   *Holder       // of the upload, or of the response that Slow was told of; nil: none
 	stream   bool          // it counts as a stream of the endpoint
 	flow     wire.Flow     // of the response
 	allowed  time.Duration // see Attempts.Allowed
@@ -95,7 +97,7 @@ var ErrContent = errors.New("the content of the request could not be read")
 // ErrContent and the error of Stream.
 func (a *Attempts) Do(x *Exchange) error {
 	x.timeout, x.failed, x.uploaded, x.upload, x.progress = a.To.opts.IdleTimeout, false, nil, nil, nil
-	x.deadline, x.allowed, x.stream = a.Deadline, a.Allowed, false
+	x.deadline, x.allowed, x.stream, x.holder = a.Deadline, a.Allowed, false, nil
 	if x.Bound != nil {
 		return a.doBound(x)
 	}
@@ -206,6 +208,7 @@ func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) 
 			if x.stream = e.BeginStream(); !x.stream {
 				x.stopUpload(true) //nolint:errcheck // it fails because it is told to
 				x.drop(c)
+				x.release()
 				return Failure{}, ErrStreams
 			}
 		}
@@ -220,9 +223,13 @@ func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) 
 	}
 	x.drop(c)
 	over := x.abandoned()
+	evicted := x.holder != nil && x.holder.Ended()
+	x.release()
 	switch {
 	case over != nil:
 		return Failure{}, over
+	case evicted:
+		return Failure{}, errEvicted
 	case errors.Is(upload, ErrContent):
 		return Failure{}, upload
 	case errors.Is(readErr, ErrContent): // the client has gone
@@ -315,6 +322,7 @@ func (x *Exchange) End(now time.Time) {
 		complete = x.stopUpload(!complete) == nil && complete
 		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
 	}
+	x.release()
 	if x.content.done {
 		e.Answered(c.response.Status)
 	}
@@ -338,6 +346,23 @@ func (x *Exchange) End(now time.Time) {
 		e.EndStream()
 	} else {
 		e.Leave()
+	}
+}
+
+// Holds notes that the response is relayed to a client that may be slow to take it. end ends that; see Holder. Before each
+// piece Waits is called on the Holder, and Moved after it. End, which releases it, follows.
+func (x *Exchange) Holds(end func()) *Holder {
+	x.release() // of an upload
+	x.holder, x.slow.End = &x.slow, end
+	x.Endpoint.Hold(x.holder)
+	return x.holder
+}
+
+// release ends what the exchange holds for its client.
+func (x *Exchange) release() {
+	if x.holder != nil {
+		x.holder.Release()
+		x.holder = nil
 	}
 }
 

@@ -24,6 +24,7 @@ type Endpoint struct {
 	slot     atomic.Int32 // its number among the set's entries, while it is one
 	dead     atomic.Int64 // the same, without a response to any
 	queue    queue
+	holders  holders
 
 	condition
 	cancelChecks context.CancelFunc // nil: there are none; guarded like condition

@@ -149,6 +149,9 @@ func (e *Endpoint) Queue(p *Place) bool {
 	q.push(p, time.Now())
 	q.mu.Unlock()
 	e.serveQueue() // what has become free before the place was there to be seen
+	if e.waiting.Load() > 0 {
+		e.relieve()
+	}
 	return true
 }
 

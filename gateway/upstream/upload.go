@@ -38,6 +38,9 @@ func (x *Exchange) startUpload(c *conn) {
 	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Client != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
+	x.holder, x.slow.End = &x.slow, x.Cancel
+	x.Endpoint.Hold(x.holder)
+	p.holder = x.holder
 	go func() {
 		err := upload(c, stream, chunked, timeout, p)
 		if err == nil {
@@ -64,6 +67,7 @@ func (x *Exchange) begin(c *conn) {
 
 // progress is what an upload and the reader of the response know of each other.
 type progress struct {
+	holder  *Holder
 	conn    *conn
 	watched bool        // the client, after the upload
 	read    atomic.Bool // the Stream, to its end
@@ -149,7 +153,9 @@ func upload(c *conn, stream io.Reader, chunked bool, timeout time.Duration, p *p
 	defer streamBuffers.Put(buf)
 	const front = 16 // room for the line that opens a chunk
 	for {
+		p.holder.Waits()
 		n, err := stream.Read(buf[front : streamBuffer-2])
+		p.holder.Moved(n, false)
 		if err == io.EOF {
 			p.read.Store(true)
 		}

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
+
+	"github.com/corsgate/corsgate/gateway/fleet"
 )
 
 // A kept is the file in which a gateway of a fleet keeps what the fleet shares, for the day when etcd cannot be reached. Its
@@ -72,4 +75,42 @@ func (k kept) read() (number int64, text []byte, err error) {
 		return 0, nil, fmt.Errorf("%s is damaged: its checksum is not that of its text. Remove it, or copy it from another gateway", k.path)
 	}
 	return number, text, nil
+}
+
+// This is the mark of a revision that is tried: its number, its checksum, and the process.
+const markFormat = "%d %s %d\n"
+
+func (k kept) markPath() string { return k.path + ".trying" }
+
+// mark notes that a revision is about to be tried.
+func (k kept) mark(number int64, sum string) error {
+	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(k.markPath(), fmt.Appendf(nil, markFormat, number, sum, os.Getpid()), 0o600)
+}
+
+// unmark notes that it has been tried.
+func (k kept) unmark() {
+	os.Remove(k.markPath()) //nolint:errcheck // then there is none, or it is overwritten by the next
+}
+
+// ended returns number and checksum of the revision that an earlier process tried and did not survive, or zeros. What is
+// kept was in force once: that a process ended while it tried that again was for another reason.
+func (k kept) ended() (r fleet.Revision) {
+	text, err := os.ReadFile(k.markPath())
+	if err != nil {
+		return r
+	}
+	pid := 0
+	if _, err := fmt.Sscanf(string(text), markFormat, &r.Number, &r.Sum, &pid); err != nil || r.Number < 1 {
+		return fleet.Revision{}
+	}
+	if pid != os.Getpid() && pid > 0 && syscall.Kill(pid, 0) == nil {
+		return fleet.Revision{} // it is still at it: this process is its successor
+	}
+	if number, kept, err := k.read(); err == nil && number == r.Number && fmt.Sprintf("%x", sha256.Sum256(kept)) == r.Sum {
+		return fleet.Revision{}
+	}
+	return r
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,4 +80,45 @@ func TestKeptNowhere(t *testing.T) {
 	if err := (kept{filepath.Join(file, "fleet.a.toml"), "/"}).write(1, nil); err == nil {
 		t.Error("a file was written where a directory cannot be")
 	}
+}
+
+// The mark of a revision is found by the next process, and by no other.
+func TestMark(t *testing.T) {
+	k := kept{filepath.Join(t.TempDir(), "new", "fleet.a.toml"), "/corsgate/test/"}
+	f := func(what string, number int64, sum string) {
+		t.Helper()
+		if r := k.ended(); r.Number != number || r.Sum != sum {
+			t.Errorf("%s: revision %d %q, want %d %q", what, r.Number, r.Sum, number, sum)
+		}
+	}
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(k.markPath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f("nothing was tried", 0, "")
+	if err := k.mark(7, "abc"); err != nil {
+		t.Fatal(err)
+	}
+	f("the process had the same number", 7, "abc") // as in a container
+	put("7 abc 99999999\n")
+	f("the process is no more", 7, "abc")
+	put(fmt.Sprintf("7 abc %d\n", os.Getppid()))
+	f("the process is still at it", 0, "")
+	for _, text := range []string{"", "7", "x y z\n", "-1 abc 99999999\n", "\x00"} {
+		put(text)
+		f("what is no mark", 0, "")
+	}
+	const text = "[route.a]\nrespond = {}\n"
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+	if err := k.write(7, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	put("7 " + sum + " 99999999\n")
+	f("what was in force once", 0, "")
+	put("8 " + sum + " 99999999\n")
+	f("another number", 8, sum)
+	k.unmark()
+	f("it was tried", 0, "")
 }

@@ -25,6 +25,9 @@ import (
 //   - the configuration is the text of the file and that of a revision, taken together. SIGHUP brings a new file, etcd a new
 //     revision, each to be taken together with the other as it is in force. What will not do changes nothing;
 //   - a revision that is live and in force is kept on disk. A start that does not hear of etcd in time goes on with that;
+//   - while a revision is tried there is a mark of it on disk. A start that finds the mark of a process that is no more does
+//     not try that revision again: it goes on with what is kept, and waits for a newer one. Else a revision that ends the
+//     process would end every process after it;
 //   - with neither, the process waits: it listens nowhere but on its admin address, alive and not ready, so that whatever
 //     sends it clients goes on without it, and begins to serve when the first revision comes.
 
@@ -35,6 +38,8 @@ type member struct {
 	name  string
 	kept  kept
 	leave func() // ends it, and waits for the end
+
+	fatal fleet.Revision // number and sum of the revision that ended an earlier process; its number is 0 if there is none
 
 	revision fleet.Revision // in force; its number is 0 while there is none. Guarded by p.mu, as is:
 	failure  error          // why what is wanted is not in force
@@ -69,6 +74,7 @@ func (p *process) join(cfg *config.Config) error {
 		return cfg.Problem("fleet", -1, err.Error(), "")
 	}
 	m := &member{p: p, store: store, name: name, kept: keptOf(cfg, name), begun: make(chan struct{})}
+	m.fatal = m.kept.ended()
 	m.metrics()
 	p.member = m
 	stop := p.aside(func(ctx context.Context) {
@@ -141,13 +147,34 @@ func (m *member) apply(r fleet.Revision) error {
 	m.p.mu.Lock()
 	defer m.p.mu.Unlock()
 	m.wanted.Store(r.Number)
-	if err := m.take(r); err != nil {
+	if r.Number == m.fatal.Number && r.Sum == m.fatal.Sum {
+		return m.refuse(r, errFatal)
+	}
+	if err := m.kept.mark(r.Number, r.Sum); err != nil {
+		m.p.log.Warn("should this revision end the process, the next one would not know", "revision", r.Number, "error", err.Error())
+	}
+	err := m.take(r)
+	m.kept.unmark()
+	if err != nil {
 		return err
 	}
 	if !r.Trial {
 		m.keep(r)
 	}
 	return nil
+}
+
+// errFatal says why a revision is not tried.
+var errFatal = errors.New("this gateway ended while it tried this revision: it is not tried again, and a newer one is waited for (push one, or remove the file that ends in .trying beside what is kept, and restart)")
+
+// refuse notes why r is not in force. Precondition: p.mu is held.
+func (m *member) refuse(r fleet.Revision, err error) error {
+	m.p.gate.ReloadFailed(err)
+	if m.failure == nil || m.failure.Error() != err.Error() { // it is tried again, and again
+		m.p.complain(fmt.Sprintf("revision %d not taken over", r.Number), err)
+	}
+	m.failure = err
+	return err
 }
 
 // take makes r what is in force. Precondition: p.mu is held.
@@ -168,11 +195,7 @@ func (m *member) take(r fleet.Revision) error {
 		err = p.gate.Reload(cfg)
 	}
 	if err != nil {
-		if m.failure == nil || m.failure.Error() != err.Error() { // it is tried again, and again
-			p.complain(fmt.Sprintf("revision %d not taken over", r.Number), err)
-		}
-		m.failure = err
-		return err
+		return m.refuse(r, err)
 	}
 	p.shared, m.revision, m.failure = shared, r, nil
 	m.inForce.Store(r.Number)
@@ -219,7 +242,12 @@ func (m *member) fallBack() {
 	default:
 		r := fleet.Revision{Number: number, Text: string(text), Sum: fmt.Sprintf("%x", sha256.Sum256(text))}
 		m.wanted.CompareAndSwap(0, number)
+		refused := m.failure
 		if m.take(r) == nil {
+			if errors.Is(refused, errFatal) { // what is wanted is not in force still
+				m.failure = refused
+				p.gate.ReloadFailed(refused)
+			}
 			p.log.Warn("going on with the revision that is kept on disk", "revision", number, "file", m.kept.path)
 		}
 	}

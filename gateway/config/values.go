@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -124,7 +125,7 @@ func parseRate(s string) (Rate, fault) {
 			continue
 		}
 		n, err := strconv.Atoi(digits)
-		switch most := int(u.per / time.Microsecond); {
+		switch most := int(min(u.per/time.Microsecond, math.MaxInt)); {
 		case err != nil || n > most:
 			return Rate{}, faultf("%q is more than %d%s, which is no limit", s, most, u.suffix)
 		case n == 0:

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ func TestUnchunk(t *testing.T) {
 }
 
 func TestAppendChunkSize(t *testing.T) {
-	for _, n := range []int{0, 1, 9, 10, 15, 16, 17, 255, 256, 4096, 65535, 1<<31 - 1, 1 << 40, 1<<63 - 1} {
+	for _, n := range []int{0, 1, 9, 10, 15, 16, 17, 255, 256, 4096, 65535, 1<<31 - 1, math.MaxInt >> 7, math.MaxInt} {
 		if got, want := string(wire.AppendChunkSize([]byte("x"), n)), fmt.Sprintf("x%x\r\n", n); got != want {
 			t.Errorf("AppendChunkSize(%d) = %q, want %q", n, got, want)
 		}

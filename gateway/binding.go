@@ -127,7 +127,7 @@ func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
 
 // describe has l say what the configuration says of it.
 func describe(l *edge.Listener, c *config.Listener) {
-	l.TLS, l.ProxyProtocol, l.RedirectHTTPS, l.ReadyPath = c.TLS, c.ProxyProtocol, c.RedirectHTTPS, c.ReadyPath
+	l.TLS, l.ProxyProtocol, l.RedirectHTTPS, l.ReadyPath, l.H2C = c.TLS, c.ProxyProtocol, c.RedirectHTTPS, c.ReadyPath, c.H2C
 	network, _ := c.Address.Split()
 	l.Activated = network == "systemd"
 }

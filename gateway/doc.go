@@ -24,7 +24,7 @@
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
-//	├─ gateway/edge       listeners, connections, fasthttp's server, HTTP/3  → wire
+//	├─ gateway/edge       listeners, connections, fasthttp's server, HTTP/3  → wire, h2
 //	├─ gateway/h2         HTTP/2 connections: bytes in, events out           → wire
 //	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
 //	│  └─ …/shared        the same over many gateways, in Redis               (limit, and gateway, alone)

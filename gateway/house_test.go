@@ -25,7 +25,7 @@ func TestHouse(t *testing.T) {
 		"gateway/cors":             {"matcher"},
 		"gateway/upstream":         {"gateway/wire", "gateway/upstream/discover"},
 		"gateway/internal/dnstest": {}, // for tests only
-		"gateway/edge":             {"gateway/wire"},
+		"gateway/edge":             {"gateway/wire", "gateway/h2"},
 		"gateway/h2":               {"gateway/wire"},
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
 		"gateway/upstream/discover": {},

@@ -263,6 +263,7 @@ type framed struct {
 	mute bool // another goroutine writes: settings are not acknowledged
 	head bytes.Buffer
 	enc  *hpack.Encoder
+	dec  *hpack.Decoder // of all responses: they share its table
 }
 
 func frames(t testing.TB, address string, settings ...http2.Setting) *framed {
@@ -292,7 +293,11 @@ func (f *framed) ask(id uint32, end bool, fields ...string) {
 // outcome returns how a stream ended: its status, "reset CODE", "goaway CODE" or "closed".
 func (f *framed) outcome(id uint32) string {
 	status := ""
-	decoder := hpack.NewDecoder(4096, func(h hpack.HeaderField) {
+	if f.dec == nil {
+		f.dec = hpack.NewDecoder(4096, nil)
+	}
+	decoder := f.dec
+	decoder.SetEmitFunc(func(h hpack.HeaderField) {
 		if h.Name == ":status" {
 			status = h.Value
 		}
@@ -366,8 +371,9 @@ func TestHTTP2Malformed(t *testing.T) {
 	const malformed = "400 reset PROTOCOL_ERROR"
 	f("200", "")
 	f("200", "", "accept", "a", "cookie", "a=1", "cookie", "b=2")
-	f("400", "", ":method", "GET /admin HTTP/1.1")
-	f("400", "", ":method", "G T")
+	f(malformed, "", ":method", "GET /admin HTTP/1.1")
+	f(malformed, "", ":method", "G T")
+	f("400", "", ":method", "G(T")
 	f("405", "", ":method", "TRACE")
 	f("", "", ":method", "CONNECT")
 	f("", "", ":method", "")
@@ -392,7 +398,7 @@ func TestHTTP2Malformed(t *testing.T) {
 	f("reset PROTOCOL_ERROR", "", "x", "a\x00")
 	f("reset PROTOCOL_ERROR", "", ":status", "200")
 	f("417", "", "expect", "something")
-	f("400", "", "content-length", "5")
+	f(malformed, "", "content-length", "5")
 	f(malformed, "hello", ":method", "POST", "content-length", "4")
 	f("400 reset PROTOCOL_ERROR", "hello", ":method", "POST", "content-length", "6")
 	f("400", "hello", ":method", "POST", "content-length", "5", "content-length", "5")
@@ -400,7 +406,8 @@ func TestHTTP2Malformed(t *testing.T) {
 	f("400 reset PROTOCOL_ERROR", "hello", ":method", "POST", "content-length", "5, 5")
 	f("200", "hello", ":method", "POST", "content-length", "5")
 	f("200", "hello", ":method", "POST")
-	f("413", "hello", ":method", "POST", "content-length", "5000")
+	f("413", strings.Repeat("a", 5000), ":method", "POST", "content-length", "5000")
+	f("413 reset PROTOCOL_ERROR", "hello", ":method", "POST", "content-length", "5000")
 	f("431", "", "x", strings.Repeat("a", 16000), "y", strings.Repeat("b", 1000))
 }
 

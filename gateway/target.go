@@ -16,7 +16,7 @@ func (x *exchange) refuseFlaw(flaw *wire.Fault) {
 	x.g.metrics.malformed(flaw.Class)
 	x.closing, x.failure = true, flaw.Class
 	text := flaw.Reason
-	if target := x.escapedTarget(); flaw != wire.FaultControl && len(target) <= maxSuggested {
+	if target := x.escapedTarget(); flaw.Status == 400 && flaw != wire.FaultControl && len(target) <= maxSuggested {
 		text += ": write " + string(target)
 	}
 	x.answer(flaw.Status, "", text)

@@ -6,14 +6,14 @@ import "github.com/corsgate/corsgate/gateway/wire"
 // answered: whoever asks for an upgrade must bear to be answered in HTTP (RFC 9110, section 7.8).
 
 // switches returns the protocol that the request asks for, as it is spelt here, if the route lets it
-// through to the upstream, else "". HTTP/2 and HTTP/3 have no upgrades (RFC 9113, section 8.6).
+// through to the upstream, else "". HTTP/3 has no upgrades, and HTTP/2 has what RFC 8441 defines, which is read as one.
 //
 // A WebSocket passes everywhere: browsers open it, policies guard it, and only an upstream that has
 // read the key can agree. What any other protocol does in a tunnel is for the route to vouch for.
 func (x *exchange) switches() string {
 	r := x.route
 	switch {
-	case r == nil || x.major > 1:
+	case r == nil || x.major > 2:
 		return ""
 	case x.req.WebSocket:
 		return "websocket"

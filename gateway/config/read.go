@@ -60,6 +60,7 @@ func readListener(t *table) Listener {
 		ProxyProtocol: t.boolean("proxy_protocol", false),
 		RedirectHTTPS: t.boolean("redirect_https", false),
 		HTTP3:         t.boolean("http3", false),
+		H2C:           t.boolean("h2c", false),
 		Engine:        t.oneOf("engine", "auto", "fasthttp"),
 		ClientCA:      t.str("client_ca", ""),
 		ClientAuth:    scalar(t, "client_auth", "", parseClientAuth),

@@ -83,6 +83,9 @@ func (r *reader) checkListeners() {
 		if l.TLS && l.RedirectHTTPS {
 			r.problem(table+".redirect_https", -1, fault{"with tls = true every request is https already", "remove this key"})
 		}
+		if l.TLS && l.H2C {
+			r.problem(table+".h2c", -1, fault{"h2c is HTTP/2 without TLS: with tls = true clients choose HTTP/2 in the handshake (ALPN)", "remove this key"})
+		}
 		if l.HTTP3 {
 			r.checkHTTP3(table, &l)
 		}

@@ -70,6 +70,9 @@ type Listener struct {
 	// TLS, and the port open for UDP. A route that sets or removes Alt-Svc has the last word; what upstreams say of it is
 	// dropped. Default false.
 	HTTP3 bool
+	// H2C: without TLS, clients that know of it may speak HTTP/2 from the first byte on, beside those that speak HTTP/1.1. A
+	// request to upgrade to it is never followed. Default false.
+	H2C bool
 	// Engine is "auto" (default: the event loop for small exchanges, where there is one) or "fasthttp"
 	// (a goroutine per connection).
 	Engine string

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -59,13 +58,12 @@ type Conn struct {
 	broken    bool // content failed: nobody knows where the next request begins
 	waiting   bool // the client waits for 100 (Continue)
 
-	under   *transport   // of TLS; nil without
-	streams *http.Server // that serves the connection's streams; nil: it has none
-	h2      *h2Conn      // nil: they are not of HTTP/2
-	quic    *quicConn    // that it is; nil: it is none
-	resets  atomic.Int32 // of streams; see settle
-	opened  bool         // nothing comes before the first request
-	plain   bool         // nobody has spoken TLS on a socket for it
+	under  *transport   // of TLS; nil without
+	h2     *h2Conn      // of HTTP/2; nil: it is not
+	quic   *quicConn    // that it is; nil: it is none
+	resets atomic.Int32 // of streams of HTTP/3; see settle
+	opened bool         // nothing comes before the first request
+	plain  bool         // nobody has spoken TLS on a socket for it
 
 	onEnd func()              // is to be told of the end; nil: nobody
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
@@ -139,7 +137,11 @@ func (c *Conn) next() bool {
 	for {
 		n, fault := c.Request.Parse(c.in[:c.w], c.opts.Limits)
 		if fault != nil {
-			c.Refuse(fault)
+			if c.on.H2C && !c.started && PriorKnowledge(c.in[:c.w]) {
+				c.multiplex(c.in[:c.w])
+			} else {
+				c.Refuse(fault)
+			}
 			return false
 		}
 		if n > 0 {
@@ -184,7 +186,7 @@ func (c *Conn) open() bool {
 	}
 	switch protocolOf(c.Conn) {
 	case "h2":
-		c.multiplex()
+		c.multiplex(nil)
 		return false
 	case challengeProtocol:
 		return false // it has seen what it came for

@@ -91,8 +91,6 @@ func (c *Conn) wake() {
 // the reset would overtake the answer.
 func (c *Conn) Close() error {
 	switch {
-	case c.streams != nil:
-		return nil // net/http's to close
 	case c.tunnel == nil:
 		return c.close()
 	case !c.tunnels:

@@ -125,9 +125,13 @@ func IdentityOf(secure *tls.Conn) *Identity {
 
 // Identity returns the identity of the client, nil if it has shown no certificate.
 func (c *Conn) Identity() *Identity {
-	switch st, ok := c.Conn.(*stream); {
-	case ok:
+	switch st := c.Conn.(type) {
+	case *stream:
 		return st.on.Identity()
+	case *Pipe:
+		return st.identity
+	}
+	switch {
 	case c.quic != nil:
 		return c.quic.identity
 	case c.under != nil:

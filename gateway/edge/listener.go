@@ -19,8 +19,8 @@ type Listener struct {
 	net.Listener
 	// Name is what the configuration calls it.
 	Name string
-	// TLS, ProxyProtocol and RedirectHTTPS are the configuration's tls, proxy_protocol and redirect_https.
-	TLS, ProxyProtocol, RedirectHTTPS bool
+	// TLS, ProxyProtocol, RedirectHTTPS and H2C are the configuration's tls, proxy_protocol, redirect_https and h2c.
+	TLS, ProxyProtocol, RedirectHTTPS, H2C bool
 	// ReadyPath is where the listener says whether the gateway is ready; "": nowhere.
 	ReadyPath string
 	// Activated: the sockets are the service manager's, and another process that it gives them to may make them

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -48,11 +47,11 @@ type Server struct {
 
 	handshakes atomic.Int64 // of QUIC, under way
 
-	mu          sync.Mutex
-	conns       map[*Conn]struct{}
-	streams     *http.Server // for HTTP/2 connections that begin; nil: none has begun yet
-	streamsOpts *Options     // that it is made of
-	idleStreams sync.Pool    // of *Conn
+	mu    sync.Mutex
+	conns map[*Conn]struct{}
+
+	idleStreams sync.Pool // of *stream
+	idleConns   sync.Pool // of *Conn, for streams
 
 	gate    gate
 	born    time.Time

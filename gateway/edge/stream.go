@@ -10,14 +10,14 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// A stream is one request of HTTP/2 or HTTP/3 as a connection of HTTP/1.1 that exists in memory only. What
-// the server of net/http has made of the stream is written down as HTTP/1.1 and read by the one
+// A stream is one request of HTTP/3 as a connection of HTTP/1.1 that exists in memory only. What
+// quic-go has made of the stream is written down as HTTP/1.1 and read by the one
 // parser; and the response, which is HTTP/1.1 like any other, is read by it too and sent as what the request was.
 // So there is one idea of what a request is, and one of what becomes of it.
 //
 // It is not repaired: nothing in a method, a target or a field can end a line, and what does not
-// stand where it was put is refused by the parser. net/http, or quic-go, has judged the pseudo-header fields,
-// joined the crumbs of Cookie, and kept trailers apart. Where the two differ, see stream3.go.
+// stand where it was put is refused by the parser. quic-go has judged the pseudo-header fields,
+// joined the crumbs of Cookie, and kept trailers apart. What it leaves to others is in stream3.go.
 type stream struct {
 	on *Conn // the connection of the stream
 	w  http.ResponseWriter
@@ -27,13 +27,12 @@ type stream struct {
 	// The request.
 	head    []byte // in[at:] has not been read
 	at      int
-	three   bool // it is HTTP/3
 	ready   bool // the head is made
 	content bool // follows the head
 	chunked bool
 	ended   bool   // all content was read
 	looked  []byte // content that was read before its time
-	read    int64  // octets of content of HTTP/3
+	read    int64  // octets of content
 
 	// The response.
 	saved    []byte // part of a head
@@ -51,7 +50,6 @@ type stream struct {
 func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
 	st.w, st.r, st.rc = w, r, http.NewResponseController(w)
 	_, sized := r.Header["Content-Length"]
-	st.three = r.ProtoMajor == 3
 	st.content = r.Body != http.NoBody && r.ContentLength != 0 || sized
 	st.chunked = st.content && !sized
 }
@@ -95,10 +93,8 @@ func (st *stream) appendHead(dst []byte) []byte {
 // Read reads the request.
 func (st *stream) Read(p []byte) (int, error) {
 	if !st.ready {
-		if st.three {
-			if err := st.look(); err != nil {
-				return 0, err
-			}
+		if err := st.look(); err != nil {
+			return 0, err
 		}
 		st.head, st.ready = st.appendHead(st.head[:0]), true
 	}
@@ -113,9 +109,7 @@ func (st *stream) Read(p []byte) (int, error) {
 		return st.readChunk(p)
 	}
 	n, err := st.readBody(p)
-	if st.three {
-		n, err = st.whole(n, err)
-	}
+	n, err = st.whole(n, err)
 	return n, st.explain(err)
 }
 
@@ -128,9 +122,7 @@ func (st *stream) readBody(p []byte) (int, error) {
 	}
 	st.rc.SetReadDeadline(st.readBy) //nolint:errcheck // streams of net/http have deadlines
 	n, err := st.r.Body.Read(p)
-	if st.three {
-		n, err = st.insist(p, n, err)
-	}
+	n, err = st.insist(p, n, err)
 	if err == nil {
 		st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
 	}
@@ -163,15 +155,11 @@ func (st *stream) readChunk(p []byte) (int, error) {
 // explain makes the end of the content of a stream that goes on an end of the content, even where
 // it is not the end that Content-Length has announced: the reader sees that itself.
 func (st *stream) explain(err error) error {
-	if err != nil && err != io.EOF && st.r.Context().Err() == nil &&
-		(strings.Contains(err.Error(), "declared a Content-Length") || st.three && err == io.ErrUnexpectedEOF) {
+	if err == io.ErrUnexpectedEOF && st.r.Context().Err() == nil {
 		return io.EOF
 	}
 	return err
 }
-
-// responseLimits are no bounds: the head was made here, or has been bounded before.
-var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
 
 // Write sends a piece of the response.
 func (st *stream) Write(p []byte) (int, error) {
@@ -192,7 +180,7 @@ func (st *stream) Write(p []byte) (int, error) {
 		switch {
 		case st.response.Status >= 200:
 			st.sendHead()
-		case st.response.Status > 101 || st.three: // net/http has sent 100 (Continue) by itself
+		default:
 			st.sendInterim()
 		}
 		b = b[n:]
@@ -245,14 +233,10 @@ func (st *stream) sendHead() {
 		h["Content-Type"] = nil // or net/http would guess
 	}
 	if r.Close && (st.on.leaving() || st.on.server.Crowded()) {
-		if st.three {
-			st.on.quic.goAway()
-		} else {
-			h["Connection"] = []string{"close"} // which net/http makes a GOAWAY
-		}
+		st.on.quic.goAway()
 	}
 	st.w.WriteHeader(r.Status)
-	if st.three && st.done {
+	if st.done {
 		st.rc.Flush() //nolint:errcheck // or quic-go would add a length; a dead stream shows at its end
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -78,7 +77,6 @@ type transport struct {
 	on       *Listener
 	identity *Identity // of the client, after the handshake
 	read     []byte
-	c        atomic.Pointer[Conn] // whose end is that of the transport, once it is multiplexed
 
 	patience time.Duration // for each write; 0: who writes sees to its deadline
 	writeBy  time.Time     // the write deadline in force, if it was set for patience
@@ -97,16 +95,6 @@ func Rebase(secure *tls.Conn, nc net.Conn, read []byte) (before net.Conn) {
 // SyscallConn returns the socket.
 func (t *transport) SyscallConn() (syscall.RawConn, error) {
 	return t.Conn.(syscall.Conn).SyscallConn()
-}
-
-// Close closes the socket.
-func (t *transport) Close() error {
-	err := t.Conn.Close()
-	if c := t.c.Load(); c != nil && c.shut.CompareAndSwap(false, true) {
-		c.h2.gone()
-		c.server.forget(c)
-	}
-	return err
 }
 
 // Write writes records. That is not for Send alone to bound: crypto/tls also writes while it reads, a new key if the

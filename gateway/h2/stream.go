@@ -158,6 +158,16 @@ func (s *Session) Reset(st *Stream, code Code) {
 	s.Close(st)
 }
 
+// Cancel resets a stream that its owner has yet to close: it is Gone.
+func (s *Session) Cancel(st *Stream, code Code) {
+	if !st.gone {
+		s.Out = appendReset(s.Out, st.ID, code)
+		s.forget(st.ID)
+		st.ours = true
+		s.away(st)
+	}
+}
+
 // Read gives the window of content that was used back to the client.
 func (s *Session) Read(st *Stream, n int) {
 	if n == 0 || st.gone || st.remote {

@@ -76,7 +76,11 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	head, fault := r.Parse(b, opts.Limits)
 	if fault != nil {
 		l.giveBack(x)
-		l.refuse(c, fault)
+		if c.on.H2C && edge.PriorKnowledge(b) {
+			l.handOver(c, b)
+		} else {
+			l.refuse(c, fault)
+		}
 		return 0, false
 	}
 	if head == 0 {

@@ -1,0 +1,484 @@
+package edge
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file speaks HTTP/2 with clients. The session, which is package h2's, is used by two goroutines of each connection: one reads,
+// one writes; and each request has a goroutine of its own, to which its stream is a Pipe.
+
+// Bounds of an HTTP/2 connection, beside those of its session.
+const (
+	maxStreams  = h2.MaxStreams
+	pingAfter   = 30 * time.Second // without a frame from the client
+	pingTimeout = 15 * time.Second
+	outBytes    = 64 << 10    // that are written at once
+	shareBytes  = 16 << 10    // of one stream, before another of the same urgency has its turn
+	readBytes   = 32 << 10    // that are read at once, when there is a lot
+	checkEvery  = time.Second // how often streams that make no progress are looked for
+
+	smallContent = 16 << 10
+)
+
+// FaultFrames is that of a client whose frames of HTTP/2 are not what they should be.
+var FaultFrames = &wire.Fault{Status: 400, Class: "http2", Reason: "that is no HTTP/2"}
+
+// faultProtocol is that of an extended CONNECT for something else. See RFC 8441, section 4.
+var faultProtocol = &wire.Fault{Status: 501, Class: "upgrade", Reason: "the only protocol of an extended CONNECT here is websocket"}
+
+// An h2Conn is an HTTP/2 connection.
+type h2Conn struct {
+	c     *Conn
+	work  chan struct{} // signals to the writer
+	wrote chan struct{} // is closed when it has ended
+
+	mu       sync.Mutex
+	s        h2.Session
+	scratch  h2.Scratch
+	response wire.Response // that pour reads
+	over     bool          // nothing is read any more: what is in Out is the last
+	broken   bool          // nothing can be written
+	leaves   bool          // GOAWAY was sent
+	served   bool          // there was a request
+	asked    bool          // a PING is out
+	readBy   time.Time     // the read deadline in force
+	since    time.Time     // when a header block began that is not all there
+	checks   *time.Timer   // runs while there are streams
+	turn     uint32        // the stream that was served last; see pump
+	waiting  []*h2Stream   // of pump
+}
+
+// A h2Stream is a stream with its pipe.
+type h2Stream struct {
+	*Pipe
+	st    *h2.Stream
+	flaw  *wire.Fault // of a head that is too large
+	out   outlet
+	moved time.Time // when something was sent on it last, or there was nothing to send
+	stuck bool      // there is something, and no window for it
+}
+
+// multiplex serves a connection that speaks HTTP/2 from here on; read is what was read of it. It returns when it has ended.
+func (c *Conn) multiplex(read []byte) {
+	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
+	o := &h2.Options{Limits: c.opts.Limits, Connect: true}
+	m.s.Init(&m.scratch, o, time.Now())
+	c.server.mu.Lock()
+	c.h2 = m
+	c.server.mu.Unlock()
+	if c.leaving() {
+		m.leave()
+	}
+	c.under.wait(c.opts.BodyIdle)
+	go m.write()
+	m.read(read)
+	<-m.wrote
+	c.refused = true // the client may still be sending: it has to hear the last of it
+	c.spoke()
+}
+
+// read reads frames until the connection is over. b is what was read of it already.
+func (m *h2Conn) read(b []byte) {
+	buf := make([]byte, max(firstBuffer, len(b)))
+	w, over := copy(buf, b), false
+	for {
+		var rest []byte
+		if rest, over = m.receive(buf[:w]); over {
+			return
+		}
+		switch size := len(buf); {
+		case w == size && size < readBytes: // there may be more than that
+			buf = append(make([]byte, 0, 2*size), rest...)[:2*size]
+		default:
+			copy(buf, rest)
+		}
+		w = len(rest)
+		n, err := m.c.Conn.Read(buf[w:])
+		for n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if m.late() {
+				return
+			}
+			n, err = m.c.Conn.Read(buf[w:])
+		}
+		if n == 0 && err != nil {
+			m.end()
+			return
+		}
+		w += n
+	}
+}
+
+// receive acts on what has come, and returns what is no whole frame, and whether the connection is over.
+func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	m.asked = m.asked && len(b) == 0
+	m.s.Scan(b)
+	for len(b) > 0 && !m.over {
+		n, ev := m.s.Next(b, now)
+		if n == 0 && ev.Kind == h2.None {
+			break
+		}
+		b = b[n:]
+		m.event(ev)
+	}
+	if !m.s.Blocked() {
+		m.since = time.Time{}
+	} else if m.since.IsZero() {
+		m.since = now
+	}
+	m.arm()
+	signal(m.work)
+	return b, m.over
+}
+
+// event acts on an event. Precondition: m.mu is held.
+func (m *h2Conn) event(ev h2.Event) {
+	switch ev.Kind {
+	case h2.Request:
+		m.request(ev.Stream, ev.End)
+	case h2.Data:
+		st := ev.Stream.Owner.(*h2Stream)
+		st.feed(ev.Data, ev.End, nil)
+	case h2.Trailers:
+		ev.Stream.Owner.(*h2Stream).feed(nil, true, ev.Data)
+	case h2.Gone:
+		if ev.Ours {
+			m.c.server.onFault(FaultFrames, m.c.peer)
+		}
+		if ev.Stream != nil {
+			ev.Stream.Owner.(*h2Stream).fail(errStreamGone)
+		}
+	case h2.Fatal:
+		f := FaultFrames
+		if ev.Cause == h2.CauseResets {
+			f = FaultResets
+		}
+		m.c.server.onFault(f, m.c.peer)
+		m.finish()
+	}
+}
+
+// request begins a request. Precondition: as for event.
+func (m *h2Conn) request(st *h2.Stream, end bool) {
+	h := m.s.Head()
+	p := &h2Stream{Pipe: newPipe(m.c, m.tell), st: st}
+	st.Owner = p
+	p.identity = m.c.Identity()
+	text := h.Text
+	p.flaw = h.Fault
+	if len(h.Protocol) > 0 {
+		text = appendUpgrade(text, h.Protocol)
+		if p.flaw == nil && !wire.EqualFold(h.Protocol, "websocket") {
+			p.flaw = faultProtocol
+		}
+	}
+	method := text[:max(0, bytes.IndexByte(text, ' '))]
+	p.out.head = string(method) == "HEAD"
+	known := h.Length >= 0 || len(h.Protocol) > 0 || p.flaw != nil || string(method) == "CONNECT"
+	// Small content is waited for, as the event loop does: if it is not what the head says, nothing was begun.
+	p.whole = h.Length > 0 && h.Length <= smallContent && p.flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
+	p.begin(text, known, end, expects(method))
+	p.moved = time.Now()
+	m.c.spoke()
+	m.served = true
+	if m.s.Open() == 1 && m.checks == nil {
+		m.checks = time.AfterFunc(checkEvery, m.check)
+	}
+	if h.Length > 0 || !end {
+		m.s.Widen(st)
+	}
+	go m.c.server.servePipe(m.c, p)
+}
+
+// PriorKnowledge reports whether a connection begins as one of HTTP/2 does. It needs the first line.
+func PriorKnowledge(b []byte) bool {
+	n := min(len(b), len(h2.Preface))
+	return n >= len("PRI * HTTP/2.0\r\n") && string(b[:n]) == h2.Preface[:n]
+}
+
+// appendUpgrade adds the lines of the upgrade that an extended CONNECT stands for. See RFC 8441, section 5.
+func appendUpgrade(text, protocol []byte) []byte {
+	text = append(append(text, "Connection: Upgrade\r\nUpgrade: "...), protocol...)
+	var nonce [16]byte
+	rand.Read(nonce[:]) //nolint:errcheck // it cannot fail
+	text = append(text, "\r\nSec-WebSocket-Key: "...)
+	return append(base64.StdEncoding.AppendEncode(text, nonce[:]), '\r', '\n')
+}
+
+// expects reports whether a method is one that is used with content.
+func expects(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}
+
+// tell has the writer look at what pipes have.
+func (m *h2Conn) tell() { signal(m.work) }
+
+// finish ends all streams, and the connection when what is in Out has been sent. Precondition: as for event.
+func (m *h2Conn) finish() {
+	m.over = true
+	for st := range m.s.All() {
+		st.Owner.(*h2Stream).fail(errStreamGone)
+	}
+	if m.checks != nil {
+		m.checks.Stop()
+	}
+	signal(m.work)
+}
+
+// end ends the connection, of which nothing can be read any more.
+func (m *h2Conn) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.finish()
+}
+
+// arm sets the read deadline as things stand. Precondition: as for event.
+func (m *h2Conn) arm() {
+	if m.over {
+		return
+	}
+	o, now := m.c.opts, time.Now()
+	by := now
+	switch {
+	case !m.since.IsZero():
+		by = m.since.Add(o.Header)
+	case !m.s.Begun():
+		if by = m.readBy; by.IsZero() {
+			by = now.Add(o.Header)
+		}
+	case m.asked:
+		by = now.Add(pingTimeout)
+	case m.s.Open() > 0:
+		by = now.Add(pingAfter)
+	case m.leaves:
+		by = now.Add(time.Duration(m.c.server.grace.Load()))
+	default:
+		by = now.Add(o.Idle)
+	}
+	if m.s.Open() == 0 && !m.leaves && m.c.silence.Load() == 0 {
+		after := Fresh
+		if m.served {
+			after = Between
+		}
+		m.c.silent(after)
+	}
+	if d := by.Sub(m.readBy); d < 0 || d > by.Sub(now)/rearmDivisor {
+		m.readBy = by
+		m.c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	}
+}
+
+// late acts on a read deadline that has passed. It reports whether the connection is over.
+func (m *h2Conn) late() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.over:
+	case time.Now().Before(m.readBy): // it was moved meanwhile
+	case !m.s.Begun(), !m.since.IsZero():
+		m.c.server.onFault(FaultTimeout, m.c.peer)
+		m.s.Last(h2.NoError)
+		m.finish()
+	case m.s.Open() > 0 && !m.asked:
+		m.s.Ping()
+		m.asked = true
+		m.arm()
+		signal(m.work)
+	case m.s.Open() > 0: // nobody is there
+		m.finish()
+	case !m.leaves:
+		m.goAway()
+	default:
+		m.s.Last(h2.NoError)
+		m.finish()
+	}
+	return m.over
+}
+
+// goAway tells the client to go, once. Precondition: as for event.
+func (m *h2Conn) goAway() {
+	if !m.leaves {
+		m.leaves = true
+		m.s.Leave()
+		m.c.spoke()
+		m.arm()
+		signal(m.work)
+	}
+}
+
+// leave is goAway for others.
+func (m *h2Conn) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.goAway()
+}
+
+// leaveNow tells the client to go, and ends the connection, unless a request is under way.
+func (m *h2Conn) leaveNow() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.goAway()
+	if m.s.Open() == 0 && !m.over {
+		m.s.Last(h2.NoError)
+		m.finish()
+		m.c.wake()
+	}
+}
+
+// write writes frames until the connection is over.
+func (m *h2Conn) write() {
+	defer close(m.wrote)
+	var spare []byte
+	for range m.work {
+		for {
+			m.mu.Lock()
+			m.pump()
+			out, over := m.s.Out, m.over
+			m.s.Out = spare[:0]
+			m.mu.Unlock()
+			if len(out) == 0 {
+				spare = out
+				if over {
+					return
+				}
+				break
+			}
+			if m.c.under == nil {
+				m.c.armWrite(m.c.opts.BodyIdle)
+			}
+			if _, err := m.c.Conn.Write(out); err != nil {
+				m.fail()
+			}
+			if spare = out; cap(spare) > outBytes/4 {
+				spare = nil
+			}
+		}
+	}
+}
+
+// fail ends a connection on which nothing can be written.
+func (m *h2Conn) fail() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = true
+	m.finish()
+	m.c.wake()
+}
+
+// pump sends what pipes have, the most urgent first, and those of the same urgency in turn; gives windows back for what their
+// handlers have read; and closes streams whose handlers are done. See RFC 9218, section 10. Precondition: as for event.
+func (m *h2Conn) pump() {
+	m.waiting = m.waiting[:0]
+	for st := range m.s.All() {
+		p := st.Owner.(*h2Stream)
+		m.s.Read(st, p.spent())
+		m.waiting = append(m.waiting, p)
+	}
+	slices.SortFunc(m.waiting, func(a, b *h2Stream) int {
+		if a.st.Priority.Urgency != b.st.Priority.Urgency {
+			return int(a.st.Priority.Urgency) - int(b.st.Priority.Urgency)
+		}
+		return int(int32(a.st.ID-m.turn-1)) - int(int32(b.st.ID-m.turn-1)) // those above turn first
+	})
+	open := m.s.Open()
+	for _, p := range m.waiting {
+		if len(m.s.Out) < outBytes {
+			m.pour(p)
+		}
+	}
+	clear(m.waiting)
+	if m.s.Open() < open {
+		m.arm()
+	}
+}
+
+// pour sends what one pipe has, up to its share. Precondition: as for event.
+func (m *h2Conn) pour(p *h2Stream) {
+	before, over := len(m.s.Out), false
+	p.take(func(b []byte, closed bool) int {
+		var n int
+		var leaves bool
+		var fault *wire.Fault
+		if !p.st.Gone() && !p.out.done {
+			n, leaves, fault = p.out.pour(&m.s, p.st, b, closed, shareBytes, &m.response)
+		}
+		if leaves && (m.c.leaving() || m.c.server.Crowded()) {
+			m.goAway()
+		}
+		p.stuck = n < len(b) && !p.out.done && !p.st.Gone()
+		if closed && (!p.stuck || fault != nil) {
+			over = true
+		}
+		return n
+	})
+	if len(m.s.Out) > before || !p.stuck {
+		p.moved = time.Now()
+	}
+	if len(m.s.Out)-before >= shareBytes {
+		m.turn = p.st.ID
+		signal(m.work)
+	}
+	switch {
+	case !over:
+	case m.over:
+		m.s.Close(p.st)
+	case p.out.done:
+		m.s.Done(p.st)
+	default:
+		m.s.Reset(p.st, h2.InternalError)
+	}
+}
+
+// check ends streams that have made no progress for body_idle, though their windows or the connection's are for the client
+// to open, and comes again.
+func (m *h2Conn) check() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over {
+		return
+	}
+	before := time.Now().Add(-m.c.opts.BodyIdle)
+	for st := range m.s.All() {
+		if p := st.Owner.(*h2Stream); p.stuck && p.moved.Before(before) && !st.Gone() {
+			m.s.Cancel(st, h2.Cancel)
+			p.fail(os.ErrDeadlineExceeded)
+		}
+	}
+	signal(m.work)
+	if m.checks = nil; m.s.Open() > 0 {
+		m.checks = time.AfterFunc(checkEvery, m.check)
+	}
+}
+
+// servePipe serves one stream.
+func (s *Server) servePipe(on *Conn, p *h2Stream) {
+	defer p.CloseWrite() //nolint:errcheck // it cannot fail
+	c := s.connOf(on)
+	c.Conn = p.Pipe
+	if c.next() {
+		if p.flaw != nil {
+			c.Request.Flaw = p.flaw
+		}
+		s.handle(c)
+	}
+	if c.tunnel != nil {
+		c.tunnel()
+	}
+	s.release(c)
+}

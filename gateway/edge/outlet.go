@@ -1,0 +1,117 @@
+package edge
+
+import (
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// An outlet sends a response, which is HTTP/1.1 as a handler has written it, as frames of a stream.
+type outlet struct {
+	head    bool // the request is HEAD
+	begun   bool // the head was sent
+	done    bool // all was
+	tunnel  bool // what follows the head is no content of HTTP
+	framing wire.Framing
+	left    int64
+	decoder wire.Chunked
+}
+
+// responseLimits are no bounds: the head was made here, or has been bounded before.
+var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
+
+// pour sends what it can of b, and returns how much that is. closed says that no more will come: of a tunnel that is its end.
+// most bounds the content that is sent. leaves reports that the response says that the connection ends.
+func (o *outlet) pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most int, r *wire.Response) (n int, leaves bool, fault *wire.Fault) {
+	for !o.begun {
+		k, fault := r.Parse(b[n:], responseLimits)
+		if fault != nil || k == 0 {
+			return n, leaves, fault
+		}
+		o.appendHead(s, st, b[n:n+k], r)
+		leaves = r.Close && o.begun
+		n += k
+	}
+	for !o.done {
+		room := min(s.Window(st), most)
+		data, k, fault := o.decode(b[n:], room)
+		if fault != nil {
+			return n, leaves, fault
+		}
+		n += k
+		end := o.ends(b[n:]) || o.tunnel && closed && n == len(b)
+		if len(data) > 0 || end {
+			s.AppendData(st, data, end)
+			most -= len(data)
+			o.done = end
+		}
+		if k == 0 && !end {
+			break
+		}
+	}
+	return n, leaves, nil
+}
+
+// appendHead sends the head of a response.
+func (o *outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.Response) {
+	switch {
+	case r.Status == 101: // as RFC 8441, section 5, has it
+		o.begun, o.tunnel = true, true
+		head := append([]byte(nil), "HTTP/1.1 200 OK\r\n"...)
+		for i := range r.Fields {
+			if f := &r.Fields[i]; f.ID != wire.SecWebSocketAccept {
+				head = append(append(append(append(head, f.Name...), ": "...), f.Value...), '\r', '\n')
+			}
+		}
+		s.AppendHead(st, append(head, '\r', '\n'), false)
+	case r.Status < 200:
+		s.AppendHead(st, text, false)
+	default:
+		o.begun = true
+		o.framing, o.left = r.Framing(o.head), r.Length
+		o.done = o.framing == wire.NoContent
+		s.AppendHead(st, text, o.done)
+	}
+}
+
+// decode takes content of at most room bytes off the front of b. It takes what frames the content also if there is no room.
+func (o *outlet) decode(b []byte, room int) (data []byte, n int, fault *wire.Fault) {
+	switch {
+	case o.tunnel:
+		n = min(len(b), room)
+		return b[:n], n, nil
+	case o.framing == wire.ByLength:
+		n = int(min(int64(min(len(b), room)), o.left))
+		o.left -= int64(n)
+		return b[:n], n, nil
+	case o.framing != wire.ByChunks:
+		return nil, len(b), nil // a response without an end is not made for HTTP/1.1
+	}
+	if o.decoder.Left() > 0 {
+		return o.decoder.Next(b[:min(len(b), room)])
+	}
+	before := o.decoder
+	data, n, fault = o.decoder.Next(b)
+	if len(data) > room { // it goes into a chunk, of which not all has room
+		o.decoder = before
+		if n -= len(data); room == 0 && n == 0 {
+			return nil, 0, nil
+		}
+		return o.decoder.Next(b[:n+room])
+	}
+	return data, n, fault
+}
+
+// ends reports whether the content ends with what was decoded, and perhaps what frames that at the front of b.
+func (o *outlet) ends(b []byte) bool {
+	switch {
+	case o.tunnel:
+		return false
+	case o.framing == wire.ByLength:
+		return o.left == 0
+	case o.framing != wire.ByChunks:
+		return false
+	}
+	d := o.decoder
+	data, _, fault := d.Next(b)
+	return fault == nil && len(data) == 0 && d.Done()
+}

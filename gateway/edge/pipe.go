@@ -1,0 +1,303 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// pipeBytes is how much of a response may wait in a pipe before its handler has to wait.
+const pipeBytes = 64 << 10
+
+// errStreamGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
+var errStreamGone = errors.New("the stream was reset")
+
+// A Pipe is one stream of an HTTP/2 connection as a connection of HTTP/1.1, for a handler on a goroutine of its own. The handler
+// reads the request, as it was written down from the stream, and writes the response; whoever has the stream feeds the one and
+// takes the other. So there is one idea of what a request is, and one of what becomes of it.
+//
+// The handler's side is a net.Conn. The methods of the other side never wait.
+type Pipe struct {
+	carrier  net.Conn  // for its addresses
+	identity *Identity // of the client; see Conn.Identity
+	wake     func()    // tells the other side that there is something to take, or to give back
+
+	mu       sync.Mutex
+	readable chan struct{} // signals to whoever reads, or writes, that something has changed
+	writable chan struct{}
+
+	// The request.
+	text    []byte // of the head, until it is known how the content comes
+	decided bool   // it is
+	chunked bool   // content of unknown length
+	methods bool   // the method is one that is used with content
+	whole   bool   // nothing is to be read until all content is there
+	in      []byte
+	at      int // in[at:] is to be read
+	held    int // content in it that was not given back
+	used    int // content that was read since Used
+	ended   bool
+	failed  error
+	gone    func() // see watch
+
+	// The response.
+	out    []byte
+	closed bool // the handler has ended its side
+	woken  bool // wake was called, and nothing taken since
+
+	readBy, writeBy time.Time
+}
+
+func newPipe(carrier net.Conn, wake func()) *Pipe {
+	return &Pipe{carrier: carrier, wake: wake, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
+}
+
+// signal wakes whoever waits on c.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// begin gives the pipe the head of a request, without its empty line. If sized is set, the head says how much content there is;
+// else that is known when some comes, or the end does.
+func (p *Pipe) begin(text []byte, sized, ended, methods bool) {
+	p.text, p.methods = append(p.text[:0], text...), methods
+	switch {
+	case ended:
+		p.decide(false)
+		p.ended = true
+	case sized:
+		p.decide(false)
+	}
+}
+
+// decide ends the head. Precondition: p.mu is held, or nobody knows of p yet.
+func (p *Pipe) decide(chunked bool) {
+	p.decided, p.chunked = true, chunked
+	p.in = append(p.in, p.text...)
+	if chunked {
+		p.in = append(p.in, "Transfer-Encoding: chunked\r\n"...)
+	}
+	p.in = append(p.in, '\r', '\n')
+	p.text = nil
+}
+
+// feed adds content, and the end of it if end is set; trailers are lines that come with it.
+func (p *Pipe) feed(b []byte, end bool, trailers []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	if !p.decided {
+		p.decide(len(b) > 0 || !end || len(trailers) > 0)
+	}
+	switch {
+	case len(b) > 0 && p.chunked:
+		p.in = append(append(wire.AppendChunkSize(p.in, len(b)), b...), '\r', '\n')
+	default:
+		p.in = append(p.in, b...)
+	}
+	p.held += len(b)
+	if p.ended = end; end && p.chunked {
+		p.in = append(append(append(p.in, "0\r\n"...), trailers...), '\r', '\n')
+	}
+	signal(p.readable)
+}
+
+// fail ends the pipe: the stream is no more.
+func (p *Pipe) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return
+	}
+	p.failed = err
+	p.in, p.at, p.out = nil, 0, nil
+	if p.gone != nil {
+		go p.gone()
+		p.gone = nil
+	}
+	signal(p.readable)
+	signal(p.writable)
+}
+
+// spent returns how much content was read since it was asked last.
+func (p *Pipe) spent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.used
+	p.used = 0
+	return n
+}
+
+// take has f look at what the handler has written, and whether that is all. f returns how much of it is done with.
+func (p *Pipe) take(f func(b []byte, closed bool) int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.woken = false
+	n := f(p.out, p.closed)
+	if n == 0 {
+		return
+	}
+	if p.out = p.out[:copy(p.out, p.out[n:])]; len(p.out) == 0 && cap(p.out) > firstBuffer {
+		p.out = nil
+	}
+	signal(p.writable)
+}
+
+// tell wakes the other side, once until it takes something. Precondition: p.mu is held.
+func (p *Pipe) tell() {
+	if !p.woken {
+		p.woken = true
+		p.wake()
+	}
+}
+
+// Read is part of net.Conn.
+func (p *Pipe) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		if !p.decided && p.methods {
+			p.decide(true)
+		}
+		switch {
+		case p.failed != nil:
+			return 0, p.failed
+		case !p.readBy.IsZero() && !time.Now().Before(p.readBy):
+			return 0, os.ErrDeadlineExceeded
+		case p.at < len(p.in) && (p.ended || !p.whole):
+			return p.read(b), nil
+		case p.ended:
+			return 0, io.EOF
+		}
+		p.wait(p.readable, p.readBy)
+	}
+}
+
+// read takes what there is.
+func (p *Pipe) read(b []byte) int {
+	n := copy(b, p.in[p.at:])
+	p.at += n
+	back := min(n, p.held) // a head and chunks are not worth a second count
+	if p.at == len(p.in) {
+		back = p.held
+		if p.in, p.at = p.in[:0], 0; cap(p.in) > 2*pipeBytes {
+			p.in = nil
+		}
+	}
+	p.held -= back
+	if p.used += back; p.used > 0 && !p.ended {
+		p.tell()
+	}
+	return n
+}
+
+// wait waits for a signal, or until a time, zero for ever. Precondition: p.mu is held.
+func (p *Pipe) wait(c chan struct{}, by time.Time) {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	if by.IsZero() {
+		<-c
+		return
+	}
+	t := time.NewTimer(time.Until(by))
+	defer t.Stop()
+	select {
+	case <-c:
+	case <-t.C:
+	}
+}
+
+// Write is part of net.Conn. It returns when there is room for more.
+func (p *Pipe) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return 0, p.failed
+	}
+	p.out = append(p.out, b...)
+	p.tell()
+	for len(p.out) > pipeBytes {
+		switch {
+		case p.failed != nil:
+			return 0, p.failed
+		case !p.writeBy.IsZero() && !time.Now().Before(p.writeBy):
+			return 0, os.ErrDeadlineExceeded
+		}
+		p.wait(p.writable, p.writeBy)
+	}
+	return len(b), p.failed
+}
+
+// CloseWrite ends the handler's side.
+func (p *Pipe) CloseWrite() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.tell()
+	return nil
+}
+
+// Close is part of net.Conn.
+func (p *Pipe) Close() error { return p.CloseWrite() }
+
+// watch has f called, on another goroutine, when the stream is reset, until stop is called.
+func (p *Pipe) watch(f func()) (stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	done := make(chan struct{})
+	run := func() { defer close(done); f() }
+	if p.failed != nil {
+		go run()
+		return func() { <-done }
+	}
+	p.gone = run
+	return func() {
+		p.mu.Lock()
+		waits := p.gone != nil
+		p.gone = nil
+		p.mu.Unlock()
+		if !waits {
+			<-done
+		}
+	}
+}
+
+// SetReadDeadline is part of net.Conn.
+func (p *Pipe) SetReadDeadline(t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.readBy = t
+	signal(p.readable)
+	return nil
+}
+
+// SetWriteDeadline is part of net.Conn.
+func (p *Pipe) SetWriteDeadline(t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writeBy = t
+	signal(p.writable)
+	return nil
+}
+
+// SetDeadline is part of net.Conn.
+func (p *Pipe) SetDeadline(t time.Time) error {
+	p.SetWriteDeadline(t) //nolint:errcheck // it cannot fail
+	return p.SetReadDeadline(t)
+}
+
+// LocalAddr is part of net.Conn.
+func (p *Pipe) LocalAddr() net.Addr { return p.carrier.LocalAddr() }
+
+// RemoteAddr is part of net.Conn.
+func (p *Pipe) RemoteAddr() net.Addr { return p.carrier.RemoteAddr() }

@@ -263,7 +263,7 @@ func TestAccessLogBlocked(t *testing.T) {
 					io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") //nolint:errcheck // the reader will see
 				}
 			}()
-			head := make([]byte, len("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\n\r\nok"))
+			head := make([]byte, len("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\nContent-Length: 2\r\n\r\nok"))
 			for i := range requests {
 				if _, err := io.ReadFull(c, head); err != nil || !strings.HasSuffix(string(head), "\r\n\r\nok") {
 					t.Fatalf("response %d: %q, %v", i, head, err)

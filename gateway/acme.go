@@ -122,7 +122,7 @@ func (x *exchange) prove() bool {
 	x.route, x.status = nil, 200
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	out = append(out, "Content-Type: application/octet-stream\r\n"...)
-	x.out = x.appendContent(x.appendDate(out), answer)
+	x.out = x.appendContent(x.appendShareExposing(x.appendOwn(out), nil, nil), answer)
 	return true
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/cors"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -27,8 +26,7 @@ func (x *exchange) begin() (answered bool) {
 		return true
 	}
 	if x.bare && (r == nil || !x.answersPreflight()) {
-		x.failure = failureCertificate
-		x.answer(403, "", "this request needs a client certificate: the listener serves preflights alone without one")
+		x.answer(ownCertificate, "")
 		return true
 	}
 	if r != nil && r.shadow != nil && !x.isPreflight {
@@ -49,25 +47,19 @@ func (x *exchange) begin() (answered bool) {
 	case x.redirectHTTPS && !x.https:
 		x.redirectToHTTPS()
 	case x.loops():
-		x.failure = failureLoop
-		x.answer(508, "", "this request has been here before: the upstream leads back to the gateway")
+		x.answer(ownLoop, "")
 	case r.limit != nil && !r.limit.admit(x):
 		r.limit.refuseRequest(x)
 	case r.policy != nil && x.guarded():
-		x.failure = failureGuard
-		x.answer(403, "", "this origin may not use this resource ("+x.reason.String()+")")
+		x.refuseGuarded()
 	case x.refusesConnectionAuth():
-		x.failure = failureConnection
-		x.answer(401, "", "NTLM and Negotiate authenticate a connection, and this one may be shared: ask again by HTTP/1.1")
+		x.answer(ownConnection, "")
 	case x.refusesLookalike():
-		x.failure = failureName
-		x.answer(400, "", "the name of a request header holds a character that is neither a letter, a digit nor '-'")
+		x.answer(ownName, "")
 	case x.content > r.maxContent:
-		x.failure = edge.FaultContentSize.Class
-		x.answer(413, "", "the content is larger than allowed here")
+		x.answer(ownContent, "")
 	case r.rewrite != nil && r.rewrite.refuses(x.req.Path):
-		x.failure = failurePrefix
-		x.answer(400, "", "without the prefix that this route takes off, the path would begin with two slashes")
+		x.answer(ownPrefix, "")
 	case r.redirect != nil:
 		x.redirect(r.redirect)
 	case r.respond != nil:
@@ -120,29 +112,24 @@ func (x *exchange) refuseMiss() {
 	switch {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
 		// RFC 9110, section 9.3.7: a question to the server as a whole.
-		x.answer(200, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n", "")
+		x.answer(ownOptions, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n")
 	case x.miss.Misread():
 		x.g.metrics.malformed("path")
-		x.closing, x.failure = true, "path"
-		x.answer(400, "", misreading(x.miss)+": "+misreadingFix(x.miss))
+		x.closing, x.failure = true, ownPath.failure
+		x.write(ownPath.status, "", misreading(x.miss)+": "+misreadingFix(x.miss))
 	case x.miss == route.NoHost:
-		x.failure = failureHost
-		x.answer(421, "", "no route is configured for this host")
+		x.answer(ownHost, "")
+	case x.isPreflight && x.miss == route.NoMethod:
+		x.answer(ownUnrouted, "")
 	case x.isPreflight:
-		x.failure = failureMethod
-		// Nothing is known that could be shared; 403 says so to whoever asks by hand.
-		x.answer(403, preflightVary, "no route takes the method that this preflight asks for")
+		x.answer(ownPreflight, "")
 	case x.miss == route.NoMethod:
-		x.failure = failureMethod
 		allowed := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
-		x.answer(405, "Allow: "+strings.Join(allowed, ", ")+"\r\n", "the routes of this path do not take this method")
+		x.answer(ownMethod, "Allow: "+strings.Join(allowed, ", ")+"\r\n")
 	default:
-		x.failure = failurePath
-		x.answer(404, "", "no route is configured for this path")
+		x.answer(ownNotFound, "")
 	}
 }
-
-const preflightVary = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
 
 // loops reports whether the request has passed through this process before. See RFC 9110,
 // section 7.6.3.
@@ -162,11 +149,11 @@ func (x *exchange) loops() bool {
 // redirectToHTTPS answers with the same URI under https.
 func (x *exchange) redirectToHTTPS() {
 	if len(x.req.Host) == 0 {
-		x.answer(400, "", "a request without Host cannot be redirected to https")
+		x.answer(ownNoHost, "")
 		return
 	}
 	host := string(wire.HostName(x.req.Host))
-	x.answer(308, "Location: https://"+host+string(x.req.Path)+string(x.req.Query)+"\r\n", "use https")
+	x.answer(ownHTTPS, "Location: https://"+host+string(x.req.Path)+string(x.req.Query)+"\r\n")
 }
 
 // redirect answers with a configured redirect.
@@ -179,16 +166,16 @@ func (x *exchange) redirect(r *redirect) {
 	if !strings.Contains(r.to, "?") {
 		to += string(x.req.Query)
 	}
-	x.answer(r.status, "Location: "+to+"\r\n", "see "+to)
+	x.write(r.status, "Location: "+to+"\r\n", "See "+to)
 }
 
 // respond answers with a configured response.
 func (x *exchange) respond(r *respond) {
 	x.status = r.status
 	x.out = append(x.out[:0], r.head...)
-	x.out = x.appendDate(x.out)
+	x.out = x.appendOwn(x.out)
 	x.out = x.appendRate(x.out)
-	x.out = x.appendShare(x.out, x.route.response)
+	x.out = x.appendShareExposing(x.out, x.route.response, exposedOf(r.status))
 	if r.status == 204 || r.status == 304 {
 		x.out = x.appendEnd(x.out)
 		return

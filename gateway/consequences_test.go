@@ -81,7 +81,7 @@ func TestConsequences(t *testing.T) {
 		"  https://evil.example:8443 GET any.example/api [x-a]: api denied/denied origin-not-allowed 200 → api allowed/denied allowed 200")
 	f("a route goes", "[route.other]\npath = \"/other\"\nrespond = {}\n", "",
 		"  https://evil.example GET any.example/other []: other denied/denied  200 →  denied/denied  404",
-		"  https://pr-7.preview.example GET any.example/other []: other denied/denied  200 →  denied/denied  404")
+		"  https://pr-7.preview.example GET any.example/other []: other denied/denied  200 →  allowed/denied  404")
 }
 
 // Of many origins on many routes there are as many questions as there may be, and not more.

@@ -32,7 +32,7 @@ func TestExchangesMultiplexed(t *testing.T) {
 
 // multiplex returns the request of an exchange that a client of HTTP/2 can make, or nil.
 func (e *scripted) multiplex(address string) *http.Request {
-	if len(e.requests) != 1 || strings.Contains(e.want.client, "use https\n") {
+	if len(e.requests) != 1 || strings.Contains(e.want.client, "Use https.\n") {
 		return nil
 	}
 	head, content, _ := strings.Cut(e.requests[0], "\r\n\r\n")

@@ -102,7 +102,7 @@ func TestExchangesOverTLSOnGoroutines(t *testing.T) { playAll(t, secureBlocking)
 
 func playAll(t *testing.T, engine string) {
 	everyExchange(t, func(t *testing.T, config string, e *scripted) {
-		if isSecure(engine) && strings.Contains(e.want.client, "use https\n") {
+		if isSecure(engine) && strings.Contains(e.want.client, "Use https.\n") {
 			return // there is nothing to redirect
 		}
 		playOn(t, engine, config, e)

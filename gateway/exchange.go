@@ -148,22 +148,6 @@ func (x *exchange) appendEnd(dst []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// answer makes the whole response to a request that is answered here, with a line of text for a
-// person. It is shared by the route's policy, so that a page can read the status.
-func (x *exchange) answer(status int, extra, text string) {
-	x.status = status
-	out := edge.AppendStatusLine(x.out[:0], status)
-	out = x.appendDate(out)
-	out = append(out, extra...)
-	out = x.appendShare(out, x.editsFor(status))
-	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
-	if text == "" {
-		x.out = x.appendContent(out)
-	} else {
-		x.out = x.appendContent(out, text, "\n")
-	}
-}
-
 // appendContent appends the length of the content, the end of the head, and, unless the request
 // is a HEAD, the content.
 func (x *exchange) appendContent(dst []byte, content ...string) []byte {
@@ -183,19 +167,12 @@ func (x *exchange) appendContent(dst []byte, content ...string) []byte {
 	return dst
 }
 
-// appendShare appends what the route and its policy add to a response that is made here.
-func (x *exchange) appendShare(dst []byte, e *edits) []byte {
-	return x.appendShareExposing(dst, e, nil)
-}
-
-// appendShareExposing is appendShare for a response that has fields of its own for pages to read.
+// appendShareExposing appends what the route and its policy add to a response that is made here, exposing fields of its own
+// to pages.
 func (x *exchange) appendShareExposing(dst []byte, e *edits, exposed [][]byte) []byte {
-	if x.route == nil {
-		return dst
-	}
 	dst = x.appendEdits(dst, e)
 	origin := false
-	if p := x.route.policy; p != nil {
+	if p := x.policy(); p != nil {
 		dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
 		x.noteUnshared()
 		origin = p.VaryOrigin()

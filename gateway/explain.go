@@ -208,7 +208,7 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 		a.readyOf = l.Name
 	}
 	e, miss := s.examine(a)
-	if a.changeable(e.Outcome) {
+	if a.changeable(e.Outcome) || miss != route.Found && a.unasked() == "" {
 		t := newTrial(s, a, miss)
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)

@@ -33,6 +33,9 @@ type run struct {
 // asidePeer is who asks.
 var asidePeer = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
+// asideID is the id that all such requests have, so that the same question has the same answer.
+const asideID = "00000000000000000000000000000000"
+
 // plainResponse is what the upstream says.
 const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
@@ -62,6 +65,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
 	g.current.Store(s.quiet(a.metrics, i, a.https))
 	r.x.start(asidePeer, nil, s.listenerFor(a), false, 0, time.Now())
+	r.x.id = append(r.x.id, asideID...)
 	r.x.find()
 	if r.answered = r.x.begin(); !r.answered {
 		var res wire.Response

@@ -26,6 +26,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return fmt.Sprintf("this is the ready_path of listener %s: it tells balancers whether the gateway is ready, and no page can read it", a.readyOf)
 	case e.Outcome == OutcomeSameOrigin:
 		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
+	case e.Outcome == OutcomeAllowed && miss != route.Found:
+		return fmt.Sprintf("no route takes this request; the page can read the gateway's own %d", e.Actual.Status)
 	case e.Outcome == OutcomeAllowed && e.Actual.Status >= 400:
 		return fmt.Sprintf("the page can read the response, which is the gateway's own %d", e.Actual.Status)
 	case e.Outcome == OutcomeAllowed:

@@ -39,6 +39,13 @@ func (x *exchange) guarded() bool {
 	return true
 }
 
+// refuseGuarded answers a request that guarded has refused.
+func (x *exchange) refuseGuarded() {
+	reason := x.reason.String() // of the guard, not of what sharing the answer comes to
+	x.failure = ownGuard.failure
+	x.write(ownGuard.status, "Cors-Refused: "+reason+"\r\n", ownGuard.text+" ("+reason+").")
+}
+
 // trustedOrigin reports whether the request's Origin is its target's own or one that p allows.
 func (x *exchange) trustedOrigin(p *cors.Policy) bool {
 	if x.req.OriginLines > 1 {

@@ -57,7 +57,7 @@ func (l *linter) unused() {
 	for i := range l.cfg.CORS {
 		shadow[l.cfg.CORS[i].Name] = l.cfg.CORS[i].Shadow
 	}
-	used := map[string]bool{}
+	used := map[string]bool{"cors." + l.cfg.DefaultCORS: true}
 	for i := range l.cfg.Routes {
 		r := &l.cfg.Routes[i]
 		used["upstream."+r.Upstream] = true

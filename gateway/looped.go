@@ -59,9 +59,21 @@ func (x *exchange) rescued(p any) bool {
 		return false
 	}
 	x.g.log.Error("panic while handling a request", "panic", p, "stack", string(debug.Stack()))
-	x.route, x.closing, x.failure = nil, true, failurePanic // the route's policy may be what panicked
-	x.answer(500, "", "the gateway failed to handle this request")
+	x.closing = true
+	x.answerPanic()
+	x.route = nil // for it may be what has panicked
 	return true
+}
+
+// answerPanic makes the 500, without all that is of the route and its policy if that panics, too.
+func (x *exchange) answerPanic() {
+	defer func() {
+		if recover() != nil {
+			x.route = nil
+			x.answer(ownPanic, "")
+		}
+	}()
+	x.answer(ownPanic, "")
 }
 
 // Attempts is part of loop.Exchange.
@@ -102,8 +114,8 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 // Refuse is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 	x.g.metrics.malformed(f.Class)
-	x.out, x.closing, x.failure = dst, true, f.Class
-	x.answer(f.Status, "", f.Reason)
+	x.out = dst
+	x.answerFault(f)
 	return x.out
 }
 

@@ -89,8 +89,7 @@ var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-
 
 // refuseShed answers a request that was shed.
 func (x *exchange) refuseShed() {
-	x.failure = failureShed
-	x.answer(503, retryAfter[x.seq%uint32(len(retryAfter))], "the gateway has more requests than it can take: come back later")
+	x.answer(ownShed, retryAfter[x.seq%uint32(len(retryAfter))])
 }
 
 // watchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is

@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
 )
 
 // A compiledPolicy is a table [cors.NAME] and what became of it.
@@ -103,4 +104,18 @@ func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems
 		}
 	}
 	return problems, warnings
+}
+
+// policyFor returns the policy that shares what is said of a request for which no route is responsible: the one that the
+// configuration names, or else that of the routes which are nearest; see [route.Table.Nearest]. It may be nil.
+func (s *snapshot) policyFor(host, path []byte) *cors.Policy {
+	if s.unrouted != nil {
+		return s.unrouted
+	}
+	if i := s.table.Nearest(host, path); i != route.None {
+		if p := s.policies[s.config.CORS[i-1].Name]; p != nil {
+			return p.policy
+		}
+	}
+	return nil
 }

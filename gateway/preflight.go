@@ -50,7 +50,7 @@ func (x *exchange) preflight() {
 	if x.reason != cors.Allowed {
 		x.noteRefusal(refusedPreflight)
 		x.out = out
-		var vary [128]byte
+		var vary [256]byte
 		x.deny(append(vary[:0], out[start:]...))
 		return
 	}
@@ -60,21 +60,21 @@ func (x *exchange) preflight() {
 	if cacheable {
 		x.s.preflights.Add(key, d.append(append(make([]byte, 0, len(out)+differenceSize), out...)))
 	}
-	x.out = x.appendEnd(x.appendDate(out))
+	x.out = x.appendEnd(x.appendOwn(out))
 }
 
 // allow makes the response from what the cache holds: the status line and the policy's lines.
 func (x *exchange) allow(block []byte) {
 	x.reason = cors.Allowed
 	x.out = append(x.out[:0], block...)
-	x.out = x.appendEnd(x.appendDate(x.out))
+	x.out = x.appendEnd(x.appendOwn(x.out))
 }
 
 // deny answers 403 without any field of the CORS protocol.
 func (x *exchange) deny(vary []byte) {
 	x.status = 403
 	out := edge.AppendStatusLine(x.out[:0], x.status)
-	out = append(x.appendDate(out), vary...)
+	out = append(appendRefused(x.appendOwn(out), x.reason.String()), vary...)
 	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	x.out = x.appendContent(out, denials[x.reason])
 }

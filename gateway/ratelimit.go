@@ -6,7 +6,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/prometheus/client_golang/prometheus"
@@ -168,32 +167,26 @@ func (x *exchange) onlyField(name string) (value []byte) {
 	return value
 }
 
-// exposedRateFields are what a page may read of a 429 beyond what its policy exposes: without them it could not
-// know when to come back. They are the gateway's own, as is the whole response.
-var exposedRateFields = [][]byte{[]byte("Retry-After, RateLimit, RateLimit-Policy")}
-
-// refuseRequest answers a request that came too soon.
+// refuseRequest answers a request that came too soon. What its page needs to come back in time is exposed.
 func (l *rateLimit) refuseRequest(x *exchange) {
 	l.refused.requests.Inc()
-	l.refuse(x, func(dst []byte) []byte { return x.appendShareExposing(dst, x.route.errors, exposedRateFields) })
+	l.refuse(x)
 }
 
-// refusePreflight answers a preflight that is one of too many. It is not shared: no browser lets a page see it.
+// refusePreflight answers a preflight that is one of too many.
 func (l *rateLimit) refusePreflight(x *exchange) {
 	l.refused.preflights.Inc()
-	l.refuse(x, func(dst []byte) []byte { return append(dst, preflightVary...) })
+	l.refuse(x)
 }
 
-func (l *rateLimit) refuse(x *exchange, share func([]byte) []byte) {
-	x.status, x.failure = 429, failureLimit
+func (l *rateLimit) refuse(x *exchange) {
+	x.failure = ownLimit.failure
 	wait := seconds(x.rate.Next)
-	dst := x.appendDate(edge.AppendStatusLine(x.out[:0], x.status))
-	dst = append(dst, "Retry-After: "...)
+	dst := append(x.open(ownLimit.status), "Retry-After: "...)
 	dst = strconv.AppendInt(dst, wait, 10)
-	dst = append(dst, "\r\n"...)
-	dst = x.appendRateLines(dst, l, 0, wait)
-	dst = append(share(dst), "Content-Type: text/plain; charset=utf-8\r\n"...)
-	x.out = x.appendContent(dst, "this comes too often: wait as long as Retry-After says\n")
+	dst = x.appendRateLines(append(dst, "\r\n"...), l, 0, wait)
+	var digits [20]byte
+	x.close(dst, ownLimit.text, " Retry after ", string(strconv.AppendInt(digits[:0], wait, 10)), " s.\n")
 }
 
 // appendRateLines appends what a client is told of a limit. What the route sets by hand, or leaves out, is the route's.

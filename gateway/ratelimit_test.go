@@ -140,7 +140,7 @@ func TestLimit(t *testing.T) {
 		f("200"+policy+"\nRateLimit: \"tight\";r=1;t=3600"+shared+"\nVary: Origin", "192.0.2.1", "/api", page)
 		f("200"+policy+"\nRateLimit: \"tight\";r=0;t=3600", "192.0.2.1", "/fixed")
 		refused := "429\nRetry-After: 3600" + policy + "\nRateLimit: \"tight\";r=0;t=3600"
-		f(refused+shared+", Retry-After, RateLimit, RateLimit-Policy\nVary: Origin", "192.0.2.1", "/api", page)
+		f(refused+shared+", Retry-After, RateLimit, RateLimit-Policy, X-Request-Id\nVary: Origin", "192.0.2.1", "/api", page)
 		f(refused+"\nVary: Origin", "192.0.2.1", "/api")
 		f(refused+"\nVary: Origin", "192.0.2.1", "/api", "Origin: https://evil.example") // not 403: the limit comes first
 		f(refused, "192.0.2.1", "/fixed")
@@ -155,7 +155,7 @@ func TestLimit(t *testing.T) {
 		f("307", "2001:db8:0:1::1", "/moved")
 
 		// What comes after the limits: the size of the content, and the policy's guard.
-		f("413\nAccess-Control-Allow-Origin: https://myapp.com\nAccess-Control-Expose-Headers: ETag\nVary: Origin", "192.0.2.3", "/api", page, "Content-Length: 20000")
+		f("413\nAccess-Control-Allow-Origin: https://myapp.com\nAccess-Control-Expose-Headers: ETag, X-Request-Id\nVary: Origin", "192.0.2.3", "/api", page, "Content-Length: 20000")
 		f("403\nVary: Origin", "192.0.2.3", "/api", "Origin: https://evil.example")
 		f(refused+"\nVary: Origin", "192.0.2.3", "/api", "Content-Length: 20000")
 

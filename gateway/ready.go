@@ -11,12 +11,10 @@ func (x *exchange) sayReady() {
 	const fresh = "Cache-Control: no-store\r\n"
 	switch method := string(x.req.Method); {
 	case method != "GET" && method != "HEAD":
-		x.failure = failureMethod
-		x.answer(405, "Allow: GET, HEAD\r\n", "readiness is asked for by GET or HEAD")
+		x.answer(ownReadyMethod, "Allow: GET, HEAD\r\n")
 	case x.g.draining.Load() && !x.g.succeeded.Load():
-		x.failure = failureDraining
-		x.answer(503, fresh, "not ready")
+		x.answer(ownDraining, fresh)
 	default:
-		x.answer(200, fresh, "ready")
+		x.answer(ownReady, fresh)
 	}
 }

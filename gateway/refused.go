@@ -52,7 +52,7 @@ var refusalNames = [...]string{"preflight", "response", "request", "websocket", 
 // noteUnshared lists the request if its response is not shared with its origin. On the loop no more than its method, path,
 // Host and Origin are left of it then.
 func (x *exchange) noteUnshared() {
-	if x.reason > cors.NoOrigin && !x.noted && !x.sameOrigin() {
+	if x.reason > cors.NoOrigin && x.route != nil && !x.noted && !x.sameOrigin() {
 		x.noteRefusal(refusedResponse)
 	}
 }

@@ -258,33 +258,15 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		attrs = append(attrs, "limit", key)
 	}
 	extra := ""
-	if !x.route.byHand.requestID {
-		// Whoever complains can say which line of the log it is about.
-		extra = "X-Request-Id: " + string(x.requestID()) + "\r\n"
-	}
 	if failed.WorthWaiting() {
-		extra += "Retry-After: 1\r\n"
+		extra = "Retry-After: 1\r\n"
 	}
 	if !x.ended(failed.Err, "") {
 		x.warn("upstream failed", &x.route.upstream.failed, attrs...)
 		x.failure = failed.Class
 		x.route.upstream.failures[failed.Class].Inc()
 	}
-	x.answer(failed.Status, extra, failureTexts[failed.Class])
-}
-
-// failureTexts tell a client what failed, and nothing of what is behind the gateway.
-var failureTexts = map[string]string{
-	upstream.ClassNowhere:   "the upstream has no servers at the moment",
-	upstream.ClassDown:      "the upstream does not answer at the moment",
-	upstream.ClassConnect:   "the upstream cannot be reached",
-	upstream.ClassQueue:     "the upstream has more requests than it can take",
-	upstream.ClassSlow:      "the content came too slowly while others waited for the upstream",
-	upstream.ClassStreams:   "the upstream has as many streams as it may",
-	upstream.ClassBroken:    "the upstream broke off before its response began",
-	upstream.ClassMalformed: "the upstream's response is not valid HTTP",
-	upstream.ClassFirstByte: "the upstream did not respond in time",
-	upstream.ClassTimeout:   "the request took longer than it may",
+	x.write(failed.Status, extra, ownFailures[failed.Class].text)
 }
 
 // relay sends the head in x.out and the content of the response, as it comes. It reports false
@@ -347,7 +329,7 @@ func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 	x.Cut(x.up.Endpoint, err)
 	if !x.begun {
 		x.closing = true
-		x.answer(502, "", failureTexts[upstream.ClassMalformed])
+		x.answer(ownFailures[upstream.ClassMalformed], "")
 		x.send(c)
 		return false
 	}

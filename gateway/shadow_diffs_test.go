@@ -63,7 +63,7 @@ func TestRefusalAllocations(t *testing.T) {
 		x := newBenchExchange(t, g, head)
 		decide := func() {
 			if !x.decide() {
-				x.answer(502, "", "")
+				x.write(502, "", "")
 			}
 			x.noted = false
 		}

@@ -26,6 +26,7 @@ type snapshot struct {
 	routes     []*target
 	upstreams  map[string]*upstreamPool
 	policies   map[string]*compiledPolicy
+	unrouted   *cors.Policy // default_cors; nil: see policyFor
 	limits     map[string]*rateLimit
 	sharing    *sharing // nil: nothing is shared with other gateways
 	tracing    *tracing // nil: traces pass as they are
@@ -111,6 +112,9 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 	problems, warnings = s.compileTLS(cfg, prev, time.Now())
 	moreProblems, moreWarnings := s.compilePolicies(cfg, prev)
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
+	if p := s.policies[cfg.DefaultCORS]; p != nil {
+		s.unrouted = p.policy
+	}
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
 		secure, faults := readSecure(cfg, "upstream."+u.Name, secureFiles{u.TLSCA, u.TLSCert, u.TLSKey})
@@ -139,9 +143,13 @@ func conflictProblem(cfg *config.Config, first, second, reason string) config.Pr
 
 func rules(cfg *config.Config) []route.Rule {
 	list := make([]route.Rule, len(cfg.Routes))
+	groups := map[string]int{} // by policy; see snapshot.policyFor
+	for i := range cfg.CORS {
+		groups[cfg.CORS[i].Name] = i + 1
+	}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
-		list[i] = route.Rule{Hosts: r.Hosts, Path: r.Path, Methods: r.Methods}
+		list[i] = route.Rule{Hosts: r.Hosts, Path: r.Path, Methods: r.Methods, Group: groups[r.CORS]}
 	}
 	return list
 }

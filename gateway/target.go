@@ -19,7 +19,7 @@ func (x *exchange) refuseFlaw(flaw *wire.Fault) {
 	if target := x.escapedTarget(); flaw.Status == 400 && flaw != wire.FaultControl && len(target) <= maxSuggested {
 		text += ": write " + string(target)
 	}
-	x.answer(flaw.Status, "", text)
+	x.write(flaw.Status, "", text)
 }
 
 // escapedTarget returns the path and the query as they have to be written.

@@ -85,8 +85,11 @@ type table struct {
 
 type field struct{ key, doc string }
 
-// notTables are the whole file, and values that it has in one string.
-var notTables = map[string]bool{"Config": true, "Endpoint": true, "Rate": true}
+// notTables are values that the file has in one string.
+var notTables = map[string]bool{"Endpoint": true, "Rate": true}
+
+// wholeFile is the type of the whole file. Its keys are the fields with a default; the others are tables, or no keys.
+const wholeFile = "Config"
 
 // isTable matches the first sentence of the comment of a type that is a table: "Route is [route.NAME].".
 var isTable = regexp.MustCompile(`^\w+ is (\[[a-z_.A-Z]+\]|[a-z_]+ = \{ … \}[^.,]*)[.,]?\s*`)
@@ -130,7 +133,9 @@ func tableOf(d ast.Decl) *table {
 		return nil
 	}
 	t := &table{}
-	if first := isTable.FindStringSubmatch(text); first != nil {
+	if spec.Name.Name == wholeFile {
+		t.name = "Before the first table"
+	} else if first := isTable.FindStringSubmatch(text); first != nil {
 		t.name, t.doc = "`"+first[1]+"`", text[len(first[0]):]
 	} else {
 		t.name, t.doc, _ = strings.Cut(strings.TrimPrefix(text, spec.Name.Name+" is "), ". ")
@@ -144,7 +149,7 @@ func tableOf(d ast.Decl) *table {
 	}
 	for _, f := range body.Fields.List {
 		for _, name := range f.Names {
-			if text := oneLine(f.Doc.Text()); name.IsExported() && text != "Name is the table's name." {
+			if text := oneLine(f.Doc.Text()); name.IsExported() && text != "Name is the table's name." && (spec.Name.Name != wholeFile || strings.Contains(text, "Default ")) {
 				t.fields = append(t.fields, field{keys[name.Name], sentence(name.Name, text, keys)})
 			}
 		}

@@ -14,7 +14,7 @@ import (
 
 // sharedSections are what the gateways of a fleet share, and what is not in their files: what becomes of a request. All
 // else is of one machine, or of who runs it: addresses, certificates, memory, logs, where to find the fleet.
-var sharedSections = []string{"cors", "upstream", "limit", "route"}
+var sharedSections = []string{"default_cors", "cors", "upstream", "limit", "route"}
 
 // ownSections are all others.
 var ownSections = []string{"listener", "tls", "admin", "log", "trust", "limits", "timeouts", "cache", "trace", "fleet", "redis"}
@@ -57,7 +57,9 @@ func (r *reader) refuse(file string, values map[string]any, places *places, wron
 func headers(sections []string) string {
 	list := make([]string, len(sections))
 	for i, s := range sections {
-		list[i] = "[" + s + ".NAME]"
+		if list[i] = "[" + s + ".NAME]"; s == "default_cors" {
+			list[i] = s
+		}
 	}
 	return strings.Join(list, ", ")
 }

@@ -25,6 +25,7 @@ func (r *reader) read(values map[string]any) {
 	r.cfg.Limits = readLimits(root.sub("limits"))
 	r.cfg.Timeouts = readTimeouts(root.sub("timeouts"))
 	r.cfg.Cache = readCache(root.sub("cache"))
+	r.cfg.DefaultCORS = root.str("default_cors", "")
 	for _, t := range root.named("cors") {
 		r.cfg.CORS = append(r.cfg.CORS, readCORS(t))
 	}

@@ -171,6 +171,7 @@ func (r *reader) checkNames(values map[string]any) {
 		return slices.Sorted(maps.Keys(tables))
 	}
 	policies, upstreams, limits := names("cors"), names("upstream"), names("limit")
+	r.checkName("default_cors", -1, r.cfg.DefaultCORS, "cors", "policy", "policies", policies)
 	for _, route := range r.cfg.Routes {
 		table := joinKey("route", route.Name)
 		r.checkName(table+".cors", -1, route.CORS, "cors", "policy", "policies", policies)

@@ -28,6 +28,11 @@ type Config struct {
 	Timeouts Timeouts
 	// Cache sizes the preflight cache.
 	Cache Cache
+	// DefaultCORS names the policy of what no route is responsible for: the gateway's own answers to requests that no
+	// route takes, or that are refused before one is known (400, 404, 405, 408, 414, 421, 431 and the like). Default "": the
+	// policy of the route whose host and path prefix are nearest to the request, if it has one; where several policies are as near,
+	// none.
+	DefaultCORS string
 	// CORS are the policies that routes name.
 	CORS []CORS
 	// Upstreams are the groups of endpoints that routes name.

@@ -19,11 +19,13 @@ import (
 
 // A Rule says which requests a route takes. Hosts are lower case, "name" or "*.name"; none: any
 // host. Path begins with '/' and has no '\', ';', empty or dot segment, nor an escape of those; of
-// other escapes the spelling counts. Methods are case-sensitive; none: all.
+// other escapes the spelling counts. Methods are case-sensitive; none: all. Group is positive, or
+// None; see Nearest.
 type Rule struct {
 	Hosts   []string
 	Path    string
 	Methods []string
+	Group   int
 }
 
 // A Conflict is a pair of rules, by index, that take the same requests.
@@ -43,6 +45,10 @@ type Table struct {
 type node struct {
 	children map[string]*node // by segment, as spelt in a rule and decoded
 	entries  []entry          // rules that name methods first
+
+	own, below int             // groups of entries, and of those and all below: one, None, or mixed
+	folded     map[string]bool // segments below, in lower case
+	settled    bool
 }
 
 // entry is a rule at its prefix.
@@ -69,6 +75,13 @@ func New(rules []Rule) (*Table, []Conflict) {
 				}
 				c.Reason = fmt.Sprintf("%s, path %q%s", where, rule.Path, c.Reason)
 				conflicts = append(conflicts, c)
+			}
+		}
+	}
+	for _, byName := range []map[string]*node{t.exact, t.suffixes, {"": t.any}} {
+		for _, n := range byName {
+			if n != nil {
+				n.settle(rules)
 			}
 		}
 	}

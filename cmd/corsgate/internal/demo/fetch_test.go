@@ -104,8 +104,8 @@ func TestReasonOf(t *testing.T) {
 		}
 	}
 	f("CORS preflight refused: method-not-allowed\n", "method-not-allowed")
-	f("this origin may not use this resource (origin-not-allowed)", "origin-not-allowed")
-	f("no route is configured for this path", "")
+	f("Pages of this origin may not use this resource (origin-not-allowed).", "origin-not-allowed")
+	f("No route is configured for this path.", "")
 	f("", "")
 }
 

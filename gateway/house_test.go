@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,12 +39,12 @@ func TestHouse(t *testing.T) {
 		"gateway/printable":          {},
 		"gateway/admin":              {"gateway/printable"},
 		"gateway/access":             {"gateway/printable"},
-		"gateway/acme":               {},                                              // a room of its own: certmagic and what it needs, and nothing of requests
-		"gateway/pkitest":            {},                                              // for tests only: no room of the house imports it
-		"gateway/acmetest":           {"gateway/internal/dnstest", "gateway/pkitest"}, // likewise
-		"gateway/tooltest":           {},                                              // likewise
-		"gateway/fleet":              {"gateway/printable"},                           // a room of its own: it knows etcd, and nothing of configurations
-		"gateway/fleet/etcdtest":     {},                                              // for tests only
+		"gateway/acme":               {},                                                                  // a room of its own: certmagic and what it needs, and nothing of requests
+		"gateway/pkitest":            {},                                                                  // for tests only: no room of the house imports it
+		"gateway/acmetest":           {"gateway/internal/dnstest", "gateway/pkitest", "gateway/tooltest"}, // likewise
+		"gateway/tooltest":           {},                                                                  // likewise
+		"gateway/fleet":              {"gateway/printable"},                                               // a room of its own: it knows etcd, and nothing of configurations
+		"gateway/fleet/etcdtest":     {"gateway/tooltest"},                                                // for tests only
 	}
 	top := []string{"gateway", "gateway/loop"}
 	// Who may import libraries.
@@ -60,9 +62,10 @@ func TestHouse(t *testing.T) {
 		"go.uber.org/zap":                  {"gateway/acme", "gateway/fleet", "gateway/fleet/etcdtest"},
 		"google.golang.org/grpc":           {"gateway/fleet"},
 		"go.etcd.io/etcd/":                 {"gateway/fleet", "gateway/fleet/etcdtest"},
-		"github.com/letsencrypt/pebble/":   {"gateway/acmetest"},
+		"github.com/letsencrypt/pebble/":   {}, // only gateway/internal/doubles, which is a module of its own
 		"github.com/redis/go-redis/":       {"gateway/limit/shared"},
-		"github.com/alicebob/miniredis/":   {"gateway/internal/redistest"},
+		"github.com/alicebob/miniredis/":   {}, // only the same
+		"go.etcd.io/etcd/server/":          {}, // only the same
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
 	none := []string{"matcher", "gateway/wire", "gateway/h2", "gateway/limit", "gateway/trace", "gateway/printable"} // standard library only
@@ -90,5 +93,33 @@ func TestHouse(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestModules holds that the product does not require what only its benchmarks and its tests' servers need, and that the
+// etcd that tests run is of the version of the client.
+func TestModules(t *testing.T) {
+	required := func(path string) map[string]string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions := make(map[string]string)
+		for _, m := range regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`).FindAllStringSubmatch(string(text), -1) {
+			versions[m[1]] = m[2]
+		}
+		return versions
+	}
+	product, doubles := required("../go.mod"), required("internal/doubles/go.mod")
+	for module := range product {
+		for _, other := range []string{"go.etcd.io/etcd/server/", "github.com/letsencrypt/pebble/", "github.com/alicebob/miniredis/", "gonum.org/"} {
+			if strings.HasPrefix(module, other) {
+				t.Errorf("go.mod requires %s, which belongs to benchmarks/go.mod or gateway/internal/doubles/go.mod", module)
+			}
+		}
+	}
+	const client, server = "go.etcd.io/etcd/client/v3", "go.etcd.io/etcd/server/v3"
+	if product[client] == "" || product[client] != doubles[server] {
+		t.Errorf("go.mod requires %s %s, gateway/internal/doubles/go.mod %s %s: want the same version", client, product[client], server, doubles[server])
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/internal/redistest"
 )
@@ -147,9 +146,9 @@ func TestSharingReload(t *testing.T) {
 		}
 	}
 	write("first\n")
-	mini := miniredis.RunT(t)
+	mini := redistest.StartMini(t)
 	mini.RequireAuth("first")
-	text := strings.ReplaceAll(inRedis(limitConfig, mini.Addr()), "UPSTREAM", "http://127.0.0.1:1") + "password_file = \"" + password + "\"\n"
+	text := strings.ReplaceAll(inRedis(limitConfig, mini.Address), "UPSTREAM", "http://127.0.0.1:1") + "password_file = \"" + password + "\"\n"
 	g, _ := serveOn(t, looped, text)
 	sharing(t, g)
 	reload := func(text string) error {

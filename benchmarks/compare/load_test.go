@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -124,8 +123,8 @@ func TestBench(t *testing.T) {
 		t.Skip("builds corsgate")
 	}
 	bin := filepath.Join(t.TempDir(), "corsgate")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/corsgate/corsgate/cmd/corsgate").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := build(t.Context(), bin); err != nil {
+		t.Fatal(err)
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -3,8 +3,10 @@
 // Command compare measures corsgate beside nginx, HAProxy and Caddy on this machine, all with the same CORS policy,
 // and writes a report: one self-contained HTML file with plots, Markdown tables, and the raw figures as JSON.
 //
-//	go run ./benchmarks/compare -quick     under three minutes: an order of magnitude
-//	go run ./benchmarks/compare            the whole of it, most of an hour
+//	go run ./compare -quick     under three minutes: an order of magnitude
+//	go run ./compare            the whole of it, most of an hour
+//
+// It is run in the folder benchmarks, which is a Go module of its own.
 //
 // What is not installed is left out, and how to install it is said. Everything listens on 127.0.0.1, and everything
 // that was started is ended, also by Ctrl-C. The README beside this folder tells the method.
@@ -56,7 +58,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.SetOutput(stderr)
 	f.BoolVar(&o.quick, "quick", false, "finish in under 3 minutes")
 	f.StringVar(&o.bin, "bin", "", "corsgate's binary; \"\": build it from this checkout")
-	f.StringVar(&o.out, "out", filepath.Join("benchmarks", "out"), "folder for report.html, report.md and report.json")
+	f.StringVar(&o.out, "out", "out", "folder for report.html, report.md and report.json")
 	f.StringVar(&o.readme, "readme", "", "also put the tables between the marks of this file")
 	f.StringVar(&o.plot, "plot", "", "also write one picture (SVG) to this file: CPU time of forwarded requests, by connections")
 	f.StringVar(&o.only, "only", "", "comma-separated scenarios: "+strings.Join(names(), ","))
@@ -148,7 +150,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // measure makes the whole run.
 func measure(ctx context.Context, o options, args []string, stderr io.Writer) (r Report, err error) {
-	r = Report{Began: time.Now(), Quick: o.quick, Command: strings.Join(append([]string{"go run ./benchmarks/compare"}, args...), " ")}
+	r = Report{Began: time.Now(), Quick: o.quick, Command: strings.Join(append([]string{"go run ./compare"}, args...), " ")}
 	b := &Bench{GatewayCPU: o.gatewayCPU, LoadCPU: o.loadCPU, Progress: stderr, Patience: 2 * time.Minute}
 	scale := fullScale()
 	if o.quick {
@@ -208,9 +210,8 @@ func (b *Bench) choose(ctx context.Context, o options, stderr io.Writer) (err er
 	if bin == "" {
 		fmt.Fprintln(stderr, "building corsgate …")
 		bin = filepath.Join(b.dir, "corsgate")
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/corsgate/corsgate/cmd/corsgate")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build corsgate (run compare inside its checkout, or say -bin PATH): %w\n%s", err, out)
+		if err := build(ctx, bin); err != nil {
+			return fmt.Errorf("build corsgate (run compare in benchmarks of its checkout, or say -bin PATH): %w", err)
 		}
 	}
 	if bin, err = filepath.Abs(bin); err != nil {
@@ -222,6 +223,20 @@ func (b *Bench) choose(ctx context.Context, o options, stderr io.Writer) (err er
 		return fmt.Errorf("-gateways %s: nothing of that is to be had here", o.gateways)
 	}
 	b.CachePeers = find(io.Discard, cachePeers(bin), func(string) bool { return true })
+	return nil
+}
+
+// build builds corsgate with the versions of its own go.mod, not those of the benchmarks'.
+func build(ctx context.Context, bin string) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/corsgate/corsgate").Output()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/corsgate")
+	cmd.Dir = strings.TrimSpace(string(root))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
 	return nil
 }
 

@@ -1,7 +1,7 @@
 // Fleet measures what a fleet costs its etcd, and how soon a push reaches all nodes: as many nodes as are asked for, in
 // this process, each with connections of its own, and one real etcd in another.
 //
-//	go run ./benchmarks/fleet -nodes 1000
+//	cd benchmarks && go run ./fleet -nodes 1000
 //
 // What it leaves on stdout is a table for deploy/fleet-etcd.md. It needs Linux, for /proc.
 package main
@@ -23,7 +23,6 @@ import (
 )
 
 func main() {
-	etcdtest.Member()
 	var o options
 	flag.IntVar(&o.nodes, "nodes", 1000, "how many nodes")
 	flag.IntVar(&o.pushes, "pushes", 10, "how many pushes, five seconds apart")

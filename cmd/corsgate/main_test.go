@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/fleet/etcdtest"
 	"go.uber.org/goleak"
 )
 
@@ -21,7 +20,6 @@ const asCorsgate = "CORSGATE_TEST_AS_CORSGATE"
 const impatient = "CORSGATE_TEST_IMPATIENT"
 
 func TestMain(m *testing.M) {
-	etcdtest.Member()
 	if os.Getenv(asCorsgate) == "1" {
 		if os.Getenv(impatient) == "1" {
 			successorPatience = 500 * time.Millisecond
@@ -34,8 +32,6 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		// The runtime's, since the first signal.Notify.
 		goleak.IgnoreAnyFunction("os/signal.loop"),
-		// Of tests: pebble has no end.
-		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
 	)
 }
 

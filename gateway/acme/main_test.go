@@ -8,10 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// Pebble has no end.
-		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
-	)
+	goleak.VerifyTestMain(m)
 }
 
 // patience bounds what should happen soon. It is never waited for in a test that passes.

@@ -1,14 +1,18 @@
-// Package acmetest is an authority with an ACME directory for tests: pebble, on loopback, with a name server of its own.
+// Package acmetest is an ACME certificate authority for tests: pebble, on loopback, with a name server of its own. Pebble
+// is a process of its own, built from gateway/internal/doubles. Requests reach it through this one, which terminates TLS
+// and can get in the way.
 package acmetest
 
 import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,10 +22,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/internal/dnstest"
 	"github.com/corsgate/corsgate/gateway/pkitest"
-	"github.com/letsencrypt/pebble/v2/ca"
-	"github.com/letsencrypt/pebble/v2/db"
-	"github.com/letsencrypt/pebble/v2/va"
-	"github.com/letsencrypt/pebble/v2/wfe"
 )
 
 // An Authority gives certificates for the names that its name server knows. Its methods are safe for concurrent use.
@@ -35,10 +35,9 @@ type Authority struct {
 	address string
 	own     tls.Certificate
 	dns     *dnstest.Server
-	certs   *ca.CAImpl
-	db      *db.MemoryStore
+	pebble  process
+	front   *httputil.ReverseProxy // to pebble
 	server  *http.Server
-	handler atomic.Pointer[http.Handler]
 
 	intercept atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 
@@ -49,11 +48,7 @@ type Authority struct {
 // whether a name is ours before Looks.
 func Start(t testing.TB, validity time.Duration, names ...string) *Authority {
 	t.Helper()
-	// Pebble has no other way to be told. By itself it waits, makes clients fail, and believes what it has seen before.
-	for key, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"} {
-		t.Setenv(key, value)
-	}
-	a := &Authority{t: t, dns: dnstest.Start(t), db: db.NewMemoryStore()}
+	a := &Authority{t: t, dns: dnstest.Start(t)}
 	var zone []string
 	for _, name := range names {
 		zone = append(zone, name+". 60 IN A 127.0.0.1")
@@ -65,9 +60,17 @@ func Start(t testing.TB, validity time.Duration, names ...string) *Authority {
 	if err := os.WriteFile(a.RootFile, root.PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a.certs = ca.New(quiet(), a.db, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: uint64(validity / time.Second)}})
+	a.pebble.start(t, a.dns.Address, strconv.Itoa(int(validity/time.Second)))
+	a.front = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", a.pebble.address
+			r.Out.Header.Set("X-Forwarded-Proto", "https") // pebble makes URLs from it and from Host
+		},
+		Transport: &http.Transport{DisableKeepAlives: true},
+		ErrorLog:  quiet(),
+	}
 	a.Up()
-	a.Directory = "https://" + a.address + wfe.DirectoryPath
+	a.Directory = "https://" + a.address + "/dir"
 	t.Cleanup(a.Down)
 	return a
 }
@@ -76,10 +79,8 @@ func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // Looks has the authority look at these addresses of loopback, at the first for HTTP-01, at the second for TLS-ALPN-01.
 func (a *Authority) Looks(http01, tlsALPN01 string) {
-	validation := va.New(quiet(), port(a.t, http01), port(a.t, tlsALPN01), true, a.dns.Address, a.db)
-	front := wfe.New(quiet(), a.db, validation, a.certs, []string{"pebble.test"}, true, false, 0, 0)
-	handler := front.Handler()
-	a.handler.Store(&handler)
+	a.t.Helper()
+	a.pebble.tell(a.t, fmt.Sprintln(port(a.t, http01), port(a.t, tlsALPN01)))
 }
 
 func port(t testing.TB, address string) int {
@@ -101,7 +102,7 @@ func port(t testing.TB, address string) int {
 // Roots returns who vouches for the certificates that the authority gives.
 func (a *Authority) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(a.certs.GetRootCert(0).Cert)
+	pool.AddCert(a.pebble.root)
 	return pool
 }
 
@@ -152,16 +153,11 @@ func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := a.intercept.Load(); f != nil && *f != nil && (*f)(w, r) {
 		return
 	}
-	handler := a.handler.Load()
-	if handler == nil {
-		http.Error(w, "not yet", http.StatusServiceUnavailable)
-		return
-	}
 	switch r.URL.Path {
 	case "/sign-me-up":
 		a.accounts.Add(1)
 	case "/order-plz":
 		a.orders.Add(1)
 	}
-	(*handler).ServeHTTP(w, r)
+	a.front.ServeHTTP(w, r)
 }

@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/fleet"
-	"github.com/corsgate/corsgate/gateway/fleet/etcdtest"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
-	etcdtest.Member()
 	goleak.VerifyTestMain(m)
 }
 

@@ -2,6 +2,7 @@ package tooltest_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -42,5 +43,19 @@ func TestFind(t *testing.T) {
 		if (l.failed != "") != fails || (l.skipped != "") == fails || !strings.HasPrefix(l.skipped+l.failed, want) {
 			t.Errorf("CORSGATE_NO_SKIP=%q: skips %q, fails %q, want %q", value, l.skipped, l.failed, want)
 		}
+	}
+}
+
+// TestDouble: a program that was built, and an error that says what go says.
+func TestDouble(t *testing.T) {
+	path, err := tooltest.Double("miniredis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode()&0o100 == 0 {
+		t.Errorf("Double(miniredis) = %q, which is no program: %v, %v", path, info, err)
+	}
+	if path, err := tooltest.Double("no-such"); err == nil || !strings.Contains(err.Error(), `no such tool "no-such"`) {
+		t.Errorf("Double(no-such) = %q, %v, want go's error", path, err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package etcdtest runs etcd for tests: the real server, of the version that the client has, in child processes that
-// are the test binary itself again. So a member can be killed and stopped like any process, and nothing needs to be
-// installed but Go.
+// Package etcdtest runs etcd for tests: the real server, of the version that the client has, in processes of its own. So
+// a member can be killed and stopped like any process. Nothing needs to be installed but Go: the server is built from
+// gateway/internal/doubles.
 package etcdtest
 
 import (
@@ -14,9 +14,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 )
@@ -45,6 +47,18 @@ type Options struct {
 	Dir              string // for data and logs; empty: the test's own
 	Fsync            bool   // write to disk as in production: what is measured is not to flatter
 }
+
+// A member is what the program gateway/internal/doubles/etcd is told, by the same names.
+type member struct {
+	Name, Dir, Cluster string
+	Client, Peer       string // URLs
+	Certificate, Key   string // PEM files; empty: no TLS for clients
+	TokenTTL           uint   // seconds; 0: etcd's default
+	Fsync              bool
+}
+
+// program builds that program once.
+var program = sync.OnceValues(func() (string, error) { return tooltest.Double("etcd") })
 
 // A process is a running member.
 type process struct {
@@ -84,7 +98,8 @@ func (c *Cluster) plan(dir string) {
 	var cluster []string
 	for i := range c.options.Members {
 		m := member{Name: fmt.Sprintf("etcd%d", i), Dir: dir, Client: scheme + "://" + c.free(), Peer: "http://" + c.free(),
-			Certificate: c.options.Certificate, Key: c.options.Key, TokenTTL: c.options.TokenTTL}
+			Certificate: c.options.Certificate, Key: c.options.Key, TokenTTL: c.options.TokenTTL,
+			Fsync: c.options.Fsync}
 		c.members = append(c.members, m)
 		cluster = append(cluster, m.Name+"="+m.Peer)
 	}
@@ -124,15 +139,11 @@ func (c *Cluster) run(i int) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	etcd, err := program()
 	if err != nil {
 		return err
 	}
-	p := &process{Cmd: exec.Command(self)}
-	p.Env = append(os.Environ(), variable+"="+string(text))
-	if c.options.Fsync {
-		p.Env = append(p.Env, variable+"_FSYNC=1")
-	}
+	p := &process{Cmd: exec.Command(etcd, string(text))}
 	p.Stderr = os.Stderr
 	stdin, err := p.StdinPipe()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package redistest runs Redis for tests: the real one, or one in this process where there is only Go.
+// Package redistest runs Redis for tests: the real one, and miniredis where there is only Go.
 package redistest
 
 import (
@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
@@ -124,5 +123,5 @@ func freePort(t testing.TB) int {
 // Each runs f with each engine: the real one, where there is one, and miniredis.
 func Each(t *testing.T, f func(t *testing.T, address string)) {
 	t.Run("redis", func(t *testing.T) { f(t, Start(t).Address) })
-	t.Run("miniredis", func(t *testing.T) { f(t, miniredis.RunT(t).Addr()) })
+	t.Run("miniredis", func(t *testing.T) { f(t, StartMini(t).Address) })
 }

@@ -25,6 +25,8 @@ func TestHouse(t *testing.T) {
 		"gateway/config":           {},
 		"gateway/route":            {},
 		"gateway/cors":             {"matcher"},
+		"gateway/cors/nethttp":     {"gateway/cors"},
+		"gateway/internal/vectors": {"gateway/cors"}, // for tests only
 		"gateway/upstream":         {"gateway/wire", "gateway/upstream/discover"},
 		"gateway/internal/dnstest": {}, // for tests only
 		"gateway/edge":             {"gateway/wire", "gateway/h2"},
@@ -68,7 +70,7 @@ func TestHouse(t *testing.T) {
 		"go.etcd.io/etcd/server/":          {}, // only the same
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
-	none := []string{"matcher", "gateway/wire", "gateway/h2", "gateway/limit", "gateway/trace", "gateway/printable"} // standard library only
+	none := []string{"matcher", "gateway/wire", "gateway/h2", "gateway/limit", "gateway/trace", "gateway/printable", "gateway/cors/nethttp"} // standard library only
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		name := strings.TrimPrefix(words[0], module)

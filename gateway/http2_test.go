@@ -87,7 +87,7 @@ func playVectors(t *testing.T, engine string) {
 				if res.ProtoMajor != majors[engine] {
 					t.Errorf("it came by %s", res.Proto)
 				}
-				c.Expect.check(t, res.Proto, res, len(d.requests()) > 0)
+				c.Expect.Check(t, res.Proto, res, len(d.requests()) > 0)
 				sent++
 			}
 		})

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/internal/vectors"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -32,7 +33,7 @@ type vectorCase struct {
 		Status  int
 		Headers [][2]string
 	}
-	Expect vectorExpect
+	Expect vectors.Expect
 }
 
 type vectorRequest struct {
@@ -80,7 +81,7 @@ func TestCORSVectorsLive(t *testing.T) {
 					d.reset()
 					res, raw := c.Request.send(t, address)
 					forwarded := d.requests()
-					c.Expect.check(t, name, res, len(forwarded) > 0)
+					c.Expect.Check(t, name, res, len(forwarded) > 0)
 					answer := maskDates(raw) + "\n" + strings.ReplaceAll(strings.Join(forwarded, "\n"), g.Pseudonym(), "PSEUDONYM")
 					answer = requestIDs.ReplaceAllString(answer, "")
 					if first, ok := answers[name]; ok && first != answer {

@@ -21,6 +21,9 @@ type Problem struct {
 	OtherIndex int
 }
 
+// Error is [Problem.String]: a Problem is an error.
+func (p Problem) Error() string { return p.String() }
+
 // String returns p in one line.
 func (p Problem) String() string {
 	place := func(key string, index int) string {

@@ -11,6 +11,16 @@
 // once. Whatever a policy says later was rendered then; a request only adds its own Origin and, where a policy with
 // credentials lists "*", the method and header names that it asked for, after they were checked.
 //
+// # Use
+//
+// Behind net/http, take gateway/cors/nethttp, or the example below for one without it. Behind anything else, ask
+// [IsPreflight] of each request; answer a preflight with the lines of [Policy.AppendPreflight] and its status, or with
+// 403 if the reason is not [Allowed]; and put the lines of [Policy.AppendActual], and of [AppendVary] if
+// [Policy.VaryOrigin], on every other response, errors included, in place of all fields that the policy owns
+// ([Policy.Owns]). Lines are complete: "Name: value\r\n". A slice given is never kept.
+//
+// The package has no dependency but matcher and golang.org/x/net, for the list of public suffixes and for IDNA.
+//
 // The package refuses to know: HTTP messages and their parser, routes, upstreams, status codes other than a
 // preflight's, time, logs. It does not decide whether a request may reach an upstream: CORS is not access control.
 // The preflight cache is the browser's; ours, if there is one, sits in front of this package.

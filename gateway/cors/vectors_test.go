@@ -1,71 +1,14 @@
 package cors_test
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/internal/vectors"
 )
 
-// table is [cors.NAME] as the vectors write it.
-type table struct {
-	Origins              []string `json:"origins"`
-	Methods              []string `json:"methods"`
-	RequestHeaders       []string `json:"request_headers"`
-	ExposeHeaders        []string `json:"expose_headers"`
-	Credentials          bool     `json:"credentials"`
-	MaxAge               string   `json:"max_age"`
-	PreflightStatus      int      `json:"preflight_status"`
-	UpstreamCORS         string   `json:"upstream_cors"`
-	TimingAllowOrigin    bool     `json:"timing_allow_origin"`
-	ResourcePolicy       string   `json:"resource_policy"`
-	PrivateNetwork       bool     `json:"private_network"`
-	WebSocketOriginCheck bool     `json:"websocket_origin_check"`
-	CSRF                 string   `json:"csrf"` // the gateway's
-	AllowNullOrigin      bool     `json:"dangerously_allow_null_origin"`
-	AllowHTTPOrigins     bool     `json:"dangerously_allow_http_origins"`
-	AllowPublicSuffixes  bool     `json:"dangerously_allow_public_suffixes"`
-	ReflectAnyOrigin     bool     `json:"dangerously_reflect_any_origin"`
-
-	Gateway []string        `json:"_gateway"` // flags of the gateway around the policy
-	Routes  json.RawMessage `json:"_routes"`
-}
-
-func (f table) config(t *testing.T) cors.Config {
-	t.Helper()
-	cfg := cors.Config{
-		Origins: f.Origins, Methods: f.Methods, RequestHeaders: f.RequestHeaders, ExposeHeaders: f.ExposeHeaders,
-		Credentials: f.Credentials, PreflightStatus: f.PreflightStatus, UpstreamCORS: f.UpstreamCORS,
-		PrivateNetwork: f.PrivateNetwork, TimingAllowOrigin: f.TimingAllowOrigin, ResourcePolicy: f.ResourcePolicy,
-		WebSocketOriginCheck: f.WebSocketOriginCheck, AllowNullOrigin: f.AllowNullOrigin,
-		AllowHTTPOrigins: f.AllowHTTPOrigins, AllowPublicSuffixes: f.AllowPublicSuffixes, ReflectAnyOrigin: f.ReflectAnyOrigin,
-	}
-	if f.MaxAge != "" {
-		d, err := time.ParseDuration(f.MaxAge)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.MaxAge = &d
-	}
-	return cfg
-}
-
-func load(t *testing.T, file string, into any) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A key that table does not know would be a rule that is not tested.
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		t.Fatal(err)
-	}
-}
+type table = vectors.Table
 
 func TestConfigVectors(t *testing.T) {
 	var cases []struct {
@@ -74,9 +17,9 @@ func TestConfigVectors(t *testing.T) {
 		Valid  bool
 		Why    string
 	}
-	load(t, "testdata/config.json", &cases)
+	vectors.Load(t, "testdata/config.json", &cases)
 	for _, c := range cases {
-		p, problems := cors.New(c.Policy.config(t))
+		p, problems := cors.New(c.Policy.Config(t))
 		if (p != nil) != c.Valid {
 			t.Errorf("%s: valid = %t, want %t (%s): %v", c.Name, p != nil, c.Valid, c.Why, problems)
 		}
@@ -132,7 +75,7 @@ type vector struct {
 // skipped by the rules of skip and checkable; the number of cases that it does not run at all is held here.
 func TestCORSVectors(t *testing.T) {
 	var cases []vector
-	load(t, "testdata/cors.json", &cases)
+	vectors.Load(t, "testdata/cors.json", &cases)
 	skipped := 0
 	for _, c := range cases {
 		if c.Policy.Routes != nil || c.Policy.UpstreamCORS == "passthrough" {
@@ -140,7 +83,7 @@ func TestCORSVectors(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			p, problems := cors.New(c.Policy.config(t))
+			p, problems := cors.New(c.Policy.Config(t))
 			if p == nil {
 				t.Fatal(problems)
 			}

@@ -1,4 +1,5 @@
-package gateway_test
+// Package vectors reads the vectors of gateway/cors/testdata, for the tests of several packages.
+package vectors
 
 import (
 	"net/http"
@@ -7,8 +8,8 @@ import (
 	"testing"
 )
 
-// A vectorExpect is what a case of cors.json wants.
-type vectorExpect struct {
+// An Expect is what a case of cors.json wants of the response.
+type Expect struct {
 	Kind      string
 	Status    *int
 	Headers   map[string]any // a value; a list: members among others; {"any_of": …}
@@ -20,7 +21,9 @@ type vectorExpect struct {
 	Forwarded *bool
 }
 
-func (e *vectorExpect) check(t *testing.T, variant string, res *http.Response, forwarded bool) {
+// Check fails t, with a message that begins with variant, if res is not as e wants, or if the request was forwarded to
+// an upstream, or a handler, and should not have been, or the other way round.
+func (e *Expect) Check(t *testing.T, variant string, res *http.Response, forwarded bool) {
 	t.Helper()
 	fail := func(format string, args ...any) {
 		t.Helper()

@@ -111,8 +111,7 @@ var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", 
 func (x *exchange) refuseMiss() {
 	switch {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
-		// RFC 9110, section 9.3.7: a question to the server as a whole.
-		x.answer(ownOptions, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n")
+		x.answerOptions()
 	case x.miss.Misread():
 		x.g.metrics.malformed("path")
 		x.closing, x.failure = true, ownPath.failure
@@ -129,6 +128,11 @@ func (x *exchange) refuseMiss() {
 	default:
 		x.answer(ownNotFound, "")
 	}
+}
+
+// answerOptions answers a question to the server as a whole. See RFC 9110, section 9.3.7.
+func (x *exchange) answerOptions() {
+	x.answer(ownOptions, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n")
 }
 
 // loops reports whether the request has passed through this process before. See RFC 9110,
@@ -148,6 +152,10 @@ func (x *exchange) loops() bool {
 
 // redirectToHTTPS answers with the same URI under https.
 func (x *exchange) redirectToHTTPS() {
+	if x.req.Path[0] != '/' {
+		x.answerOptions() // "*" is no resource, and has no URI
+		return
+	}
 	if len(x.req.Host) == 0 {
 		x.answer(ownNoHost, "")
 		return

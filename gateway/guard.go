@@ -1,9 +1,10 @@
 package gateway
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file refuses what browsers send on behalf of a page that the policy does not trust, and
@@ -14,7 +15,7 @@ import (
 // Precondition: the route has a policy.
 func (x *exchange) guarded() bool {
 	p := x.route.policy
-	block := p.Block() && x.req.OriginLines > 0 && len(x.req.Origin) > 0
+	block := p.Block() && x.fromPage()
 	socket := x.req.WebSocket && p.WebSocketOriginCheck() && x.req.OriginLines > 0
 	forged := x.route.csrf != csrfOff && x.crossSite()
 	if !block && !socket && !forged {
@@ -59,22 +60,26 @@ func (x *exchange) trustedOrigin(p *cors.Policy) bool {
 	return x.reason == cors.Allowed
 }
 
+// fromPage reports whether the request has an Origin: several lines are one, whatever they say, for others may read another.
+func (x *exchange) fromPage() bool { return x.req.OriginLines > 1 || len(x.req.Origin) > 0 }
+
 // sameOrigin reports whether the request's Origin is the origin of its target. Where the gateway
 // cannot know that clients use https, because whoever ends it says nothing, an https origin of
 // the same host counts; an http origin never does where https is known.
 func (x *exchange) sameOrigin() bool {
-	origin, secure := strings.CutPrefix(string(x.req.Origin), "https://")
+	origin, secure := bytes.CutPrefix(x.req.Origin, []byte("https://"))
 	if !secure {
 		var plain bool
-		if origin, plain = strings.CutPrefix(origin, "http://"); !plain || x.https {
+		if origin, plain = bytes.CutPrefix(origin, []byte("http://")); !plain || x.https {
 			return false
 		}
 	}
-	port := ":80"
+	port := []byte(":80")
 	if secure {
-		port = ":443"
+		port = []byte(":443")
 	}
-	return x.req.OriginLines == 1 && strings.EqualFold(origin, strings.TrimSuffix(string(x.req.Host), port))
+	// Not bytes.EqualFold, which takes the Kelvin sign for a k.
+	return x.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(x.req.Host, port)))
 }
 
 // csrfMode is a policy's csrf key.
@@ -94,9 +99,12 @@ func (x *exchange) crossSite() bool {
 	case "GET", "HEAD", "OPTIONS":
 		return false
 	}
+	if x.req.SecFetchSiteLines > 1 {
+		return true // browsers send one: somebody has added another
+	}
 	switch string(x.req.SecFetchSite) {
 	case "":
-		return x.req.OriginLines > 0 && len(x.req.Origin) > 0
+		return x.fromPage()
 	case "same-origin", "none":
 		return false
 	}

@@ -72,6 +72,7 @@ func (r *Request) classify() *Fault {
 			r.TraceParent = f.Value
 		case SecFetchSite:
 			r.SecFetchSite = f.Value
+			r.SecFetchSiteLines++
 		case Via:
 			r.HasVia = true
 		case Authorization:

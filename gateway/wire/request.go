@@ -54,7 +54,9 @@ type Request struct {
 	ACRMLines    int
 	ACRHLines    int  // Access-Control-Request-Headers; the values are in Fields
 	WantsPrivate bool // Access-Control-Request-Private-Network: true
-	SecFetchSite []byte
+	// SecFetchSite is the last line's value, and SecFetchSiteLines how many lines there are.
+	SecFetchSite      []byte
+	SecFetchSiteLines int
 
 	// What names a request, or the trace that it is part of: the last line's value, and how many lines there are.
 	RequestID        []byte // X-Request-Id

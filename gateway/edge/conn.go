@@ -320,6 +320,7 @@ func (c *Conn) Send(b []byte) error {
 		n, err := c.Conn.Write(b[:min(len(b), piece)])
 		if err != nil {
 			c.closing = true
+			c.aborted = c.aborted || errors.Is(err, os.ErrDeadlineExceeded)
 			return err
 		}
 		if b = b[n:]; len(b) == 0 {

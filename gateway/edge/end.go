@@ -116,15 +116,21 @@ func (c *Conn) close() error {
 	}
 	c.under.wait(0) // crypto/tls bounds its farewell
 	if c.aborted {
-		if t, ok := c.socket.(interface{ SetLinger(int) error }); ok {
-			t.SetLinger(0) //nolint:errcheck // best effort: the close below follows anyway
-		}
+		resetOnClose(c.socket)
 		return c.Conn.Close()
 	}
 	if c.refused || !c.ended || c.closing && c.started {
 		c.linger()
 	}
 	return c.Conn.Close()
+}
+
+// resetOnClose has the close of a socket reset the connection. What a client that does not read was sent would stay in the
+// kernel otherwise, counted by nothing.
+func resetOnClose(socket net.Conn) {
+	if t, ok := socket.(interface{ SetLinger(int) error }); ok {
+		t.SetLinger(0) //nolint:errcheck // best effort: the close follows anyway
+	}
 }
 
 // linger ends the sending side and reads until the client ends its own, or the bounds are met.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -110,7 +111,9 @@ func (t *transport) Write(p []byte) (int, error) {
 		}
 	}
 	n, err := t.Conn.Write(p)
-	t.failed = err
+	if t.failed = err; errors.Is(err, os.ErrDeadlineExceeded) {
+		resetOnClose(t.Conn)
+	}
 	return n, err
 }
 

@@ -296,6 +296,10 @@ func (l *Loop) abort(c *client) {
 	if c.x != nil {
 		l.cancel(c)
 	}
+	if len(c.unsent) > 0 {
+		l.reset(c) // a client that does not read would leave what was sent to it in the kernel, after the connection is gone
+		return
+	}
 	l.close(c)
 }
 

@@ -102,7 +102,7 @@ func (l *Loop) acceptEvent(a *acceptor) {
 // rest stops accepting for a while.
 func (l *Loop) rest(a *acceptor, d time.Duration) {
 	l.watch(&a.socket, 0)
-	l.arm(&a.socket, d)
+	l.arm(&a.timer, d)
 }
 
 func (l *Loop) resume(a *acceptor) { l.watch(&a.socket, unix.EPOLLIN) }

@@ -54,11 +54,11 @@ func (c *client) caughtUp() {
 	c.ahead = 0
 }
 
-// holdBack has the endpoint wait until c has taken what is here.
-func (l *Loop) holdBack(c *client, u *upconn) {
+// holdBack has the endpoint wait until the caller has taken what is here.
+func (l *Loop) holdBack(c *call, u *upconn) {
 	c.feeding = u
 	l.watch(&u.socket, u.interest&^uint32(readable))
-	l.wheel.clear(&u.socket)
+	l.wheel.clear(&u.timer)
 	if u.holder == nil {
 		h := &upstream.Holder{}
 		h.End = func() { l.Post(func() { l.evict(u, h) }) }
@@ -70,8 +70,8 @@ func (l *Loop) holdBack(c *client, u *upconn) {
 
 // evict ends an exchange whose client has to make room for others.
 func (l *Loop) evict(u *upconn, h *upstream.Holder) {
-	if u.holder == h && u.client != nil {
-		l.guilty = u.client
+	if u.holder == h && u.call != nil {
+		l.guilty = u.call.to.client()
 		l.cut(u, upstream.ErrSlowClient, nil)
 	}
 }
@@ -90,5 +90,5 @@ func (l *Loop) took(c *client, bytes int) {
 // owes gives c a deadline for the next piece. An octet now and then does not move it, or that would hold all of it for ever.
 func (l *Loop) owes(c *client, within time.Duration) {
 	c.owed = min(sendPiece, len(c.unsent)-c.sent)
-	l.arm(&c.socket, within)
+	l.arm(&c.timer, within)
 }

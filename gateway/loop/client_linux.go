@@ -20,19 +20,16 @@ type client struct {
 	peer   netip.Addr
 	secure *tls.Conn // over the loop's records; nil: plain HTTP is spoken
 
-	saved   []byte // read and not yet used: part of a request, or requests that wait
-	need    int    // octets that saved must hold before it is worth looking at
-	unsent  []byte // of responses; while there is any nothing else is done
-	sent    int    // of unsent
-	owed    int    // of that, what has to go out before the deadline
-	ahead   int64  // what unsent counts for in allAhead
-	x       Exchange
-	up      *upconn       // that x waits for, once the request is on its way
-	hold    *hold         // why x waits for a connection
-	feeding *upconn       // that waits for unsent to go out
-	since   time.Duration // since the loop's start: when it fell silent; see silence
-	linger  int           // octets read since the end of the sending side; -1: it has not ended
-	state   connState     // flags
+	saved  []byte // read and not yet used: part of a request, or requests that wait
+	need   int    // octets that saved must hold before it is worth looking at
+	unsent []byte // of responses; while there is any nothing else is done
+	sent   int    // of unsent
+	owed   int    // of that, what has to go out before the deadline
+	ahead  int64  // what unsent counts for in allAhead
+	call
+	since  time.Duration // since the loop's start: when it fell silent; see silence
+	linger int           // octets read since the end of the sending side; -1: it has not ended
+	state  connState     // flags
 }
 
 type connState uint8
@@ -65,16 +62,16 @@ func (c *client) waiting() bool { return c.x != nil && len(c.unsent) == 0 }
 // upstream's clock, unless the client has most likely gone.
 func (l *Loop) waits(c *client) {
 	if c.is(eof) {
-		l.arm(&c.socket, l.ended)
+		l.arm(&c.timer, l.ended)
 	} else {
-		l.wheel.clear(&c.socket)
+		l.wheel.clear(&c.timer)
 	}
 }
 
 // begin makes a client of a descriptor; secure is what TLS is spoken by, and asked says that it has had a request before.
 func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, asked bool) {
 	c := &client{on: on, peer: peer, secure: secure, linger: -1}
-	c.fd, c.socket.client = int32(fd), c
+	c.fd, c.socket.client, c.to = int32(fd), c, c
 	l.clients.Add(1)
 	if err := l.add(&c.socket, readable); err != nil {
 		l.log.Warn("cannot watch a connection", "error", err)
@@ -240,7 +237,7 @@ func (l *Loop) readOn(c *client) {
 func (l *Loop) retire(c *client, grace time.Duration) {
 	c.state |= leaving
 	if c.quiet() {
-		l.arm(&c.socket, grace)
+		l.arm(&c.timer, grace)
 	}
 }
 
@@ -258,7 +255,7 @@ func (l *Loop) finishClient(c *client) {
 	unix.Shutdown(int(c.fd), unix.SHUT_WR) //nolint:errcheck // a dead socket shows at the read
 	l.watch(&c.socket, readable)
 	c.since = l.now.Sub(l.start)
-	l.arm(&c.socket, edge.LingerTime)
+	l.arm(&c.timer, edge.LingerTime)
 }
 
 // clientExpired acts on a client's deadline.
@@ -267,7 +264,7 @@ func (l *Loop) clientExpired(c *client) {
 	case c.is(eof) && c.waiting():
 		l.giveUpClient(c)
 	case c.hold != nil:
-		l.queueExpired(c)
+		l.queueExpired(&c.call)
 	case !c.is(partial) || len(c.unsent) > 0 || c.x != nil || c.linger >= 0:
 		l.abort(c)
 	case c.need > 0:
@@ -294,7 +291,7 @@ func (l *Loop) endClient(c *client) {
 // abort gives up a connection and the exchange on it, if there is one.
 func (l *Loop) abort(c *client) {
 	if c.x != nil {
-		l.cancel(c)
+		l.cancel(&c.call)
 	}
 	if len(c.unsent) > 0 {
 		l.reset(c) // a client that does not read would leave what was sent to it in the kernel, after the connection is gone
@@ -306,8 +303,8 @@ func (l *Loop) abort(c *client) {
 // giveUpClient gives up a client that has ended its side and is still without its response. In case that
 // it listens, it must not take what it has for a whole one.
 func (l *Loop) giveUpClient(c *client) {
-	cut := c.up != nil && c.up.begun && c.up.as == wire.UntilClose
-	l.cancel(c)
+	cut := c.call.up != nil && c.call.up.begun && c.call.up.as == wire.UntilClose
+	l.cancel(&c.call)
 	if cut {
 		l.reset(c)
 	} else {

@@ -16,7 +16,7 @@ func (l *Loop) rests(c *client, after int, d time.Duration) {
 		c.state |= asked
 	}
 	c.since = l.now.Sub(l.start)
-	l.arm(&c.socket, d)
+	l.arm(&c.timer, d)
 }
 
 // silence returns how long a client has been silent, 0 if it is not.

@@ -21,7 +21,7 @@ type pool struct {
 type upconn struct {
 	socket
 	pool   *pool
-	client *client // nil: idle
+	call   *call // nil: idle
 	reused bool
 	since  time.Time // idle since
 
@@ -45,11 +45,11 @@ type upconn struct {
 	rests   bool             // but not at once
 }
 
-// A hold is a client's wait for a connection: in the endpoint's queue, or for one that is being made.
+// A hold is a call's wait for a connection: in the endpoint's queue, or for one that is being made.
 type hold struct {
-	client *client // nil: given up
-	pool   *pool
-	place  *upstream.Place // nil: not in the queue
+	call  *call // nil: given up
+	pool  *pool
+	place *upstream.Place // nil: not in the queue
 }
 
 func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
@@ -62,7 +62,7 @@ func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
 }
 
 // choose picks an endpoint for the next attempt of c's exchange.
-func (l *Loop) choose(c *client) {
+func (l *Loop) choose(c *call) {
 	a := c.x.Attempts()
 	e, entered := a.Next()
 	if e == nil {
@@ -80,7 +80,7 @@ func (l *Loop) choose(c *client) {
 }
 
 // connect gives c's exchange, which has entered the endpoint, a connection: an idle one, or a new.
-func (l *Loop) connect(c *client, p *pool) {
+func (l *Loop) connect(c *call, p *pool) {
 	if u := l.take(p); u != nil {
 		u.reused = true
 		l.ask(c, u)
@@ -108,8 +108,8 @@ func (l *Loop) take(p *pool) *upconn {
 }
 
 // dial makes a connection on a goroutine, which can look names up and wait; it is rare.
-func (l *Loop) dial(c *client, p *pool) {
-	h := &hold{client: c, pool: p}
+func (l *Loop) dial(c *call, p *pool) {
+	h := &hold{call: c, pool: p}
 	c.hold = h
 	deadline := c.x.Attempts().Deadline
 	go func() {
@@ -136,8 +136,10 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 
 // dialed is told what became of a dial.
 func (l *Loop) dialed(h *hold, fd int, err error) {
-	p, c := h.pool, h.client
-	l.guilty = c
+	p, c := h.pool, h.call
+	if c != nil {
+		l.guilty = c.to.client()
+	}
 	u := &upconn{pool: p}
 	if u.fd, u.up = int32(fd), u; err == nil {
 		if err = l.add(&u.socket, readable); err != nil {
@@ -152,7 +154,7 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 		c.hold = nil
 		f := upstream.Failure{Err: upstream.Unconnected(err, expired(c.x.Attempts().Deadline)), Unsent: true}
 		l.again(c, p, f)
-		l.settle(c)
+		c.to.settle(l)
 		return
 	}
 	if c == nil {
@@ -168,8 +170,8 @@ func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now()
 
 // part separates a connection from its client and ends its exchange at the endpoint.
 func (l *Loop) part(u *upconn) {
-	c := u.client
-	u.client, c.up, u.unsent = nil, nil, nil
+	c := u.call
+	u.call, c.up, u.unsent = nil, nil, nil
 	if c.feeding == u {
 		c.feeding = nil
 	}
@@ -193,7 +195,7 @@ func (l *Loop) idle(u *upconn) {
 		return
 	}
 	u.since = l.now
-	l.wheel.clear(&u.socket)
+	l.wheel.clear(&u.timer)
 	l.watch(&u.socket, readable)
 	switch {
 	case !u.rests:
@@ -218,8 +220,8 @@ func (l *Loop) discard(u *upconn) {
 
 // queue has c wait in the queue of an endpoint, if there is room. The client's deadline is that of the exchange, if it has
 // one; what else bounds the wait is for the queue to say.
-func (l *Loop) queue(c *client, p *pool) bool {
-	h := &hold{client: c, pool: p}
+func (l *Loop) queue(c *call, p *pool) bool {
+	h := &hold{call: c, pool: p}
 	h.place = &upstream.Place{Done: func(err error) {
 		if !l.Post(func() { l.queued(h, err) }) && err == nil {
 			p.endpoint.Leave()
@@ -230,38 +232,29 @@ func (l *Loop) queue(c *client, p *pool) bool {
 		c.hold = nil
 		return false
 	}
-	timeout := l.ended
-	if !c.is(eof) {
-		d := c.x.Attempts().Deadline
-		if d.IsZero() {
-			l.wheel.clear(&c.socket)
-			return true
-		}
-		timeout = d.Sub(l.now)
-	}
-	l.arm(&c.socket, max(timeout, 0))
+	c.to.waitsBy(l, c.x.Attempts().Deadline)
 	return true
 }
 
 // queued is told what became of a wait in the queue.
 func (l *Loop) queued(h *hold, err error) {
-	c, p := h.client, h.pool
+	c, p := h.call, h.pool
 	switch {
 	case c == nil && err == nil:
 		p.endpoint.Leave()
 	case c == nil:
 	case err != nil:
-		l.guilty = c
+		l.guilty = c.to.client()
 		l.notServed(c, err)
 	default:
-		l.guilty, c.hold = c, nil
-		l.waits(c)
+		l.guilty, c.hold = c.to.client(), nil
+		c.to.waits(l)
 		l.connect(c, p)
 	}
 }
 
 // queueExpired acts on a wait in the queue that took too long for the exchange.
-func (l *Loop) queueExpired(c *client) {
+func (l *Loop) queueExpired(c *call) {
 	if c.hold.place == nil {
 		return // the dial has a deadline of its own
 	}
@@ -270,15 +263,15 @@ func (l *Loop) queueExpired(c *client) {
 }
 
 // notServed answers a request for which no connection became free.
-func (l *Loop) notServed(c *client, err error) {
+func (l *Loop) notServed(c *call, err error) {
 	l.fail(c, c.hold.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: err})
-	l.settle(c)
+	c.to.settle(l)
 }
 
 // quit gives up c's wait. A dial that is under way keeps its permit until it is done, and so does a place that was just served.
-func (l *Loop) quit(c *client) {
+func (l *Loop) quit(c *call) {
 	h := c.hold
-	if h.client = nil; h.place != nil {
+	if h.call = nil; h.place != nil {
 		h.pool.endpoint.Quit(h.place)
 	}
 }

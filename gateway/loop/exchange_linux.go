@@ -11,15 +11,15 @@ import (
 )
 
 // forward sends a request to its upstream.
-func (l *Loop) forward(c *client, x Exchange) {
+func (l *Loop) forward(c *call, x Exchange) {
 	c.x = x
-	l.waits(c)
+	c.to.waits(l)
 	l.choose(c)
 }
 
 // ask writes the request of c's exchange to u and waits for the response.
-func (l *Loop) ask(c *client, u *upconn) {
-	u.client, c.up = c, u
+func (l *Loop) ask(c *call, u *upconn) {
+	u.call, c.up = c, u
 	u.got, u.begun, u.interims = false, false, 0
 	u.unsent = c.x.Request()
 	n, err := send(u.fd, u.unsent)
@@ -36,15 +36,15 @@ func (l *Loop) ask(c *client, u *upconn) {
 
 // armUpstream gives u a deadline timeout ahead, but not after that of its exchange.
 func (l *Loop) armUpstream(u *upconn, timeout time.Duration) {
-	if d := u.client.x.Attempts().Deadline; !d.IsZero() {
+	if d := u.call.x.Attempts().Deadline; !d.IsZero() {
 		timeout = min(timeout, d.Sub(l.now))
 	}
-	l.arm(&u.socket, max(timeout, 0))
+	l.arm(&u.timer, max(timeout, 0))
 }
 
 // upstreamEvent is what epoll says of a connection to an endpoint.
 func (l *Loop) upstreamEvent(u *upconn, events uint32) {
-	if u.client == nil {
+	if u.call == nil {
 		l.discard(u) // closed, or it speaks without having been asked
 		return
 	}
@@ -92,7 +92,7 @@ func (l *Loop) readUpstream(u *upconn) {
 
 // complete ends an exchange whose response is all there.
 func (l *Loop) complete(u *upconn) {
-	c := u.client
+	c := u.call
 	u.pool.endpoint.Answered(int(u.status))
 	l.part(u)
 	if u.keep {
@@ -103,14 +103,7 @@ func (l *Loop) complete(u *upconn) {
 	c.x.Done(u.pool.endpoint, l.now)
 	l.giveBack(c.x)
 	c.x = nil
-	l.settle(c)
-}
-
-// settle goes on with a client whose exchange has ended, unless its response has yet to go out.
-func (l *Loop) settle(c *client) {
-	if c.x == nil && len(c.unsent) == 0 && !c.is(serving) && l.alive(c) {
-		l.next(c)
-	}
+	c.to.settle(l)
 }
 
 // upstreamEOF acts on the end of an endpoint's side.
@@ -141,21 +134,21 @@ func (l *Loop) broken(u *upconn, err error) {
 
 // giveUp ends an attempt whose response has not begun, and the exchange unless there is another.
 func (l *Loop) giveUp(u *upconn, err *upstream.Error) {
-	f := upstream.Failure{Err: err, Unsent: len(u.unsent) == len(u.client.x.Request()), Received: u.got}
-	if u.reused && u.client.x.Attempts().Stale(f) {
+	f := upstream.Failure{Err: err, Unsent: len(u.unsent) == len(u.call.x.Request()), Received: u.got}
+	if u.reused && u.call.x.Attempts().Stale(f) {
 		l.renew(u)
 		return
 	}
-	c, p := u.client, u.pool
+	c, p := u.call, u.pool
 	l.part(u)
 	l.discard(u)
 	l.again(c, p, f)
-	l.settle(c)
+	c.to.settle(l)
 }
 
 // renew makes an attempt once more, at the same endpoint on a new connection.
 func (l *Loop) renew(u *upconn) {
-	c, p := u.client, u.pool
+	c, p := u.call, u.pool
 	l.part(u)
 	l.discard(u)
 	if p.endpoint.TryEnter() {
@@ -163,12 +156,12 @@ func (l *Loop) renew(u *upconn) {
 		return
 	}
 	l.choose(c) // another exchange was quicker
-	l.settle(c)
+	c.to.settle(l)
 }
 
 // again makes the next attempt of an exchange, or answers that it has failed. The caller goes on
 // with the client.
-func (l *Loop) again(c *client, p *pool, f upstream.Failure) {
+func (l *Loop) again(c *call, p *pool, f upstream.Failure) {
 	if c.x.Attempts().Again(p.endpoint, f) {
 		l.choose(c)
 	} else {
@@ -178,25 +171,22 @@ func (l *Loop) again(c *client, p *pool, f upstream.Failure) {
 
 // fail answers a request whose exchange failed before its response began. The caller goes on
 // with the client.
-func (l *Loop) fail(c *client, e *upstream.Endpoint, err *upstream.Error) {
+func (l *Loop) fail(c *call, e *upstream.Endpoint, err *upstream.Error) {
 	x := c.x
 	c.x, c.hold = nil, nil
-	if c.is(leaving) {
-		c.state |= ends
-	}
-	out, last := x.Fail(l.out[:0], e, err, c.is(ends))
+	out, last := x.Fail(l.out[:0], e, err, c.to.ending(l))
 	x.Done(e, l.now)
 	l.giveBack(x)
-	l.respond(c, out, last)
+	c.to.answer(l, out, last)
 }
 
 // cut ends a response that broke off. If nothing of it was sent yet it becomes a 502; otherwise
 // the client has to notice: its connection ends, by a reset where a plain end could be taken for
 // that of the content.
 func (l *Loop) cut(u *upconn, err error, out []byte) {
-	c, p := u.client, u.pool
+	c, p := u.call, u.pool
 	if !u.begun {
-		c.state |= ends
+		c.to.end()
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: err})
 		return
 	}
@@ -210,17 +200,11 @@ func (l *Loop) cut(u *upconn, err error, out []byte) {
 	x.Cut(p.endpoint, err)
 	x.Done(p.endpoint, l.now)
 	l.giveBack(x)
-	switch {
-	case len(out) > 0 && !l.send(c, out):
-	case u.as == wire.UntilClose:
-		l.reset(c)
-	default:
-		l.close(c)
-	}
+	c.to.cut(l, out, u.as != wire.UntilClose)
 }
 
 // cancel ends the exchange of a client that has gone.
-func (l *Loop) cancel(c *client) {
+func (l *Loop) cancel(c *call) {
 	x, u := c.x, c.up
 	c.x = nil
 	switch {
@@ -238,14 +222,14 @@ func (l *Loop) cancel(c *client) {
 // upstreamExpired acts on the deadline of an exchange.
 func (l *Loop) upstreamExpired(u *upconn) {
 	switch {
-	case u.client == nil:
-	case u.begun && expired(u.client.x.Attempts().Deadline):
+	case u.call == nil:
+	case u.begun && expired(u.call.x.Attempts().Deadline):
 		l.cut(u, upstream.ErrLate, nil)
 	case u.begun && u.flow == wire.Plain:
 		l.cut(u, upstream.ErrStalled, nil)
 	case u.begun:
 		l.cut(u, upstream.ErrIdle, nil)
-	case expired(u.client.x.Attempts().Deadline):
+	case expired(u.call.x.Attempts().Deadline):
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassTimeout, Err: os.ErrDeadlineExceeded})
 	default:
 		l.giveUp(u, &upstream.Error{Status: 504, Class: upstream.ClassFirstByte, Err: os.ErrDeadlineExceeded})

@@ -194,7 +194,7 @@ func (l *Loop) socketOf(ev *unix.EpollEvent) *socket {
 // before a request of the same turn is sent on one of them.
 func (l *Loop) weed() {
 	for i := l.at; i < l.pending; i++ {
-		if s := l.socketOf(&l.events[i]); s != nil && s.up != nil && s.up.client == nil {
+		if s := l.socketOf(&l.events[i]); s != nil && s.up != nil && s.up.call == nil {
 			l.discard(s.up)
 		}
 	}
@@ -216,8 +216,8 @@ func (l *Loop) event(s *socket, events uint32) {
 // suspect notes whose doing a panic would be.
 func (l *Loop) suspect(s *socket) {
 	l.guilty = s.client
-	if s.up != nil {
-		l.guilty = s.up.client
+	if s.up != nil && s.up.call != nil {
+		l.guilty = s.up.call.to.client()
 	}
 }
 
@@ -237,7 +237,13 @@ func (l *Loop) advance() {
 	l.expireIdle()
 }
 
-func (l *Loop) expired(s *socket) {
+func (l *Loop) expired(t *timer) {
+	if t.stream != nil {
+		l.guilty = t.stream.c
+		l.streamExpired(t.stream)
+		return
+	}
+	s := t.socket
 	l.suspect(s)
 	switch {
 	case s.client != nil:
@@ -249,7 +255,7 @@ func (l *Loop) expired(s *socket) {
 	}
 }
 
-// arm gives a socket a deadline that lies d ahead, rounded up.
-func (l *Loop) arm(s *socket, d time.Duration) {
-	l.wheel.set(s, ticks(l.now.Sub(l.start)+d)+1)
+// arm gives a timer a deadline that lies d ahead, rounded up.
+func (l *Loop) arm(t *timer, d time.Duration) {
+	l.wheel.set(t, ticks(l.now.Sub(l.start)+d)+1)
 }

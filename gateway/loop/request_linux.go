@@ -47,7 +47,7 @@ func (l *Loop) requests(c *client, b []byte) {
 // postpone has c go on in the next turn.
 func (l *Loop) postpone(c *client) {
 	c.state |= postponed
-	l.wheel.clear(&c.socket)
+	l.wheel.clear(&c.timer)
 	l.later = append(l.later, c)
 }
 
@@ -113,7 +113,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 			wire.Unchunk(content, b[head:head+used])
 		}
 		if fault = x.Prepare(content); fault == nil {
-			l.forward(c, x)
+			l.forward(&c.call, x)
 			return head + used, l.alive(c)
 		}
 		out, last = x.Refuse(l.out[:0], fault), true
@@ -149,7 +149,7 @@ func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	if !c.is(partial) || c.need != need {
 		c.state |= partial
 		c.since = l.now.Sub(l.start)
-		l.arm(&c.socket, timeout)
+		l.arm(&c.timer, timeout)
 	}
 	c.need = need
 }
@@ -231,7 +231,7 @@ func (l *Loop) flush(c *client) bool {
 	l.watch(&c.socket, c.interest&^uint32(writable))
 	switch {
 	case c.feeding != nil:
-		l.feed(c)
+		l.feed(&c.call)
 	case c.x == nil:
 		l.next(c)
 	default:

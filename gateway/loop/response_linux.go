@@ -7,7 +7,7 @@ import (
 
 // head reads the head of a response at the front of b, and goes on with what follows it.
 func (l *Loop) head(u *upconn, b []byte) {
-	c, e := u.client, u.pool.endpoint
+	c, e := u.call, u.pool.endpoint
 	for {
 		n, fault := l.res.Parse(b, upstream.ResponseLimits)
 		if fault == nil && n > 0 && l.res.Status < 200 {
@@ -21,7 +21,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 			return
 		}
 		interim := n > 0 && l.res.Status < 200
-		if interim && l.res.Status > 101 && !l.send(c, c.x.Interim(l.out[:0], &l.res)) {
+		if interim && l.res.Status > 101 && !c.to.interim(l, c.x.Interim(l.out[:0], &l.res)) {
 			return
 		}
 		if interim {
@@ -51,16 +51,13 @@ func (l *Loop) head(u *upconn, b []byte) {
 		u.framing, u.rests = l.res.Framing(head), upstream.Rests(&l.res, head)
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
-		if c.is(leaving) || l.server.Crowded() {
-			c.state |= ends
-		}
-		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.is(ends))
+		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.to.ending(l))
 		if !ok {
 			l.replace(u, out)
 			return
 		}
-		if u.as = as; last {
-			c.state |= ends
+		if u.as = c.to.framing(as); last {
+			c.to.end()
 		}
 		l.armUpstream(u, u.wait)
 		l.relay(u, b[n:], out)
@@ -70,14 +67,14 @@ func (l *Loop) head(u *upconn, b []byte) {
 
 // replace ends an exchange by another response than the upstream's, whose content is not wanted.
 func (l *Loop) replace(u *upconn, out []byte) {
-	c, x := u.client, u.client.x
+	c, x := u.call, u.call.x
 	l.part(u)
 	l.discard(u)
 	c.x = nil
 	x.Done(u.pool.endpoint, l.now)
 	l.giveBack(x)
-	l.respond(c, out, true)
-	l.settle(c)
+	c.to.answer(l, out, true)
+	c.to.settle(l)
 }
 
 // saveHead keeps part of a head.
@@ -90,7 +87,11 @@ func (l *Loop) saveHead(u *upconn, b []byte) {
 
 // relay sends on the content at the front of b, behind what is in out.
 func (l *Loop) relay(u *upconn, b, out []byte) {
-	c := u.client
+	c := u.call
+	head := 0
+	if !u.begun {
+		head = len(out)
+	}
 	done := u.framing == wire.NoContent
 	for len(b) > 0 && !done {
 		data, n, fault := u.decode(b)
@@ -115,19 +116,19 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 		l.release(u.saved)
 		u.saved = nil
 	}
-	if len(out) > 0 && !l.send(c, out) {
+	if !c.to.deliver(l, out, head, done) {
 		return
 	}
 	switch {
 	case done:
 		u.keep = u.keep && len(b) == 0
 		l.complete(u)
-	case len(c.unsent) > 0 && !l.mayRunAhead(c):
+	case c.to.full(l):
 		l.holdBack(c, u)
-	case len(c.unsent) > 0:
+	case c.to.behind():
 		l.armUpstream(u, u.wait)
 	default:
-		l.waits(c)
+		c.to.waits(l)
 		l.armUpstream(u, u.wait)
 	}
 }
@@ -146,11 +147,11 @@ func (u *upconn) decode(b []byte) (data []byte, n int, fault *wire.Fault) {
 }
 
 // feed goes on with a response that has waited for its client.
-func (l *Loop) feed(c *client) {
+func (l *Loop) feed(c *call) {
 	u := c.feeding
 	c.feeding = nil
 	u.holder.Moved(0, false)
-	l.waits(c)
+	c.to.waits(l)
 	l.watch(&u.socket, u.interest|readable)
 	l.armUpstream(u, u.wait)
 }

@@ -12,12 +12,7 @@ type socket struct {
 	client   *client
 	up       *upconn
 	accept   *acceptor
-
-	// The wheel's.
-	deadline   int64 // in ticks; 0: none
-	due        int64 // the tick at which the socket is looked at, if it is listed
-	listed     bool
-	prev, next *socket
+	timer
 }
 
 const (
@@ -29,7 +24,7 @@ const (
 // add puts a socket into the epoll set.
 func (l *Loop) add(s *socket, interest uint32) error {
 	l.gen++
-	s.gen, s.interest = l.gen, interest
+	s.gen, s.interest, s.timer.socket = l.gen, interest, s
 	for len(l.sockets) <= int(s.fd) {
 		l.sockets = append(l.sockets, nil)
 	}
@@ -51,14 +46,14 @@ func (l *Loop) watch(s *socket, interest uint32) {
 
 // drop takes a socket out of the set and off the wheel, and leaves it open.
 func (l *Loop) drop(s *socket) {
-	l.wheel.remove(s)
+	l.wheel.remove(&s.timer)
 	l.sockets[s.fd] = nil
 	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) //nolint:errcheck // it is in the set
 }
 
 // shut takes a socket out of the set and closes it, which the kernel also takes for its removal.
 func (l *Loop) shut(s *socket) {
-	l.wheel.remove(s)
+	l.wheel.remove(&s.timer)
 	l.sockets[s.fd] = nil
 	unix.Close(int(s.fd)) //nolint:errcheck // there is nothing to be done about it
 }

@@ -2,8 +2,8 @@ package loop
 
 import "time"
 
-// This file is the loop's clock: one coarse wheel for every deadline of every socket. Moving a
-// deadline is a store; the socket stays where it is and is looked at when its slot comes by,
+// This file is the loop's clock: one coarse wheel for every deadline. Moving a
+// deadline is a store; the timer stays where it is and is looked at when its slot comes by,
 // which is soon enough, because a deadline that moves usually moves away.
 
 const (
@@ -11,9 +11,20 @@ const (
 	slots = 512 // 25.6 s; a later deadline is looked at once in a while
 )
 
-// A wheel is a ring of lists of sockets. Its zero value is ready.
+// A timer is a deadline of a socket, or of a stream, which has none of its own.
+type timer struct {
+	socket *socket
+	stream *stream
+
+	deadline   int64 // in ticks; 0: none
+	due        int64 // the tick at which the timer is looked at, if it is listed
+	listed     bool
+	prev, next *timer
+}
+
+// A wheel is a ring of lists of timers. Its zero value is ready.
 type wheel struct {
-	ring [slots]*socket
+	ring [slots]*timer
 	at   int64 // the last tick that was looked at, or is being
 }
 
@@ -21,7 +32,7 @@ type wheel struct {
 func ticks(since time.Duration) int64 { return int64(since / tick) }
 
 // set gives s a deadline, in ticks.
-func (w *wheel) set(s *socket, deadline int64) {
+func (w *wheel) set(s *timer, deadline int64) {
 	s.deadline = deadline
 	if s.listed && s.due <= deadline {
 		return // it will be looked at in time
@@ -31,10 +42,10 @@ func (w *wheel) set(s *socket, deadline int64) {
 }
 
 // clear takes the deadline of s away.
-func (w *wheel) clear(s *socket) { s.deadline = 0 }
+func (w *wheel) clear(s *timer) { s.deadline = 0 }
 
 // insert puts s where its deadline is, but never into the list that is being looked at.
-func (w *wheel) insert(s *socket) {
+func (w *wheel) insert(s *timer) {
 	s.due = min(max(s.deadline, w.at+1), w.at+slots-1)
 	head := &w.ring[s.due%slots]
 	s.prev, s.next, s.listed = nil, *head, true
@@ -45,7 +56,7 @@ func (w *wheel) insert(s *socket) {
 }
 
 // remove takes s off the wheel.
-func (w *wheel) remove(s *socket) {
+func (w *wheel) remove(s *timer) {
 	if !s.listed {
 		return
 	}
@@ -60,9 +71,9 @@ func (w *wheel) remove(s *socket) {
 	s.prev, s.next, s.listed = nil, nil, false
 }
 
-// advance calls expired for each socket whose deadline has come by now, in ticks. expired may set
-// and remove any socket.
-func (w *wheel) advance(now int64, expired func(*socket)) {
+// advance calls expired for each timer whose deadline has come by now, in ticks. expired may set
+// and remove any timer.
+func (w *wheel) advance(now int64, expired func(*timer)) {
 	w.at = max(w.at, now-slots) // after a long pause one turn sees everybody
 	for w.at < now {
 		w.at++

@@ -1,0 +1,5 @@
+package loop
+
+type stream struct{ c *client }
+
+func (l *Loop) streamExpired(*stream) {}

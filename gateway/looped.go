@@ -24,6 +24,7 @@ func (x *exchange) Head() *wire.Request { return x.req }
 
 // Begin is part of loop.Exchange.
 func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
+	x.major = max(c.Major, 1)
 	x.start(c.Peer, c.Identity, c.On, c.Ends, x.req.Length, c.Now)
 	defer func() {
 		if x.rescued(recover()) {
@@ -33,6 +34,9 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 	x.find()
 	if x.elsewhere() {
 		return dst, ends, loop.Elsewhere
+	}
+	if x.major > 1 {
+		x.g.metrics.multiplexed(x.major)
 	}
 	if x.out = dst; x.begin() {
 		return x.out, x.closing, loop.Answered

@@ -186,7 +186,9 @@ func (c *Conn) open() bool {
 	}
 	switch protocolOf(c.Conn) {
 	case "h2":
-		c.multiplex(nil)
+		if !c.goHome() {
+			c.multiplex(nil)
+		}
 		return false
 	case challengeProtocol:
 		return false // it has seen what it came for

@@ -1,9 +1,6 @@
 package edge
 
 import (
-	"bytes"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"os"
 	"slices"
@@ -26,15 +23,10 @@ const (
 	shareBytes  = 16 << 10    // of one stream, before another of the same urgency has its turn
 	readBytes   = 32 << 10    // that are read at once, when there is a lot
 	checkEvery  = time.Second // how often streams that make no progress are looked for
-
-	smallContent = 16 << 10
 )
 
 // FaultFrames is that of a client whose frames of HTTP/2 are not what they should be.
 var FaultFrames = &wire.Fault{Status: 400, Class: "http2", Reason: "that is no HTTP/2"}
-
-// faultProtocol is that of an extended CONNECT for something else. See RFC 8441, section 4.
-var faultProtocol = &wire.Fault{Status: 501, Class: "upgrade", Reason: "the only protocol of an extended CONNECT here is websocket"}
 
 // An h2Conn is an HTTP/2 connection.
 type h2Conn struct {
@@ -62,8 +54,7 @@ type h2Conn struct {
 type h2Stream struct {
 	*Pipe
 	st    *h2.Stream
-	flaw  *wire.Fault // of a head that is too large
-	out   outlet
+	out   Outlet
 	moved time.Time // when something was sent on it last, or there was nothing to send
 	stuck bool      // there is something, and no window for it
 }
@@ -150,15 +141,15 @@ func (m *h2Conn) event(ev h2.Event) {
 		m.request(ev.Stream, ev.End)
 	case h2.Data:
 		st := ev.Stream.Owner.(*h2Stream)
-		st.feed(ev.Data, ev.End, nil)
+		st.Feed(ev.Data, ev.End, nil)
 	case h2.Trailers:
-		ev.Stream.Owner.(*h2Stream).feed(nil, true, ev.Data)
+		ev.Stream.Owner.(*h2Stream).Feed(nil, true, ev.Data)
 	case h2.Gone:
 		if ev.Ours {
 			m.c.server.onFault(FaultFrames, m.c.peer)
 		}
 		if ev.Stream != nil {
-			ev.Stream.Owner.(*h2Stream).fail(errStreamGone)
+			ev.Stream.Owner.(*h2Stream).Fail(ErrStreamGone)
 		}
 	case h2.Fatal:
 		f := FaultFrames
@@ -173,23 +164,11 @@ func (m *h2Conn) event(ev h2.Event) {
 // request begins a request. Precondition: as for event.
 func (m *h2Conn) request(st *h2.Stream, end bool) {
 	h := m.s.Head()
-	p := &h2Stream{Pipe: newPipe(m.c, m.tell), st: st}
+	p := &h2Stream{Pipe: NewPipe(m.c, m.tell), st: st}
 	st.Owner = p
 	p.identity = m.c.Identity()
-	text := h.Text
-	p.flaw = h.Fault
-	if len(h.Protocol) > 0 {
-		text = appendUpgrade(text, h.Protocol)
-		if p.flaw == nil && !wire.EqualFold(h.Protocol, "websocket") {
-			p.flaw = faultProtocol
-		}
-	}
-	method := text[:max(0, bytes.IndexByte(text, ' '))]
-	p.out.head = string(method) == "HEAD"
-	known := h.Length >= 0 || len(h.Protocol) > 0 || p.flaw != nil || string(method) == "CONNECT"
-	// Small content is waited for, as the event loop does: if it is not what the head says, nothing was begun.
-	p.whole = h.Length > 0 && h.Length <= smallContent && p.flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
-	p.begin(text, known, end, expects(method))
+	p.out.Begin(h.Text)
+	flaw := p.Begin(h, h.Text, end)
 	p.moved = time.Now()
 	m.c.spoke()
 	m.served = true
@@ -199,31 +178,13 @@ func (m *h2Conn) request(st *h2.Stream, end bool) {
 	if h.Length > 0 || !end {
 		m.s.Widen(st)
 	}
-	go m.c.server.servePipe(m.c, p)
+	go m.c.server.ServePipe(p.Pipe, flaw, m.c.peer, m.c.on)
 }
 
 // PriorKnowledge reports whether a connection begins as one of HTTP/2 does. It needs the first line.
 func PriorKnowledge(b []byte) bool {
 	n := min(len(b), len(h2.Preface))
 	return n >= len("PRI * HTTP/2.0\r\n") && string(b[:n]) == h2.Preface[:n]
-}
-
-// appendUpgrade adds the lines of the upgrade that an extended CONNECT stands for. See RFC 8441, section 5.
-func appendUpgrade(text, protocol []byte) []byte {
-	text = append(append(text, "Connection: Upgrade\r\nUpgrade: "...), protocol...)
-	var nonce [16]byte
-	rand.Read(nonce[:]) //nolint:errcheck // it cannot fail
-	text = append(text, "\r\nSec-WebSocket-Key: "...)
-	return append(base64.StdEncoding.AppendEncode(text, nonce[:]), '\r', '\n')
-}
-
-// expects reports whether a method is one that is used with content.
-func expects(method []byte) bool {
-	switch string(method) {
-	case "POST", "PUT", "PATCH":
-		return true
-	}
-	return false
 }
 
 // tell has the writer look at what pipes have.
@@ -233,7 +194,7 @@ func (m *h2Conn) tell() { signal(m.work) }
 func (m *h2Conn) finish() {
 	m.over = true
 	for st := range m.s.All() {
-		st.Owner.(*h2Stream).fail(errStreamGone)
+		st.Owner.(*h2Stream).Fail(ErrStreamGone)
 	}
 	if m.checks != nil {
 		m.checks.Stop()
@@ -387,7 +348,7 @@ func (m *h2Conn) pump() {
 	m.waiting = m.waiting[:0]
 	for st := range m.s.All() {
 		p := st.Owner.(*h2Stream)
-		m.s.Read(st, p.spent())
+		m.s.Read(st, p.Spent())
 		m.waiting = append(m.waiting, p)
 	}
 	slices.SortFunc(m.waiting, func(a, b *h2Stream) int {
@@ -411,12 +372,12 @@ func (m *h2Conn) pump() {
 // pour sends what one pipe has, up to its share. Precondition: as for event.
 func (m *h2Conn) pour(p *h2Stream) {
 	before, over := len(m.s.Out), false
-	p.take(func(b []byte, closed bool) int {
+	p.Take(func(b []byte, closed bool) int {
 		var n int
 		var leaves bool
 		var fault *wire.Fault
 		if !p.st.Gone() && !p.out.done {
-			n, leaves, fault = p.out.pour(&m.s, p.st, b, closed, shareBytes, &m.response)
+			n, leaves, fault = p.out.Pour(&m.s, p.st, b, closed, shareBytes, &m.response)
 		}
 		if leaves && (m.c.leaving() || m.c.server.Crowded()) {
 			m.goAway()
@@ -457,28 +418,11 @@ func (m *h2Conn) check() {
 	for st := range m.s.All() {
 		if p := st.Owner.(*h2Stream); p.stuck && p.moved.Before(before) && !st.Gone() {
 			m.s.Cancel(st, h2.Cancel)
-			p.fail(os.ErrDeadlineExceeded)
+			p.Fail(os.ErrDeadlineExceeded)
 		}
 	}
 	signal(m.work)
 	if m.checks = nil; m.s.Open() > 0 {
 		m.checks = time.AfterFunc(checkEvery, m.check)
 	}
-}
-
-// servePipe serves one stream.
-func (s *Server) servePipe(on *Conn, p *h2Stream) {
-	defer p.CloseWrite() //nolint:errcheck // it cannot fail
-	c := s.connOf(on)
-	c.Conn = p.Pipe
-	if c.next() {
-		if p.flaw != nil {
-			c.Request.Flaw = p.flaw
-		}
-		s.handle(c)
-	}
-	if c.tunnel != nil {
-		c.tunnel()
-	}
-	s.release(c)
 }

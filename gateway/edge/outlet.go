@@ -1,12 +1,14 @@
 package edge
 
 import (
+	"bytes"
+
 	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// An outlet sends a response, which is HTTP/1.1 as a handler has written it, as frames of a stream.
-type outlet struct {
+// An Outlet sends a response, which is HTTP/1.1 as a handler has written it, as frames of a stream.
+type Outlet struct {
 	head    bool // the request is HEAD
 	begun   bool // the head was sent
 	done    bool // all was
@@ -19,9 +21,15 @@ type outlet struct {
 // responseLimits are no bounds: the head was made here, or has been bounded before.
 var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
 
-// pour sends what it can of b, and returns how much that is. closed says that no more will come: of a tunnel that is its end.
+// Begin makes o ready for the response to a request, of which text is the head.
+func (o *Outlet) Begin(text []byte) { *o = Outlet{head: bytes.HasPrefix(text, []byte("HEAD "))} }
+
+// Done reports whether all of the response was sent.
+func (o *Outlet) Done() bool { return o.done }
+
+// Pour sends what it can of b, and returns how much that is. closed says that no more will come: of a tunnel that is its end.
 // most bounds the content that is sent. leaves reports that the response says that the connection ends.
-func (o *outlet) pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most int, r *wire.Response) (n int, leaves bool, fault *wire.Fault) {
+func (o *Outlet) Pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most int, r *wire.Response) (n int, leaves bool, fault *wire.Fault) {
 	for !o.begun {
 		k, fault := r.Parse(b[n:], responseLimits)
 		if fault != nil || k == 0 {
@@ -52,7 +60,7 @@ func (o *outlet) pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most 
 }
 
 // appendHead sends the head of a response.
-func (o *outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.Response) {
+func (o *Outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.Response) {
 	switch {
 	case r.Status == 101: // as RFC 8441, section 5, has it
 		o.begun, o.tunnel = true, true
@@ -74,7 +82,7 @@ func (o *outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.R
 }
 
 // decode takes content of at most room bytes off the front of b. It takes what frames the content also if there is no room.
-func (o *outlet) decode(b []byte, room int) (data []byte, n int, fault *wire.Fault) {
+func (o *Outlet) decode(b []byte, room int) (data []byte, n int, fault *wire.Fault) {
 	switch {
 	case o.tunnel:
 		n = min(len(b), room)
@@ -102,7 +110,7 @@ func (o *outlet) decode(b []byte, room int) (data []byte, n int, fault *wire.Fau
 }
 
 // ends reports whether the content ends with what was decoded, and perhaps what frames that at the front of b.
-func (o *outlet) ends(b []byte) bool {
+func (o *Outlet) ends(b []byte) bool {
 	switch {
 	case o.tunnel:
 		return false

@@ -45,14 +45,14 @@ func pourAll(t *testing.T, head bool, text string, closed bool, r *rand.Rand) (g
 	}
 	next()
 	s.Out = nil
-	o := outlet{head: head}
+	o := Outlet{head: head}
 	var res wire.Response
 	var written []byte
 	for left := text; !o.done; {
 		k := min(len(left), r.IntN(30))
 		written = append(written, left[:k]...)
 		left = left[k:]
-		n, _, fault := o.pour(&s, st, written, closed && left == "", 1+r.IntN(20), &res)
+		n, _, fault := o.Pour(&s, st, written, closed && left == "", 1+r.IntN(20), &res)
 		if fault != nil {
 			t.Fatal(fault)
 		}
@@ -110,7 +110,7 @@ func TestOutlet(t *testing.T) {
 
 func TestPipe(t *testing.T) {
 	told := make(chan bool, 100)
-	p := newPipe(nil, func() { told <- true })
+	p := NewPipe(nil, func() { told <- true })
 	p.begin([]byte("GET / HTTP/1.1\r\n"), false, false, false)
 	p.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	b := make([]byte, 100)
@@ -126,18 +126,18 @@ func TestPipe(t *testing.T) {
 		}
 		read <- string(all)
 	}()
-	p.feed(nil, true, nil)
+	p.Feed(nil, true, nil)
 	if got := <-read; got != "GET / HTTP/1.1\r\n\r\n" {
 		t.Errorf("an end that comes late: %q", got)
 	}
-	p = newPipe(nil, func() { told <- true })
+	p = NewPipe(nil, func() { told <- true })
 	p.begin([]byte("PUT / HTTP/1.1\r\n"), false, false, true)
-	p.feed([]byte("hello"), false, nil)
-	p.feed(nil, true, []byte("a: b\r\n"))
+	p.Feed([]byte("hello"), false, nil)
+	p.Feed(nil, true, []byte("a: b\r\n"))
 	if all, err := io.ReadAll(p); err != nil || string(all) != "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\na: b\r\n\r\n" {
 		t.Errorf("content and trailers: %q, %v", all, err)
 	}
-	if p.spent() != 5 || p.spent() != 0 {
+	if p.Spent() != 5 || p.Spent() != 0 {
 		t.Error("what was read is not given back once")
 	}
 	// A handler that writes more than is taken waits, and is told when the stream is gone.
@@ -149,13 +149,13 @@ func TestPipe(t *testing.T) {
 	<-told
 	gone := make(chan bool)
 	stop := p.watch(func() { close(gone) })
-	p.fail(errStreamGone)
+	p.Fail(ErrStreamGone)
 	<-gone
 	stop()
-	if err := <-wrote; err != errStreamGone { //nolint:errorlint // it is that
+	if err := <-wrote; err != ErrStreamGone { //nolint:errorlint // it is that
 		t.Errorf("Write: %v", err)
 	}
-	if _, err := p.Read(b); err != errStreamGone { //nolint:errorlint // it is that
+	if _, err := p.Read(b); err != ErrStreamGone { //nolint:errorlint // it is that
 		t.Errorf("Read: %v", err)
 	}
 }

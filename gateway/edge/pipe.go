@@ -14,8 +14,14 @@ import (
 // pipeBytes is how much of a response may wait in a pipe before its handler has to wait.
 const pipeBytes = 64 << 10
 
-// errStreamGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
-var errStreamGone = errors.New("the stream was reset")
+// Ends are the addresses of a connection.
+type Ends interface {
+	LocalAddr() net.Addr
+	RemoteAddr() net.Addr
+}
+
+// ErrStreamGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
+var ErrStreamGone = errors.New("the stream was reset")
 
 // A Pipe is one stream of an HTTP/2 connection as a connection of HTTP/1.1, for a handler on a goroutine of its own. The handler
 // reads the request, as it was written down from the stream, and writes the response; whoever has the stream feeds the one and
@@ -23,7 +29,7 @@ var errStreamGone = errors.New("the stream was reset")
 //
 // The handler's side is a net.Conn. The methods of the other side never wait.
 type Pipe struct {
-	carrier  net.Conn  // for its addresses
+	carrier  Ends      // its connection's
 	identity *Identity // of the client; see Conn.Identity
 	wake     func()    // tells the other side that there is something to take, or to give back
 
@@ -53,9 +59,14 @@ type Pipe struct {
 	readBy, writeBy time.Time
 }
 
-func newPipe(carrier net.Conn, wake func()) *Pipe {
+// NewPipe returns a pipe for a stream of a connection. wake is called, by any goroutine, when there is something to take, or to give
+// back; once, until it is.
+func NewPipe(carrier Ends, wake func()) *Pipe {
 	return &Pipe{carrier: carrier, wake: wake, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
+
+// Identify says whose requests come by the pipe.
+func (p *Pipe) Identify(i *Identity) { p.identity = i }
 
 // signal wakes whoever waits on c.
 func signal(c chan struct{}) {
@@ -89,8 +100,8 @@ func (p *Pipe) decide(chunked bool) {
 	p.text = nil
 }
 
-// feed adds content, and the end of it if end is set; trailers are lines that come with it.
-func (p *Pipe) feed(b []byte, end bool, trailers []byte) {
+// Feed adds content, and the end of it if end is set; trailers are lines that come with it.
+func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -112,8 +123,8 @@ func (p *Pipe) feed(b []byte, end bool, trailers []byte) {
 	signal(p.readable)
 }
 
-// fail ends the pipe: the stream is no more.
-func (p *Pipe) fail(err error) {
+// Fail ends the pipe: the stream is no more.
+func (p *Pipe) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed != nil {
@@ -129,8 +140,8 @@ func (p *Pipe) fail(err error) {
 	signal(p.writable)
 }
 
-// spent returns how much content was read since it was asked last.
-func (p *Pipe) spent() int {
+// Spent returns how much content was read since it was asked last.
+func (p *Pipe) Spent() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.used
@@ -138,8 +149,8 @@ func (p *Pipe) spent() int {
 	return n
 }
 
-// take has f look at what the handler has written, and whether that is all. f returns how much of it is done with.
-func (p *Pipe) take(f func(b []byte, closed bool) int) {
+// Take has f look at what the handler has written, and whether that is all. f returns how much of it is done with.
+func (p *Pipe) Take(f func(b []byte, closed bool) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.woken = false

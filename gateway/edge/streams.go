@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -51,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	st.on = on
 	st.begin(w, r)
-	c := s.connOf(on)
+	c := s.connOf(on.peer, on.on)
 	c.Conn = st
 	if c.next() {
 		s.handle(c)
@@ -83,12 +84,12 @@ func (c *Conn) settle(reset bool) {
 
 // connOf returns a Conn for a stream of a multiplexed connection. They are used again: with them
 // come the buffers of the handler's state.
-func (s *Server) connOf(on *Conn) *Conn {
+func (s *Server) connOf(peer netip.Addr, on *Listener) *Conn {
 	c, ok := s.idleConns.Get().(*Conn)
 	if !ok {
 		c = &Conn{server: s, opened: true, plain: true}
 	}
-	c.peer, c.on, c.opts = on.peer, on.on, on.opts
+	c.peer, c.on, c.opts = peer, on, s.opts.Load()
 	return c
 }
 

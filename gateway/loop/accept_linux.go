@@ -113,7 +113,7 @@ func (l *Loop) welcome(a *acceptor, fd int, peer netip.Addr) {
 		return
 	}
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) //nolint:errcheck // it is only slower without
-	l.begin(fd, peer, a.on, nil, false)
+	l.begin(fd, peer, a.on, nil, false, false)
 }
 
 func peerOf(from unix.Sockaddr) netip.Addr {

@@ -33,6 +33,8 @@ type caller interface {
 	interim(l *Loop, out []byte) bool
 	answer(l *Loop, out []byte, last bool) bool
 	deliver(l *Loop, out []byte, head int, end bool) bool
+	// readable returns how much may be read from the upstream at once, of so much at most.
+	readable(most int) int
 	// behind reports whether something has yet to go out; full whether the upstream has to wait for that: then the caller calls
 	// feed when it has room.
 	behind() bool
@@ -76,6 +78,8 @@ func (c *client) answer(l *Loop, out []byte, last bool) bool { return l.respond(
 func (c *client) deliver(l *Loop, out []byte, _ int, _ bool) bool {
 	return len(out) == 0 || l.send(c, out)
 }
+
+func (c *client) readable(most int) int { return most }
 
 func (c *client) behind() bool { return len(c.unsent) > 0 }
 

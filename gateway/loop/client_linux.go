@@ -19,6 +19,7 @@ type client struct {
 	on     *edge.Listener
 	peer   netip.Addr
 	secure *tls.Conn // over the loop's records; nil: plain HTTP is spoken
+	h2     *framed   // nil: HTTP/1.1 is spoken
 
 	saved  []byte // read and not yet used: part of a request, or requests that wait
 	need   int    // octets that saved must hold before it is worth looking at
@@ -69,7 +70,7 @@ func (l *Loop) waits(c *client) {
 }
 
 // begin makes a client of a descriptor; secure is what TLS is spoken by, and asked says that it has had a request before.
-func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, asked bool) {
+func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, asked, multiplexed bool) {
 	c := &client{on: on, peer: peer, secure: secure, linger: -1}
 	c.fd, c.socket.client, c.to = int32(fd), c, c
 	l.clients.Add(1)
@@ -77,6 +78,9 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Con
 		l.log.Warn("cannot watch a connection", "error", err)
 		l.close(c)
 		return
+	}
+	if multiplexed {
+		l.multiplex(c)
 	}
 	timeouts := l.server.Options()
 	switch {
@@ -130,6 +134,8 @@ func (l *Loop) readClient(c *client) {
 // received acts on octets from a client.
 func (l *Loop) received(c *client, came []byte) {
 	switch {
+	case c.h2 != nil && c.linger < 0:
+		l.frames(c, came)
 	case c.linger >= 0:
 		if c.linger += len(came); c.linger > edge.MaxLinger {
 			l.close(c)
@@ -165,6 +171,8 @@ func hasControl(b []byte) bool {
 func (l *Loop) clientEOF(c *client) {
 	c.state |= eof
 	switch {
+	case c.h2 != nil && c.linger < 0:
+		l.abort(c)
 	case c.busy():
 		l.watch(&c.socket, c.interest&^uint32(readable))
 		if c.waiting() {
@@ -210,6 +218,8 @@ func (l *Loop) alive(c *client) bool { return l.sockets[c.fd] == &c.socket }
 // next goes on with a client whose response is all sent.
 func (l *Loop) next(c *client) {
 	switch {
+	case c.h2 != nil:
+		l.nextFrames(c)
 	case c.is(ends):
 		l.finishClient(c)
 	case len(c.saved) > 0:
@@ -236,6 +246,10 @@ func (l *Loop) readOn(c *client) {
 // more request, which its client may have sent already, or the grace.
 func (l *Loop) retire(c *client, grace time.Duration) {
 	c.state |= leaving
+	if c.h2 != nil {
+		l.goAway(c)
+		return
+	}
 	if c.quiet() {
 		l.arm(&c.timer, grace)
 	}
@@ -261,6 +275,8 @@ func (l *Loop) finishClient(c *client) {
 // clientExpired acts on a client's deadline.
 func (l *Loop) clientExpired(c *client) {
 	switch {
+	case c.h2 != nil:
+		l.framesExpired(c)
 	case c.is(eof) && c.waiting():
 		l.giveUpClient(c)
 	case c.hold != nil:
@@ -282,6 +298,9 @@ func (l *Loop) close(c *client) {
 
 // endClient takes the loop's leave of a client.
 func (l *Loop) endClient(c *client) {
+	if c.h2 != nil {
+		l.endStreams(c)
+	}
 	l.server.Leave(c.peer, c.on)
 	l.clients.Add(-1)
 	l.shut(&c.socket)

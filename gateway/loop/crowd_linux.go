@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +24,7 @@ func (l *Loop) rests(c *client, after int, d time.Duration) {
 func (l *Loop) silence(c *client) edge.Silence {
 	after := edge.Fresh
 	switch {
-	case c.x != nil || len(c.unsent) > 0 || c.is(postponed|serving):
+	case c.x != nil || len(c.unsent) > 0 || c.is(postponed|serving), c.h2 != nil && c.linger < 0 && (c.h2.Open() > 0 || c.h2.leaves):
 		return 0
 	case c.linger >= 0: // all was sent
 	case c.is(partial):
@@ -75,9 +76,15 @@ func speaks(fd int32) bool {
 
 // makeRoom ends a silent client.
 func (l *Loop) makeRoom(c *client) {
-	if c.is(partial) {
+	switch {
+	case c.is(partial):
 		l.reset(c) // a refusal would have to be waited for
 		return
+	case c.h2 != nil && c.linger < 0:
+		l.room(c).Last(h2.NoError)
+		if !l.flushFrames(c) {
+			return
+		}
 	}
 	l.close(c)
 }

@@ -16,8 +16,8 @@
 // but not between two such exchanges that follow within a second (edge.Conn.Stay).
 // Responses of any size are streamed here: that is the same two system calls again.
 //
-// Clients that speak TLS come in by the same door, when edge's goroutines have made the handshake and
-// it is HTTP/1.1 that was agreed on; see readSecure.
+// Clients that speak TLS come in by the same door, when edge's goroutines have made the handshake; see readSecure. Those that
+// speak HTTP/2 stay: of them a stream alone goes to a goroutine; see frames_linux.go and bridge_linux.go.
 //
 // A client that resets its connection ends its exchange at once, one that ends its side after
 // edge.EndedWait without a response, or without more of it: see there.

@@ -46,8 +46,9 @@ func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool)
 	if secure != nil {
 		socket = edge.Rebase(secure, &l.records, nil)
 	}
+	multiplexed := secure != nil && secure.ConnectionState().NegotiatedProtocol == "h2"
 	fd, err := duplicate(socket.(syscall.Conn))
-	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, asked) }) {
+	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, asked, multiplexed) }) {
 		err = errors.Join(net.ErrClosed, unix.Close(fd))
 	}
 	if err != nil {

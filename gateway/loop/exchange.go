@@ -66,6 +66,7 @@ type Client struct {
 	// Identity is what its certificate says; nil: it has shown none.
 	Identity *edge.Identity
 	On       *edge.Listener
+	Major    int  // version of HTTP; 0: 1
 	Ends     bool // the connection ends after the response, if the exchange is answered by Begin
 	Now      time.Time
 }

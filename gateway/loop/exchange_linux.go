@@ -66,7 +66,7 @@ func (l *Loop) upstreamEvent(u *upconn, events uint32) {
 
 // readUpstream reads once and acts on what has come.
 func (l *Loop) readUpstream(u *upconn) {
-	n, err := read(u.fd, l.in)
+	n, err := read(u.fd, l.in[:u.call.to.readable(len(l.in))])
 	switch {
 	case err == unix.EAGAIN:
 		return

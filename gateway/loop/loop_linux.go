@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
@@ -60,6 +61,11 @@ type Loop struct {
 	free    []Exchange
 	bufs    [][]byte // small ones
 	pool    map[*upstream.Endpoint]*pool
+
+	scratch   h2.Scratch
+	dirty     []*client // whose sessions have something to say
+	undecided []*stream // see decide
+	streams   []*stream // to use again
 
 	later     []*client // to go on with in the next turn
 	acceptors []*acceptor
@@ -179,6 +185,7 @@ func (l *Loop) turn() (done bool) {
 	if !l.now.Before(l.nextDue) && l.caughtUp() {
 		l.advance()
 	}
+	l.flushDirty()
 	return true
 }
 

@@ -1,5 +1,269 @@
 package loop
 
-type stream struct{ c *client }
+import (
+	"bytes"
 
-func (l *Loop) streamExpired(*stream) {}
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// A stream is a request of HTTP/2, and who its call is made for.
+type stream struct {
+	call
+	timer
+	c  *client
+	st *h2.Stream
+
+	text    []byte // the head, without its empty line, while content is waited for
+	content []byte
+	expects bool // the method is one that is used with content
+	sized   bool // the head says how much content there is
+
+	unsent []byte // of the content of the response: there is no window for it
+	over   bool   // the response ends with unsent
+	queued bool   // it is one of c.h2.waiting
+	bridge *bridge
+}
+
+// beginStream acts on a new request, whose head the session has.
+func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
+	t := l.newStream(c, st)
+	c.state |= asked
+	h := c.h2.Head()
+	method := h.Text[:max(0, bytes.IndexByte(h.Text, ' '))]
+	switch {
+	case h.Fault != nil, end, string(method) == "CONNECT":
+		l.serve(t, append(h.Text, '\r', '\n'), nil, h.Fault)
+	case len(h.Protocol) > 0, h.Length > smallContent, bytes.Contains(h.Text, []byte("\r\nexpect: ")):
+		l.cross(t, h.Text, nil, false)
+	default:
+		t.text = append(l.buffer(), h.Text...)
+		t.sized = h.Length >= 0
+		switch string(method) {
+		case "POST", "PUT", "PATCH":
+			t.expects = true
+		}
+		l.undecided = append(l.undecided, t)
+		l.arm(&t.timer, l.server.Options().BodyIdle)
+	}
+}
+
+// streamContent acts on content of a request, and on its end.
+func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte) {
+	switch {
+	case t.bridge != nil:
+		t.bridge.pipe.Feed(b, end, trailers)
+		return
+	case t.text == nil: // it was answered without
+		return
+	}
+	if len(b) > 0 {
+		if t.content == nil {
+			t.content = l.buffer()
+		}
+		t.content = append(t.content, b...)
+	}
+	switch {
+	case end && len(trailers) == 0:
+		text, content := append(t.text, '\r', '\n'), t.content
+		t.text, t.content = nil, nil
+		l.wheel.clear(&t.timer)
+		l.serve(t, text, content, nil)
+		l.release(text)
+		if content != nil {
+			l.release(content)
+		}
+	case end, len(t.content) >= smallContent:
+		l.crossLate(t)
+		if end {
+			t.bridge.pipe.Feed(nil, true, trailers)
+		}
+	case len(b) > 0 && !t.sized:
+		l.undecided = append(l.undecided, t)
+	}
+}
+
+// decide has a request whose content has no end in sight be read by a goroutine. One that is used without content waits for the
+// end, which may come late.
+func (l *Loop) decide(t *stream) {
+	if t.text != nil && !t.sized && (t.expects || len(t.content) > 0) {
+		l.crossLate(t)
+	}
+}
+
+// serve begins the exchange for a request: text is its whole head.
+func (l *Loop) serve(t *stream, text, content []byte, flaw *wire.Fault) {
+	c := t.c
+	x := l.exchange()
+	r := x.Head()
+	n, fault := r.Parse(text, l.server.Options().Limits)
+	if fault == nil && n == 0 {
+		fault = wire.FaultTruncated // it is longer than a reload allows since
+	}
+	if fault != nil {
+		l.giveBack(x)
+		t.answer(l, l.refusalOf(c, fault), true)
+		t.settle(l)
+		return
+	}
+	if flaw != nil {
+		r.Flaw = flaw
+	}
+	r.Length, r.Chunked = int64(len(content)), false
+	out, _, next := x.Begin(l.out[:0], Client{Peer: c.peer, Identity: edge.IdentityOf(c.secure), On: c.on, Now: l.now, Major: 2})
+	switch next {
+	case Elsewhere:
+		l.giveBack(x)
+		l.cross(t, text[:len(text)-len("\r\n")], content, true)
+		return
+	case Forwarded:
+		if fault = x.Prepare(content); fault == nil {
+			l.forward(&t.call, x)
+			return
+		}
+		out = x.Refuse(l.out[:0], fault)
+	}
+	x.Done(nil, l.now)
+	l.giveBack(x)
+	t.answer(l, out, true)
+	t.settle(l)
+}
+
+func (l *Loop) newStream(c *client, st *h2.Stream) *stream {
+	t := &stream{}
+	if n := len(l.streams); n > 0 {
+		t, l.streams = l.streams[n-1], l.streams[:n-1]
+	}
+	t.c, t.st, t.to, t.timer.stream = c, st, t, t
+	st.Owner = t
+	return t
+}
+
+// freeStream takes leave of a stream that the session has closed.
+func (l *Loop) freeStream(t *stream) {
+	l.wheel.remove(&t.timer)
+	for _, b := range [][]byte{t.text, t.content, t.unsent} {
+		if b != nil {
+			l.release(b)
+		}
+	}
+	t.wait(false)
+	if t.bridge != nil {
+		t.bridge.t = nil
+	}
+	*t = stream{}
+	t.to = t // who has called it may have more to say
+	if len(l.streams) < batch {
+		l.streams = append(l.streams, t)
+	}
+}
+
+// wait notes whether the stream waits for room.
+func (t *stream) wait(waits bool) {
+	switch {
+	case waits && !t.queued:
+		t.c.h2.waiting++
+	case !waits && t.queued:
+		t.c.h2.waiting--
+	}
+	t.queued = waits
+}
+
+// streamGone acts on the reset of a stream.
+func (l *Loop) streamGone(t *stream) {
+	if t.bridge != nil {
+		t.bridge.pipe.Fail(edge.ErrStreamGone) // its handler has yet to end
+		return
+	}
+	l.endStream(t)
+}
+
+// endStream ends a stream at once, without a word to the client.
+func (l *Loop) endStream(t *stream) {
+	if t.x != nil {
+		l.cancel(&t.call)
+	}
+	if t.bridge != nil {
+		t.bridge.pipe.Fail(edge.ErrStreamGone)
+	}
+	t.c.h2.Close(t.st)
+	l.freeStream(t)
+}
+
+// resetStream resets a stream.
+func (l *Loop) resetStream(t *stream, code h2.Code) {
+	if t.x != nil {
+		l.cancel(&t.call)
+	}
+	c := t.c
+	l.room(c).Reset(t.st, code)
+	l.freeStream(t)
+	l.restFrames(c)
+}
+
+// streamExpired acts on the deadline of a stream: of its content, of what it has to send, or of its call's wait for a connection.
+func (l *Loop) streamExpired(t *stream) {
+	switch {
+	case t.text != nil:
+		x := l.exchange()
+		n, fault := x.Head().Parse(append(t.text, '\r', '\n'), l.server.Options().Limits)
+		l.release(t.text)
+		t.text = nil
+		if n == 0 || fault != nil {
+			l.giveBack(x)
+			t.answer(l, l.refusalOf(t.c, edge.FaultTimeout), true)
+			t.settle(l)
+			return
+		}
+		out, _, next := x.Begin(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2})
+		if next != Answered {
+			out = x.Refuse(l.out[:0], edge.FaultTimeout)
+		}
+		x.Done(nil, l.now)
+		l.giveBack(x)
+		t.answer(l, out, true)
+		t.settle(l)
+	case t.hold != nil:
+		l.queueExpired(&t.call)
+	case t.bridge != nil:
+		t.bridge.pipe.Fail(edge.ErrStreamGone)
+		l.room(t.c).Cancel(t.st, h2.Cancel)
+	case len(t.unsent) > 0:
+		l.resetStream(t, h2.Cancel)
+	}
+}
+
+// pump goes on with what a stream has for the client.
+func (l *Loop) pump(t *stream) {
+	switch {
+	case t.bridge != nil:
+		l.pour(t)
+	case len(t.unsent) > 0 && len(t.c.unsent) == 0:
+		b := t.unsent
+		rest := l.room(t.c).AppendData(t.st, b, t.over)
+		if len(rest) == len(b) {
+			return
+		}
+		if t.feeding != nil {
+			t.feeding.holder.Moved(len(b)-len(rest), true)
+		}
+		if len(rest) > 0 {
+			t.unsent = append(b[:0], rest...)
+			l.arm(&t.timer, l.server.Options().BodyIdle)
+			return
+		}
+		l.release(b)
+		t.unsent = nil
+		t.wait(false)
+		l.wheel.clear(&t.timer)
+		fallthrough
+	case t.feeding != nil && !t.full(l):
+		t.wait(false)
+		if t.feeding != nil {
+			l.feed(&t.call)
+		} else {
+			t.settle(l)
+		}
+	}
+}

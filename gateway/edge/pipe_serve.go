@@ -1,0 +1,77 @@
+package edge
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"net/netip"
+
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file has handlers serve the requests of pipes.
+
+// smallContent is waited for, as the event loop does: if it is not what the head says, nothing was begun.
+const smallContent = 16 << 10
+
+// faultProtocol is that of an extended CONNECT for something else. See RFC 8441, section 4.
+var faultProtocol = &wire.Fault{Status: 501, Class: "upgrade", Reason: "the only protocol of an extended CONNECT here is websocket"}
+
+// Begin gives the pipe a request: text is its head, as h has it or had it, without the empty line; ended says that there is no
+// content. It returns what is wrong with a request that is served all the same.
+func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
+	flaw = h.Fault
+	method := text[:max(0, bytes.IndexByte(text, ' '))]
+	if len(h.Protocol) > 0 {
+		text = appendUpgrade(text, h.Protocol)
+		if flaw == nil && !wire.EqualFold(h.Protocol, "websocket") {
+			flaw = faultProtocol
+		}
+	}
+	p.whole = h.Length > 0 && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
+	known := h.Length >= 0 || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
+	p.begin(text, known, ended, expects(method))
+	return flaw
+}
+
+// BeginLate gives the pipe a request of which some content has come, or is to come: sized says whether the head tells how much.
+func (p *Pipe) BeginLate(text []byte, sized, ended bool) {
+	method := text[:max(0, bytes.IndexByte(text, ' '))]
+	p.begin(text, sized, ended, expects(method))
+}
+
+// ServePipe has the handler serve the request of a pipe, from a client of a listener. It returns when it is done.
+func (s *Server) ServePipe(p *Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
+	defer p.CloseWrite() //nolint:errcheck // it cannot fail
+	c := s.connOf(peer, on)
+	c.Conn = p
+	if c.next() {
+		if flaw != nil {
+			c.Request.Flaw = flaw
+		}
+		s.handle(c)
+	}
+	if c.tunnel != nil {
+		c.tunnel()
+	}
+	s.release(c)
+}
+
+// appendUpgrade adds the lines of the upgrade that an extended CONNECT stands for. See RFC 8441, section 5.
+func appendUpgrade(text, protocol []byte) []byte {
+	text = append(append(text, "Connection: Upgrade\r\nUpgrade: "...), protocol...)
+	var nonce [16]byte
+	rand.Read(nonce[:]) //nolint:errcheck // it cannot fail
+	text = append(text, "\r\nSec-WebSocket-Key: "...)
+	return append(base64.StdEncoding.AppendEncode(text, nonce[:]), '\r', '\n')
+}
+
+// expects reports whether a method is one that is used with content.
+func expects(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,112 @@
+package loop
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file is what a stream is as a caller: how responses become frames.
+
+// send sends content of a response; with end, the last of it. What there is no window for is kept.
+func (t *stream) send(l *Loop, b []byte, end bool) bool {
+	if t.over {
+		return true
+	}
+	t.over = end
+	if len(t.unsent) == 0 {
+		if b = l.room(t.c).AppendData(t.st, b, end); len(b) > 0 {
+			l.arm(&t.timer, l.server.Options().BodyIdle)
+		}
+	}
+	if len(b) > 0 {
+		if t.unsent == nil {
+			t.unsent = l.buffer()
+		}
+		t.unsent = append(t.unsent, b...)
+		t.wait(true)
+	}
+	if len(t.c.h2.Out) > flushBytes && len(t.c.unsent) == 0 {
+		c := t.c
+		return l.flushFrames(c)
+	}
+	return true
+}
+
+func (t *stream) client() *client { return t.c }
+
+func (t *stream) waits(l *Loop) {
+	if len(t.unsent) == 0 {
+		l.wheel.clear(&t.timer)
+	}
+}
+
+func (t *stream) waitsBy(l *Loop, deadline time.Time) {
+	if deadline.IsZero() {
+		l.wheel.clear(&t.timer)
+	} else {
+		l.arm(&t.timer, max(deadline.Sub(l.now), 0))
+	}
+}
+
+func (t *stream) ending(*Loop) bool { return false }
+
+func (t *stream) end() {}
+
+func (t *stream) framing(wire.Framing) wire.Framing { return wire.UntilClose }
+
+func (t *stream) interim(l *Loop, out []byte) bool {
+	if len(out) > 0 {
+		l.room(t.c).AppendHead(t.st, out, false)
+	}
+	return true
+}
+
+func (t *stream) answer(l *Loop, out []byte, _ bool) bool {
+	l.out = out[:0]
+	return t.deliver(l, out, bytes.Index(out, []byte("\r\n\r\n"))+4, true)
+}
+
+func (t *stream) deliver(l *Loop, out []byte, head int, end bool) bool {
+	if head > 0 {
+		whole := end && head == len(out)
+		l.room(t.c).AppendHead(t.st, out[:head], whole)
+		t.over = whole
+	}
+	return head == len(out) && !end || t.send(l, out[head:], end)
+}
+
+func (t *stream) behind() bool { return false }
+
+// full: also while the connection has something to send. Nothing is read ahead for one of many streams.
+func (t *stream) full(*Loop) bool {
+	if len(t.unsent) > 0 || len(t.c.unsent) > 0 {
+		t.wait(true)
+		return true
+	}
+	return false
+}
+
+func (t *stream) readable(most int) int {
+	return min(most, t.c.h2.Window(t.st)+smallContent)
+}
+
+func (t *stream) cut(l *Loop, out []byte, _ bool) {
+	if t.send(l, out, false) {
+		l.resetStream(t, h2.InternalError)
+	}
+}
+
+func (t *stream) settle(l *Loop) {
+	if t.x != nil || len(t.unsent) > 0 || t.st == nil || !t.over || !l.alive(t.c) {
+		return
+	}
+	c := t.c
+	l.room(c).Done(t.st)
+	l.freeStream(t)
+	if c.h2.Open() == 0 {
+		l.restFrames(c)
+	}
+}

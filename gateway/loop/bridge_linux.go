@@ -1,0 +1,126 @@
+package loop
+
+import (
+	"net"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"golang.org/x/sys/unix"
+)
+
+// A bridge is a stream that a goroutine of edge serves: what a loop does not do, such as large content, upgrades and
+// upstreams that speak TLS. The other streams of the connection stay here.
+type bridge struct {
+	t    *stream // nil: it is no more
+	pipe *edge.Pipe
+	out  edge.Outlet
+}
+
+// cross has a goroutine serve a request: text is its head, without its empty line. If it is late, what the session has of the
+// head is gone, and content is what has come of the content.
+func (l *Loop) cross(t *stream, text, content []byte, late bool) {
+	b := &bridge{t: t}
+	at := addresses{}
+	if a, err := unix.Getsockname(int(t.c.fd)); err == nil {
+		at.local = tcpAddr(a)
+	}
+	if a, err := unix.Getpeername(int(t.c.fd)); err == nil {
+		at.remote = tcpAddr(a)
+	}
+	b.pipe = edge.NewPipe(at, func() { l.Post(func() { l.crossed(b) }) })
+	t.bridge = b
+	b.pipe.Identify(edge.IdentityOf(t.c.secure))
+	b.out.Begin(text)
+	var flaw *wire.Fault
+	if late {
+		b.pipe.BeginLate(text, t.sized, t.st.Ended() && content == nil)
+		if content != nil {
+			b.pipe.Feed(content, t.st.Ended(), nil)
+		}
+	} else {
+		flaw = b.pipe.Begin(t.c.h2.Head(), text, t.st.Ended())
+	}
+	c := t.c
+	if !t.st.Ended() {
+		l.room(c).Widen(t.st)
+	}
+	go l.server.ServePipe(b.pipe, flaw, c.peer, c.on)
+}
+
+// crossLate is cross for a request of which content was waited for.
+func (l *Loop) crossLate(t *stream) {
+	text, content := t.text, t.content
+	l.wheel.clear(&t.timer)
+	l.cross(t, text, content, true)
+	t.text, t.content = nil, nil
+	l.release(text)
+	if content != nil {
+		l.release(content)
+	}
+}
+
+// crossed looks at what the goroutine of a bridge has done.
+func (l *Loop) crossed(b *bridge) {
+	if t := b.t; t != nil && l.alive(t.c) {
+		l.guilty = t.c
+		l.pour(t)
+	}
+}
+
+// pour sends what a pipe has, and closes the stream when its handler is done.
+func (l *Loop) pour(t *stream) {
+	c, b := t.c, t.bridge
+	s := l.room(c)
+	s.Read(t.st, b.pipe.Spent())
+	over, stuck, moved := false, false, false
+	b.pipe.Take(func(p []byte, closed bool) int {
+		n := 0
+		var fault *wire.Fault
+		if !t.st.Gone() && !b.out.Done() && len(c.unsent) == 0 {
+			var leaves bool
+			n, leaves, fault = b.out.Pour(&s.Session, t.st, p, closed, readBuffer, &l.res)
+			if leaves && (c.is(leaving) || l.server.Crowded()) {
+				l.goAway(c)
+			}
+		}
+		stuck = n < len(p) && !b.out.Done() && !t.st.Gone()
+		over = closed && (!stuck || fault != nil)
+		moved = n > 0
+		return n
+	})
+	t.wait(stuck)
+	switch {
+	case !over:
+		if !stuck {
+			l.wheel.clear(&t.timer)
+		} else if moved || t.deadline == 0 {
+			l.arm(&t.timer, l.server.Options().BodyIdle)
+		}
+	case b.out.Done() || t.st.Gone():
+		s.Done(t.st)
+		l.freeStream(t)
+		l.restFrames(c)
+	default:
+		l.resetStream(t, h2.InternalError)
+	}
+	if len(s.Out) > flushBytes && len(c.unsent) == 0 {
+		l.flushFrames(c)
+	}
+}
+
+// addresses are the two ends of a connection.
+type addresses struct{ local, remote net.Addr }
+
+func (a addresses) LocalAddr() net.Addr  { return a.local }
+func (a addresses) RemoteAddr() net.Addr { return a.remote }
+
+func tcpAddr(a unix.Sockaddr) net.Addr {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	case *unix.SockaddrInet6:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	}
+	return &net.TCPAddr{}
+}

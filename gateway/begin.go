@@ -156,11 +156,11 @@ func (x *exchange) redirectToHTTPS() {
 		x.answerOptions() // "*" is no resource, and has no URI
 		return
 	}
-	if len(x.req.Host) == 0 {
+	if len(x.asked()) == 0 {
 		x.answer(ownNoHost, "")
 		return
 	}
-	host := string(wire.HostName(x.req.Host))
+	host := string(wire.HostName(x.asked()))
 	x.answer(ownHTTPS, "Location: https://"+host+string(x.req.Path)+string(x.req.Query)+"\r\n")
 }
 

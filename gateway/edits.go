@@ -187,7 +187,7 @@ func (x *exchange) appendVary(dst []byte, e *edits, origin bool) []byte {
 // remember keeps what the fields of the response will say of the request, which is gone by then.
 func (x *exchange) remember(r *target) {
 	if r.usesHost {
-		x.host = append(x.host[:0], x.forwardedHost()...)
+		x.host = append(x.host[:0], x.asked()...)
 	}
 	if r.usesID {
 		x.requestID()

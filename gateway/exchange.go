@@ -70,6 +70,7 @@ type exchange struct {
 	upgrade     string // the protocol to switch to, if the upstream agrees; "": none
 	proves      bool   // it may be an authority's; see prove
 	host        []byte // what $host stands for; see remember
+	said        []byte // the host that a trusted proxy says the client has asked for; empty: none; see asked
 	id          []byte // see requestID
 
 	out     []byte // bytes for the client
@@ -106,9 +107,9 @@ func (x *exchange) start(peer netip.Addr, identity *edge.Identity, on *edge.List
 	x.failure, x.length = "", -1
 	x.time()
 	x.trusted = x.s.trusts(x.peer)
-	x.https = on.TLS
+	x.https, x.said = on.TLS, x.said[:0]
 	if x.trusted && x.req.HasForwarding {
-		x.https = x.forwardedHTTPS(on.TLS)
+		x.believe()
 	}
 	x.client = x.clientOf()
 	x.id = x.id[:0]

@@ -86,7 +86,8 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 	dst = append(dst, x.peerText...)
 	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
 	dst = append(dst, x.scheme()...)
-	if host := x.forwardedHost(); len(host) > 0 {
+	host := x.asked()
+	if len(host) > 0 {
 		dst = append(dst, "\r\nX-Forwarded-Host: "...)
 		dst = append(dst, host...)
 	}
@@ -100,8 +101,9 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 	} else {
 		dst = append(dst, x.peerText...)
 	}
-	if len(x.req.Host) > 0 {
-		dst = append(append(append(dst, `;host="`...), x.req.Host...), '"')
+	if len(host) > 0 {
+		// Not the proxy's own Host, where it has said another: upstreams that read one of the two fields are to see one host.
+		dst = append(append(append(dst, `;host="`...), host...), '"')
 	}
 	dst = append(append(dst, ";proto="...), x.scheme()...)
 	dst = append(append(dst, "\r\nX-Request-Id: "...), x.requestID()...)
@@ -160,22 +162,43 @@ func (x *exchange) scheme() string {
 	return "http"
 }
 
-// forwardedHTTPS reports whether the nearest proxy says that its client used https. If it does not
-// say, what it uses itself counts. Precondition: the peer is trusted.
-func (x *exchange) forwardedHTTPS(proxy bool) bool {
-	v := x.lastForwarded(wire.XForwardedProto)
-	if len(v) == 0 {
-		return proxy
+// believe takes what the nearest proxy says of its own client: the host that was asked for, and whether by https, from
+// X-Forwarded-Host and -Proto, or where it does not write these, from Forwarded. What it does not say is as it is between
+// the proxy and the gateway. Precondition: the peer is trusted.
+func (x *exchange) believe() {
+	host, proto := x.lastForwarded(wire.XForwardedHost), x.lastForwarded(wire.XForwardedProto)
+	if len(host) == 0 || len(proto) == 0 {
+		forwardedHost, forwardedProto := x.forwarded()
+		if len(host) == 0 {
+			host = forwardedHost
+		}
+		if len(proto) == 0 {
+			proto = forwardedProto
+		}
 	}
-	return wire.EqualFold(v, "https")
+	if wire.ValidHost(host) {
+		x.said = append(x.said, host...) // the loop reads others into its buffer before the exchange is over
+	}
+	if len(proto) > 0 {
+		x.https = wire.EqualFold(proto, "https")
+	}
 }
 
-// forwardedHost returns the host that the client asked for, in the eyes of the upstream.
-func (x *exchange) forwardedHost() []byte {
-	if x.trusted && x.req.HasForwarding {
-		if v := x.lastForwarded(wire.XForwardedHost); wire.ValidHost(v) {
-			return v
+// forwarded returns host and proto of the last element of the last line of Forwarded, nil where there are none.
+func (x *exchange) forwarded() (host, proto []byte) {
+	for i := len(x.req.Fields) - 1; i >= 0; i-- {
+		if f := &x.req.Fields[i]; f.ID == wire.Forwarded {
+			host, proto, _ = wire.LastForwarded(f.Value)
+			return host, proto
 		}
+	}
+	return nil, nil
+}
+
+// asked returns the host that the client asked for, as far as it is known, with its port. It may be empty.
+func (x *exchange) asked() []byte {
+	if len(x.said) > 0 {
+		return x.said
 	}
 	return x.req.Host
 }

@@ -79,7 +79,7 @@ func (x *exchange) sameOrigin() bool {
 		port = []byte(":443")
 	}
 	// Not bytes.EqualFold, which takes the Kelvin sign for a k.
-	return x.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(x.req.Host, port)))
+	return x.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(x.asked(), port)))
 }
 
 // csrfMode is a policy's csrf key.

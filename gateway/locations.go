@@ -38,8 +38,8 @@ func compileLocations(c *config.Route, u *upstreamPool) *locations {
 	return l
 }
 
-// asked is what a client asked for, as far as it matters here.
-type asked struct {
+// An asker is what a client asked for, as far as it matters here.
+type asker struct {
 	scheme string
 	host   []byte // with the port, if it was given one; may be empty
 	bare   bool   // the path was the stripped prefix and nothing more
@@ -52,7 +52,7 @@ func (x *exchange) appendLocation(dst []byte, f *wire.Field) []byte {
 	if l == nil || !plainText(f.Value) {
 		return appendField(dst, f)
 	}
-	a := asked{scheme: x.scheme(), host: x.host}
+	a := asker{scheme: x.scheme(), host: x.host}
 	if w := x.route.rewrite; w != nil {
 		a.bare = w.strip > 0 && len(w.rest(x.req.Path)) == 0
 	}
@@ -75,7 +75,7 @@ func plainText(v []byte) bool { return bytes.IndexByte(v, '\t') < 0 }
 
 // appendURL appends a URI reference. See RFC 3986, section 4.1, but a '\' ends an authority as a '/' does, as in
 // browsers (URL Standard, section 4.4).
-func (l *locations) appendURL(dst, ref []byte, a *asked) []byte {
+func (l *locations) appendURL(dst, ref []byte, a *asker) []byte {
 	scheme, rest := cutScheme(ref)
 	switch {
 	case bytes.HasPrefix(rest, []byte("//")) && (len(scheme) == 0 || isHTTP(scheme)):
@@ -93,7 +93,7 @@ func (l *locations) appendURL(dst, ref []byte, a *asked) []byte {
 }
 
 // appendAbsolute appends a URL with an authority; scheme may be empty.
-func (l *locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *asked) []byte {
+func (l *locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *asker) []byte {
 	ours, theirs := sameAuthority(authority, scheme, string(a.host)), l.names(authority, scheme)
 	if len(a.host) == 0 || len(path) > 0 && path[0] == '\\' || !theirs && !ours {
 		return append(dst, ref...)
@@ -224,7 +224,7 @@ func refreshURL(v []byte) (at, end int) {
 // appendCookie appends the value of a Set-Cookie field. A path is mapped as in a URL, but "/" stays: it holds for all paths
 // of the client's, too, and a cookie is often meant for more than one route. A domain that is the upstream's and not the
 // client's is left out, since browsers refuse such a cookie. See RFC 6265, section 5.2.
-func (l *locations) appendCookie(dst, v []byte, a *asked) []byte {
+func (l *locations) appendCookie(dst, v []byte, a *asker) []byte {
 	pair, rest, found := bytes.Cut(v, []byte(";"))
 	dst = append(dst, pair...)
 	for found {
@@ -258,7 +258,7 @@ func (l *locations) appendCookiePath(dst, path []byte) []byte {
 }
 
 // hides reports whether a cookie's domain is one that the upstream's name belongs to and the client's host does not.
-func (l *locations) hides(domain []byte, a *asked) bool {
+func (l *locations) hides(domain []byte, a *asker) bool {
 	domain = bytes.TrimPrefix(domain, []byte("."))
 	return len(domain) > 0 && !within(a.host, domain) && within(l.upstream.Host(nil), domain)
 }

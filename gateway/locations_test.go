@@ -23,7 +23,7 @@ func FuzzLocations(f *testing.F) {
 			t.Skip("no such configuration, or no such field value")
 		}
 		l := s.routes[0].locations
-		got := string(l.appendURL(nil, []byte(ref), &asked{scheme: "https", host: []byte("h.example"), bare: bare && strip != ""}))
+		got := string(l.appendURL(nil, []byte(ref), &asker{scheme: "https", host: []byte("h.example"), bare: bare && strip != ""}))
 		if host := leadsTo(got); host != leadsTo(ref) && host != "h.example" {
 			t.Fatalf("%q without %q and with %q became %q, which leads to %q", ref, strip, add, got, host)
 		}

@@ -169,3 +169,24 @@ func TestValidForwarded(t *testing.T) {
 		}
 	}
 }
+
+func TestLastForwarded(t *testing.T) {
+	f := func(value, host, proto string, valid bool) {
+		t.Helper()
+		h, p, ok := wire.LastForwarded([]byte(value))
+		if string(h) != host || string(p) != proto || ok != valid {
+			t.Errorf("LastForwarded(%q) = %q, %q, %t, want %q, %q, %t", value, h, p, ok, host, proto, valid)
+		}
+	}
+	f("", "", "", true)
+	f("for=192.0.2.1", "", "", true)
+	f("host=a.example;proto=https", "a.example", "https", true)
+	f(`Host="a.example:8443" ; PROTO=http`, "a.example:8443", "http", true)
+	f(`host=a.example, for="[2001:db8::1]:1"`, "", "", true) // the last element says nothing
+	f(`host=a.example,for=192.0.2.1;host=b.example`, "b.example", "", true)
+	f(`for="a, host=b.example"`, "", "", true)
+	f(`host="a\.example"`, "", "", true)
+	f(`host="a.example`, "", "", false)
+	f(`host=`, "", "", false)
+	f(`host a.example`, "", "", false)
+}

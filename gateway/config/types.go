@@ -225,8 +225,7 @@ type CORS struct {
 	Name string
 	// Origins are origin patterns: "https://app.example.com", "https://*.example.com", "https://pr-*.preview.example.com",
 	// "http://localhost:*", "http://192.168.0.0/16:*" and "http://[fd00::/8]:3000" (every address of a network),
-	// "moz-extension://*" (any host of a scheme other than http and https), "https://*" (any https origin, without credentials),
-	// "null", "file://", or "*" for any. Required, unless OriginsFile is given.
+	// "moz-extension://*" (any host of a scheme other than http and https), "null", "file://", or "*" for any. Required, unless OriginsFile is given.
 	Origins []string
 	// Methods beyond GET, HEAD and POST, or "*". Default none.
 	Methods []string
@@ -268,7 +267,7 @@ type CORS struct {
 	DangerouslyAllowHTTPOrigins bool
 	// DangerouslyAllowPublicSuffixes admits patterns such as https://*.github.io with credentials. Default false.
 	DangerouslyAllowPublicSuffixes bool
-	// DangerouslyReflectAnyOrigin admits "*", "https://*" and "null" with credentials. Default false.
+	// DangerouslyReflectAnyOrigin admits "*" and "null" with credentials. Default false.
 	DangerouslyReflectAnyOrigin bool
 }
 

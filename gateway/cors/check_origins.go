@@ -106,6 +106,8 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 		c.endanger(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
 	case p.File():
 		c.endanger(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
+	case p.AnyHost() && p.Scheme() == "https":
+		c.fail(key, index, hintEverySite, "pattern %q: a star for the whole host: every site with https", p.String())
 	default:
 		c.labels(key, index, p)
 		c.plaintext(key, index, p)
@@ -114,6 +116,9 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 	}
 	return p, err == nil
 }
+
+// hintEverySite is what to write in place of a star for all sites of a scheme.
+const hintEverySite = `write "*", which is any origin, without credentials, or list the origins, such as "https://*.example.com"`
 
 // badPattern reports a syntax error. The matcher knows no Unicode; the A-label form of a host is added here, but only
 // if it would be accepted.
@@ -132,6 +137,9 @@ func (c *checker) badPattern(key string, index int, text string, err error) {
 	var e *matcher.PatternError
 	if errors.As(err, &e) {
 		message, hint = e.Message, e.Hint
+	}
+	if strings.HasPrefix(text, "https://*:") {
+		hint = hintEverySite // what the matcher suggests, "https://*", is refused as well
 	}
 	if scheme, rest, ok := strings.Cut(text, "://"); ok && !isASCII(rest) {
 		end := strings.IndexAny(rest, ":/?#")
@@ -204,9 +212,6 @@ func (c *checker) wide(key string, index int, p matcher.Pattern) {
 	case !c.cfg.Credentials:
 	case network:
 		c.warn(key, index, "", "pattern %q with credentials: whatever a machine of that network serves can read what a signed-in user may see", p.String())
-	case p.AnyHost() && p.Scheme() == "https":
-		c.endanger(reflectAny, key, index, "list the origins, or leave credentials out",
-			"pattern %q with credentials: every site can read what a signed-in user may see", p.String())
 	case p.AnyHost():
 		c.warn(key, index, "list the hosts, where they are known",
 			"pattern %q with credentials: every extension or app of that scheme can read what a signed-in user may see", p.String())

@@ -32,7 +32,7 @@ var flags = []struct {
 	{suffixes, "dangerously_allow_public_suffixes", func(c *Config) bool { return c.AllowPublicSuffixes },
 		"no origin is a wildcard below a public suffix", true},
 	{reflectAny, "dangerously_reflect_any_origin", func(c *Config) bool { return c.ReflectAnyOrigin },
-		`neither "*" nor "https://*" nor "null" is among the origins`, true},
+		`neither "*" nor "null" is among the origins`, true},
 	{fileOrigin, "dangerously_allow_file_origin", func(c *Config) bool { return c.AllowFileOrigin },
 		`"file://" is not among the origins`, false},
 }

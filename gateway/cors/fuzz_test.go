@@ -38,7 +38,7 @@ func variety(n uint32) cors.Config {
 		{"https://*.example.com", "http://localhost:*", "https://pr-*.preview.example.org:8443"},
 		{"https://app.example.com", "null", "tauri://localhost"},
 		{"*", "https://app.example.com", "null"},
-		{"https://*", "tauri://*", "http://192.168.0.0/16:*", "file://"},
+		{"https://*.a.com:*", "tauri://*", "http://192.168.0.0/16:*", "file://"},
 	}[take(6)]
 	cfg.Methods = [][]string{nil, {"put", "DELETE", "PATCH", "patch"}, {"*"}, {"PUT", "*", "GET"}}[take(4)]
 	cfg.RequestHeaders = [][]string{nil, {"Content-Type", "X-A", "x-b"}, {"*"}, {"*", "Authorization", "X-A"}, {"authorization"}}[take(5)]

@@ -53,8 +53,8 @@ type Config struct {
 	AllowHTTPOrigins bool
 	// AllowPublicSuffixes permits wildcards right under a public suffix with Credentials: anybody can be one of those.
 	AllowPublicSuffixes bool
-	// ReflectAnyOrigin permits "*" and "https://*" among Origins with Credentials: every Origin that matches, but for null, is
-	// then echoed.
+	// ReflectAnyOrigin permits "*" among Origins with Credentials: every Origin but "null" is then echoed. "null" among Origins
+	// with Credentials needs it too.
 	ReflectAnyOrigin bool
 }
 

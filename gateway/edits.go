@@ -188,6 +188,7 @@ func (x *exchange) appendVary(dst []byte, e *edits, origin bool) []byte {
 func (x *exchange) remember(r *target) {
 	if r.usesHost {
 		x.host = append(x.host[:0], x.asked()...)
+		x.rememberAsked(r.rewrite)
 	}
 	if r.usesID {
 		x.requestID()

@@ -71,6 +71,7 @@ type exchange struct {
 	proves      bool   // it may be an authority's; see prove
 	host        []byte // what $host stands for; see remember
 	said        []byte // the host that a trusted proxy says the client has asked for; empty: none; see asked
+	asker       asker  // what Location is rewritten by; see remember
 	id          []byte // see requestID
 
 	out     []byte // bytes for the client

@@ -42,7 +42,19 @@ func compileLocations(c *config.Route, u *upstreamPool) *locations {
 type asker struct {
 	scheme string
 	host   []byte // with the port, if it was given one; may be empty
+	sent   []byte // the Host of the request, which a proxy in front may have replaced
+	depth  int    // how many segments of the upstream's path are above its last one, where a prefix was stripped
 	bare   bool   // the path was the stripped prefix and nothing more
+}
+
+// rememberAsked keeps what appendLocation needs of the request, which is gone by then.
+func (x *exchange) rememberAsked(w *rewrite) {
+	x.asker = asker{scheme: x.scheme(), sent: append(x.asker.sent[:0], x.req.Host...)}
+	if w != nil && w.strip > 0 {
+		rest := w.rest(x.req.Path)
+		x.asker.depth = max(0, bytes.Count(rest, []byte("/"))-1)
+		x.asker.bare = len(rest) == 0
+	}
 }
 
 // appendLocation appends a field line of the upstream's that may need to be changed.
@@ -52,20 +64,18 @@ func (x *exchange) appendLocation(dst []byte, f *wire.Field) []byte {
 	if l == nil || !plainText(f.Value) {
 		return appendField(dst, f)
 	}
-	a := asker{scheme: x.scheme(), host: x.host}
-	if w := x.route.rewrite; w != nil {
-		a.bare = w.strip > 0 && len(w.rest(x.req.Path)) == 0
-	}
+	a := &x.asker
+	a.host = x.host
 	dst = append(append(dst, f.Name...), ": "...)
 	switch f.ID {
 	case wire.SetCookie:
-		dst = l.appendCookie(dst, f.Value, &a)
+		dst = l.appendCookie(dst, f.Value, a)
 	case wire.Refresh:
 		at, end := refreshURL(f.Value)
 		dst = append(dst, f.Value[:at]...)
-		dst = append(l.appendURL(dst, f.Value[at:end], &a), f.Value[end:]...)
+		dst = append(l.appendURL(dst, f.Value[at:end], a), f.Value[end:]...)
 	default:
-		dst = l.appendURL(dst, f.Value, &a)
+		dst = l.appendURL(dst, f.Value, a)
 	}
 	return append(dst, '\r', '\n')
 }
@@ -85,16 +95,16 @@ func (l *locations) appendURL(dst, ref []byte, a *asker) []byte {
 		return append(dst, ref...)
 	case ref[0] == '/':
 		return l.appendPath(dst, ref)
-	case a.bare && l.add == "" && ref[0] != '?' && ref[0] != '#' && ref[0] != '\\':
-		// The upstream was asked for "/", the client has asked for "/prefix", beside which ref would be looked for.
-		return append(append(append(dst, l.strip...), '/'), ref...)
+	case l.strip != "" && l.add == "" && ref[0] != '?' && ref[0] != '#' && ref[0] != '\\':
+		return l.appendRelative(dst, ref, a)
 	}
 	return append(dst, ref...)
 }
 
 // appendAbsolute appends a URL with an authority; scheme may be empty.
 func (l *locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *asker) []byte {
-	ours, theirs := sameAuthority(authority, scheme, string(a.host)), l.names(authority, scheme)
+	ours := sameAuthority(authority, scheme, string(a.host))
+	theirs := sameAuthority(authority, scheme, string(a.sent)) || l.names(authority, scheme)
 	if len(a.host) == 0 || len(path) > 0 && path[0] == '\\' || !theirs && !ours {
 		return append(dst, ref...)
 	}

@@ -16,7 +16,7 @@ import (
 // is kept for the log, and nothing of what it was made of.
 func (x *exchange) tunnel(c *edge.Conn) {
 	x.left()
-	x.out, x.head, x.body, x.host = nil, nil, nil, nil
+	x.out, x.head, x.body, x.host, x.asker = nil, nil, nil, nil, asker{}
 	clear(x.vary[:cap(x.vary)])
 	x.g.metrics.tunnels.Inc()
 	c.Tunnel(func(client net.Conn, read []byte) {

@@ -129,6 +129,10 @@ func (p *policy) origin(text string) {
 // expression adds what a regular expression allows.
 func (p *policy) expression(e expression, shown string) {
 	t := e.translate()
+	if t.all {
+		p.reflect(shown + " lets every origin in")
+		return
+	}
 	if t.hole != "" {
 		p.hole("%s also allows %s, which anybody can register", shown, t.hole)
 	}

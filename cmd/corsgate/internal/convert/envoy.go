@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,16 +26,50 @@ func readEnvoy(text string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	var policies []*policy
+	doc := &document{}
 	for _, d := range documents {
 		walk(d, nil, nil, func(m map[string]any, path []string, around []map[string]any) {
 			f := folded(m)
 			if slices.ContainsFunc(envoyKeys, func(k string) bool { return f[k] != nil }) {
-				policies = append(policies, fromEnvoy(f, path, around))
+				doc.policies = append(doc.policies, fromEnvoy(f, path, around))
 			}
+			doc.leaveEnvoy(f)
 		})
 	}
-	return &document{policies: policies}, nil
+	return doc, nil
+}
+
+// leaveEnvoy lists what a map says beside CORS: the routes of a virtual host, and the addresses of a cluster.
+func (d *document) leaveEnvoy(f map[string]any) {
+	name := text(f["name"])
+	if routes, ok := f["routes"].([]any); ok && f["domains"] != nil {
+		for _, v := range routes {
+			r, _ := v.(map[string]any)
+			var said []string
+			for _, key := range sortedKeys(r) {
+				if key != "name" && key != "cors" && !strings.HasPrefix(key, "typed") {
+					said = append(said, key+": "+shown(withoutPolicy(r[key])))
+				}
+			}
+			d.leave("virtual host %s: %s", name, strings.Join(said, ", "))
+		}
+	}
+	for _, key := range []string{"loadassignment", "hosts"} {
+		if f[key] != nil && name != "" {
+			d.leave("cluster %s: %s", name, shown(f[key]))
+		}
+	}
+}
+
+// withoutPolicy returns the action of a route without a policy that stands in it.
+func withoutPolicy(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	m = maps.Clone(m)
+	delete(m, "cors")
+	return m
 }
 
 func fromEnvoy(f map[string]any, path []string, around []map[string]any) *policy {

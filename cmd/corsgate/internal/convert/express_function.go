@@ -168,8 +168,8 @@ func (p *policy) function(code, source string, depth int) bool {
 	return true
 }
 
-// byHand are fields that a server sets without the package cors.
-var byHand = regexp.MustCompile(`\.\s*(?:setHeader|header|set|append)\s*\(\s*['"](?i:(access-control-[a-z-]+))['"]\s*,`)
+// byHand are fields that a server sets without the package cors: an argument of a call, or a key of an object.
+var byHand = regexp.MustCompile(`['"](?i:(access-control-[a-z-]+))['"]\s*[,:]`)
 
 // setByHand returns the policy of code that sets the fields itself, or nil. What decides about them is not followed.
 func setByHand(code string) *policy {

@@ -40,6 +40,7 @@ type translation struct {
 	reason   string // why there are no patterns, or why they are not all
 	hole     string // an origin that a stranger can have and the expression matches, or ""
 	more     string // an origin that the expression matches and the patterns do not, or ""
+	all      bool   // whether it matches every origin
 	plain    string // an http origin, other than a pattern's or this machine's, that the expression matches, or ""
 }
 
@@ -64,11 +65,16 @@ func (e expression) translate() (t translation) {
 		t.reason = explainSyntax(err).Error()
 		return t
 	}
+	left := budget(maxWork)
+	if _, found, done := witness([]*language{web}, []*language{matches}, &left); !found && done {
+		t.all = true
+		return t
+	}
 	branches, ok := flatten(tree.Simplify())
 	if !ok {
 		t.reason = "it has too many branches"
 	}
-	left := budget(maxWork)
+	left = maxWork
 	var kept []*language
 	for _, text := range guesses(branches) {
 		p, err := matcher.ParsePattern(text)
@@ -132,6 +138,9 @@ func below(domain string) *language {
 	}
 	return mustLanguage(`https?://([a-z0-9_-]+\.)*` + regexp.QuoteMeta(domain) + `(:[0-9]+)?`)
 }
+
+// web are the origins of web pages, and more.
+var web = mustLanguage(`https?://[a-z0-9._-]+(:[0-9]+)?`)
 
 // origins are, roughly, the origins of web pages.
 var origins = mustLanguage(`https?://[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*\.[a-z]{2,6}(:[1-9][0-9]{3})?`)

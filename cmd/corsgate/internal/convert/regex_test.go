@@ -48,8 +48,12 @@ func TestTranslate(t *testing.T) {
 	f(search(`^https://.*example\.com$`), "https://evilexample.com", "", "https://example.com", "https://*.example.com")
 	f(search(`^https://app.example.com$`), "https://appxexample.com", "", "https://app.example.com")
 	f(search(`^https?://(.+\.)?example\.com(:\d+)?$`), "", "", "http://example.com:*", "http://*.example.com:*", "https://example.com:*", "https://*.example.com:*")
-	f(search(`.*`), "https://evil.test", "strangers")
-	f(search(``), "https://evil.test", "strangers")
+	// Everything.
+	for _, e := range []expression{search(`.*`), search(``), search(`^h`), search(`://`), whole(`.+`), whole(`https?://.*`), {text: "^http", fold: true, search: true}} {
+		if got := e.translate(); !got.all || len(got.patterns) > 0 {
+			t.Errorf("%q: %+v, want all origins", e.text, got)
+		}
+	}
 	f(search(`^https://`), "https://evil.test", "strangers")
 	// Patterns would be wider, or nobody can tell.
 	f(search(`^https://[a-z]+\.example\.com$`), "", "would be wider")

@@ -28,10 +28,18 @@ func (f *traefikFile) routers(m map[string]any, path []string) {
 		if u := service(name, services[name]); u != nil {
 			f.services[strings.ToLower(name)] = u
 		}
+		m, _ := services[name].(map[string]any)
+		balancer, _ := folded(m)["loadbalancer"].(map[string]any)
+		for _, key := range sortedKeys(balancer) {
+			if k := strings.ToLower(key); k != "servers" && k != "server" {
+				f.leave("service %s: %s: %s", name, key, shown(balancer[key]))
+			}
+		}
 	}
 	middlewares, _ := http["middlewares"].(map[string]any)
-	for name, v := range middlewares {
-		f.strip(name, v)
+	for _, name := range sortedKeys(middlewares) {
+		f.strip(name, middlewares[name])
+		f.leaveMiddleware(name, middlewares[name])
 	}
 	routers, _ := http["routers"].(map[string]any)
 	for _, name := range sortedKeys(routers) {
@@ -54,6 +62,7 @@ func (f *traefikFile) routers(m map[string]any, path []string) {
 			f.ingressRoute(name, spec)
 		case strings.EqualFold(text(m["kind"]), "Middleware"):
 			f.strip(name, spec)
+			f.leaveMiddleware(name, spec)
 		}
 	}
 }
@@ -64,6 +73,39 @@ func (f *traefikFile) strip(name string, v any) {
 	if s, ok := folded(m)["stripprefix"].(map[string]any); ok {
 		f.strips[strings.ToLower(name)] = texts(folded(s)["prefixes"])
 	}
+}
+
+// leaveMiddleware lists what a middleware says beside CORS, and prefixes to strip.
+func (f *traefikFile) leaveMiddleware(name string, v any) {
+	m, _ := v.(map[string]any)
+	for _, kind := range sortedKeys(m) {
+		options, _ := m[kind].(map[string]any)
+		switch strings.ToLower(kind) {
+		case "stripprefix":
+		case "headers":
+			for _, key := range sortedKeys(options) {
+				custom, isCustom := options[key].(map[string]any)
+				for _, field := range sortedKeys(custom) {
+					if !aboutCORS(field) {
+						f.leave("middleware %s: %s: %s", name, key, field)
+					}
+				}
+				if !isCustom && !aboutCORS(key) {
+					f.leave("middleware %s: %s: %s", name, key, shown(options[key]))
+				}
+			}
+		case "basicauth", "digestauth": // whose options are passwords
+			f.leave("middleware %s: %s", name, kind)
+		default:
+			f.leave("middleware %s: %s: %s", name, kind, shown(m[kind]))
+		}
+	}
+}
+
+// aboutCORS reports whether a key of a headers middleware was read with its policy.
+func aboutCORS(key string) bool {
+	key = strings.ToLower(strings.ReplaceAll(key, "-", ""))
+	return strings.HasPrefix(key, "accesscontrol") || key == "addvaryheader"
 }
 
 // service returns the upstream of a service with servers, or nil.

@@ -187,11 +187,17 @@ func texts(v any) (list []string) {
 	return list
 }
 
+// maxShown bounds what is shown of a tree.
+const maxShown = 400
+
 // shown returns a tree as a person may recognize it in a comment.
 func shown(v any) string {
 	b, err := json.Marshal(v)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "?"
+	case len(b) > maxShown:
+		return strings.ToValidUTF8(string(b[:maxShown]), "") + " …"
 	}
 	return string(b)
 }

@@ -21,6 +21,7 @@
 //	gateway             this package: begin, finish; snapshot; reload
 //	├─ gateway/config     TOML → Config: defaults, positions, every error at once
 //	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
+//	│  └─ …/nethttp       a policy in front of a handler of net/http; for others
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
@@ -32,6 +33,8 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
+//	├─ gateway/logging    how often a line is logged                         (standard library only)
 //	├─ gateway/printable  text of others, fit for a terminal and a log
 //	├─ gateway/admin      metrics, health, reload, pprof for operators
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)

@@ -14,6 +14,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/frequent"
+	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -31,10 +33,10 @@ type Gateway struct {
 	draining  atomic.Bool
 	succeeded atomic.Bool // by a process that accepts on the same sockets
 	overload  overload
-	shadows   top[ShadowDiff]
+	shadows   frequent.List[ShadowDiff]
 	loading   loading
-	short     hush // of the log's lines on what the machine is short of
-	refusals  top[Refusal]
+	short     logging.Sampler // of the log's lines on what the machine is short of
+	refusals  frequent.List[Refusal]
 	mirrors   mirrors
 	exports   exports
 	sharings  sharings

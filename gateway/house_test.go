@@ -39,6 +39,8 @@ func TestHouse(t *testing.T) {
 		"gateway/internal/redistest": {"gateway/tooltest"}, // for tests only
 		"gateway/trace":              {},                   // a room of its own: it knows traces and their collector, and nothing of exchanges
 		"gateway/printable":          {},
+		"gateway/frequent":           {},
+		"gateway/logging":            {},
 		"gateway/admin":              {"gateway/printable"},
 		"gateway/access":             {"gateway/printable"},
 		"gateway/acme":               {},                                                                  // a room of its own: certmagic and what it needs, and nothing of requests
@@ -70,7 +72,7 @@ func TestHouse(t *testing.T) {
 		"go.etcd.io/etcd/server/":          {}, // only the same
 		"github.com/miekg/dns":             {"gateway/upstream/discover", "gateway/internal/dnstest"},
 	}
-	none := []string{"matcher", "gateway/wire", "gateway/h2", "gateway/limit", "gateway/trace", "gateway/printable", "gateway/cors/nethttp"} // standard library only
+	none := []string{"matcher", "gateway/wire", "gateway/h2", "gateway/limit", "gateway/trace", "gateway/printable", "gateway/frequent", "gateway/logging", "gateway/cors/nethttp"} // standard library only
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		name := strings.TrimPrefix(words[0], module)

@@ -3,11 +3,14 @@ package gateway
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/frequent"
 	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/corsgate/corsgate/matcher"
 )
 
 // This file lists the origins that policies refuse. The rules are:
@@ -31,7 +34,7 @@ type Refusal struct {
 	// Example is the first such request, as Explain wants it: without its query, of the headers only those that a
 	// preflight asks for, and without the path if that is long. Explain refuses it where a browser cannot have sent it.
 	Example Question `json:"example"`
-	Frequency
+	frequent.Frequency
 }
 
 // A refusal is what a policy refuses.
@@ -70,9 +73,9 @@ func (x *exchange) noteRefusal(what refusal) {
 	end := len(key)
 	key = append(key, 0, byte(what), byte(x.reason))
 	t := &x.g.refusals
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e, isNew := t.count(key, x.now); isNew {
+	t.Lock()
+	defer t.Unlock()
+	if e, isNew := t.Count(key, x.now); isNew {
 		origin := string(key[start:end])
 		*e = Refusal{
 			Route: r.name, Policy: x.s.config.Routes[r.id].CORS, Origin: origin,
@@ -140,7 +143,7 @@ func (x *exchange) requested() []string {
 // Refusals returns the origins that policies have refused, the most frequent first, at most 256. The list is never nil.
 // A reload forgets those of a route whose policy it changes, whatever their files of origins hold.
 func (g *Gateway) Refusals() []Refusal {
-	return g.refusals.list(func(r *Refusal, f Frequency) { r.Frequency = f })
+	return g.refusals.All(func(r *Refusal, f frequent.Frequency) { r.Frequency = f })
 }
 
 // forget drops from the lists of what is most frequent what is about policies, or pairs of them, that s has changed.
@@ -156,8 +159,8 @@ func (g *Gateway) forget(prev, s *snapshot) {
 			shadows[r.name] = old.shadow != nil && r.shadow != nil && old.shadow.same(r.shadow)
 		}
 	}
-	g.refusals.keep(func(r *Refusal) bool { return policies[r.Route] })
-	g.shadows.keep(func(d *ShadowDiff) bool { return shadows[d.Route] })
+	g.refusals.Keep(func(r *Refusal) bool { return policies[r.Route] })
+	g.shadows.Keep(func(d *ShadowDiff) bool { return shadows[d.Route] })
 }
 
 // policyOf returns the table of a route's policy, or nil.
@@ -166,4 +169,16 @@ func (s *snapshot) policyOf(r *target) *config.CORS {
 		return &p.table
 	}
 	return nil
+}
+
+// maxQuoted bounds what is kept of a value of Origin that is none, in bytes.
+const maxQuoted = 100
+
+// appendPrintable appends a value of Origin so that it is safe to print anywhere: a serialized origin and "null" as
+// they are, what is neither quoted as in Go, and cut.
+func appendPrintable(dst, origin []byte) []byte {
+	if string(origin) == "null" || matcher.ValidOrigin(origin) {
+		return append(dst, origin...)
+	}
+	return strconv.AppendQuoteToASCII(dst, string(origin[:min(len(origin), maxQuoted)]))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/frequent"
 )
 
 // refusing is a configuration that refuses in all ways. The upstream of route up is not there.
@@ -66,7 +67,7 @@ func wantRefusals(t *testing.T, g *gateway.Gateway, want ...gateway.Refusal) {
 			t.Errorf("entry %+v", r)
 		}
 	}
-	if diff := gocmp.Diff(want, got, cmpopts.IgnoreFields(gateway.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(want, got, cmpopts.IgnoreFields(frequent.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

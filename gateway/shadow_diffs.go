@@ -1,5 +1,7 @@
 package gateway
 
+import "github.com/corsgate/corsgate/gateway/frequent"
+
 // A ShadowDiff is what a shadow would change for the requests of an origin on a route.
 type ShadowDiff struct {
 	Route  string `json:"route"`
@@ -11,7 +13,7 @@ type ShadowDiff struct {
 	Change string `json:"change"`
 	// Reason is the code of the verdict that denies, of the latest request; "" where the fields differ.
 	Reason string `json:"reason"`
-	Frequency
+	frequent.Frequency
 }
 
 // noteShadow counts a difference of x's request.
@@ -24,9 +26,9 @@ func (x *exchange) noteShadow(d difference) {
 	end := len(key)
 	key = append(key, 0, byte(d.change))
 	t := &x.g.shadows
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	e, isNew := t.count(key, x.now)
+	t.Lock()
+	defer t.Unlock()
+	e, isNew := t.Count(key, x.now)
 	if isNew {
 		*e = ShadowDiff{
 			Route: r.name, Policy: r.shadow.tables[0].Name, Shadow: r.shadow.tables[1].Name,
@@ -42,5 +44,5 @@ func (x *exchange) noteShadow(d difference) {
 // never nil. A reload keeps the counts of the routes whose policies it does not change, whatever their files of origins
 // hold.
 func (g *Gateway) ShadowDiffs() []ShadowDiff {
-	return g.shadows.list(func(d *ShadowDiff, f Frequency) { d.Frequency = f })
+	return g.shadows.All(func(d *ShadowDiff, f frequent.Frequency) { d.Frequency = f })
 }

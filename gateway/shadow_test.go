@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/frequent"
 )
 
 // tightening is a configuration whose policy "open" is to become "listed".
@@ -61,7 +62,7 @@ func shadowCounts(g *gateway.Gateway) string {
 }
 
 // times is the frequency of what has happened n times, at a time that a test does not know.
-func times(n uint64) gateway.Frequency { return gateway.Frequency{Count: n} }
+func times(n uint64) frequent.Frequency { return frequent.Frequency{Count: n} }
 
 // wantDiffs compares the list but for the times, which must be set.
 func wantDiffs(t *testing.T, g *gateway.Gateway, want ...gateway.ShadowDiff) {
@@ -73,7 +74,7 @@ func wantDiffs(t *testing.T, g *gateway.Gateway, want ...gateway.ShadowDiff) {
 		}
 		got[i].Policy, got[i].Shadow = "", ""
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(gateway.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(frequent.Frequency{}, "Last"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/limit/shared"
+	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -111,7 +112,7 @@ func (s *snapshot) sharedLimiters() (all []*shared.Limiter) {
 // sharings are the stores that run.
 type sharings struct {
 	running sync.WaitGroup
-	hush    hush
+	sampler logging.Sampler
 }
 
 // swapSharing starts the store of a snapshot that becomes current, and stops that of the one before.
@@ -144,7 +145,7 @@ func (g *Gateway) noteSharing(d *sharing) func(bool, error) {
 		switch {
 		case !shared:
 			g.metrics.redisFallback.Set(1)
-			if held, ok := g.sharings.hush.pass(time.Now()); ok {
+			if held, ok := g.sharings.sampler.Pass(time.Now()); ok {
 				fell = true
 				what = append(what, "error", why.Error(), "on_failure", d.config.OnFailure)
 				if held > 0 {

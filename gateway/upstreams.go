@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -27,8 +28,8 @@ type upstreamPool struct {
 	failures    map[string]prometheus.Counter // by class, or failureCut
 	hashKey     *hashKey                      // nil: the balance needs none
 
-	failed, cut, ended hush // of the log's lines on exchanges
-	failing, answers   hush // of those on endpoints that are kept in use
+	failed, cut, ended logging.Sampler // of the log's lines on exchanges
+	failing, answers   logging.Sampler // of those on endpoints that are kept in use
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
@@ -109,12 +110,12 @@ func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
 	attrs := []any{"upstream", u.name, "endpoint", c.Endpoint.Address.Label, "address", c.Endpoint.Address.Dial}
 	switch {
 	case c.Failing:
-		if _, ok := u.failing.pass(time.Now()); ok {
+		if _, ok := u.failing.Pass(time.Now()); ok {
 			g.log.Warn("endpoint fails, and is kept in use: too few would be left", attrs...)
 		}
 		return
 	case c.Usable && c.Kept:
-		if _, ok := u.answers.pass(time.Now()); ok {
+		if _, ok := u.answers.Pass(time.Now()); ok {
 			g.log.Info("endpoint no longer fails", attrs...)
 		}
 		return
@@ -214,4 +215,17 @@ func (c healthCollector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(checkedDesc, prometheus.GaugeValue, checked[i], name, e.URL)
 		}
 	}
+}
+
+// warn logs the outcome of an exchange with an upstream, at most once per second for each sampler.
+func (x *exchange) warn(what string, s *logging.Sampler, attrs ...any) {
+	held, ok := s.Pass(time.Now())
+	if !ok {
+		return
+	}
+	attrs = append([]any{"route", x.route.name, "upstream", x.route.upstream.name}, attrs...)
+	if attrs = append(attrs, "request_id", string(x.requestID())); held > 0 {
+		attrs = append(attrs, "more_before", held)
+	}
+	x.g.log.Warn(what, attrs...)
 }

@@ -1,4 +1,4 @@
-package gateway
+package logging
 
 import (
 	"sync"
@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// TestHush: one line a second passes, and with each it is known how many did not.
-func TestHush(t *testing.T) {
-	var h hush
+// TestSampler: one line a second passes, and with each it is known how many did not.
+func TestSampler(t *testing.T) {
+	var h Sampler
 	start := time.Unix(1e9, 0)
 	f := func(after time.Duration, ok bool, held int64) {
 		t.Helper()
-		if n, passed := h.pass(start.Add(after)); passed != ok || n != held {
+		if n, passed := h.Pass(start.Add(after)); passed != ok || n != held {
 			t.Errorf("after %v: %d, %t, want %d, %t", after, n, passed, held, ok)
 		}
 	}
@@ -32,7 +32,7 @@ func TestHush(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 1000 {
-				if n, ok := h.pass(start.Add(3 * time.Hour)); ok {
+				if n, ok := h.Pass(start.Add(3 * time.Hour)); ok {
 					passed.Add(1)
 					held.Add(n)
 				}

@@ -1,23 +1,22 @@
-package gateway
+package frequent
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// FuzzTop holds the list to exact counts: each entry is at most Over too high and never too low, what is not in the list is
+// FuzzList holds the list to exact counts: each entry is at most Over too high and never too low, what is not in the list is
 // no more frequent than its rarest entry, and nothing is counted that did not happen.
-func FuzzTop(f *testing.F) {
+func FuzzList(f *testing.F) {
 	f.Add(uint64(1), uint16(100), uint16(1000))
 	f.Add(uint64(2), uint16(1000), uint16(5000))
 	f.Add(uint64(3), uint16(257), uint16(257))
 	f.Fuzz(func(t *testing.T, seed uint64, keys, n uint16) {
-		var l top[named]
+		var l List[named]
 		exact := map[string]uint64{}
 		r := rand.New(rand.NewPCG(seed, 0))
 		for i := range n {
@@ -39,11 +38,11 @@ func FuzzTop(f *testing.F) {
 			sum, least = sum+e.Count, e.Count
 		}
 		for key, truth := range exact {
-			if truth > least || len(l.entries) < maxTop {
+			if truth > least || len(l.entries) < Max {
 				t.Errorf("%s: %d, is not in the list, whose rarest has %d", key, truth, least)
 			}
 		}
-		if sum != uint64(n) || len(l.entries) > maxTop || len(l.index) != len(l.entries) || len(l.counts) != len(l.entries) {
+		if sum != uint64(n) || len(l.entries) > Max || len(l.index) != len(l.entries) || len(l.counts) != len(l.entries) {
 			t.Errorf("%d of %d in %d entries, %d in the index, %d counts", sum, n, len(l.entries), len(l.index), len(l.counts))
 		}
 	})
@@ -56,38 +55,24 @@ type named struct {
 }
 
 // note counts name in a list of names.
-func note(l *top[named], name string, now time.Time) {
+func note(l *List[named], name string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e, isNew := l.count([]byte(name), now); isNew {
+	if e, isNew := l.Count([]byte(name), now); isNew {
 		e.name = name
 	}
 }
 
-func listed(l *top[named]) []named { return l.list(func(e *named, f Frequency) { e.Frequency = f }) }
+func listed(l *List[named]) []named { return l.All(func(e *named, f Frequency) { e.Frequency = f }) }
 
-func TestPrintable(t *testing.T) {
-	f := func(origin, want string) {
-		t.Helper()
-		if got := string(appendPrintable(nil, []byte(origin))); got != want {
-			t.Errorf("%q is written %q, want %q", origin, got, want)
-		}
-	}
-	f("https://a.example:8443", "https://a.example:8443")
-	f("null", "null")
-	f("a\r\nb\x00\x1b[31m\"é\u202e", `"a\r\nb\x00\x1b[31m\"\u00e9\u202e"`)
-	f(strings.Repeat("x", 5000), `"`+strings.Repeat("x", maxQuoted)+`"`)
-	f("", `""`)
-}
-
-func TestTopKeep(t *testing.T) {
-	var l top[named]
+func TestListKeep(t *testing.T) {
+	var l List[named]
 	for i := range 10 {
 		for _, side := range []string{"a", "b"} {
 			note(&l, fmt.Sprint(side, i), time.Time{})
 		}
 	}
-	l.keep(func(e *named) bool { return e.name[0] == 'b' })
+	l.Keep(func(e *named) bool { return e.name[0] == 'b' })
 	note(&l, "b3", time.Time{})
 	note(&l, "c", time.Time{})
 	list := listed(&l)
@@ -96,8 +81,8 @@ func TestTopKeep(t *testing.T) {
 	}
 }
 
-func TestTopConcurrently(t *testing.T) {
-	var l top[named]
+func TestListConcurrently(t *testing.T) {
+	var l List[named]
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -105,7 +90,7 @@ func TestTopConcurrently(t *testing.T) {
 				note(&l, fmt.Sprint(i%300), time.Time{})
 				if i%100 == 0 {
 					listed(&l)
-					l.keep(func(*named) bool { return true })
+					l.Keep(func(*named) bool { return true })
 				}
 			}
 		})

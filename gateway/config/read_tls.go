@@ -69,7 +69,8 @@ func (r *reader) checkListeners() {
 	if len(r.cfg.TLS.ACME.Domains) > 0 && !slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.TLS }) {
 		r.problem("tls.acme", -1, fault{"no listener has tls = true: nobody would see the certificates", "add [listener.https] with address = \":443\" and tls = true"})
 	}
-	if tls := &r.cfg.TLS; tls.ClientAuth != clientAuths[0] && tls.ClientCA == "" && !r.bad("tls.client_ca") &&
+	alone := r.cfg.places.has("tls.client_auth") && !r.cfg.places.has("tls.client_ca")
+	if tls := &r.cfg.TLS; (alone || tls.ClientAuth != clientAuths[0]) && tls.ClientCA == "" && !r.bad("tls.client_ca") &&
 		!slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.ClientCA != "" }) {
 		r.problem("tls.client_auth", -1, fault{"without client_ca there is nobody whose certificates could be accepted", `write client_ca = "clients.pem"`})
 	}

@@ -30,6 +30,9 @@ expose_headers  = ["ETag"]
 credentials     = true
 max_age         = "1h"
 shadow          = "any"
+refused_preflight   = 204
+expose_on_preflight = true
+preflight_headers   = { Cache-Control = "no-store", Vary = "Accept" }
 [cors.any]
 origins         = ["*"]
 methods         = ["*"]

@@ -9,13 +9,16 @@ import (
 // conceal takes out of an explanation what the configuration keeps to itself: it is for operators, and for what they paste
 // into tickets. Clients are sent these fields as they are.
 func (s *snapshot) conceal(e *Explanation) {
-	var byHand map[string]string
+	var byHand, onPreflight map[string]string
 	if e.Route != nil {
 		for i := range s.config.Routes {
 			if r := &s.config.Routes[i]; r.Name == e.Route.Name {
 				byHand = r.ResponseSetHeaders
 			}
 		}
+	}
+	if e.Policy != nil {
+		onPreflight = policyOf(s.config, e.Policy.Name).PreflightHeaders
 	}
 	for _, x := range []*ExplainedExchange{e.Preflight, e.Actual} {
 		if x == nil {
@@ -24,7 +27,9 @@ func (s *snapshot) conceal(e *Explanation) {
 		x.Content = s.config.Hide(x.Content)
 		for i, line := range x.Response {
 			name, _, field := strings.Cut(line, ":")
-			if _, set := byHand[name]; field && set && config.Secret(name) {
+			_, set := byHand[name]
+			_, alsoSet := onPreflight[name]
+			if field && (set || alsoSet) && config.Secret(name) {
 				line = name + ": " + config.Masked
 			}
 			x.Response[i] = s.config.Hide(line)

@@ -233,7 +233,8 @@ func randomConfig(random *rand.Rand, upstream string, redirect bool) string {
 		if random.IntN(3) == 0 {
 			b.WriteString("max_age = \"10m\"\ntiming_allow_origin = true\nresource_policy = \"same-site\"\n")
 		}
-		fmt.Fprintf(&b, "preflight_status = %d\n", pick(random, 204, 200))
+		fmt.Fprintf(&b, "preflight_status = %d\nrefused_preflight = %d\nexpose_on_preflight = %t\n", pick(random, 204, 200), pick(random, 403, 204), random.IntN(2) == 0)
+		fmt.Fprintf(&b, "preflight_headers = {%s}\n", pick(random, "", `Cache-Control = "no-store", Vary = "Accept, ORIGIN"`, `X-Price = "$$5"`))
 	}
 	for i, rest := range []string{"", "hosts = [\"api.example.com\"]\n", "path = \"/v1\"\n", "path = \"/v1/x\"\nmethods = [\"GET\", \"PUT\"]\n"} {
 		if i == 0 && random.IntN(2) == 0 {

@@ -105,7 +105,12 @@ func (x *exchange) open(status int) []byte {
 // close makes x.out of what open began, shared by the policy, or, of a preflight, refused.
 func (x *exchange) close(dst []byte, content ...string) {
 	if x.isPreflight && x.status >= 400 {
-		dst = append(appendRefused(dst, x.failure), preflightVary...)
+		dst = appendRefused(dst, x.failure)
+		if p := x.policy(); p != nil && !p.Passthrough() {
+			dst = p.AppendRefused(dst)
+		} else {
+			dst = append(dst, preflightVary...)
+		}
 	} else {
 		dst = x.appendShareExposing(dst, x.editsFor(x.status), exposedOf(x.status))
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -69,7 +70,11 @@ func (p *compiledPolicy) at(cfg *config.Config, key string, index int) config.Pr
 	if key == "origins_file" && index >= 0 {
 		return p.file.place(index)
 	}
-	return cfg.Problem("cors."+p.table.Name+"."+key, index, "", "")
+	path := config.Join("cors", p.table.Name)
+	if key, field, ok := strings.Cut(key, "."); ok {
+		return cfg.Problem(config.Join(path+"."+key, field), index, "", "")
+	}
+	return cfg.Problem(path+"."+key, index, "", "")
 }
 
 // pattern returns the text and the place of an origin pattern of p, by the number that cors.Policy.AllowedOrigin gives.

@@ -50,8 +50,8 @@ func (x *exchange) preflight() {
 	if x.reason != cors.Allowed {
 		x.noteRefusal(refusedPreflight)
 		x.out = out
-		var vary [256]byte
-		x.deny(append(vary[:0], out[start:]...))
+		var lines [shadowBuffer]byte
+		x.deny(append(lines[:0], out[start:]...))
 		return
 	}
 	if x.status != 204 {
@@ -70,11 +70,15 @@ func (x *exchange) allow(block []byte) {
 	x.out = x.appendEnd(x.appendOwn(x.out))
 }
 
-// deny answers 403 without any field of the CORS protocol.
-func (x *exchange) deny(vary []byte) {
-	x.status = 403
+// deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
+func (x *exchange) deny(lines []byte) {
+	x.status = x.route.policy.RefusedStatus(x.reason)
 	out := edge.AppendStatusLine(x.out[:0], x.status)
-	out = append(appendRefused(x.appendOwn(out), x.reason.String()), vary...)
+	out = append(appendRefused(x.appendOwn(out), x.reason.String()), lines...)
+	if x.status == 204 {
+		x.out = x.appendEnd(out)
+		return
+	}
 	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	x.out = x.appendContent(out, denials[x.reason])
 }

@@ -240,6 +240,9 @@ func policyConfig(c *config.CORS) cors.Config {
 		PreflightStatus:      c.PreflightStatus,
 		DeniedBlock:          c.Denied == "block",
 		UpstreamCORS:         c.UpstreamCORS,
+		PreflightHeaders:     literals(c.PreflightHeaders),
+		RefusedPreflight:     c.RefusedPreflight,
+		ExposeOnPreflight:    c.ExposeOnPreflight,
 		PrivateNetwork:       c.PrivateNetwork,
 		TimingAllowOrigin:    c.TimingAllowOrigin,
 		ResourcePolicy:       c.ResourcePolicy,
@@ -250,4 +253,13 @@ func policyConfig(c *config.CORS) cors.Config {
 		AllowPublicSuffixes:  c.DangerouslyAllowPublicSuffixes,
 		ReflectAnyOrigin:     c.DangerouslyReflectAnyOrigin,
 	}
+}
+
+// literals returns fields whose values have no variables, with "$" for "$$".
+func literals(fields map[string]string) map[string]string {
+	values := make(map[string]string, len(fields))
+	for name, value := range fields {
+		values[name] = config.Parts(value)[0].Text
+	}
+	return values
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -210,6 +211,19 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 			}
 		}
 		sub.problem(name, f)
+	}
+	return fields
+}
+
+// readPreflightHeaders reads the fields of answers to preflights. Which of them are not to be set is judged by the package
+// that compiles policies.
+func readPreflightHeaders(t *table) map[string]string {
+	fields := t.fields("preflight_headers", "", func(string) fault { return fault{} })
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if parts := Parts(fields[name]); len(parts) > 1 || parts[0].Variable != "" {
+			t.r.problem(joinKey(t.key("preflight_headers"), name), -1, fault{
+				"variables are not supported here: the answer to a preflight is kept, and the same for all clients", `write "$$" for a dollar sign`})
+		}
 	}
 	return fields
 }

@@ -239,6 +239,18 @@ type CORS struct {
 	MaxAge *time.Duration
 	// PreflightStatus is the status of an allowed preflight. Default 204. Its range is not checked here.
 	PreflightStatus int
+	// RefusedPreflight is the status of a preflight that is refused: 403 (default), without a word on what would be allowed, or
+	// 204 for an allowed origin whose method or header is refused, with the lists of what is allowed, so that the browser's
+	// message names the method or header; where the list concerned is "*" it is 403 all the same, and so it is for refused origins.
+	// Cors-Refused says why in either case.
+	RefusedPreflight int
+	// PreflightHeaders are fields on all answers to preflights that the gateway makes, allowed or refused, such as Cache-Control
+	// and Strict-Transport-Security. Variables are not supported: the answers are cached; "$$" stands for "$". Vary is merged
+	// with the gateway's own. CORS fields, those that frame or describe the content, hop-by-hop fields, Date, Set-Cookie and
+	// others that the gateway writes cannot be set. Default none.
+	PreflightHeaders map[string]string
+	// ExposeOnPreflight: send Access-Control-Expose-Headers on allowed preflights, too. Browsers ignore it there. Default false.
+	ExposeOnPreflight bool
 	// Denied is what becomes of an actual request of a denied origin: "forward" (default) or "block".
 	Denied string
 	// UpstreamCORS is what becomes of the upstream's own CORS fields: "override" (default), "merge_expose" or "passthrough".

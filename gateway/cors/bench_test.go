@@ -17,6 +17,8 @@ type row struct {
 func rows(t testing.TB) []row {
 	listed := cors.Config{Methods: []string{"PUT", "DELETE", "PATCH"}, MaxAge: seconds(600), ExposeHeaders: []string{"X-Total"},
 		RequestHeaders: []string{"Content-Type", "X-Request-Id", "Authorization"}, Origins: []string{"https://app.example.com"}}
+	named := listed
+	named.RefusedPreflight, named.PreflightHeaders = 204, map[string]string{"Cache-Control": "no-store", "Vary": "Accept"}
 	many := listed
 	many.Origins = nil
 	for i := range 10000 {
@@ -42,6 +44,7 @@ func rows(t testing.TB) []row {
 		preflight("denied-origin", listed, evil, "PUT", "authorization"),
 		preflight("denied-method", listed, origin, "PURGE"),
 		preflight("denied-header", listed, origin, "PUT", "authorization,x-evil"),
+		preflight("denied-header-by-name", named, origin, "PUT", "authorization,x-evil"),
 		preflight("echo", echo, origin, "PURGE", "authorization,content-type,x-request-id"),
 		preflight("hostile-commas", listed, origin, "PUT", strings.Repeat(",", 4096)),
 		preflight("hostile-names", echo, origin, "PUT", strings.Repeat("x-a,", 63)+"x-b"),

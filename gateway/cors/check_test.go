@@ -171,6 +171,41 @@ func TestOtherProblems(t *testing.T) {
 	f(cors.Config{ExposeHeaders: []string{"Access-Control-Allow-Methods", "access-control-max-age", "Access-Control-Allow-Origin", "Vary", "Timing-Allow-Origin"}},
 		"expose_headers[0] preflights only", "expose_headers[1] preflights only", "expose_headers[2]? for the browser")
 
+	// Answers to preflights.
+	on := func(fields ...string) cors.Config {
+		cfg := cors.Config{PreflightHeaders: map[string]string{}}
+		for i := 0; i < len(fields); i += 2 {
+			cfg.PreflightHeaders[fields[i]] = fields[i+1]
+		}
+		return cfg
+	}
+	f(on("Cache-Control", "public, max-age=600", "Strict-Transport-Security", "max-age=1", "Vary", "Accept", "Timing-Allow-Origin", "*", "Server", "a"))
+	for _, name := range []string{"Access-Control-Allow-Origin", "access-control-x", "Connection", "te", "Content-Length", "Transfer-Encoding", "Content-Type",
+		"Set-Cookie", "DATE", "X-Request-Id", "cors-refused", "Alt-Svc", "Retry-After", "RateLimit"} {
+		f(on(name, "x"), "preflight_headers."+name+" remove it")
+	}
+	f(on("A(B", "x"), "preflight_headers.A(B not a header name")
+	f(on("", "x"), "preflight_headers. not a header name")
+	f(on("X-A", "1", "x-a", "2"), "preflight_headers.x-a once more")
+	for _, value := range []string{"", " a", "a\r\nX-B: c", "a\tb", "\x00", "\xff", "é"} {
+		f(on("X-A", value), "preflight_headers.X-A value")
+	}
+	for _, value := range []string{"a b", "Accept,", ",", "a=b"} {
+		f(on("Vary", value), "preflight_headers.Vary list of field names")
+	}
+	both := on("Timing-Allow-Origin", "*", "cross-origin-resource-policy", "same-site")
+	both.TimingAllowOrigin, both.ResourcePolicy = true, "same-site"
+	f(both, "preflight_headers.Timing-Allow-Origin timing_allow_origin", "preflight_headers.cross-origin-resource-policy resource_policy")
+	f(cors.Config{RefusedPreflight: 204})
+	f(cors.Config{RefusedPreflight: 403, UpstreamCORS: "passthrough"})
+	f(cors.Config{RefusedPreflight: 200}, "refused_preflight 403")
+	f(cors.Config{RefusedPreflight: 204, Methods: []string{"*"}})
+	f(cors.Config{RefusedPreflight: 204, Methods: []string{"*"}, RequestHeaders: []string{"Authorization", "*"}}, "refused_preflight? no list")
+	f(cors.Config{ExposeOnPreflight: true}, "expose_on_preflight? empty")
+	all := on("Server", "a")
+	all.RefusedPreflight, all.ExposeOnPreflight, all.UpstreamCORS = 204, true, "passthrough"
+	f(all, "preflight_headers? passthrough", "refused_preflight? passthrough", "expose_on_preflight? passthrough")
+
 	// The rest.
 	age := func(d time.Duration) cors.Config { return cors.Config{MaxAge: &d} }
 	f(age(0))

@@ -14,8 +14,8 @@
 // # Use
 //
 // Behind net/http, take gateway/cors/nethttp, or the example below for one without it. Behind anything else, ask
-// [IsPreflight] of each request; answer a preflight with the lines of [Policy.AppendPreflight] and its status, or with
-// 403 if the reason is not [Allowed]; and put the lines of [Policy.AppendActual], and of [AppendVary] if
+// [IsPreflight] of each request; answer a preflight with the lines of [Policy.AppendPreflight] and
+// [Policy.PreflightStatus], or [Policy.RefusedStatus] if the reason is not [Allowed]; and put the lines of [Policy.AppendActual], and of [AppendVary] if
 // [Policy.VaryOrigin], on every other response, errors included, in place of all fields that the policy owns
 // ([Policy.Owns]). Lines are complete: "Name: value\r\n". A slice given is never kept.
 //

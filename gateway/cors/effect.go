@@ -4,7 +4,8 @@ import "bytes"
 
 // SameEffect reports whether two sets of field lines, as the Append methods of two policies made them for one request
 // that both allow, mean the same to the page that made it. That the one allows "*" and the other the origin itself does
-// not matter to it, nor does Vary, which is for caches: only that the origin is allowed, and all other fields, do.
+// not matter to it, nor do Vary and what follows it, which are for caches and tools: only that the origin is allowed, and all
+// other fields, do.
 //
 // Nothing is kept or allocated.
 func SameEffect(a, b []byte) bool {
@@ -30,6 +31,7 @@ func cutEffect(lines []byte) (name, value, rest []byte) {
 		name, value, _ = bytes.Cut(line, []byte(": "))
 		switch string(name) {
 		case "Vary":
+			return nil, nil, nil
 		case "Access-Control-Allow-Origin", "Timing-Allow-Origin":
 			return name, nil, lines
 		default:

@@ -46,6 +46,12 @@ func variety(n uint32) cors.Config {
 	if cfg.Credentials && slices.Contains(cfg.ExposeHeaders, "*") {
 		cfg.ExposeHeaders = cfg.ExposeHeaders[1:]
 	}
+	cfg.PreflightHeaders = []map[string]string{nil, {"Strict-Transport-Security": "max-age=1", "Cache-Control": "no-store"},
+		{"vary": "Accept-Encoding, origin", "X-A": "a"}}[take(3)]
+	cfg.ExposeOnPreflight = yes()
+	if yes() {
+		cfg.RefusedPreflight = 204
+	}
 	return cfg
 }
 
@@ -69,6 +75,9 @@ func compare(t *testing.T, cfg cors.Config, a ask) cors.Reason {
 		t.Fatalf("AppendPreflight(%+v, %+v) = %q, %v, want %q, %v", cfg, a, got, reason, want, wantReason)
 	}
 	invariants(t, cfg, a, string(got[len("before"):]))
+	if reason != cors.Allowed {
+		refusal(t, cfg, a, p.RefusedStatus(reason), reason, parse(got[len("before"):]))
+	}
 
 	var origin []byte
 	if len(a.origins) > 0 {
@@ -84,6 +93,36 @@ func compare(t *testing.T, cfg cors.Config, a ask) cors.Reason {
 	}
 	invariants(t, cfg, a, string(got))
 	return reason
+}
+
+// refusal checks that a browser stops at the answer to a refused preflight, whatever it takes for covered by "*", and that one
+// with the lists was asked for.
+func refusal(t *testing.T, cfg cors.Config, a ask, status int, reason cors.Reason, lines [][2]string) {
+	t.Helper()
+	want := 403
+	if named(cfg, reason) {
+		want = 204
+	}
+	if status != want {
+		t.Fatalf("RefusedStatus(%v) = %d, want %d for %+v", reason, status, want, cfg)
+	}
+	fields := map[string][]string{}
+	for _, l := range lines {
+		if fields[l[0]] = strings.Split(l[1], ", "); strings.HasPrefix(l[0], "Access-Control-") && status != 204 {
+			t.Fatalf("%v has a status of %d and the field %q", reason, status, l)
+		}
+	}
+	methods, names := fields["Access-Control-Allow-Methods"], foldAll(fields["Access-Control-Allow-Headers"])
+	listed := status == 204 && (slices.Contains([]string{"GET", "HEAD", "POST"}, a.methods[0]) || slices.Contains(methods, a.methods[0]) || slices.Contains(methods, "*"))
+	for _, name := range nonEmpty(elements(a.headers)) {
+		listed = listed && (slices.Contains(names, fold(name)) || slices.Contains(names, "*"))
+	}
+	if listed {
+		t.Fatalf("a browser takes %v for leave to send %+v, which %+v refuses (%v)", lines, a, cfg, reason)
+	}
+	if fields["Access-Control-Max-Age"] != nil {
+		t.Fatalf("a refusal is to be remembered: %v", lines)
+	}
 }
 
 // invariants checks what must hold whatever was decided.
@@ -107,6 +146,9 @@ func invariants(t *testing.T, cfg cors.Config, a ask, out string) {
 			if value != "*" && (len(a.origins) != 1 || value != a.origins[0]) {
 				t.Fatalf("%s is not the Origin of %+v", l, a)
 			}
+		}
+		if cfg.PreflightHeaders[name] != "" && name != "Vary" {
+			continue
 		}
 		for _, e := range strings.Split(value, ", ") {
 			if e == "*" && cfg.Credentials {

@@ -1,6 +1,8 @@
 package cors
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +45,14 @@ type Config struct {
 	ResourcePolicy string
 	// WebSocketOriginCheck asks the gateway to let only allowed origins open WebSockets.
 	WebSocketOriginCheck bool
+	// PreflightHeaders are further fields of every answer to a preflight, allowed or refused, by name. Vary among them is merged
+	// with the policy's own; see [New] for those that are not to be set. Optional.
+	PreflightHeaders map[string]string
+	// RefusedPreflight is the status of the answer to a preflight of an allowed origin whose method or header name is refused:
+	// 403, or 204 with the lists of what is allowed, so that the browser can name what is not. Zero means 403.
+	RefusedPreflight int
+	// ExposeOnPreflight sets Access-Control-Expose-Headers on allowed preflights, too. Browsers ignore it there.
+	ExposeOnPreflight bool
 
 	// AllowNullOrigin permits "null" among Origins, which any sandboxed document can be. With Credentials that takes
 	// ReflectAnyOrigin, too.
@@ -72,6 +82,7 @@ type Policy struct {
 	authorization bool                // Authorization may be requested
 
 	status          int
+	refused         [NumReasons]int // the status of a preflight, by the reason of its refusal
 	block           bool
 	passthrough     bool
 	mergeExpose     bool
@@ -86,7 +97,8 @@ type Policy struct {
 	maxAgeLine      string
 	exposeLine      string
 	resourceLine    string
-	preflightVary   string
+	allowedEnd      string // Vary and what follows it
+	refusedEnd      string // likewise
 
 	expose string // the value of exposeLine
 }
@@ -102,6 +114,7 @@ func New(cfg Config) (*Policy, []Problem) {
 	headers := c.requestHeaders()
 	expose := c.exposeHeaders()
 	c.scalars()
+	c.preflightHeaders()
 	if judged {
 		c.unneeded()
 	}
@@ -139,6 +152,7 @@ func New(cfg Config) (*Policy, []Problem) {
 		p.authorization = p.authorization || equalFold(h, "Authorization")
 	}
 	p.render(&cfg, methods, headers, expose)
+	p.refuse(cfg.RefusedPreflight == 204)
 	return p, c.problems
 }
 
@@ -181,7 +195,20 @@ func (p *Policy) render(cfg *Config, methods, headers, expose []string) {
 	if p.privateNetwork {
 		vary += ", Access-Control-Request-Private-Network"
 	}
-	p.preflightVary = line("Vary", vary)
+	var written [][]byte
+	extra := ""
+	for _, name := range slices.Sorted(maps.Keys(cfg.PreflightHeaders)) {
+		if value := cfg.PreflightHeaders[name]; equalFold(name, "Vary") {
+			written = append(written, []byte(value))
+		} else {
+			extra += line(name, value)
+		}
+	}
+	p.refusedEnd = string(AppendVary(nil, written, vary)) + extra
+	p.allowedEnd = p.refusedEnd
+	if cfg.ExposeOnPreflight {
+		p.allowedEnd += p.exposeLine
+	}
 }
 
 // line returns a field line, or nothing for an empty value: an absent field and an empty one mean the same to a
@@ -199,6 +226,10 @@ func (p *Policy) VaryOrigin() bool { return !p.static }
 
 // PreflightStatus returns the status code of an allowed preflight.
 func (p *Policy) PreflightStatus() int { return p.status }
+
+// RefusedStatus returns the status code of a preflight that is refused for reason: 403, or 204 where the answer names what is
+// allowed; see [Config].
+func (p *Policy) RefusedStatus(reason Reason) int { return p.refused[reason] }
 
 // Passthrough reports whether the upstream owns CORS: it is sent the preflights, and its responses are left alone. What
 // the gateway itself answers on such a route is still shared by this policy.

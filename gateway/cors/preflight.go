@@ -31,9 +31,9 @@ func IsPreflight(method, origin []byte, originLines int, acrm []byte) bool {
 }
 
 // AppendPreflight appends the field lines of the response to req, from Access-Control-Allow-Origin to Vary, and
-// returns the reason of the verdict. A denial carries Vary alone: nothing for a browser to cache, and no list of
-// what would be allowed. The checks are made in the order in which a browser makes them, and the first that fails is
-// the reason.
+// returns the reason of the verdict. A denial carries Vary alone, and PreflightHeaders: nothing for a browser to cache, and
+// no list of what would be allowed, unless RefusedPreflight asks for one; its status is [Policy.RefusedStatus]. The checks are
+// made in the order in which a browser makes them, and the first that fails is the reason.
 //
 // Where Origins is ["*"] and there are no credentials, any value of Origin is allowed: the answer, which says so by
 // leaving Origin out of Vary, may not depend on it.
@@ -43,15 +43,16 @@ func IsPreflight(method, origin []byte, originLines int, acrm []byte) bool {
 // See Fetch, "CORS-preflight fetch", step 7.
 func (p *Policy) AppendPreflight(dst []byte, req *Preflight) ([]byte, Reason) {
 	if reason := p.checkPreflight(req); reason != Allowed {
-		return append(dst, p.preflightVary...), reason
+		if p.refused[reason] == 204 {
+			dst = p.appendLists(dst, req)
+		}
+		return append(dst, p.refusedEnd...), reason
 	}
 	dst = p.appendAllowOrigin(dst, "Access-Control-Allow-Origin: ", req.Origin)
 	dst = append(dst, p.credentialsLine...)
 	dst = append(dst, p.methodsLine...)
 	if p.anyMethod && p.credentials {
-		dst = append(dst, "Access-Control-Allow-Methods: "...)
-		dst = append(dst, req.Method...)
-		dst = append(dst, "\r\n"...)
+		dst = appendMethod(dst, req.Method)
 	}
 	dst = append(dst, p.headersLine...)
 	if p.anyHeader && p.credentials {
@@ -61,8 +62,11 @@ func (p *Policy) AppendPreflight(dst []byte, req *Preflight) ([]byte, Reason) {
 	if p.privateNetwork && req.PrivateNetwork {
 		dst = append(dst, "Access-Control-Allow-Private-Network: true\r\n"...)
 	}
-	return append(dst, p.preflightVary...), Allowed
+	return append(dst, p.allowedEnd...), Allowed
 }
+
+// AppendRefused appends the field lines of a preflight that is refused before the policy was asked: Vary and PreflightHeaders.
+func (p *Policy) AppendRefused(dst []byte) []byte { return append(dst, p.refusedEnd...) }
 
 func (p *Policy) checkPreflight(req *Preflight) Reason {
 	if !p.static || req.OriginLines != 1 || len(req.Origin) == 0 {
@@ -161,6 +165,13 @@ func (p *Policy) listed(name []byte) bool {
 	}
 	_, ok := p.headers[string(buf[:len(name)])]
 	return ok
+}
+
+// appendMethod appends Access-Control-Allow-Methods with the requested method. Precondition: checkMethod allowed it.
+func appendMethod(dst, method []byte) []byte {
+	dst = append(dst, "Access-Control-Allow-Methods: "...)
+	dst = append(dst, method...)
+	return append(dst, "\r\n"...)
 }
 
 // appendRequested appends Access-Control-Allow-Headers with the requested names, each once and in lower case.

@@ -2,6 +2,7 @@ package cors_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -206,7 +207,7 @@ func slowPreflight(cfg cors.Config, a ask) (string, cors.Reason) {
 		reason = slowHeaders(cfg, a.headers)
 	}
 	var out lines
-	if reason == cors.Allowed {
+	if reason == cors.Allowed || named(cfg, reason) {
 		out.shared(cfg, "Access-Control-Allow-Origin", a.origins)
 		if cfg.Credentials {
 			out.add("Access-Control-Allow-Credentials", "true")
@@ -229,9 +230,14 @@ func slowPreflight(cfg cors.Config, a ask) (string, cors.Reason) {
 			if cfg.Credentials {
 				headers = unique(nonEmpty(foldAll(elements(a.headers))))
 			}
+			if cfg.Credentials && reason != cors.Allowed {
+				headers = nil
+			}
 		}
 		out.add("Access-Control-Allow-Methods", unique(methods)...)
 		out.add("Access-Control-Allow-Headers", headers...)
+	}
+	if reason == cors.Allowed {
 		if cfg.MaxAge != nil {
 			out.add("Access-Control-Max-Age", fmt.Sprint(int(cfg.MaxAge.Seconds())))
 		}
@@ -239,8 +245,37 @@ func slowPreflight(cfg cors.Config, a ask) (string, cors.Reason) {
 			out.add("Access-Control-Allow-Private-Network", "true")
 		}
 	}
-	out.add("Vary", vary...)
+	var written []string
+	for name, value := range cfg.PreflightHeaders {
+		if fold(name) == "vary" {
+			written = []string{value}
+		}
+	}
+	out.add("Vary", slowVary(written, strings.Join(vary, ","))...)
+	for _, name := range slices.Sorted(maps.Keys(cfg.PreflightHeaders)) {
+		if fold(name) != "vary" {
+			out.add(name, cfg.PreflightHeaders[name])
+		}
+	}
+	if reason == cors.Allowed && cfg.ExposeOnPreflight {
+		exposed := unique(cfg.ExposeHeaders)
+		if slices.Contains(exposed, "*") {
+			exposed = []string{"*"}
+		}
+		out.add("Access-Control-Expose-Headers", exposed...)
+	}
 	return string(out), reason
+}
+
+// named reports whether the answer to a preflight that is refused for reason has the lists of what is allowed.
+func named(cfg cors.Config, reason cors.Reason) bool {
+	switch reason {
+	case cors.MethodMalformed, cors.MethodForbidden, cors.MethodNotAllowed:
+		return cfg.RefusedPreflight == 204 && !slices.Contains(cfg.Methods, "*")
+	case cors.HeaderMalformed, cors.HeaderNotAllowed:
+		return cfg.RefusedPreflight == 204 && !slices.Contains(cfg.RequestHeaders, "*")
+	}
+	return false
 }
 
 func slowActual(cfg cors.Config, origins, upstream []string) (string, cors.Reason) {

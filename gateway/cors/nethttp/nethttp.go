@@ -49,6 +49,11 @@ func preflight(p *cors.Policy, w http.ResponseWriter, q *cors.Preflight) {
 	strip(p, w.Header())
 	add(w.Header(), fields)
 	if reason != cors.Allowed {
+		w.Header().Set("Cors-Refused", reason.String())
+		if status := p.RefusedStatus(reason); status != http.StatusForbidden {
+			w.WriteHeader(status)
+			return
+		}
 		http.Error(w, "CORS preflight refused: "+reason.String(), http.StatusForbidden)
 		return
 	}

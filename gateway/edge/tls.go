@@ -82,6 +82,42 @@ type transport struct {
 	patience time.Duration // for each write; 0: who writes sees to its deadline
 	writeBy  time.Time     // the write deadline in force, if it was set for patience
 	failed   error         // of a write
+
+	records recordCount // of what was read
+}
+
+// A recordCount follows the boundaries of records in what is read of a connection.
+type recordCount struct {
+	ended int     // records
+	left  int     // bytes of the current one beyond its header
+	head  [5]byte // its header, as far as it has come
+	had   int     // of head
+}
+
+func (r *recordCount) add(b []byte) {
+	for len(b) > 0 {
+		if r.had < len(r.head) {
+			n := copy(r.head[r.had:], b)
+			b = b[n:]
+			if r.had += n; r.had < len(r.head) {
+				return
+			}
+			r.left = int(r.head[3])<<8 | int(r.head[4])
+		}
+		n := min(len(b), r.left)
+		b = b[n:]
+		if r.left -= n; r.left == 0 {
+			r.ended++
+			r.had = 0
+		}
+	}
+}
+
+// Records returns how many records of a TLS connection of this package have been read from its socket, and whether none has
+// been read in part.
+func Records(secure *tls.Conn) (ended int, whole bool) {
+	r := &secure.NetConn().(*transport).records
+	return r.ended, r.had == 0
 }
 
 // Rebase has a TLS connection of this package speak over another socket, or what passes for one, from which read was read
@@ -128,9 +164,12 @@ func (t *transport) Read(p []byte) (int, error) {
 	if len(t.read) > 0 {
 		n := copy(p, t.read)
 		t.read = t.read[n:]
+		t.records.add(p[:n])
 		return n, nil
 	}
-	return t.Conn.Read(p)
+	n, err := t.Conn.Read(p)
+	t.records.add(p[:n])
+	return n, err
 }
 
 // shakeHands makes the handshake before by. It reports false if there is no secure connection.

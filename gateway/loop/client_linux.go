@@ -21,6 +21,8 @@ type client struct {
 	secure *tls.Conn // over the loop's records; nil: plain HTTP is spoken
 	h2     *framed   // nil: HTTP/1.1 is spoken
 
+	records int // of secure that were read, as far as is known; see unseal
+
 	saved  []byte // read and not yet used: part of a request, or requests that wait
 	need   int    // octets that saved must hold before it is worth looking at
 	unsent []byte // of responses; while there is any nothing else is done

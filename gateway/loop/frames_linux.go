@@ -38,6 +38,17 @@ func (l *Loop) multiplex(c *client) {
 	l.touch(c)
 }
 
+// switchToFrames makes c, which has sent b and nothing else, a connection that speaks HTTP/2.
+func (l *Loop) switchToFrames(c *client, b []byte) {
+	b = append(l.buffer(), b...)
+	l.keep(c, nil)
+	c.state &^= serving | partial
+	c.need = 0
+	l.multiplex(c)
+	l.frames(c, b)
+	l.release(b)
+}
+
 // touch has what the session of c has to say sent at the end of the turn.
 func (l *Loop) touch(c *client) {
 	if !c.h2.dirty {

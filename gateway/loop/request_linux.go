@@ -77,7 +77,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	if fault != nil {
 		l.giveBack(x)
 		if c.on.H2C && edge.PriorKnowledge(b) {
-			l.handOver(c, b)
+			l.switchToFrames(c, b)
 		} else {
 			l.refuse(c, fault)
 		}

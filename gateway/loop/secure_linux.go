@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/edge"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,7 +76,8 @@ func (l *Loop) readSecure(c *client) {
 }
 
 // unseal acts on all that a client's records say: those that have come, and those that crypto/tls had read before. It
-// goes on to the end because epoll knows nothing of octets that were read.
+// goes on to the end because epoll knows nothing of octets that were read. Where the end is crypto/tls says by errLater; if as many
+// records were read as have come, and none in part, it need not be asked, which would cost a lock and an allocation.
 func (l *Loop) unseal(c *client) {
 	defer func() { l.records.came = nil }()
 	for {
@@ -89,13 +91,18 @@ func (l *Loop) unseal(c *client) {
 			}
 		}
 		if n > 0 {
+			c.records++
 			if l.received(c, l.in[:n]); !l.alive(c) || c.linger >= 0 {
 				return
 			}
 		}
+		ended, whole := edge.Records(c.secure)
 		switch {
+		case err == nil && whole && ended == c.records && len(l.records.came) == 0:
+			return
 		case err == nil:
 		case err == errLater: //nolint:errorlint // crypto/tls returns it as it is
+			c.records = ended // also those without octets for us
 			return
 		case errors.Is(err, io.EOF):
 			l.clientEOF(c)

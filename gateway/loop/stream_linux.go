@@ -131,9 +131,11 @@ func (l *Loop) serve(t *stream, text, content []byte, flaw *wire.Fault) {
 }
 
 func (l *Loop) newStream(c *client, st *h2.Stream) *stream {
-	t := &stream{}
+	var t *stream
 	if n := len(l.streams); n > 0 {
 		t, l.streams = l.streams[n-1], l.streams[:n-1]
+	} else {
+		t = &stream{}
 	}
 	t.c, t.st, t.to, t.timer.stream = c, st, t, t
 	st.Owner = t

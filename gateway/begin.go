@@ -123,8 +123,7 @@ func (x *exchange) refuseMiss() {
 	case x.isPreflight:
 		x.answer(ownPreflight, "")
 	case x.miss == route.NoMethod:
-		allowed := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
-		x.answer(ownMethod, "Allow: "+strings.Join(allowed, ", ")+"\r\n")
+		x.answer(ownMethod, x.allowed())
 	default:
 		x.answer(ownNotFound, "")
 	}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -77,16 +76,21 @@ upstream = "api"
 func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered bool) {
 	x := &exchange{g: g, req: &wire.Request{}}
 	n, fault := x.req.Parse([]byte(head), g.current.Load().edge.Limits)
-	if fault != nil {
-		before, after, _ := strings.Cut(string(edge.AppendRefusal(nil, fault)), "Date: ")
-		return before + "Date: NOW" + after[len(http.TimeFormat):], true
-	}
-	if n != len(head) {
+	if fault == nil && n != len(head) {
 		return "", false
 	}
-	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), false, 0, now)
+	if fault != nil {
+		var s wire.Salvage
+		s.Feed([]byte(head))
+		s.Request(x.req)
+	}
+	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), fault != nil, 0, now)
 	defer x.left()
 	x.id = append(x.id, asideID...) // what is new in each answer is no difference
+	if fault != nil {
+		x.reject(fault)
+		return string(x.out), true
+	}
 	x.find()
 	if x.begin() {
 		return string(x.out), true

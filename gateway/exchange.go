@@ -58,6 +58,7 @@ type exchange struct {
 	inFlight bool   // counted; see shed
 	noted    bool   // as refused
 	failure  string // code of what failed, for the access log
+	limit    string // that the request was beyond, with its value, likewise
 	length   int64  // octets of the response's content as declared; -1: not known
 
 	shard   *access.Shard // nil: no access log
@@ -105,7 +106,7 @@ func (x *exchange) start(peer netip.Addr, identity *edge.Identity, on *edge.List
 	x.readyPath = on.ReadyPath
 	x.identity, x.bare = identity, identity == nil && on.ClientAuth != nil && on.ClientAuth.Exempt
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
-	x.failure, x.length = "", -1
+	x.failure, x.limit, x.length = "", "", -1
 	x.time()
 	x.trusted = x.s.trusts(x.peer)
 	x.https, x.said = on.TLS, x.said[:0]

@@ -51,10 +51,11 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	n, fault := req.Parse([]byte(text+"\r\n"), s.edge.Limits)
 	if fault != nil {
 		r.fault, r.answered = fault, true
-		r.x.out = edge.AppendRefusal(nil, fault)
-		return r
+		var salvage wire.Salvage
+		salvage.Feed([]byte(text + "\r\n"))
+		salvage.Request(req)
 	}
-	if n == 0 {
+	if n == 0 && fault == nil {
 		panic("BUG: the request of an inquiry has no end: " + text)
 	}
 	method := req.Method
@@ -64,8 +65,12 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	var i int
 	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
 	g.current.Store(s.quiet(a.metrics, i, a.https))
-	r.x.start(asidePeer, nil, s.listenerFor(a), false, 0, time.Now())
+	r.x.start(asidePeer, nil, s.listenerFor(a), fault != nil, 0, time.Now())
 	r.x.id = append(r.x.id, asideID...)
+	if fault != nil {
+		r.x.reject(fault)
+		return r
+	}
 	r.x.find()
 	if r.answered = r.x.begin(); !r.answered {
 		var res wire.Response

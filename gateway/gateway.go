@@ -70,6 +70,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g.mirrors.over, g.mirrors.giveUp = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
+	g.server.OnRefusal(g.handleFault)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
 		g.metrics.lost[l].Inc()
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())

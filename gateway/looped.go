@@ -117,9 +117,21 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 
 // Refuse is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
-	x.g.metrics.malformed(f.Class)
 	x.out = dst
 	x.answerFault(f)
+	return x.out
+}
+
+// Reject is part of loop.Exchange.
+func (x *exchange) Reject(dst []byte, c loop.Client, f *wire.Fault) (out []byte) {
+	x.start(c.Peer, c.Identity, c.On, true, 0, c.Now)
+	defer func() {
+		if x.rescued(recover()) {
+			out = x.out
+		}
+	}()
+	x.out = dst
+	x.reject(f)
 	return x.out
 }
 

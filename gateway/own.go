@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"strings"
+
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -81,8 +84,43 @@ func (x *exchange) answer(a *ownAnswer, extra string) {
 
 // answerFault makes the whole response to a request that is refused for a fault of the message. The connection ends after it.
 func (x *exchange) answerFault(f *wire.Fault) {
-	x.closing, x.failure = true, f.Class
-	x.write(f.Status, "", f.Reason)
+	x.g.metrics.malformed(f.Class)
+	x.closing, x.failure, x.limit = true, f.Class, x.s.limitOf(f)
+	extra := ""
+	if f.Status == 405 {
+		extra = x.allowed()
+	}
+	x.write(f.Status, extra, f.Reason)
+}
+
+// reject is answerFault for a head that is refused, of which x.req has what could be salvaged; see [wire.Salvage]. What looks
+// like its route says who may read the answer, and names it in the log; the request goes nowhere.
+func (x *exchange) reject(f *wire.Fault) {
+	q := x.req
+	x.proves, x.asksReady, x.upgrade, x.miss = false, false, "", route.NoPath
+	x.isPreflight = cors.IsPreflight(q.Method, q.Origin, q.OriginLines, q.ACRM)
+	if len(q.Path) > 0 {
+		method := q.Method
+		if x.isPreflight {
+			method = q.ACRM
+		}
+		i, miss := x.s.table.Find(q.Host, q.Path, method, q.PlainPath)
+		if x.miss = miss; i >= 0 {
+			x.route = x.s.routes[i]
+		}
+	}
+	if x.answerFault(f); f == edge.FaultTimeout {
+		x.limit = "timeouts.header = " + x.s.config.Timeouts.Header.String()
+	}
+}
+
+// allowed returns an Allow field line for the request's path.
+func (x *exchange) allowed() string {
+	methods := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
+	if len(methods) == 0 {
+		methods = standardMethods
+	}
+	return "Allow: " + strings.Join(methods, ", ") + "\r\n"
 }
 
 // write makes the whole response to a request that is answered here, with a line of text for a person. extra are further

@@ -33,6 +33,15 @@ func (g *Gateway) handle(c *edge.Conn) {
 	}
 }
 
+// handleFault answers a request whose head is refused.
+func (g *Gateway) handleFault(c *edge.Conn, f *wire.Fault) {
+	x := g.exchangeOf(c)
+	defer x.rescue(c)
+	x.reject(f)
+	x.send(c)
+	x.account(nil, x.now)
+}
+
 // exchangeOf returns the exchange of a connection, ready for its current request.
 func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 	x, ok := c.State.(*exchange)

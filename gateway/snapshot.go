@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -262,4 +263,17 @@ func literals(fields map[string]string) map[string]string {
 		values[name] = config.Parts(value)[0].Text
 	}
 	return values
+}
+
+// limitOf returns the key of the limit that a fault is about, with its value, for the access log; "": it is about none.
+func (s *snapshot) limitOf(f *wire.Fault) string {
+	switch f {
+	case wire.FaultHeadSize, wire.FaultTargetLength:
+		return "limits.header_bytes = " + s.config.Limits.HeaderBytes.String()
+	case wire.FaultFieldCount:
+		return "limits.header_fields = " + strconv.Itoa(s.config.Limits.HeaderFields)
+	case edge.FaultTimeout:
+		return "timeouts.body_idle = " + s.config.Timeouts.BodyIdle.String()
+	}
+	return ""
 }

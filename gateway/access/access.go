@@ -39,6 +39,7 @@ type Record struct {
 	Status  int
 	Verdict string        // of the CORS policy, by its code: "allowed", or why not
 	Error   string        // why the gateway refused, or what failed, by its code
+	Limit   string        // that the request was beyond: its key and its value
 	Bytes   int64         // of the response's content, as declared; -1: not known
 	Total   time.Duration // from the request's head to the end of the response
 	Own     time.Duration // the gateway's share of it; -1: not measured

@@ -18,7 +18,7 @@ type renderer struct {
 
 // fields are those of a line, in order.
 var fields = []string{
-	"client", "protocol", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "origin", "bytes",
+	"client", "protocol", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "limit", "origin", "bytes",
 	"total_us", "own_us", "id",
 }
 
@@ -54,6 +54,7 @@ func (r *renderer) record(c *Record) {
 	word(e, "endpoint", c.Endpoint)
 	word(e, "verdict", c.Verdict)
 	word(e, "error", c.Error)
+	word(e, "limit", c.Limit)
 	octets(e, "origin", c.Origin)
 	if c.Bytes >= 0 {
 		e.Int64("bytes", c.Bytes)

@@ -8,12 +8,47 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// Bounds of what is read of a head that is refused already, to find out whose it is.
+const (
+	maxRefused  = 256 << 10
+	refusedTime = 250 * time.Millisecond
+)
+
+// OnRefusal has f answer, by Conn.Send, requests that are refused for a fault of their head. Conn.Request then holds what
+// could be salvaged of it, see [wire.Salvage], and the connection ends. Without it they are answered by AppendRefusal.
+// It must be called before the server serves.
+func (s *Server) OnRefusal(f func(*Conn, *wire.Fault)) { s.refuse = f }
+
 // Refuse answers a request that cannot be trusted to be one, and ends the connection.
 func (c *Conn) Refuse(f *wire.Fault) {
-	c.server.onFault(f, c.peer)
 	c.closing, c.refused = true, true
+	c.salvage(f != FaultTimeout && f != wire.FaultTruncated)
+	if c.server.refuse != nil {
+		c.server.refuse(c, f)
+		return
+	}
+	c.server.onFault(f, c.peer)
 	var b [512]byte
 	c.Send(AppendRefusal(b[:0], f)) //nolint:errcheck // the connection ends either way
+}
+
+// salvage makes c.Request of what is certain of a head. With more it reads to the end of the head, within bounds:
+// browsers send Origin behind what is most often too long.
+func (c *Conn) salvage(more bool) {
+	var s wire.Salvage
+	ended, read := s.Feed(c.in[:c.w]), c.w
+	if more && !ended {
+		c.setReadDeadline(time.Now().Add(refusedTime))
+	}
+	for more && !ended && read < maxRefused {
+		n, err := c.Conn.Read(c.in) // what was there has been used
+		if read += n; err != nil && n == 0 {
+			break
+		}
+		ended = s.Feed(c.in[:n])
+	}
+	c.r, c.w, c.head = 0, 0, 0
+	s.Request(&c.Request)
 }
 
 // AppendRefusal appends the whole response for a fault: its status, its reason, and the end of

@@ -40,6 +40,7 @@ type Server struct {
 	engine   fasthttp.Server
 	handle   func(*Conn)
 	onFault  func(*wire.Fault, netip.Addr)
+	refuse   func(*Conn, *wire.Fault)
 	onLost   func(*Loss, *Listener, netip.Addr, error)
 	onShort  func(*Listener, error)
 	sessions *tls.Config // of all TLS connections
@@ -61,7 +62,7 @@ type Server struct {
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
 // connection. A handler must answer by Conn.Send before it returns. onFault is called for each
-// request that is refused as malformed, with the client's address.
+// connection, or each request without OnRefusal, that is refused as malformed, with the client's address.
 func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip.Addr)) *Server {
 	s := &Server{
 		born:    time.Now(),
@@ -109,9 +110,6 @@ func (s *Server) Serve(l *Listener) error {
 
 // Options returns the options in force.
 func (s *Server) Options() *Options { return s.opts.Load() }
-
-// Fault reports a refusal of a client's request to onFault.
-func (s *Server) Fault(f *wire.Fault, peer netip.Addr) { s.onFault(f, peer) }
 
 // Grace is how long a connection that is to end waits between requests for one more, which its client
 // may have sent already: it is answered, and the response says that the connection ends. Without

@@ -185,7 +185,7 @@ func (l *Loop) clientEOF(c *client) {
 	case c.need > 0:
 		l.refuseContent(c, wire.FaultTruncated)
 	case len(c.saved) > 2:
-		l.refuse(c, wire.FaultTruncated)
+		l.refuse(c, l.exchange(), c.saved, wire.FaultTruncated)
 	default:
 		l.close(c)
 	}
@@ -288,7 +288,7 @@ func (l *Loop) clientExpired(c *client) {
 	case c.need > 0:
 		l.refuseContent(c, edge.FaultTimeout)
 	default:
-		l.refuse(c, edge.FaultTimeout)
+		l.refuse(c, l.exchange(), c.saved, edge.FaultTimeout)
 	}
 }
 

@@ -17,6 +17,9 @@ type Exchange interface {
 	// Head is where the request's head is parsed to. It aliases the loop's buffer until Begin
 	// returns, or, if the request is Forwarded, until Request returns.
 	Head() *wire.Request
+	// Reject appends the response to a request that is refused for a fault of its head. Head has what could be salvaged of it,
+	// see [wire.Salvage]. The connection ends after it, and Done follows.
+	Reject(dst []byte, c Client, f *wire.Fault) []byte
 	// Begin decides what becomes of the request. If it is Answered, the whole response is appended
 	// to dst, and the connection ends after it if ends is set.
 	Begin(dst []byte, c Client) (out []byte, ends bool, next Next)

@@ -67,6 +67,12 @@ func (x *plain) Request() []byte { return x.request }
 
 func (x *plain) Sent(time.Time) {}
 
+func (x *plain) Reject(dst []byte, c loop.Client, f *wire.Fault) []byte {
+	x.faults.Add(1)
+	x.now, x.minor, x.path, x.head = c.Now, 1, string(x.req.Path), false
+	return x.answer(dst, f.Status, f.Reason+"\n", true)
+}
+
 func (x *plain) Refuse(dst []byte, f *wire.Fault) []byte {
 	return x.answer(dst, f.Status, "refused: "+f.Class, true)
 }

@@ -75,11 +75,11 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	r := x.Head()
 	head, fault := r.Parse(b, opts.Limits)
 	if fault != nil {
-		l.giveBack(x)
 		if c.on.H2C && edge.PriorKnowledge(b) {
+			l.giveBack(x)
 			l.switchToFrames(c, b)
 		} else {
-			l.refuse(c, fault)
+			l.refuse(c, x, b, fault)
 		}
 		return 0, false
 	}
@@ -130,7 +130,7 @@ func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last bool, next
 	}
 	// Chunks that nobody wants end the connection: edge, which may not have them all, does so, and
 	// which engine it is should not show.
-	return x.Begin(l.out[:0], Client{Peer: c.peer, Identity: edge.IdentityOf(c.secure), On: c.on, Ends: c.is(ends) || r.Chunked, Now: l.now})
+	return x.Begin(l.out[:0], l.clientOf(c, c.is(ends) || r.Chunked))
 }
 
 // respond sends a response, or the beginning of one; last says that the connection ends after it.
@@ -240,10 +240,25 @@ func (l *Loop) flush(c *client) bool {
 	return l.alive(c)
 }
 
-// refuse answers a request that is malformed, and ends the connection.
-func (l *Loop) refuse(c *client, f *wire.Fault) {
-	l.server.Fault(f, c.peer)
-	l.finalResponse(c, edge.AppendRefusal(l.out[:0], f))
+// refuse answers a request whose head, at the front of b, is refused, and ends the connection. What the head still lacks edge
+// waits for a moment: it may say who can read the answer. x is given back.
+func (l *Loop) refuse(c *client, x Exchange, b []byte, f *wire.Fault) {
+	var s wire.Salvage
+	if late := f == edge.FaultTimeout || f == wire.FaultTruncated; !s.Feed(b) && !late {
+		l.giveBack(x)
+		l.handOver(c, b)
+		return
+	}
+	s.Request(x.Head())
+	out := x.Reject(l.out[:0], l.clientOf(c, true), f)
+	x.Done(nil, l.now)
+	l.giveBack(x)
+	l.finalResponse(c, out)
+}
+
+// clientOf returns what an exchange has to know of a client, whose connection ends after the response if ends is set.
+func (l *Loop) clientOf(c *client, ends bool) Client {
+	return Client{Peer: c.peer, Identity: edge.IdentityOf(c.secure), On: c.on, Ends: ends, Now: l.now}
 }
 
 // refuseContent answers a request whose content is not all there and will not come, and ends the
@@ -252,8 +267,7 @@ func (l *Loop) refuse(c *client, f *wire.Fault) {
 func (l *Loop) refuseContent(c *client, f *wire.Fault) {
 	x := l.exchange()
 	if n, fault := x.Head().Parse(c.saved, l.server.Options().Limits); n == 0 || fault != nil {
-		l.giveBack(x)
-		l.refuse(c, f) // a reload has changed the limits
+		l.refuse(c, x, c.saved, f) // a reload has changed the limits
 		return
 	}
 	out, _, next := l.beginExchange(c, x)

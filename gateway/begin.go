@@ -38,6 +38,7 @@ func (x *exchange) begin() (answered bool) {
 	switch {
 	case r == nil:
 		x.refuseMiss()
+		x.noteUntaken()
 	case x.answersPreflight():
 		if r.limit != nil && !r.limit.admitPreflight(x) {
 			r.limit.refusePreflight(x)

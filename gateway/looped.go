@@ -118,7 +118,9 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 // Refuse is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 	x.out = dst
-	x.answerFault(f)
+	if x.answerFault(f); f == edge.FaultTimeout {
+		x.limit = "timeouts.body_idle = " + x.s.config.Timeouts.BodyIdle.String() // it is the content that is late
+	}
 	return x.out
 }
 

@@ -109,9 +109,9 @@ func (x *exchange) reject(f *wire.Fault) {
 			x.route = x.s.routes[i]
 		}
 	}
-	if x.answerFault(f); f == edge.FaultTimeout {
-		x.limit = "timeouts.header = " + x.s.config.Timeouts.Header.String()
-	}
+	x.failure, x.limit = f.Class, x.s.limitOf(f)
+	x.noteUntaken()
+	x.answerFault(f)
 }
 
 // allowed returns an Allow field line for the request's path.

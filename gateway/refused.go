@@ -19,8 +19,9 @@ import (
 //   - a request of the target's own origin is no CORS request: that no policy allows it is no refusal;
 //   - nothing of it is on the way of a request that is allowed.
 
-// A Refusal is what a policy has refused to the requests of an origin on a route.
+// A Refusal is what a policy, the routes or a limit have refused to the requests of an origin.
 type Refusal struct {
+	// Route and Policy are "" where no route takes the request, or where the head of it was refused.
 	Route  string `json:"route"`
 	Policy string `json:"policy"`
 	// Origin is a serialized origin or "null", or "" if the requests had none, which Sec-Fetch-Site gave away; what is
@@ -29,8 +30,11 @@ type Refusal struct {
 	// Refused is what was: "preflight"; "response", which the page may not read, whatever the request has done;
 	// "request", by denied = "block"; "websocket"; "csrf"; or "csrf-report", which was counted and let through.
 	Refused string `json:"refused"`
-	// Reason is the code of the policy's verdict.
+	// Reason is the code of the policy's verdict, or that which the access log has as its error: "no-host", "no-path" or
+	// "no-method" where no route takes the request, or why its head was refused.
 	Reason string `json:"reason"`
+	// Limit is the limit that the request was beyond, with its value; "": none.
+	Limit string `json:"limit,omitempty"`
 	// Example is the first such request, as Explain wants it: without its query, of the headers only those that a
 	// preflight asks for, and without the path if that is long. Explain refuses it where a browser cannot have sent it.
 	Example Question `json:"example"`
@@ -57,6 +61,29 @@ var refusalNames = [...]string{"preflight", "response", "request", "websocket", 
 func (x *exchange) noteUnshared() {
 	if x.reason > cors.NoOrigin && x.route != nil && !x.noted && !x.sameOrigin() {
 		x.noteRefusal(refusedResponse)
+	}
+}
+
+// noteUntaken lists a request of a page that no route takes, or whose head is refused, by x.failure.
+func (x *exchange) noteUntaken() {
+	if x.failure == "" || x.noted || !x.fromPage() || x.sameOrigin() {
+		return
+	}
+	what := refusedBlock
+	if x.isPreflight {
+		what = refusedPreflight
+	}
+	x.noted = true
+	var buf [512]byte
+	key := appendPrintable(append(buf[:0], 0), x.req.Origin)
+	end := len(key)
+	key = append(append(key, 0, byte(what), 0), x.failure...)
+	t := &x.g.refusals
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, isNew := t.count(key, x.now); isNew {
+		origin := string(key[1:end])
+		*e = Refusal{Origin: origin, Refused: refusalNames[what], Reason: x.failure, Limit: x.limit, Example: x.example(what, origin)}
 	}
 }
 
@@ -117,7 +144,9 @@ func (x *exchange) example(what refusal, origin string) Question {
 	}
 	path := string(x.shownPath())
 	if len(path) > maxExamplePath {
-		path = x.s.config.Routes[x.route.id].Path
+		if path = ""; x.route != nil {
+			path = x.s.config.Routes[x.route.id].Path
+		}
 	}
 	q.URL = scheme + "://" + string(x.req.Host) + path
 	return q
@@ -141,7 +170,7 @@ func (x *exchange) requested() []string {
 }
 
 // Refusals returns the origins that policies have refused, the most frequent first, at most 256. The list is never nil.
-// A reload forgets those of a route whose policy it changes, whatever their files of origins hold.
+// A reload forgets those of a route whose policy it changes, whatever their files of origins hold, and those without a route.
 func (g *Gateway) Refusals() []Refusal {
 	return g.refusals.All(func(r *Refusal, f frequent.Frequency) { r.Frequency = f })
 }

@@ -104,7 +104,9 @@ func TestRefusals(t *testing.T) {
 			f(1, "GET", "/up")
 			f(1, "POST", "/up", "Origin: https://api.example.com", "Content-Length: 0") // its own origin
 			f(1, "GET", "/bare", evil)
+			// No route takes these.
 			f(1, "GET", "/nothing", evil)
+			f(1, "OPTIONS", "/nothing", evil, put)
 			want := func(n uint64, route, policy, refused, reason, origin, method, url string, headers ...string) gateway.Refusal {
 				mode := map[string]string{"csrf": "navigate", "csrf-report": "navigate", "websocket": "websocket"}[refused]
 				return gateway.Refusal{
@@ -123,6 +125,8 @@ func TestRefusals(t *testing.T) {
 				want(3, "guard", "guard", "csrf", "origin-not-allowed", "https://evil.example", "POST", secure+"/guard"),
 				want(2, "guard", "guard", "csrf", "no-origin", "", "POST", plain+"/guard"),
 				want(2, "up", "app", "response", "origin-malformed", `"https://<evil>"`, "POST", plain+"/up"),
+				want(1, "", "", "preflight", "no-path", "https://evil.example", "PUT", secure+"/nothing"),
+				want(1, "", "", "request", "no-path", "https://evil.example", "GET", secure+"/nothing"),
 				want(1, "up", "app", "websocket", "origin-not-allowed", "https://evil.example", "GET", "wss://api.example.com/up/socket"),
 				want(1, "watch", "watch", "csrf-report", "origin-malformed", `"<b>\""`, "POST", plain+"/watch"),
 			)

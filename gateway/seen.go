@@ -13,7 +13,7 @@ func (g *Gateway) Seen(n int) []Question {
 	list := []Question{}
 	for _, r := range g.Refusals() {
 		// Half the room: what is allowed, a change could hurt more.
-		if r.Origin != "" && len(list) < n/2 {
+		if r.Route != "" && r.Origin != "" && len(list) < n/2 {
 			list = append(list, r.Example)
 		}
 	}

@@ -265,7 +265,7 @@ func literals(fields map[string]string) map[string]string {
 	return values
 }
 
-// limitOf returns the key of the limit that a fault is about, with its value, for the access log; "": it is about none.
+// limitOf returns the key of the limit that a fault of a head is about, with its value, for the access log; "": it is about none.
 func (s *snapshot) limitOf(f *wire.Fault) string {
 	switch f {
 	case wire.FaultHeadSize, wire.FaultTargetLength:
@@ -273,7 +273,7 @@ func (s *snapshot) limitOf(f *wire.Fault) string {
 	case wire.FaultFieldCount:
 		return "limits.header_fields = " + strconv.Itoa(s.config.Limits.HeaderFields)
 	case edge.FaultTimeout:
-		return "timeouts.body_idle = " + s.config.Timeouts.BodyIdle.String()
+		return "timeouts.header = " + s.config.Timeouts.Header.String()
 	}
 	return ""
 }

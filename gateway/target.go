@@ -15,6 +15,7 @@ const maxSuggested = 256
 func (x *exchange) refuseFlaw(flaw *wire.Fault) {
 	x.g.metrics.malformed(flaw.Class)
 	x.closing, x.failure, x.limit = true, flaw.Class, x.s.limitOf(flaw)
+	x.noteUntaken()
 	text := flaw.Reason
 	if target := x.escapedTarget(); flaw.Status == 400 && flaw != wire.FaultControl && len(target) <= maxSuggested {
 		text += ": write " + string(target)

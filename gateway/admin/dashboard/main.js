@@ -170,7 +170,7 @@ async function refused() {
 			detail.append(make("span"), make("span"), make("span"));
 			detail.after(why);
 		}
-		[`${r.refused}: ${r.reason}`, `policy ${r.policy}, route ${r.route}`, ago(r.last)].forEach((text, i) => set(detail.children[i], text));
+		[`${r.refused}: ${r.reason}`, r.route ? `policy ${r.policy}, route ${r.route}` : r.limit || "no route", ago(r.last)].forEach((text, i) => set(detail.children[i], text));
 	});
 }
 

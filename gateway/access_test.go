@@ -165,7 +165,7 @@ func TestAccessLog(t *testing.T) {
 		"GET api.example.com /down 502 down down http://127.0.0.1:1 - connect -",
 		"GET api.example.com /nowhere 404 - - - - no-path -",
 		"POST api.example.com /small 413 small api - - content-size -",
-		"- - - 400 - - - - host -",
+		"GET - / 400 - - - - host -",
 	}
 	errors := []string{all[2], all[5], all[6], all[7], all[9], all[10], all[11], all[12]}
 	for _, engine := range []string{looped, blocking} {

@@ -79,9 +79,9 @@ func (x *exchange) noteUntaken() {
 	end := len(key)
 	key = append(append(key, 0, byte(what), 0), x.failure...)
 	t := &x.g.refusals
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e, isNew := t.count(key, x.now); isNew {
+	t.Lock()
+	defer t.Unlock()
+	if e, isNew := t.Count(key, x.now); isNew {
 		origin := string(key[1:end])
 		*e = Refusal{Origin: origin, Refused: refusalNames[what], Reason: x.failure, Limit: x.limit, Example: x.example(what, origin)}
 	}

@@ -111,6 +111,9 @@ func (s *Server) Serve(l *Listener) error {
 // Options returns the options in force.
 func (s *Server) Options() *Options { return s.opts.Load() }
 
+// Fault reports a refusal of a client's connection to onFault.
+func (s *Server) Fault(f *wire.Fault, peer netip.Addr) { s.onFault(f, peer) }
+
 // Grace is how long a connection that is to end waits between requests for one more, which its client
 // may have sent already: it is answered, and the response says that the connection ends. Without
 // that time a request that crosses our end of the connection would be lost.

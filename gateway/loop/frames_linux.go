@@ -5,7 +5,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/h2"
-	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file serves connections that speak HTTP/2. The session, which is package h2's, says what their bytes mean; see
@@ -260,10 +259,4 @@ func (l *Loop) pumpAll(c *client) {
 			}
 		}
 	}
-}
-
-// refusalOf returns the whole answer to a request that is malformed, in the loop's buffer.
-func (l *Loop) refusalOf(c *client, f *wire.Fault) []byte {
-	l.server.Fault(f, c.peer)
-	return edge.AppendRefusal(l.out[:0], f)
 }

@@ -102,9 +102,7 @@ func (l *Loop) serve(t *stream, text, content []byte, flaw *wire.Fault) {
 		fault = wire.FaultTruncated // it is longer than a reload allows since
 	}
 	if fault != nil {
-		l.giveBack(x)
-		t.answer(l, l.refusalOf(c, fault), true)
-		t.settle(l)
+		l.reject(t, x, text, fault)
 		return
 	}
 	if flaw != nil {
@@ -204,18 +202,29 @@ func (l *Loop) resetStream(t *stream, code h2.Code) {
 	l.restFrames(c)
 }
 
+// reject answers a request that is refused for a fault of its head, which is text. x is given back.
+func (l *Loop) reject(t *stream, x Exchange, text []byte, f *wire.Fault) {
+	var s wire.Salvage
+	s.Feed(text)
+	s.Request(x.Head())
+	out := x.Reject(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2}, f)
+	x.Done(nil, l.now)
+	l.giveBack(x)
+	t.answer(l, out, true)
+	t.settle(l)
+}
+
 // streamExpired acts on the deadline of a stream: of its content, of what it has to send, or of its call's wait for a connection.
 func (l *Loop) streamExpired(t *stream) {
 	switch {
 	case t.text != nil:
 		x := l.exchange()
-		n, fault := x.Head().Parse(append(t.text, '\r', '\n'), l.server.Options().Limits)
+		text := append(t.text, '\r', '\n')
+		n, fault := x.Head().Parse(text, l.server.Options().Limits)
 		l.release(t.text)
 		t.text = nil
 		if n == 0 || fault != nil {
-			l.giveBack(x)
-			t.answer(l, l.refusalOf(t.c, edge.FaultTimeout), true)
-			t.settle(l)
+			l.reject(t, x, text, edge.FaultTimeout)
 			return
 		}
 		out, _, next := x.Begin(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2})

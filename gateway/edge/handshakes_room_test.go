@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,13 +127,16 @@ func TestTurns(t *testing.T) {
 		if err := s.take(true, time.Now()); err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex
 		var order []string
 		wait := func(name string, begins bool, d time.Duration) {
 			go func() {
 				if s.take(begins, time.Now().Add(d)) != nil {
 					name += " late"
 				}
+				mu.Lock()
 				order = append(order, name)
+				mu.Unlock()
 			}()
 			synctest.Wait()
 		}

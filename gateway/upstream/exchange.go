@@ -74,8 +74,9 @@ type Exchange struct {
 	sent     time.Time     // when the request was sent
 	received time.Time     // when the response's head was there
 	failed   bool          // the connection must not be used again
-	slow     Holder        // what holder points to
-	holder   *Holder       // of the upload, or of the response that Slow was told of; nil: none
+	sends    Holder        // of the upload
+	slow     Holder        // of the response
+	holder   *Holder       // the one of these that is held; nil: none
 	stream   bool          // it counts as a stream of the endpoint
 	flow     wire.Flow     // of the response
 	allowed  time.Duration // see Attempts.Allowed

@@ -38,7 +38,7 @@ func (x *Exchange) startUpload(c *conn) {
 	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Client != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
-	x.holder, x.slow.End = &x.slow, x.Cancel
+	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may go on beside the response
 	x.Endpoint.Hold(x.holder)
 	p.holder = x.holder
 	go func() {

@@ -9,16 +9,15 @@ import (
 // TestFlow: windows, both ways.
 func TestFlow(t *testing.T) {
 	p := greeted(t)
-	_, ev := p.s.Next(p.headers(1, false, postOf("/")...), p.now)
-	st := ev.Stream
+	p.s.Next(p.headers(1, false, postOf("/")...), p.now)
 	content := strings.Repeat("x", maxFrame)
 	if events := p.feed(raw(frameData, 0, 1, content)); len(events) != 1 {
 		t.Errorf("the whole window is %.99q", events)
 	}
 	equal(t, "one byte more", p.feed(raw(frameData, 0, 1, "x")), "gone 1 ours FLOW_CONTROL_ERROR")
 
-	_, ev = p.s.Next(p.headers(3, false, postOf("/")...), p.now)
-	st = ev.Stream
+	_, ev := p.s.Next(p.headers(3, false, postOf("/")...), p.now)
+	st := ev.Stream
 	p.sent()
 	p.feed(raw(frameData, 0, 3, content))
 	p.s.Read(st, 1000)

@@ -187,7 +187,7 @@ func (h *Head) startLine() {
 		return
 	}
 	const version = " HTTP/1.1\r\n"
-	if len(m)+1+len(target)+len(version) > h.limits.HeadBytes {
+	if len(m)+1+len(target)+len(version) > h.room() {
 		h.tooLarge(wire.FaultTargetLength)
 		most := min(cutTarget, h.limits.HeadBytes/4)
 		target = cut(target, most)

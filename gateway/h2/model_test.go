@@ -145,7 +145,7 @@ func TestModel(t *testing.T) {
 			want := m.frame(kind, flags, id, payload, trailers)
 			n, ev := p.s.Next(b, p.now)
 			if n == headerSize && ev.Kind == None && len(b) > n && !m.over { // ignored content
-				n, ev = p.s.Next(b, p.now)
+				_, ev = p.s.Next(b, p.now)
 			}
 			got := strings.TrimPrefix(p.text(ev), "none")
 			if story = append(story, fmt.Sprintf("%x: %s", b[:min(len(b), 40)], got)); got != want {

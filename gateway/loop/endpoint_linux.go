@@ -175,15 +175,15 @@ func (l *Loop) part(u *upconn) {
 	if c.feeding == u {
 		c.feeding = nil
 	}
-	if u.holder != nil {
-		u.holder.Release()
-		u.holder = nil
-	}
 	if u.stream {
 		u.stream = false
 		u.pool.endpoint.EndStream()
 	} else {
 		u.pool.endpoint.Leave()
+	}
+	if u.holder != nil { // only now: until the place is free, one that is to make room counts
+		u.holder.Release()
+		u.holder = nil
 	}
 }
 

@@ -323,7 +323,6 @@ func (x *Exchange) End(now time.Time) {
 		complete = x.stopUpload(!complete) == nil && complete
 		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
 	}
-	x.release()
 	if x.content.done {
 		e.Answered(c.response.Status)
 	}
@@ -348,6 +347,7 @@ func (x *Exchange) End(now time.Time) {
 	} else {
 		e.Leave()
 	}
+	x.release() // only now: until the place is free, one that is to make room counts
 }
 
 // Holds notes that the response is relayed to a client that may be slow to take it. end ends that; see Holder. Before each

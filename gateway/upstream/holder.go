@@ -88,6 +88,9 @@ func (h *Holder) Ended() bool { return h.ended.Load() }
 
 // relieve ends one exchange, if one has to make room for one in the queue.
 func (e *Endpoint) relieve() {
+	if !e.full() {
+		return // the first in the queue takes the place that is free
+	}
 	s := &e.holders
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -119,7 +119,7 @@ func FuzzOverflow(f *testing.F) {
 		now := int64(0)
 		for _, e := range events {
 			now += int64(e%4) * int64(period) / 4
-			key := uint64(e+1) * limit.Sets
+			key := (uint64(e) + 1) * 0x9e3779b97f4a7c15 / limit.Sets * limit.Sets // spread, as hashes are, over all bits but the set's
 			_, known := twin.last[key]
 			switch allowed := l.AllowHash(key, "", now).Allowed; {
 			case allowed && !twin.allow(key, now).Allowed:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/files"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -64,7 +65,7 @@ func knownRoots(cfg *config.Config) *x509.CertPool {
 		if name == "" || err != nil {
 			return // whoever needs it reports that
 		}
-		if text, err := file.Read(maxOriginsFile); err == nil {
+		if text, err := files.Read(file); err == nil {
 			roots.AppendCertsFromPEM(text)
 		}
 	}
@@ -79,11 +80,11 @@ func knownRoots(cfg *config.Config) *x509.CertPool {
 // secretsOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. What cannot
 // be read, whoever needs it reports.
 func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
-	var files []config.NamedFile
+	var list []config.NamedFile
 	name := func(key string, names ...string) {
 		for _, n := range names {
 			if f, err := cfg.Named(key, n); err == nil && n != "" {
-				files = append(files, f)
+				list = append(list, f)
 			}
 		}
 	}
@@ -102,8 +103,8 @@ func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 	for _, c := range cfg.TLS.Certificates {
 		sums[cfg.Path(c.Cert+".ocsp")] = [sha256.Size]byte{}
 	}
-	for _, f := range files {
-		if text, err := readStill(f); err == nil {
+	for _, f := range list {
+		if text, err := files.Read(f); err == nil {
 			sums[f.Path] = sha256.Sum256(text)
 		}
 	}

@@ -33,6 +33,7 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/files      files that others replace: read whole, watched     → config
 //	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
 //	├─ gateway/logging    how often a line is logged                         (standard library only)
 //	├─ gateway/printable  text of others, fit for a terminal and a log

@@ -40,6 +40,7 @@ func TestHouse(t *testing.T) {
 		"gateway/trace":              {},                   // a room of its own: it knows traces and their collector, and nothing of exchanges
 		"gateway/printable":          {},
 		"gateway/frequent":           {},
+		"gateway/files":              {"gateway/config"},
 		"gateway/logging":            {},
 		"gateway/admin":              {"gateway/printable"},
 		"gateway/access":             {"gateway/printable"},
@@ -56,7 +57,7 @@ func TestHouse(t *testing.T) {
 		"github.com/valyala/fasthttp":      {"gateway/edge"},
 		"github.com/quic-go/":              {"gateway/edge"},
 		"github.com/hashicorp/golang-lru/": {"cache"},
-		"github.com/fsnotify/fsnotify":     {"gateway"},
+		"github.com/fsnotify/fsnotify":     {"gateway/files"},
 		"github.com/rs/zerolog":            {"gateway/access"},
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},
 		"github.com/coreos/go-systemd/":    {"gateway/edge", "cmd/corsgate"},

@@ -3,13 +3,12 @@ package gateway
 import (
 	"bufio"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/files"
 	"github.com/corsgate/corsgate/matcher"
 )
 
@@ -21,11 +20,9 @@ import (
 //   - a file that changes while it is read, or in which there is no pattern, is refused: it is more likely to be half
 //     written than meant.
 
-// Bounds, in bytes.
-const (
-	maxOriginsFile = 256 << 20
-	maxOriginsLine = 1 << 10 // more than three times the longest pattern; what is longer is cut, and wrong either way
-)
+// maxOriginsLine bounds a line, in bytes: more than three times the longest pattern. What is longer is cut, and wrong
+// either way.
+const maxOriginsLine = 1 << 10
 
 // An originsFile is what is remembered of a file of origins. The patterns themselves are not: they are in the set.
 type originsFile struct {
@@ -43,7 +40,7 @@ func (f *originsFile) place(i int) config.Problem {
 
 // readOrigins reads a file of origins. The patterns share memory; they are not parsed.
 func readOrigins(file config.NamedFile) (f *originsFile, patterns []string, err error) {
-	text, err := readStill(file)
+	text, err := files.Read(file)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,55 +77,6 @@ func patternOf(line string) string {
 	return line[:min(len(line), maxOriginsLine)]
 }
 
-// readStill reads a file that does not change meanwhile.
-func readStill(named config.NamedFile) ([]byte, error) {
-	file, err := named.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	before, err := file.Stat()
-	if err != nil {
-		return nil, explainFile(err)
-	}
-	if before.Size() > maxOriginsFile {
-		return nil, fmt.Errorf("%s is larger than %v", named.Path, config.ByteSize(maxOriginsFile))
-	}
-	text, err := readUpTo(file, before.Size()+1)
-	if err != nil {
-		return nil, explainFile(err)
-	}
-	after, err := file.Stat()
-	if err != nil {
-		return nil, explainFile(err)
-	}
-	if int64(len(text)) != before.Size() || stampOf(before) != stampOf(after) {
-		return nil, fmt.Errorf("%s %w", named.Path, errWritten)
-	}
-	return text, nil
-}
-
-// errWritten is returned by readStill for a file that changes while it is read.
-var errWritten = errors.New("is being written to")
-
-// readUpTo reads a file, but no more than n bytes of it.
-func readUpTo(file io.Reader, n int64) ([]byte, error) {
-	text := make([]byte, n)
-	read, err := io.ReadFull(file, text)
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		err = nil
-	}
-	return text[:read], err
-}
-
-// explainFile says why a file cannot be read, without the name of the system call.
-func explainFile(err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		return fmt.Errorf("cannot read %s: %w", e.Path, e.Err)
-	}
-	return err
-}
-
 // originsLine returns the pattern at a line of a file of origins, as the file is now, or "": also if there is no pattern any
 // more, for then it may be any file.
 func originsLine(named config.NamedFile, number int) string {
@@ -137,7 +85,7 @@ func originsLine(named config.NamedFile, number int) string {
 		return ""
 	}
 	defer file.Close()
-	r := bufio.NewReader(io.LimitReader(file, maxOriginsFile))
+	r := bufio.NewReader(io.LimitReader(file, files.MaxSize))
 	for at := 1; ; at++ {
 		line, err := r.ReadString('\n')
 		if at == number {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/files"
 	"github.com/corsgate/corsgate/matcher"
 )
 
@@ -119,7 +120,7 @@ func TestOriginsFileProblems(t *testing.T) {
 	f("", "x", func(path string) { os.Remove(path) }, key+"cannot read origins.txt: no such file")
 	f("", "x", func(path string) { os.Remove(path); os.Mkdir(path, 0o700) }, key+"origins.txt is a directory")
 	f("", "x", func(path string) { os.Remove(path); syscall.Mkfifo(path, 0o600) }, key+"origins.txt is not a regular file")
-	f("", "x", func(path string) { os.Truncate(path, maxOriginsFile+1) }, key+"origins.txt is larger than 256MiB")
+	f("", "x", func(path string) { os.Truncate(path, files.MaxSize+1) }, key+"origins.txt is larger than 256MiB")
 	// What is wrong with the file does not hide what else is wrong.
 	f("origins = [\"B.com\"]\nmethods = [\"TRACE\"]", "A\n", nil, "corsgate.toml:3: cors.app.origins: ", `origins.txt:1: the line is not an origin`, "corsgate.toml:4: cors.app.methods: ")
 }

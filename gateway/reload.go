@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/files"
+)
+
+// This file takes over what has changed in a file that the configuration names, of origins, of a certificate or a key, or, if
+// that is asked for, in the configuration's own. What changed is compiled again from the configuration in force, not from its
+// file: that somebody edits the one is no reason to serve the other.
+
+// Watch takes over changes of the files that the configuration in force names until ctx is done: it compiles that again. If
+// the new files will not do, all of them, it logs why, and what was read before stays. Each day it logs which certificates
+// expire soon. While no such file is named it watches nothing. It must not be called twice at a time.
+//
+// reload, if it is not nil, is called when the configuration's own file has changed.
+func (g *Gateway) Watch(ctx context.Context, reload func()) {
+	var daily sync.WaitGroup
+	daily.Go(func() { g.warnDaily(ctx) })
+	defer daily.Wait()
+	w := g.watcher(reload)
+	w.Run(ctx)
+}
+
+// watcher returns what Watch runs.
+func (g *Gateway) watcher(reload func()) *files.Watcher {
+	return &files.Watcher{
+		Log:     g.log,
+		Renewed: g.swapped,
+		Files: func() map[string]files.Digest {
+			s := g.current.Load()
+			watched := s.files()
+			if reload == nil {
+				return watched
+			}
+			if info, err := os.Stat(s.config.File); err != nil || info.Mode().IsRegular() { // what is read from a pipe cannot change
+				watched[s.config.File] = s.config.Sum()
+			}
+			return watched
+		},
+		Changed: func(paths []string) { g.changed(paths, reload) },
+	}
+}
+
+// changed takes over what has changed in files that the configuration in force names.
+func (g *Gateway) changed(paths []string, reload func()) {
+	s := g.current.Load()
+	origins, valueFiles := s.originsFiles(), s.config.ValueFiles()
+	named, secrets, values := false, false, false
+	for _, path := range paths {
+		_, secret := s.secrets[path]
+		_, value := valueFiles[path]
+		_, origin := origins[path]
+		if !secret && !value && !origin {
+			if reload != nil && path == s.config.File {
+				reload() // which reads all that the file names
+				return
+			}
+			continue // it is no longer named
+		}
+		named = true
+		secrets, values = secrets || secret, values || value
+	}
+	if named {
+		g.refresh(secrets, values)
+	}
+}
+
+// warnDaily logs each day which certificates expire soon, until ctx is done.
+func (g *Gateway) warnDaily(ctx context.Context) {
+	day := time.NewTicker(24 * time.Hour)
+	defer day.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-day.C:
+			g.warnExpiry(now)
+		}
+	}
+}
+
+// files returns the files that the configuration names and that are watched, by path, with digests of what was read.
+func (s *snapshot) files() map[string]files.Digest {
+	all := s.originsFiles()
+	maps.Copy(all, s.secrets)
+	maps.Copy(all, s.config.ValueFiles())
+	return all
+}
+
+// originsFiles returns the files of origins of s by path, with their digests.
+func (s *snapshot) originsFiles() map[string]files.Digest {
+	all := map[string]files.Digest{}
+	for _, p := range s.policies {
+		if p.file != nil {
+			all[p.file.path] = p.file.sum
+		}
+	}
+	return all
+}
+
+// refresh compiles the configuration in force again, and logs what comes of it. secrets says that certificates are to be
+// read again, too, and values that what its values refer to is.
+func (g *Gateway) refresh(secrets, values bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
+	prev := g.current.Load()
+	what, cfg := "origins", prev.config
+	if secrets {
+		again := *cfg // another one, of which nothing was read yet
+		what, cfg = "certificates", &again
+	}
+	var err error
+	if values {
+		what = "values"
+		if cfg, err = prev.config.Again(); err == nil {
+			if p := restartOnly(prev.config, cfg); len(p) > 0 {
+				err = p
+			}
+		}
+	}
+	if err != nil {
+		g.ReloadFailed(err)
+	} else {
+		err = g.replace(cfg, prev)
+	}
+	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+		for _, p := range problems {
+			g.log.Error(what+" not reloaded", "error", p.Error())
+		}
+		return
+	}
+	g.log.Info(what+" reloaded", "generation", g.current.Load().generation)
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/matcher"
 )
 
@@ -22,7 +23,7 @@ const MaxQuestions = 5000
 // A Consequence is a question that two configurations answer differently.
 type Consequence struct {
 	// Question is as a browser would put it.
-	Question Question `json:"question"`
+	Question fetch.Question `json:"question"`
 	// Seen: a page has asked it.
 	Seen   bool    `json:"seen"`
 	Before Verdict `json:"before"`
@@ -34,8 +35,8 @@ type Verdict struct {
 	// Route is the name of the route that takes the request, or "".
 	Route string `json:"route"`
 	// Anonymous and Credentialed are what comes of it without and with credentials.
-	Anonymous    Outcome `json:"anonymous"`
-	Credentialed Outcome `json:"credentialed"`
+	Anonymous    fetch.Outcome `json:"anonymous"`
+	Credentialed fetch.Outcome `json:"credentialed"`
 	// Reason is the code of the policy's verdict, or "" where no policy was asked.
 	Reason string `json:"reason"`
 	// Status is the status code of the gateway's own answer to the request itself, or 0: the upstream's.
@@ -49,7 +50,7 @@ func (v Verdict) same(w Verdict) bool {
 
 // Consequences returns the questions that after answers otherwise than before, of the many that it asks. An error is of type
 // config.Problems if one of them cannot be served.
-func Consequences(before, after *config.Config, seen []Question) (changed []Consequence, asked int, err error) {
+func Consequences(before, after *config.Config, seen []fetch.Question) (changed []Consequence, asked int, err error) {
 	m := newMetrics()
 	var s [2]*snapshot
 	for i, cfg := range []*config.Config{before, after} {
@@ -59,7 +60,7 @@ func Consequences(before, after *config.Config, seen []Question) (changed []Cons
 		}
 	}
 	done := map[string]bool{}
-	ask := func(q Question, seen bool) {
+	ask := func(q fetch.Question, seen bool) {
 		id := fmt.Sprint(q.Origin, "\n", q.Method, "\n", q.Headers, "\n", q.URL, "\n", q.Mode)
 		if done[id] || asked == MaxQuestions {
 			return
@@ -85,13 +86,12 @@ func Consequences(before, after *config.Config, seen []Question) (changed []Cons
 }
 
 // verdict answers q, and returns it as a browser would put it. It reports false for what no browser asks.
-func (s *snapshot) verdict(q Question, m *metrics) (Verdict, Question, bool) {
-	a, err := newInquiry(q)
+func (s *snapshot) verdict(q fetch.Question, m *metrics) (Verdict, fetch.Question, bool) {
+	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Verdict{}, q, false
 	}
-	a.metrics = m
-	e, _ := s.examine(a)
+	e, _ := s.examine(&inquiry{Request: r, metrics: m})
 	v := Verdict{Anonymous: e.Anonymous.Outcome, Credentialed: e.Credentialed.Outcome, Reason: e.Actual.Reason, Status: e.Actual.Status}
 	if e.Route != nil {
 		v.Route = e.Route.Name
@@ -103,7 +103,7 @@ func (s *snapshot) verdict(q Question, m *metrics) (Verdict, Question, bool) {
 }
 
 // questions returns what is to be asked of the routes of two configurations, as far as there is room.
-func questions(before, after *config.Config, seen []Question) (list []Question) {
+func questions(before, after *config.Config, seen []fetch.Question) (list []fetch.Question) {
 	var origins []string
 	for _, q := range seen {
 		if !slices.Contains(origins, q.Origin) {
@@ -141,15 +141,15 @@ func policyOfRoute(cfg *config.Config, route string) *config.CORS {
 }
 
 // aboutRoute returns what origins, and examples of those that its policies allow, ask of a route.
-func aboutRoute(r *config.Route, origins []string, policies ...*config.CORS) (list []Question) {
+func aboutRoute(r *config.Route, origins []string, policies ...*config.CORS) (list []fetch.Question) {
 	// As GET, but for what only other methods lead to.
 	method := "GET"
 	if len(r.Methods) > 0 && !slices.Contains(r.Methods, "GET") {
 		method = r.Methods[0]
 	}
-	asks := []Question{{Method: method}}
-	add := func(q Question) {
-		if !slices.ContainsFunc(asks, func(p Question) bool { return p.Method == q.Method && slices.Equal(p.Headers, q.Headers) }) {
+	asks := []fetch.Question{{Method: method}}
+	add := func(q fetch.Question) {
+		if !slices.ContainsFunc(asks, func(p fetch.Question) bool { return p.Method == q.Method && slices.Equal(p.Headers, q.Headers) }) {
 			asks = append(asks, q)
 		}
 	}
@@ -165,19 +165,19 @@ func aboutRoute(r *config.Route, origins []string, policies ...*config.CORS) (li
 				m = "PATCH"
 			}
 			if len(r.Methods) == 0 || slices.Contains(r.Methods, m) {
-				add(Question{Method: m})
+				add(fetch.Question{Method: m})
 			}
 		}
 		for _, h := range p.RequestHeaders {
 			if h == "*" {
 				h = "X-Any"
 			}
-			add(Question{Method: method, Headers: []string{h}})
+			add(fetch.Question{Method: method, Headers: []string{h}})
 		}
 	}
 	for _, origin := range origins {
 		for _, q := range asks {
-			q.Origin, q.URL = origin, exampleURL(r)
+			q.Origin, q.URL = origin, fetch.ExampleURL(hostOf(r), r.Path)
 			list = append(list, q)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // before is a configuration whose changes TestConsequences looks at.
@@ -27,7 +28,7 @@ respond = {}
 `
 
 func TestConsequences(t *testing.T) {
-	seen := []gateway.Question{
+	seen := []fetch.Question{
 		{Origin: "https://evil.example", Method: "GET", URL: "https://api.example.com/api/1", Mode: "cors"},
 		{Origin: "https://pr-7.preview.example", Method: "PUT", URL: "https://api.example.com/api/2", Headers: []string{"x-a"}, Mode: "cors"},
 		{Origin: `"<b>"`, Method: "GET", URL: "https://api.example.com/api", Mode: "cors"}, // no browser asks that
@@ -119,7 +120,7 @@ func TestSeen(t *testing.T) {
 		ask(t, address, "GET", "/api/1?secret", "Origin: https://evil.example")
 	}
 	ask(t, address, "OPTIONS", "/api/2", "Origin: https://x.preview.example", "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a")
-	want := []gateway.Question{
+	want := []fetch.Question{
 		{Origin: "https://evil.example", Method: "GET", Headers: []string{}, URL: "https://api.example.com/api/1", Mode: "cors"},
 		{Origin: "https://x.preview.example", Method: "PUT", Headers: []string{"x-a"}, URL: "https://any.example/api", Mode: "cors"},
 	}

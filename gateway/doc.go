@@ -22,6 +22,7 @@
 //	├─ gateway/config     TOML → Config: defaults, positions, every error at once
 //	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
 //	│  └─ …/nethttp       a policy in front of a handler of net/http; for others
+//	├─ gateway/fetch      the browser's half of CORS: what it asks, what it makes of the answers → cors, wire
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
@@ -37,7 +38,7 @@
 //	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
 //	├─ gateway/logging    how often a line is logged                         (standard library only)
 //	├─ gateway/printable  text of others, fit for a terminal and a log
-//	├─ gateway/admin      metrics, health, reload, pprof for operators
+//	├─ gateway/admin      metrics, health, reload, pprof for operators       → fetch
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU

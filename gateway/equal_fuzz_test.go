@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -135,7 +136,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("https://h", "DELETE", "Authorization", "https://h/a%2fb", false)
 	g := newBenchGateway(f, equalConfig)
 	f.Fuzz(func(t *testing.T, origin, method, header, url string, credentials bool) {
-		q := Question{Origin: origin, Method: method, URL: url, Credentials: credentials}
+		q := fetch.Question{Origin: origin, Method: method, URL: url, Credentials: credentials}
 		if header != "" {
 			q.Headers = []string{header}
 		}

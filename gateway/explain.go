@@ -5,59 +5,19 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 )
-
-// A Question is one request that a page would make: with fetch(), by a form, or a WebSocket.
-type Question struct {
-	// Origin is the page's origin as browsers serialize it, such as "https://app.example.com", or "null".
-	Origin string `json:"origin"`
-	// Method is the request's method; "" is GET.
-	Method string `json:"method"`
-	// Headers are the request headers that the script sets, each "Name: value" or "Name". Of a name alone
-	// the value is not known: Accept, Accept-Language and Content-Language then count as safelisted, and all
-	// others do not, Content-Type included, for which APIs want application/json.
-	Headers []string `json:"headers"`
-	// Credentials is the credentials mode "include": cookies, client certificates and HTTP authentication.
-	Credentials bool `json:"credentials"`
-	// URL is what is asked for, absolute, of the scheme http or https, or of a WebSocket ws or wss: what the browser
-	// uses, whoever ends TLS.
-	URL string `json:"url"`
-	// Mode is how the page asks: "cors", fetch()'s usual mode, "no-cors", "same-origin", "navigate", which is a form or
-	// a link, or "websocket". "" is what the URL's scheme says, "cors" or "websocket".
-	Mode string `json:"mode"`
-	// ResponseHeaders are names of response headers that the script wants to read.
-	ResponseHeaders []string `json:"response_headers,omitempty"`
-}
-
-// An Outcome is what comes of a question.
-type Outcome string
-
-// The outcomes.
-const (
-	OutcomeAllowed    Outcome = "allowed"     // the page can read the response
-	OutcomeSameOrigin Outcome = "same-origin" // it can, and CORS has no say
-	OutcomeDenied     Outcome = "denied"      // a browser keeps the response from the page, or does not even ask for it
-	OutcomeRedirected Outcome = "redirected"  // the page may follow a redirect: what comes of that is another question
-	OutcomeUpstream   Outcome = "upstream"    // the upstream owns CORS here: the gateway adds nothing
-	OutcomeOpaque     Outcome = "opaque"      // the request has its effects, and its page does not want to read what comes back
-)
-
-// Allowed reports whether the page certainly gets what it asks for: of a fetch() the response to read, else that its
-// request has its effects.
-func (o Outcome) Allowed() bool {
-	return o == OutcomeAllowed || o == OutcomeSameOrigin || o == OutcomeOpaque
-}
 
 // An Explanation says what a gateway and a browser do with a question, and why. Its JSON is for programs: names
 // stay, lists are never null.
 type Explanation struct {
 	// Question is the question as a browser understands it: method normalized, names of headers in lower case
 	// and sorted, URL in its normal form.
-	Question Question `json:"question"`
+	Question fetch.Question `json:"question"`
 	// Outcome is for the credentials mode that was asked about.
-	Outcome Outcome `json:"outcome"`
-	// Allowed says that the page gets what it asks for; see Outcome.Allowed.
+	Outcome fetch.Outcome `json:"outcome"`
+	// Allowed says that the page gets what it asks for; see [fetch.Outcome].
 	Allowed bool `json:"allowed"`
 	// Summary is the outcome in one sentence.
 	Summary string `json:"summary"`
@@ -72,10 +32,10 @@ type Explanation struct {
 	// Actual is the request itself and its answer, also where a browser does not come to send it.
 	Actual *ExplainedExchange `json:"actual"`
 	// Anonymous and Credentialed are what a browser makes of the answers without and with credentials.
-	Anonymous    ExplainedVerdict `json:"anonymous"`
-	Credentialed ExplainedVerdict `json:"credentialed"`
+	Anonymous    fetch.Verdict `json:"anonymous"`
+	Credentialed fetch.Verdict `json:"credentialed"`
 	// ResponseHeaders say whether the page can read those that were asked about.
-	ResponseHeaders []ExplainedHeader `json:"response_headers"`
+	ResponseHeaders []fetch.ResponseHeader `json:"response_headers"`
 	// Changes are the fewest edits of the configuration that would allow the request; all of them together.
 	// None where nothing is to be allowed, or where no edit of the configuration helps.
 	Changes []Change `json:"changes"`
@@ -154,24 +114,6 @@ type ExplainedExchange struct {
 	Content string `json:"content"`
 }
 
-// An ExplainedVerdict is what a browser makes of the answers.
-type ExplainedVerdict struct {
-	Outcome Outcome `json:"outcome"`
-	// Sent: the actual request is sent.
-	Sent bool `json:"sent"`
-	// Steps are those of the Fetch standard, up to the one that fails.
-	Steps []Step `json:"steps"`
-}
-
-// A Step is one step of the Fetch standard.
-type Step struct {
-	// Where names the algorithm and the step, such as "CORS check, step 4".
-	Where string `json:"where"`
-	OK    bool   `json:"ok"`
-	// Text says in a sentence what was compared.
-	Text string `json:"text"`
-}
-
 // A Change is one edit of the configuration file.
 type Change struct {
 	// Key is the full name of the key to edit, such as "cors.app.origins".
@@ -184,9 +126,21 @@ type Change struct {
 	Warning string `json:"warning"`
 }
 
+// An inquiry is a question that is explained.
+type inquiry struct {
+	*fetch.Request
+	readyOf string   // the listener whose ready_path the URL is; "": of none
+	metrics *metrics // where it is counted: nowhere that anybody looks
+}
+
+// changeable reports whether an edit of the configuration could make more of a than o.
+func (a *inquiry) changeable(o fetch.Outcome) bool {
+	return !o.Allowed() && o != fetch.Redirected && a.Blocked() == "" && (o != fetch.Upstream || a.Mode == fetch.ModeCORS)
+}
+
 // Explain answers q for a configuration that need not be served. It takes the steps that serving takes, and leaves no
 // trace. An error is of type config.Problems if cfg cannot be served, else it says what is wrong with the question.
-func Explain(cfg *config.Config, q Question) (Explanation, error) {
+func Explain(cfg *config.Config, q fetch.Question) (Explanation, error) {
 	s, problems, _ := compile(cfg, nil, newMetrics())
 	if len(problems) > 0 {
 		return Explanation{}, problems
@@ -196,19 +150,19 @@ func Explain(cfg *config.Config, q Question) (Explanation, error) {
 
 // Explain answers q for the configuration in force. It counts nothing and remembers nothing. An error says what is
 // wrong with the question.
-func (g *Gateway) Explain(q Question) (Explanation, error) { return g.current.Load().explain(q) }
+func (g *Gateway) Explain(q fetch.Question) (Explanation, error) { return g.current.Load().explain(q) }
 
-func (s *snapshot) explain(q Question) (Explanation, error) {
-	a, err := newInquiry(q)
+func (s *snapshot) explain(q fetch.Question) (Explanation, error) {
+	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Explanation{}, err
 	}
-	a.metrics = newMetrics()
-	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.path {
+	a := &inquiry{Request: r, metrics: newMetrics()}
+	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
 		a.readyOf = l.Name
 	}
 	e, miss := s.examine(a)
-	if a.changeable(e.Outcome) || miss != route.Found && a.unasked() == "" {
+	if a.changeable(e.Outcome) || miss != route.Found && a.Blocked() == "" {
 		t := newTrial(s, a, miss)
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)
@@ -222,16 +176,16 @@ func (s *snapshot) explain(q Question) (Explanation, error) {
 
 // examine answers a without advice. miss says why no route takes it.
 func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
-	e = &Explanation{Question: a.question(), PreflightReasons: slices.Clone(a.reasons), Changes: []Change{}, Notes: []string{}}
+	e = &Explanation{Question: a.Question(), PreflightReasons: slices.Clone(a.Reasons), Changes: []Change{}, Notes: []string{}}
 	if e.PreflightReasons == nil {
 		e.PreflightReasons = []string{}
 	}
 	var preflight, actual *run
-	if a.needsPreflight() {
-		preflight = s.aside(a.preflight(), a)
+	if a.NeedsPreflight() {
+		preflight = s.aside(a.Preflight(), a)
 		e.Preflight = preflight.explained()
 	}
-	actual = s.aside(a.actual(), a)
+	actual = s.aside(a.Actual(0), a)
 	e.Actual = actual.explained()
 	r := actual.x.route
 	miss = actual.miss
@@ -241,14 +195,15 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 			e.Route.Target = actual.target()
 		}
 	}
-	e.Anonymous = judge(a, false, preflight, actual)
-	e.Credentialed = judge(a, true, preflight, actual)
+	first, answer := preflight.answer(), actual.answer()
+	e.Anonymous = a.Evaluate(false, first, answer)
+	e.Credentialed = a.Evaluate(true, first, answer)
 	e.Outcome = e.Anonymous.Outcome
-	if a.credentials {
+	if a.Credentials {
 		e.Outcome = e.Credentialed.Outcome
 	}
 	e.Allowed = e.Outcome.Allowed()
-	e.ResponseHeaders = a.readable(e, fieldsOf(actual))
+	e.ResponseHeaders = a.Readable(e.Outcome, answer.Header)
 	return e, miss
 }
 
@@ -278,7 +233,7 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 		return er, nil
 	}
 	ep := &ExplainedPolicy{Name: p.Name, Place: place(s.config, "cors."+p.Name)}
-	i, reason := r.policy.AllowedOrigin([]byte(a.origin))
+	i, reason := r.policy.AllowedOrigin([]byte(a.Origin))
 	ep.Origin = reason.String()
 	if reason == cors.Allowed {
 		ep.Pattern, ep.PatternPlace = s.policies[p.Name].pattern(s.config, i)

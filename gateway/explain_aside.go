@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -42,7 +44,7 @@ const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\
 // aside makes the exchange of a request that is given by its lines.
 func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	text := strings.Join(lines, "\r\n") + "\r\n"
-	if a.https {
+	if a.HTTPS {
 		text += "X-Forwarded-Proto: https\r\n"
 	}
 	g := &Gateway{log: slog.New(slog.DiscardHandler), metrics: a.metrics, pseudonym: "cg-explain"}
@@ -64,7 +66,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	}
 	var i int
 	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
-	g.current.Store(s.quiet(a.metrics, i, a.https))
+	g.current.Store(s.quiet(a.metrics, i, a.HTTPS))
 	r.x.start(asidePeer, nil, s.listenerFor(a), fault != nil, 0, time.Now())
 	r.x.id = append(r.x.id, asideID...)
 	if fault != nil {
@@ -111,9 +113,9 @@ func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
 }
 
 func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
-	port := string(a.host[len(wire.HostName([]byte(a.host))):])
+	port := string(a.Host[len(wire.HostName([]byte(a.Host))):])
 	if port == "" {
-		port = ":" + a.defaultPort()
+		port = ":" + a.DefaultPort()
 	}
 	for i := range cfg.Listeners {
 		if strings.HasSuffix(string(cfg.Listeners[i].Address), port) {
@@ -167,6 +169,25 @@ func (r *run) header() (lines []string, content string) {
 		}
 	}
 	return fields, ""
+}
+
+// answer returns what a browser is told, or nil if r is.
+func (r *run) answer() *fetch.Answer {
+	if r == nil {
+		return nil
+	}
+	a := &fetch.Answer{Status: r.status(), Header: http.Header{}, Open: !r.owned()}
+	lines, _ := r.header()
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			a.Header.Add(name, value)
+		}
+	}
+	x := r.x
+	if a.Guarded = r.fault == nil && x.route != nil && x.route.policy != nil; a.Guarded && x.noted && a.Status == 403 {
+		a.Refused = x.reason.String()
+	}
+	return a
 }
 
 // explained returns r for people and programs.

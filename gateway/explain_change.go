@@ -7,6 +7,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
@@ -57,18 +58,18 @@ func (t *trial) run(e *Explanation) {
 		for _, problem := range problems {
 			t.notes = append(t.notes, "after this, check would still refuse the file: "+problem.Error())
 		}
-	case !outcome.Allowed() && outcome != OutcomeRedirected:
+	case !outcome.Allowed() && outcome != fetch.Redirected:
 		t.changes = nil
-	case outcome == OutcomeRedirected: // a path that ends in Origin: null is no advice unless it says so
+	case outcome == fetch.Redirected: // a path that ends in Origin: null is no advice unless it says so
 		t.notes = append(t.notes, "after this, "+t.a.followed(t.found))
 	}
 }
 
 // outcome compiles and asks the copy.
-func (t *trial) outcome() (Outcome, config.Problems) {
+func (t *trial) outcome() (fetch.Outcome, config.Problems) {
 	s, problems, _ := compile(&t.cfg, t.s, t.a.metrics)
 	if len(problems) > 0 {
-		return OutcomeDenied, problems
+		return fetch.Denied, problems
 	}
 	t.found, _ = s.examine(t.a)
 	return t.found.Outcome, nil
@@ -90,7 +91,7 @@ func (t *trial) route(e *Explanation) bool {
 		t.cfg.Routes = []config.Route{t.cfg.Routes[i]}
 		return true
 	}
-	host, path := []byte(t.a.host), []byte(t.a.path)
+	host, path := []byte(t.a.Host), []byte(t.a.Path)
 	switch t.miss {
 	case route.NoMethod:
 		methods := t.s.table.Methods(host, path, standardMethods)
@@ -99,22 +100,22 @@ func (t *trial) route(e *Explanation) bool {
 		}
 		i, _ := t.s.table.Find(host, path, []byte(methods[0]), true)
 		r := t.s.config.Routes[i]
-		r.Methods = append(slices.Clone(r.Methods), t.a.method)
-		t.change("route."+r.Name+".methods", "", "add %q to methods in [route.%s]", t.a.method, r.Name)
+		r.Methods = append(slices.Clone(r.Methods), t.a.Method)
+		t.change("route."+r.Name+".methods", "", "add %q to methods in [route.%s]", t.a.Method, r.Name)
 		t.cfg.Routes = []config.Route{r}
 		return true
 	case route.NoHost:
 		for _, r := range t.s.config.Routes {
 			table, _ := route.New([]route.Rule{{Path: r.Path, Methods: r.Methods}})
-			if i, _ := table.Find(nil, path, []byte(t.a.method), false); i >= 0 {
-				name := t.a.hostName()
+			if i, _ := table.Find(nil, path, []byte(t.a.Method), false); i >= 0 {
+				name := t.a.HostName()
 				r.Hosts = append(slices.Clone(r.Hosts), name)
 				t.change("route."+r.Name+".hosts", "", "add %q to hosts in [route.%s]", name, r.Name)
 				t.cfg.Routes = []config.Route{r}
 				return true
 			}
 		}
-		t.newRoute(fmt.Sprintf("hosts = [%q], ", t.a.hostName()))
+		t.newRoute(fmt.Sprintf("hosts = [%q], ", t.a.HostName()))
 	case route.NoPath:
 		t.newRoute("")
 	}
@@ -123,7 +124,7 @@ func (t *trial) route(e *Explanation) bool {
 
 // newRoute tells to write a route. What it is to do is for its author to say, so it is not tried.
 func (t *trial) newRoute(hosts string) {
-	first, _, _ := strings.Cut(strings.TrimPrefix(t.a.path, "/"), "/")
+	first, _, _ := strings.Cut(strings.TrimPrefix(t.a.Path, "/"), "/")
 	t.change("route", "", "add a table [route.NAME] with %spath = %q, a policy in cors, and an upstream", hosts, "/"+first)
 }
 
@@ -173,24 +174,24 @@ func (t *trial) policy() bool {
 	for policyOf(t.s.config, name) != nil {
 		name += "_too"
 	}
-	use(config.CORS{Name: name, Origins: []string{t.a.origin}})
-	t.change("route."+r.Name+".cors", warning, `write cors = %q in [route.%s], and add a table [cors.%s] with origins = [%q]`, name, r.Name, name, t.a.origin)
+	use(config.CORS{Name: name, Origins: []string{t.a.Origin}})
+	t.change("route."+r.Name+".cors", warning, `write cors = %q in [route.%s], and add a table [cors.%s] with origins = [%q]`, name, r.Name, name, t.a.Origin)
 	t.oddOrigin(&t.cfg.CORS[0])
 	return true
 }
 
 func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
-	if _, reason := compiled.AllowedOrigin([]byte(t.a.origin)); reason == cors.Allowed {
+	if _, reason := compiled.AllowedOrigin([]byte(t.a.Origin)); reason == cors.Allowed {
 		return
 	}
-	pattern, warning := installedOrigin(t.a.origin)
+	pattern, warning := installedOrigin(t.a.Origin)
 	p.Origins = append(slices.Clone(p.Origins), pattern)
 	switch {
-	case t.a.origin == "null":
+	case t.a.Origin == "null":
 		warning = nobody
-	case t.a.origin == "file://":
+	case t.a.Origin == "file://":
 		warning = anyFile
-	case strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback():
+	case strings.HasPrefix(t.a.Origin, "http://") && !t.a.PageOnLoopback():
 		warning = overHTTP
 	}
 	t.change("cors."+p.Name+".origins", warning, "add %q to origins in [cors.%s]", pattern, p.Name)
@@ -199,20 +200,20 @@ func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 }
 
 func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
-	if !t.a.needsPreflight() || compiled.AllowsMethod(t.a.method) {
+	if !t.a.NeedsPreflight() || compiled.AllowsMethod(t.a.Method) {
 		return
 	}
-	p.Methods = append(slices.Clone(p.Methods), t.a.method)
-	t.change("cors."+p.Name+".methods", "", "add %q to methods in [cors.%s]", t.a.method, p.Name)
-	if upper := strings.ToUpper(t.a.method); upper != t.a.method && compiled.AllowsMethod(upper) {
+	p.Methods = append(slices.Clone(p.Methods), t.a.Method)
+	t.change("cors."+p.Name+".methods", "", "add %q to methods in [cors.%s]", t.a.Method, p.Name)
+	if upper := strings.ToUpper(t.a.Method); upper != t.a.Method && compiled.AllowsMethod(upper) {
 		t.notes = append(t.notes, fmt.Sprintf("%s is allowed, and %s is another method: browsers change the case of some methods, but not of this one; write %s in the page",
-			upper, t.a.method, upper))
+			upper, t.a.Method, upper))
 	}
 }
 
 func (t *trial) headers(p *config.CORS, compiled *cors.Policy) {
 	var missing []string
-	for _, name := range t.a.unsafe {
+	for _, name := range t.a.Unsafe {
 		if !compiled.AllowsHeader(name) {
 			missing = append(missing, canonical(name))
 		}
@@ -226,7 +227,7 @@ func (t *trial) headers(p *config.CORS, compiled *cors.Policy) {
 
 // credentials comes last: what it turns on makes other entries dangerous.
 func (t *trial) credentials(p *config.CORS) {
-	if !t.a.credentials {
+	if !t.a.Credentials {
 		return
 	}
 	table := "cors." + p.Name
@@ -235,9 +236,9 @@ func (t *trial) credentials(p *config.CORS) {
 		t.change(table+".credentials", "pages of every origin that the policy allows can then read what a signed-in user may see",
 			"write credentials = true in [cors.%s]", p.Name)
 		if slices.Contains(p.Origins, "*") {
-			p.Origins = []string{t.a.origin}
+			p.Origins = []string{t.a.Origin}
 			t.change(table+".origins", `with credentials there is no "*": all other origins that pages need must be listed too`,
-				`write origins = [%q] in [cors.%s], in the place of "*"`, t.a.origin, p.Name)
+				`write origins = [%q] in [cors.%s], in the place of "*"`, t.a.Origin, p.Name)
 			t.oddOrigin(p)
 		}
 		if slices.Contains(p.ExposeHeaders, "*") {
@@ -245,7 +246,7 @@ func (t *trial) credentials(p *config.CORS) {
 			t.change(table+".expose_headers", "", `list the names in expose_headers in [cors.%s]: with credentials, "*" exposes nothing`, p.Name)
 		}
 	}
-	if strings.HasPrefix(t.a.origin, "http://") && !t.a.pageOnLoopback() && !p.DangerouslyAllowHTTPOrigins {
+	if strings.HasPrefix(t.a.Origin, "http://") && !t.a.PageOnLoopback() && !p.DangerouslyAllowHTTPOrigins {
 		p.DangerouslyAllowHTTPOrigins = true
 		t.change(table+".dangerously_allow_http_origins", overHTTP, "write dangerously_allow_http_origins = true in [cors.%s]", p.Name)
 	}

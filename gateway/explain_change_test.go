@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // TestExplainChangesHelp makes the edits that explain tells to make, on the text of random configurations, and asks
@@ -42,7 +43,7 @@ func TestExplainChangesHelp(t *testing.T) {
 				}
 				t.Fatalf("seed %d: %+v: %v\n%v\n%s", seed, q, err, before.Changes, edited)
 			}
-			if !after.Allowed && after.Outcome != gateway.OutcomeRedirected {
+			if !after.Allowed && after.Outcome != fetch.Redirected {
 				t.Fatalf("seed %d: %+v is still %s after %v\n%s", seed, q, after.Outcome, before.Changes, edited)
 			}
 			if len(after.Changes) > 0 {

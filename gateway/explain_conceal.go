@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // conceal takes out of an explanation what the configuration keeps to itself: it is for operators, and for what they paste
@@ -36,7 +37,7 @@ func (s *snapshot) conceal(e *Explanation) {
 		}
 	}
 	e.Summary = s.config.Hide(e.Summary)
-	for _, steps := range [][]Step{e.Anonymous.Steps, e.Credentialed.Steps} {
+	for _, steps := range [][]fetch.Step{e.Anonymous.Steps, e.Credentialed.Steps} {
 		for i := range steps {
 			steps[i].Text = s.config.Hide(steps[i].Text)
 		}

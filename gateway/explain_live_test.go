@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -29,12 +30,12 @@ func TestExplainIsWhatHappens(t *testing.T) {
 	for _, redirect := range []bool{false, true} {
 		live[redirect], gates[redirect] = serve(t, randomConfig(random, d.url(), redirect))
 	}
-	seen := map[gateway.Outcome]int{}
+	seen := map[fetch.Outcome]int{}
 	changed := 0
 	// Some outcomes are rare: chance may want more rounds.
-	few := func() (outcome gateway.Outcome, n int) {
-		for _, o := range []gateway.Outcome{gateway.OutcomeAllowed, gateway.OutcomeDenied, gateway.OutcomeUpstream,
-			gateway.OutcomeSameOrigin, gateway.OutcomeRedirected} {
+	few := func() (outcome fetch.Outcome, n int) {
+		for _, o := range []fetch.Outcome{fetch.Allowed, fetch.Denied, fetch.Upstream,
+			fetch.SameOrigin, fetch.Redirected} {
 			if seen[o] < rounds/10 {
 				return o, seen[o]
 			}
@@ -90,7 +91,7 @@ func undated(e gateway.Explanation) gateway.Explanation {
 }
 
 // compare asks the gateway at address and returns where it, or a browser, disagrees with e.
-func compare(t *testing.T, address string, q gateway.Question, e gateway.Explanation) string {
+func compare(t *testing.T, address string, q fetch.Question, e gateway.Explanation) string {
 	t.Helper()
 	https := strings.HasPrefix(q.URL, "https:")
 	var preflight, actual *http.Response
@@ -109,7 +110,7 @@ func compare(t *testing.T, address string, q gateway.Question, e gateway.Explana
 		if credentials {
 			verdict = e.Credentialed
 		}
-		if want := browse(q, credentials, preflight, actual); verdict.Outcome != want && verdict.Outcome != gateway.OutcomeUpstream {
+		if want := browse(q, credentials, preflight, actual); verdict.Outcome != want && verdict.Outcome != fetch.Upstream {
 			return fmt.Sprintf("credentials %t: %s %+v, but a browser says %s", credentials, verdict.Outcome, verdict.Steps, want)
 		}
 	}
@@ -152,16 +153,16 @@ func compareAnswer(t *testing.T, address string, https bool, x *gateway.Explaine
 }
 
 // browse is Fetch once more, read as plainly as possible.
-func browse(q gateway.Question, credentials bool, preflight, actual *http.Response) gateway.Outcome {
+func browse(q fetch.Question, credentials bool, preflight, actual *http.Response) fetch.Outcome {
 	if strings.HasPrefix(q.URL+"/", q.Origin+"/") {
 		to := actual.Header.Get("Location")
 		if q.Mode == "" && actual.StatusCode/100 == 3 && !strings.HasPrefix(to, "/") && !strings.HasPrefix(to, q.Origin+"/") {
-			return gateway.OutcomeRedirected
+			return fetch.Redirected
 		}
-		return gateway.OutcomeSameOrigin
+		return fetch.SameOrigin
 	}
 	if strings.HasPrefix(q.Origin, "https:") && strings.HasPrefix(q.URL, "http:") && !strings.HasPrefix(q.URL, "http://127.") && !strings.HasPrefix(q.URL, "http://[::1]") {
-		return gateway.OutcomeDenied // mixed content
+		return fetch.Denied // mixed content
 	}
 	check := func(h http.Header) bool {
 		origin := strings.Join(h.Values("Access-Control-Allow-Origin"), ", ")
@@ -188,16 +189,16 @@ func browse(q gateway.Question, credentials bool, preflight, actual *http.Respon
 			}
 		}
 		if !ok {
-			return gateway.OutcomeDenied
+			return fetch.Denied
 		}
 	}
 	switch {
 	case !check(actual.Header):
-		return gateway.OutcomeDenied
+		return fetch.Denied
 	case actual.StatusCode/100 == 3:
-		return gateway.OutcomeRedirected
+		return fetch.Redirected
 	}
-	return gateway.OutcomeAllowed
+	return fetch.Allowed
 }
 
 // pick returns one of list.
@@ -256,8 +257,8 @@ func randomConfig(random *rand.Rand, upstream string, redirect bool) string {
 	return b.String()
 }
 
-func randomQuestion(random *rand.Rand) gateway.Question {
-	q := gateway.Question{
+func randomQuestion(random *rand.Rand) fetch.Question {
+	q := fetch.Question{
 		Origin: pick(random, "https://app.example.com", "https://app.example.com", "https://app.example.com", "https://app.example.com", "https://a.example.com", "http://app.example.com",
 			"https://pr-1.preview.example.com", "https://x.test", "https://x.test:8443", "http://localhost:3000", "null",
 			"https://evil.test", "https://example.com", "https://api.example.com", "http://api.example.com", "tauri://localhost"),
@@ -296,7 +297,7 @@ func TestExplainLeavesNoTrace(t *testing.T) {
 	before := count()
 	for _, origin := range []string{"https://myapp.com", "https://other.example"} {
 		for _, target := range []string{"https://api.example/", "http://api.example/%2e%2fx;"} {
-			if _, err := g.Explain(gateway.Question{Origin: origin, Method: "METHOD-ONE", URL: target}); err != nil {
+			if _, err := g.Explain(fetch.Question{Origin: origin, Method: "METHOD-ONE", URL: target}); err != nil {
 				t.Fatal(err)
 			}
 		}

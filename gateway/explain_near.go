@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/matcher"
 )
@@ -14,7 +15,7 @@ import (
 
 // nearOrigins notes which allowed origins differ from the one asked about in one part.
 func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
-	origin, err := matcher.ParsePattern(t.a.origin)
+	origin, err := matcher.ParsePattern(t.a.Origin)
 	if err != nil || origin.Host() == "" {
 		return
 	}
@@ -85,41 +86,41 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 		say("%s", misreadingFix(miss))
 	case e.Actual.Status == 403 && policy != nil && policy.Denied == "block":
 		say(`denied = "block" keeps the request of this origin from the upstream (%s)`, place(s.config, "cors."+policy.Name+".denied"))
-	case a.unasked() != "" && a.mode != modeSameOrigin:
+	case a.Blocked() != "" && a.Mode != fetch.ModeSameOrigin:
 		say("no header of a server helps here: the API needs TLS")
-	case e.Outcome == OutcomeDenied && a.mode == modeNoCORS && e.Actual.Status != 403 && policy != nil && policy.ResourcePolicy != "":
+	case e.Outcome == fetch.Denied && a.Mode == fetch.ModeNoCORS && e.Actual.Status != 403 && policy != nil && policy.ResourcePolicy != "":
 		say("resource_policy = %q keeps the response from pages elsewhere that ask without CORS (%s)", policy.ResourcePolicy, place(s.config, "cors."+policy.Name+".resource_policy"))
-	case e.Actual.Status == 403 && policy != nil && a.mode == modeWebSocket && policy.WebSocketOriginCheck:
+	case e.Actual.Status == 403 && policy != nil && a.Mode == fetch.ModeWebSocket && policy.WebSocketOriginCheck:
 		say("websocket_origin_check keeps the handshake of this origin from the upstream (%s)", place(s.config, "cors."+policy.Name+".websocket_origin_check"))
 	case e.Actual.Status == 403 && policy != nil && policy.CSRF == "enforce":
 		say(`csrf = "enforce" keeps the unsafe request of another site from the upstream (%s)`, place(s.config, "cors."+policy.Name+".csrf"))
 	}
-	if e.Outcome == OutcomeDenied && e.verdict().Sent && e.Actual.AnsweredBy == "upstream" {
+	if e.Outcome == fetch.Denied && e.verdict().Sent && e.Actual.AnsweredBy == "upstream" {
 		say("the request itself reaches the upstream and has its effects there; only its response is kept from the page")
 	}
 	if policy != nil && policy.UpstreamCORS == "merge_expose" && e.Actual.AnsweredBy == "upstream" {
 		say("names that the upstream exposes are added to Access-Control-Expose-Headers")
 	}
-	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && !a.https && isRedirect(e.Actual.Status) {
+	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && !a.HTTPS && fetch.IsRedirect(e.Actual.Status) {
 		say("listener %s redirects http to https; a redirect to another origin sets Origin to null, so pages should ask the https URL at once", l.Name)
 	}
-	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && a.https && !l.TLS && len(s.config.Trust.Proxies) == 0 {
+	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && a.HTTPS && !l.TLS && len(s.config.Trust.Proxies) == 0 {
 		say("the gateway learns of https only from a proxy that [trust] proxies names, and none is named: it takes this request for http, and redirects it")
 	}
-	if a.https && s.config.TLS.ClientCA != "" {
+	if a.HTTPS && s.config.TLS.ClientCA != "" {
 		which := "and this request is one"
-		if !a.credentials {
+		if !a.Credentials {
 			which = "and this request carries none"
 		}
 		say("the gateway asks clients for a certificate (tls.client_ca, %s): a browser shows one with credentials only, %s, and never with a preflight",
 			place(s.config, "tls.client_ca"), which)
 	}
 	switch lna := "the page needs the browser's permission for the local network, which no server can give (Local Network Access)"; {
-	case a.same:
-	case a.private():
-		say("%s is a private or loopback address: %s; its refusal looks like one of CORS", a.hostName(), lna)
+	case a.Same:
+	case a.Private():
+		say("%s is a private or loopback address: %s; its refusal looks like one of CORS", a.HostName(), lna)
 	case e.Outcome.Allowed():
-		say("if a browser refuses all the same, and %s is a private or loopback address for it: %s", a.hostName(), lna)
+		say("if a browser refuses all the same, and %s is a private or loopback address for it: %s", a.HostName(), lna)
 	}
 	return notes
 }

@@ -30,11 +30,11 @@ func installedOrigin(origin string) (pattern, warning string) {
 var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 func (t *trial) oddOrigin(p *config.CORS) {
-	if t.a.origin == "null" && !p.DangerouslyAllowNullOrigin {
+	if t.a.Origin == "null" && !p.DangerouslyAllowNullOrigin {
 		p.DangerouslyAllowNullOrigin = true
 		t.change("cors."+p.Name+".dangerously_allow_null_origin", nobody, "write dangerously_allow_null_origin = true in [cors.%s]", p.Name)
 	}
-	if t.a.origin == "file://" && !p.DangerouslyAllowFileOrigin {
+	if t.a.Origin == "file://" && !p.DangerouslyAllowFileOrigin {
 		p.DangerouslyAllowFileOrigin = true
 		t.change("cors."+p.Name+".dangerously_allow_file_origin", anyFile, "write dangerously_allow_file_origin = true in [cors.%s]", p.Name)
 	}
@@ -42,7 +42,7 @@ func (t *trial) oddOrigin(p *config.CORS) {
 
 // nullCredentials comes after credentials.
 func (t *trial) nullCredentials(p *config.CORS) {
-	if t.a.origin == "null" && p.Credentials && !p.DangerouslyReflectAnyOrigin {
+	if t.a.Origin == "null" && p.Credentials && !p.DangerouslyReflectAnyOrigin {
 		p.DangerouslyReflectAnyOrigin = true
 		t.change("cors."+p.Name+".dangerously_reflect_any_origin", everySite, "write dangerously_reflect_any_origin = true in [cors.%s]", p.Name)
 	}

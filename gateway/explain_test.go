@@ -11,6 +11,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -50,7 +51,7 @@ func TestExplainText(t *testing.T) {
 }
 
 // said returns what explain writes, without the date.
-func said(t *testing.T, cfg *config.Config, q gateway.Question) string {
+func said(t *testing.T, cfg *config.Config, q fetch.Question) string {
 	t.Helper()
 	e, err := gateway.Explain(cfg, q)
 	if err != nil {
@@ -64,7 +65,7 @@ func said(t *testing.T, cfg *config.Config, q gateway.Question) string {
 }
 
 // questionOf reads a question as the command line has it.
-func questionOf(command string) (q gateway.Question) {
+func questionOf(command string) (q fetch.Question) {
 	words := regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(command, -1)
 	for i := 0; i < len(words); i++ {
 		next := func() string { i++; return strings.Trim(words[i], `"`) }
@@ -91,8 +92,8 @@ func questionOf(command string) (q gateway.Question) {
 // TestExplainQuestions holds that a question which makes no sense is an error that says what to write instead.
 func TestExplainQuestions(t *testing.T) {
 	cfg := parse(t, policy("http://127.0.0.1:1", "ONE"))
-	sane := gateway.Question{Origin: "https://a.example", URL: "https://api.example/"}
-	f := func(change func(*gateway.Question), want ...string) {
+	sane := fetch.Question{Origin: "https://a.example", URL: "https://api.example/"}
+	f := func(change func(*fetch.Question), want ...string) {
 		t.Helper()
 		q := sane
 		change(&q)
@@ -107,7 +108,7 @@ func TestExplainQuestions(t *testing.T) {
 			}
 		}
 	}
-	origin := func(o string) func(*gateway.Question) { return func(q *gateway.Question) { q.Origin = o } }
+	origin := func(o string) func(*fetch.Question) { return func(q *fetch.Question) { q.Origin = o } }
 	f(origin(""), "missing")
 	f(origin("https://A.example"), "upper-case", "write https://a.example")
 	f(origin("https://a.example/"), "slash", "write https://a.example")
@@ -124,14 +125,14 @@ func TestExplainQuestions(t *testing.T) {
 	f(origin("https://a.example\r\nX: y"), "control")
 	f(origin(strings.Repeat("a", 70000)), "longer")
 	f(origin("\xff"), "")
-	url := func(u string) func(*gateway.Question) { return func(q *gateway.Question) { q.URL = u } }
+	url := func(u string) func(*fetch.Question) { return func(q *fetch.Question) { q.URL = u } }
 	f(url(""), "not absolute", "write")
 	f(url("/items"), "not absolute")
 	f(url("api.example/items"), "not absolute")
 	f(url("ftp://api.example/"), "not absolute")
 	f(url("wss://u@api.example/"), "not absolute")
-	mode := func(mode, method, url string, headers ...string) func(*gateway.Question) {
-		return func(q *gateway.Question) { q.Mode, q.Method, q.URL, q.Headers = mode, method, url, headers }
+	mode := func(mode, method, url string, headers ...string) func(*fetch.Question) {
+		return func(q *fetch.Question) { q.Mode, q.Method, q.URL, q.Headers = mode, method, url, headers }
 	}
 	f(mode("CORS", "", sane.URL), "write cors")
 	f(mode("websocket", "", sane.URL), "ws or wss")
@@ -151,18 +152,18 @@ func TestExplainQuestions(t *testing.T) {
 	f(url("https://[::1/"), "")
 	f(url("https://[fe80::1%25eth0]/"), "host")
 	f(url("http://\x7f/"), "")
-	method := func(m string) func(*gateway.Question) { return func(q *gateway.Question) { q.Method = m } }
+	method := func(m string) func(*fetch.Question) { return func(q *fetch.Question) { q.Method = m } }
 	f(method("GET POST"), "not a method name")
 	f(method("Trace"), "refuse to send")
 	f(method("CONNECT"), "refuse to send")
-	read := func(h ...string) func(*gateway.Question) {
-		return func(q *gateway.Question) { q.ResponseHeaders = h }
+	read := func(h ...string) func(*fetch.Question) {
+		return func(q *fetch.Question) { q.ResponseHeaders = h }
 	}
 	f(read(""), "not a header name")
 	f(read("X A"), "not a header name")
 	f(read("X-A", "x:y"), "not a header name")
 	f(read(strings.Repeat("a", 70000)), "shorten it")
-	header := func(h ...string) func(*gateway.Question) { return func(q *gateway.Question) { q.Headers = h } }
+	header := func(h ...string) func(*fetch.Question) { return func(q *fetch.Question) { q.Headers = h } }
 	f(header(""), "not a header name")
 	f(header("X Foo"), "not a header name")
 	f(header("Cookie"), "leave it out", "with credentials")
@@ -180,7 +181,7 @@ func TestExplainQuestions(t *testing.T) {
 // TestExplainConfiguration: a configuration that cannot be served explains nothing but its problems.
 func TestExplainConfiguration(t *testing.T) {
 	cfg := parse(t, strings.Replace(policy("http://127.0.0.1:1", "ONE"), "https://myapp.com", "https://MyApp.com", 1))
-	_, err := gateway.Explain(cfg, gateway.Question{Origin: "https://a.example", URL: "https://api.example/"})
+	_, err := gateway.Explain(cfg, fetch.Question{Origin: "https://a.example", URL: "https://api.example/"})
 	if problems := (config.Problems)(nil); !errors.As(err, &problems) || !strings.Contains(err.Error(), "corsgate.toml:") {
 		t.Errorf("%v, want problems", err)
 	}
@@ -189,7 +190,7 @@ func TestExplainConfiguration(t *testing.T) {
 // TestExplainJSON holds that names stay and lists are never null.
 func TestExplainJSON(t *testing.T) {
 	cfg := parse(t, policy("http://127.0.0.1:1", "ONE"))
-	f := func(q gateway.Question) {
+	f := func(q fetch.Question) {
 		t.Helper()
 		e, err := gateway.Explain(cfg, q)
 		if err != nil {
@@ -219,9 +220,9 @@ func TestExplainJSON(t *testing.T) {
 			t.Errorf("%+v: surplus %v", q, keys)
 		}
 	}
-	f(gateway.Question{Origin: "https://myapp.com", URL: "https://api.example/"})
-	f(gateway.Question{Origin: "https://other.example", Method: "PUT", URL: "https://api.example/"})
-	f(gateway.Question{Origin: "https://api.example", URL: "https://api.example/"})
+	f(fetch.Question{Origin: "https://myapp.com", URL: "https://api.example/"})
+	f(fetch.Question{Origin: "https://other.example", Method: "PUT", URL: "https://api.example/"})
+	f(fetch.Question{Origin: "https://api.example", URL: "https://api.example/"})
 }
 
 // FuzzQuestion: whatever is asked, it is an error in one line, or the question as it was understood has the same answer.
@@ -232,7 +233,7 @@ func FuzzQuestion(f *testing.F) {
 	f.Add("HTTPS://x", "TRACE", "Cookie", "wss://u@x/../", true)                               // refused in every part
 	cfg := parse(f, policy("http://127.0.0.1:1", "ONE"))
 	f.Fuzz(func(t *testing.T, origin, method, header, url string, credentials bool) {
-		q := gateway.Question{Origin: origin, Method: method, URL: url, Credentials: credentials}
+		q := fetch.Question{Origin: origin, Method: method, URL: url, Credentials: credentials}
 		if header != "" {
 			q.Headers = []string{header}
 		}

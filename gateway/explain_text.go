@@ -7,46 +7,47 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
 // summary returns the outcome in one sentence, without a period.
 func summary(a *inquiry, e *Explanation, miss route.Miss) string {
-	failed := e.verdict().failure()
+	failed := e.verdict().Failure()
 	switch {
-	case a.unasked() != "":
+	case a.Blocked() != "":
 		return "a browser does not even ask: " + failed
-	case e.Outcome == OutcomeOpaque:
+	case e.Outcome == fetch.Opaque:
 		return "the request is made, and the page sees nothing of what comes back: CORS has no say"
-	case a.mode == modeWebSocket && e.Outcome == OutcomeAllowed:
+	case a.Mode == fetch.ModeWebSocket && e.Outcome == fetch.Allowed:
 		return "the gateway lets the WebSocket through, if the upstream agrees"
-	case a.mode == modeWebSocket && e.Outcome == OutcomeUpstream:
+	case a.Mode == fetch.ModeWebSocket && e.Outcome == fetch.Upstream:
 		return "the upstream decides: no policy guards its WebSockets"
 	case a.readyOf != "" && !e.Allowed:
 		return fmt.Sprintf("this is the ready_path of listener %s: it tells balancers whether the gateway is ready, and no page can read it", a.readyOf)
-	case e.Outcome == OutcomeSameOrigin:
+	case e.Outcome == fetch.SameOrigin:
 		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
-	case e.Outcome == OutcomeAllowed && miss != route.Found:
+	case e.Outcome == fetch.Allowed && miss != route.Found:
 		return fmt.Sprintf("no route takes this request; the page can read the gateway's own %d", e.Actual.Status)
-	case e.Outcome == OutcomeAllowed && e.Actual.Status >= 400:
+	case e.Outcome == fetch.Allowed && e.Actual.Status >= 400:
 		return fmt.Sprintf("the page can read the response, which is the gateway's own %d", e.Actual.Status)
-	case e.Outcome == OutcomeAllowed:
+	case e.Outcome == fetch.Allowed:
 		return "the page can read the response"
-	case e.Outcome == OutcomeRedirected:
+	case e.Outcome == fetch.Redirected:
 		return a.followed(e)
-	case e.Outcome == OutcomeUpstream:
+	case e.Outcome == fetch.Upstream:
 		return "the upstream decides: the gateway adds nothing of CORS to what it says"
 	case miss.Misread():
 		return misreading(miss) + ", so the gateway refuses it"
 	case e.Route == nil && e.Actual.Status == 421:
 		return "no route is for this host"
 	case e.Route == nil && miss == route.NoMethod:
-		return "no route of this path takes " + a.method
+		return "no route of this path takes " + a.Method
 	case e.Route == nil && e.Actual.Status != 404:
 		return fmt.Sprintf("the gateway answers this URL itself, with %d: %s", e.Actual.Status, e.Actual.Content)
 	case e.Route == nil:
 		return "no route takes this request"
-	case a.mode == modeNoCORS && e.Actual.Status != 403, a.mode == modeWebSocket && e.Actual.Status != 403:
+	case a.Mode == fetch.ModeNoCORS && e.Actual.Status != 403, a.Mode == fetch.ModeWebSocket && e.Actual.Status != 403:
 		return failed
 	case e.Policy == nil:
 		return fmt.Sprintf("the gateway answers route %s itself, and the route names no policy: no page elsewhere can read it", e.Route.Name)
@@ -64,10 +65,10 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 func (a *inquiry) followed(e *Explanation) string {
 	to := e.redirect()
 	follow := fmt.Sprintf("the page may follow the redirect (%d) to %s", e.Actual.Status, to)
-	switch origin := a.redirectOrigin(to); {
+	switch origin := a.RedirectOrigin(to); {
 	case origin == "":
 		return follow + ", which is no URL of http"
-	case origin == "null" && a.origin != "null":
+	case origin == "null" && a.Origin != "null":
 		return follow + `, but as it leads from one foreign origin to another, the browser asks there with Origin: null: ask about that URL with the origin null, or let pages ask it at once`
 	default:
 		return follow + ": ask about that URL with the origin " + origin
@@ -75,21 +76,11 @@ func (a *inquiry) followed(e *Explanation) string {
 }
 
 // verdict returns the browser's verdict for the credentials mode that was asked about.
-func (e *Explanation) verdict() *ExplainedVerdict {
+func (e *Explanation) verdict() *fetch.Verdict {
 	if e.Question.Credentials {
 		return &e.Credentialed
 	}
 	return &e.Anonymous
-}
-
-// failure returns the text of the first step that fails, or "".
-func (v *ExplainedVerdict) failure() string {
-	for _, s := range v.Steps {
-		if !s.OK {
-			return s.Text
-		}
-	}
-	return ""
 }
 
 // redirect returns where the actual request is redirected to.
@@ -110,7 +101,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	if q.Credentials {
 		mode = "with credentials"
 	}
-	if q.Mode != modeCORS {
+	if q.Mode != fetch.ModeCORS {
 		mode = "in the mode " + q.Mode
 	}
 	fmt.Fprintf(&b, "%s %s\nfrom a page of %s, %s\n\n", q.Method, q.URL, q.Origin, mode)
@@ -126,15 +117,15 @@ func (e *Explanation) WriteText(w io.Writer) error {
 		e.Preflight.write(&b, "preflight")
 	}
 	title := "request"
-	if !e.Anonymous.Sent && !e.Credentialed.Sent && e.Outcome != OutcomeUpstream {
+	if !e.Anonymous.Sent && !e.Credentialed.Sent && e.Outcome != fetch.Upstream {
 		title = "request (a browser does not come to send it)"
 	}
 	e.Actual.write(&b, title)
 	if reflect.DeepEqual(e.Anonymous, e.Credentialed) {
-		e.Anonymous.write(&b, "with or without credentials")
+		writeVerdict(&b, "with or without credentials", &e.Anonymous)
 	} else {
-		e.Anonymous.write(&b, "without credentials")
-		e.Credentialed.write(&b, "with credentials")
+		writeVerdict(&b, "without credentials", &e.Anonymous)
+		writeVerdict(&b, "with credentials", &e.Credentialed)
 	}
 	e.writeHeaders(&b)
 	if len(e.Changes) > 0 {
@@ -228,7 +219,7 @@ func (x *ExplainedExchange) write(b *strings.Builder, title string) {
 	}
 }
 
-func (v *ExplainedVerdict) write(b *strings.Builder, title string) {
+func writeVerdict(b *strings.Builder, title string, v *fetch.Verdict) {
 	fmt.Fprintf(b, "\nIn a browser, %s: %s\n", title, v.Outcome)
 	for _, s := range v.Steps {
 		mark := "failed"

@@ -42,7 +42,8 @@ func TestHouse(t *testing.T) {
 		"gateway/frequent":           {},
 		"gateway/files":              {"gateway/config"},
 		"gateway/logging":            {},
-		"gateway/admin":              {"gateway/printable"},
+		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
+		"gateway/admin":              {"gateway/printable", "gateway/fetch"},
 		"gateway/access":             {"gateway/printable"},
 		"gateway/acme":               {},                                                                  // a room of its own: certmagic and what it needs, and nothing of requests
 		"gateway/pkitest":            {},                                                                  // for tests only: no room of the house imports it

@@ -128,7 +128,7 @@ func TestHTTP3Large(t *testing.T) {
 		t.Errorf("%d octets, %v", n, err)
 	}
 	res.Body.Close()
-	if res := fetch(t, client, "PUT", "https://"+address+"/", io.LimitReader(&counting{}, size)); res.content != fmt.Sprint(size, nil) {
+	if res := do(t, client, "PUT", "https://"+address+"/", io.LimitReader(&counting{}, size)); res.content != fmt.Sprint(size, nil) {
 		t.Errorf("%q", res.content)
 	}
 }

@@ -29,7 +29,7 @@ func TestHTTP3Limits(t *testing.T) {
 	}
 	g, address := serveOn(t, three, "[limits]\nconnections = 2\n"+hello)
 	tcp := http1Client(t)
-	fetch(t, tcp, "GET", "https://"+address+"/", nil)
+	do(t, tcp, "GET", "https://"+address+"/", nil)
 	c, err := dial(address)
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestHTTP3SlowReader(t *testing.T) {
 	if n, err := io.Copy(io.Discard, res.Body); err == nil || n == size {
 		t.Errorf("%d octets, %v", n, err)
 	}
-	if res := fetch(t, client, "GET", "https://"+address+"/", nil); res.StatusCode != 200 {
+	if res := do(t, client, "GET", "https://"+address+"/", nil); res.StatusCode != 200 {
 		t.Error(res.Status)
 	}
 }

@@ -20,8 +20,8 @@ func TestProtocolLogged(t *testing.T) {
 	for _, engine := range []string{secure, three} {
 		multiplexed, want := multiplexedClient(t, engine), fmt.Sprintf("HTTP/%d.0", majors[engine])
 		lines := logged(t, engine, "[log]\naccess = \"all\"\n"+hello, func(address string) {
-			fetch(t, multiplexed, "GET", "https://"+address+"/", nil)
-			fetch(t, http1Client(t), "GET", "https://"+address+"/", nil)
+			do(t, multiplexed, "GET", "https://"+address+"/", nil)
+			do(t, http1Client(t), "GET", "https://"+address+"/", nil)
 			if c, ok := multiplexed.(*http3.Transport); ok {
 				c.Close()
 			}

@@ -41,7 +41,7 @@ func TestHTTP3Reload(t *testing.T) {
 	on := func(l *config.Listener) { l.HTTP3 = true }
 	g, address := serveConfig(t, cfg(off))
 	tcp := http1Client(t)
-	fetch(t, tcp, "GET", "https://"+address+"/fixed", nil)
+	do(t, tcp, "GET", "https://"+address+"/fixed", nil)
 	withoutHTTP3(t, address)
 
 	reload(t, g, cfg(on))
@@ -53,25 +53,25 @@ func TestHTTP3Reload(t *testing.T) {
 	reload(t, g, cfg(func(l *config.Listener) { on(l); l.Engine = "fasthttp" })) // another listener by the same socket
 	under.asks(t, '1')
 	second := http3Client(t)
-	if res := fetch(t, second, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+	if res := do(t, second, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
 		t.Error(res.Status)
 	}
 	next := newDialogue(t, second, address)
 	reload(t, g, cfg(off)) // while two connections have requests
 	withoutHTTP3(t, address)
-	if res := fetch(t, http1Client(t), "GET", "https://"+address+"/fixed", nil); len(res.Header["Alt-Svc"]) > 0 {
+	if res := do(t, http1Client(t), "GET", "https://"+address+"/fixed", nil); len(res.Header["Alt-Svc"]) > 0 {
 		t.Errorf("Alt-Svc: %q", res.Header["Alt-Svc"])
 	}
 	reload(t, g, cfg(on)) // it is there still
 	third := http3Client(t)
-	if res := fetch(t, third, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+	if res := do(t, third, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
 		t.Error(res.Status)
 	}
 	for _, e := range []dialogue{under, next} {
 		e.asks(t, '2')
 		e.ends(t)
 	}
-	if res := fetch(t, third, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+	if res := do(t, third, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
 		t.Error(res.Status)
 	}
 	reload(t, g, cfg(off))
@@ -84,7 +84,7 @@ func TestHTTP3Reload(t *testing.T) {
 		return err == nil
 	})
 	reload(t, g, cfg(on))
-	if res := fetch(t, http3Client(t), "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+	if res := do(t, http3Client(t), "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
 		t.Error(res.Status)
 	}
 
@@ -151,7 +151,7 @@ func TestHTTP3HandedOver(t *testing.T) {
 	for _, name := range []string{"ONE", "TWO", "ONE"} {
 		last := processes[len(processes)-1]
 		client := http3Client(t)
-		if res := fetch(t, client, "GET", "https://"+address+"/fixed", nil); res.content != name {
+		if res := do(t, client, "GET", "https://"+address+"/fixed", nil); res.content != name {
 			t.Errorf("%q, want %s", res.content, name)
 		}
 		echoes = append(echoes, newDialogue(t, client, address))

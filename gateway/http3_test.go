@@ -28,9 +28,9 @@ type fetched struct {
 	content string
 }
 
-// fetch makes a request; fields are names and values in turn.
+// do makes a request; fields are names and values in turn.
 
-func fetch(t testing.TB, client http.RoundTripper, method, url string, content io.Reader, fields ...string) fetched {
+func do(t testing.TB, client http.RoundTripper, method, url string, content io.Reader, fields ...string) fetched {
 	t.Helper()
 	r, err := http.NewRequest(method, url, content)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestHTTP3(t *testing.T) {
 	g, address := serveOn(t, three, policy(d.url(), "ONE"))
 	_, port, _ := strings.Cut(address, ":")
 	client := http3Client(t)
-	res := fetch(t, client, "GET", "https://"+address+"/a?b", nil, "Origin", "https://myapp.com", "Cookie", "a=1", "Cookie", "b=2")
+	res := do(t, client, "GET", "https://"+address+"/a?b", nil, "Origin", "https://myapp.com", "Cookie", "a=1", "Cookie", "b=2")
 	if res.StatusCode != 200 || res.Proto != "HTTP/3.0" || res.content != "ok" || res.Header.Get("Access-Control-Allow-Origin") != "https://myapp.com" {
 		t.Errorf("%v %q", res.Response, res.content)
 	}
@@ -73,10 +73,10 @@ func TestHTTP3(t *testing.T) {
 		t.Errorf("the upstream sees content: %q", seen)
 	}
 	const asks = "Access-Control-Request-Method"
-	if res := fetch(t, client, "OPTIONS", "https://"+address+"/", nil, "Origin", "https://myapp.com", asks, "METHOD-ONE"); res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Origin") == "" {
+	if res := do(t, client, "OPTIONS", "https://"+address+"/", nil, "Origin", "https://myapp.com", asks, "METHOD-ONE"); res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Origin") == "" {
 		t.Errorf("a preflight: %v", res.Response)
 	}
-	if res := fetch(t, client, "OPTIONS", "https://"+address+"/", nil, "Origin", "https://evil.example", asks, "METHOD-ONE"); res.StatusCode != 403 || res.Header.Get("Access-Control-Allow-Origin") != "" {
+	if res := do(t, client, "OPTIONS", "https://"+address+"/", nil, "Origin", "https://evil.example", asks, "METHOD-ONE"); res.StatusCode != 403 || res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a preflight to refuse: %v", res.Response)
 	}
 	counted(t, g, `corsgate_connections{listener="http"}`, 1)
@@ -91,7 +91,7 @@ func TestHTTP3(t *testing.T) {
 		}
 		for _, r := range [][]string{{"GET", "/"}, {"GET", "/", "Origin", "https://myapp.com"}, {"OPTIONS", "/", "Origin", "https://myapp.com", asks, "METHOD-ONE"},
 			{"OPTIONS", "/", "Origin", "https://evil.example", asks, "METHOD-ONE"}} {
-			res := fetch(t, client, r[0], "https://"+address+r[1], nil, r[2:]...)
+			res := do(t, client, r[0], "https://"+address+r[1], nil, r[2:]...)
 			if got := res.Header["Alt-Svc"]; fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s %v: %d with Alt-Svc %q, want %q", version, r, res.StatusCode, got, want)
 			}
@@ -127,16 +127,16 @@ respond = {}
 	_, address := serveOn(t, three, text)
 	client := http1Client(t)
 	for path, want := range map[string]string{"/says": "[clear]", "/silent": "[]"} {
-		if res := fetch(t, client, "GET", "https://"+address+path, nil); fmt.Sprint(res.Header["Alt-Svc"]) != want {
+		if res := do(t, client, "GET", "https://"+address+path, nil); fmt.Sprint(res.Header["Alt-Svc"]) != want {
 			t.Errorf("%s: %q, want %s", path, res.Header["Alt-Svc"], want)
 		}
 	}
-	if res := fetch(t, client, "GET", "https://"+address+"/", nil); len(res.Header["Alt-Svc"]) != 1 {
+	if res := do(t, client, "GET", "https://"+address+"/", nil); len(res.Header["Alt-Svc"]) != 1 {
 		t.Errorf("%q", res.Header["Alt-Svc"])
 	}
 	// Without http3 nothing is said, and the upstream may.
 	_, address = serveOn(t, secure, policy(d.url(), "ONE"))
-	if res := fetch(t, client, "GET", "https://"+address+"/", nil); fmt.Sprint(res.Header["Alt-Svc"]) != `[h2=":1"]` {
+	if res := do(t, client, "GET", "https://"+address+"/", nil); fmt.Sprint(res.Header["Alt-Svc"]) != `[h2=":1"]` {
 		t.Errorf("%q", res.Header["Alt-Svc"])
 	}
 }

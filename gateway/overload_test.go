@@ -261,11 +261,11 @@ func TestShedMultiplexed(t *testing.T) {
 			first <- res.StatusCode
 		}()
 		<-s.arrived
-		res := fetch(t, client, "GET", "https://"+address+"/low", nil, "Origin", "https://myapp.com")
+		res := do(t, client, "GET", "https://"+address+"/low", nil, "Origin", "https://myapp.com")
 		if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || res.Header.Get("Access-Control-Allow-Origin") != "https://myapp.com" {
 			t.Errorf("%v, want a shared 503 with Retry-After", res.Response)
 		}
-		if res := fetch(t, client, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
+		if res := do(t, client, "GET", "https://"+address+"/fixed", nil); res.StatusCode != 200 {
 			t.Errorf("what needs nobody else: %s", res.Status)
 		}
 		counted(t, g, `corsgate_shed_total{reason="in-flight"}`, 1)
@@ -274,7 +274,7 @@ func TestShedMultiplexed(t *testing.T) {
 			t.Errorf("what was accepted: %d", status)
 		}
 		until(t, "nothing is in flight", func() bool { return sample(t, g, `corsgate_in_flight`) == 0 })
-		if res := fetch(t, client, "GET", "https://"+address+"/low", nil); res.StatusCode != 200 {
+		if res := do(t, client, "GET", "https://"+address+"/low", nil); res.StatusCode != 200 {
 			t.Errorf("afterwards: %s", res.Status)
 		}
 	})

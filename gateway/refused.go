@@ -8,6 +8,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/frequent"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/corsgate/corsgate/matcher"
@@ -37,7 +38,7 @@ type Refusal struct {
 	Limit string `json:"limit,omitempty"`
 	// Example is the first such request, as Explain wants it: without its query, of the headers only those that a
 	// preflight asks for, and without the path if that is long. Explain refuses it where a browser cannot have sent it.
-	Example Question `json:"example"`
+	Example fetch.Question `json:"example"`
 	frequent.Frequency
 }
 
@@ -118,17 +119,17 @@ const (
 )
 
 // example returns the request as a question.
-func (x *exchange) example(what refusal, origin string) Question {
-	q := Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}, Mode: modeCORS}
+func (x *exchange) example(what refusal, origin string) fetch.Question {
+	q := fetch.Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}, Mode: fetch.ModeCORS}
 	switch what {
 	case refusedPreflight:
 		q.Method = string(x.req.ACRM)
 		q.Headers = x.requested()
 	case refusedWebSocket:
-		q.Mode = modeWebSocket
+		q.Mode = fetch.ModeWebSocket
 	case refusedCSRF, reportedCSRF:
 		if q.Method == "POST" {
-			q.Mode = modeNavigate // or fetch(), to the same effect
+			q.Mode = fetch.ModeNavigate // or fetch(), to the same effect
 		}
 	}
 	if !wire.IsToken([]byte(q.Method)) || len(q.Method) > maxQuoted {
@@ -136,7 +137,7 @@ func (x *exchange) example(what refusal, origin string) Question {
 	}
 	// Most often somebody in front of the gateway ends TLS and says nothing of it; a page of https asks for no http.
 	scheme := "http"
-	if q.Mode == modeWebSocket {
+	if q.Mode == fetch.ModeWebSocket {
 		scheme = "ws"
 	}
 	if x.https || strings.HasPrefix(q.Origin, "https://") {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/frequent"
 )
 
@@ -111,7 +112,7 @@ func TestRefusals(t *testing.T) {
 				mode := map[string]string{"csrf": "navigate", "csrf-report": "navigate", "websocket": "websocket"}[refused]
 				return gateway.Refusal{
 					Route: route, Policy: policy, Origin: origin, Refused: refused, Reason: reason, Frequency: times(n),
-					Example: gateway.Question{Origin: origin, Method: method, URL: url, Headers: headers, Mode: cmp.Or(mode, "cors")},
+					Example: fetch.Question{Origin: origin, Method: method, URL: url, Headers: headers, Mode: cmp.Or(mode, "cors")},
 				}
 			}
 			const secure, plain = "https://api.example.com", "http://api.example.com"

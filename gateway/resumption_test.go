@@ -43,6 +43,6 @@ func TestResumptionRate(t *testing.T) {
 		h3 := http3Client(t)
 		h3.TLSClientConfig = client
 		defer h3.Close()
-		return *fetch(t, h3, "GET", "https://"+address+"/", nil).TLS, nil
+		return *do(t, h3, "GET", "https://"+address+"/", nil).TLS, nil
 	})
 }

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // Seen returns questions that pages have asked lately, at most n: the most frequent of those that were refused, and as far as
 // there is room preflights that were allowed. Allowed requests without a preflight leave no trace that could be listed.
-func (g *Gateway) Seen(n int) []Question {
-	list := []Question{}
+func (g *Gateway) Seen(n int) []fetch.Question {
+	list := []fetch.Question{}
 	for _, r := range g.Refusals() {
 		// Half the room: what is allowed, a change could hurt more.
 		if r.Route != "" && r.Origin != "" && len(list) < n/2 {
@@ -28,14 +29,14 @@ func (g *Gateway) Seen(n int) []Question {
 }
 
 // questionOf returns the question that a key of the preflight cache stands for; see appendKey.
-func (s *snapshot) questionOf(key string) Question {
+func (s *snapshot) questionOf(key string) fetch.Question {
 	r := &s.config.Routes[binary.BigEndian.Uint32([]byte(key))]
 	var values []string
 	for rest := key[5:]; rest != ""; {
 		end := 2 + int(binary.BigEndian.Uint16([]byte(rest)))
 		values, rest = append(values, rest[2:end]), rest[end:]
 	}
-	q := Question{Origin: values[0], Method: values[1], Headers: []string{}, URL: exampleURL(r), Mode: modeCORS}
+	q := fetch.Question{Origin: values[0], Method: values[1], Headers: []string{}, URL: fetch.ExampleURL(hostOf(r), r.Path), Mode: fetch.ModeCORS}
 	for _, line := range values[2:] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.ToLower(strings.Trim(name, " \t")); name != "" {
@@ -46,11 +47,10 @@ func (s *snapshot) questionOf(key string) Question {
 	return q
 }
 
-// exampleURL returns a URL that a route takes.
-func exampleURL(r *config.Route) string {
-	host := "any.example"
-	if len(r.Hosts) > 0 {
-		host = strings.Replace(r.Hosts[0], "*", "any", 1)
+// hostOf returns a host that a route takes, or "" if it takes any.
+func hostOf(r *config.Route) string {
+	if len(r.Hosts) == 0 {
+		return ""
 	}
-	return "https://" + host + r.Path
+	return r.Hosts[0]
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // TestWatchValues: a file that a value refers to is watched; what will not do changes nothing, and its content is nowhere.
@@ -70,7 +71,7 @@ redirect = { to = "https://user:s3cr3t@b.example/x" }
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]string{"/": {`"Set-Cookie: ***"`, `"X-Mixed: v1 ${env:SECRET} end"`, `"X-Plain: plain"`, `for ${env:SECRET}`, `"pattern":"${env:ORIGIN}"`}, "/b": {"https://***@b.example/x"}} {
-		e, err := Explain(cfg, Question{Origin: "https://app.example.com", Method: "GET", URL: "https://api.example.com" + path})
+		e, err := Explain(cfg, fetch.Question{Origin: "https://app.example.com", Method: "GET", URL: "https://api.example.com" + path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +105,7 @@ func TestOtherFilesAreNotShown(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "BEGIN") {
 		t.Errorf("it was not taken over: %v", err)
 	}
-	e, err := g.Explain(Question{Origin: "https://b.com", Method: "GET", URL: "https://api.example.com/"})
+	e, err := g.Explain(fetch.Question{Origin: "https://b.com", Method: "GET", URL: "https://api.example.com/"})
 	if err != nil || e.Policy == nil || e.Policy.Pattern != "" || !strings.HasSuffix(e.Policy.PatternPlace, ":2") {
 		t.Errorf("explained: %+v, %v", e.Policy, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/spf13/cobra"
 )
 
@@ -15,7 +16,7 @@ const exitDenied = 1
 
 func newExplain() *cobra.Command {
 	var path, shared, format string
-	var q gateway.Question
+	var q fetch.Question
 	c := &cobra.Command{
 		Use:   "explain [flags] URL",
 		Short: "Say what becomes of a page's request, why, and what would allow it",
@@ -55,7 +56,7 @@ of a redirect decides that, and with 2 if the file or the question is invalid.`,
 	return c
 }
 
-func explain(path, shared string, q gateway.Question, format string, stdout, stderr io.Writer) error {
+func explain(path, shared string, q fetch.Question, format string, stdout, stderr io.Writer) error {
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -211,8 +212,8 @@ func TestTransition(t *testing.T) {
 			t.Errorf("%+v to %+v: %q, want %q", before, after, got, want)
 		}
 	}
-	const allowed, denied = gateway.OutcomeAllowed, gateway.OutcomeDenied
-	v := func(anonymous, credentialed gateway.Outcome, reason string, status int) gateway.Verdict {
+	const allowed, denied = fetch.Allowed, fetch.Denied
+	v := func(anonymous, credentialed fetch.Outcome, reason string, status int) gateway.Verdict {
 		return gateway.Verdict{Route: "a", Anonymous: anonymous, Credentialed: credentialed, Reason: reason, Status: status}
 	}
 	f(v(allowed, allowed, "allowed", 0), v(denied, denied, "origin-not-allowed", 0), "allowed → denied (origin-not-allowed)  [route.a]")

@@ -10,6 +10,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/fleet"
 )
 
@@ -77,7 +78,7 @@ func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen
 func transition(before, after gateway.Verdict) string {
 	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
 	var parts []string
-	step := func(what string, from, to gateway.Outcome) {
+	step := func(what string, from, to fetch.Outcome) {
 		parts = append(parts, fmt.Sprintf("%s%s → %s", what, from, to))
 	}
 	switch {

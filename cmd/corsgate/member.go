@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -292,10 +292,10 @@ func (m *member) tell(ctx context.Context) {
 }
 
 // seenBy returns what pages have asked of the gateways of a fleet.
-func seenBy(ctx context.Context, store *fleet.Store) (list []gateway.Question, err error) {
+func seenBy(ctx context.Context, store *fleet.Store) (list []fetch.Question, err error) {
 	texts, err := store.Seen(ctx)
 	for _, text := range texts {
-		var some []gateway.Question
+		var some []fetch.Question
 		if json.Unmarshal([]byte(text), &some) == nil { // else it is of another version
 			list = append(list, some...)
 		}

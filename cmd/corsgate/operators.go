@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/admin"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // operators is a listener for operators: the admin listener, or the one that has metrics only.
@@ -126,9 +126,8 @@ func (p *process) pages() *admin.Admin {
 		Config:   func() any { return effective(p.gate.Config()) },
 		Shadow:   func() any { return p.gate.ShadowDiffs() },
 		Refused:  func() any { return p.gate.Refusals() },
-		Explain: func(q admin.Question) (any, error) {
-			e, err := p.gate.Explain(gateway.Question{Origin: q.Origin, Method: q.Method, Headers: q.Headers, Credentials: q.Credentials, URL: q.URL,
-				Mode: q.Mode, ResponseHeaders: q.ResponseHeaders})
+		Explain: func(q fetch.Question) (any, error) {
+			e, err := p.gate.Explain(q)
 			return &e, err
 		},
 		Log: p.log,

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -39,7 +40,7 @@ type Admin struct {
 	// Explain answers a question about CORS as encoding/json is to show it. Its error says what is
 	// wrong with the question. An answer that has a method WriteText(io.Writer) error can be asked
 	// for as text.
-	Explain func(Question) (answer any, err error)
+	Explain func(fetch.Question) (answer any, err error)
 	// Log takes what goes wrong while metrics are collected.
 	Log *slog.Logger
 }

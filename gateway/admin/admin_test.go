@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/admin"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 )
@@ -29,7 +30,7 @@ type fixture struct {
 	reloads int
 	config  any
 	status  admin.Status
-	explain func(admin.Question) (any, error)
+	explain func(fetch.Question) (any, error)
 }
 
 func (f *fixture) handler() http.Handler { return f.admin().Handler() }

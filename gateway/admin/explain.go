@@ -8,19 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/printable"
 )
-
-// A Question is what /explain is asked: what becomes of a request that a page makes. Its parts are those of the query.
-type Question struct {
-	Origin          string   // origin=: of the page
-	Method          string   // method=; "" is GET
-	Headers         []string // header=, any number of times: "Name" or "Name: value"
-	Credentials     bool     // credentials=true
-	URL             string   // url=
-	ResponseHeaders []string // response_header=, any number of times: "Name"
-	Mode            string   // mode=; "" is cors, or websocket for a URL of that
-}
 
 const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
 &method=METHOD, &header=NAME and &response_header=NAME (again and again), &credentials=true,
@@ -52,7 +42,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 // questionOf reads a query strictly: who mistypes a parameter is told so.
-func questionOf(query url.Values) (q Question, format string, err error) {
+func questionOf(query url.Values) (q fetch.Question, format string, err error) {
 	for name, values := range query {
 		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format", "response_header"}
 		if !slices.Contains(known, name) {
@@ -68,16 +58,20 @@ func questionOf(query url.Values) (q Question, format string, err error) {
 		}
 	}
 	switch c := query.Get("credentials"); c {
-	case "", "false":
-	case "true":
-		q.Credentials = true
+	case "", "false", "true":
 	default:
 		return q, "", fmt.Errorf("credentials=%q: write true or false", c)
 	}
 	if format = query.Get("format"); format != "" && format != "json" && format != "text" {
 		return q, "", fmt.Errorf("format=%q: write json or text", format)
 	}
-	q.Origin, q.Method, q.URL, q.Headers = query.Get("origin"), query.Get("method"), query.Get("url"), query["header"]
-	q.Mode, q.ResponseHeaders = query.Get("mode"), query["response_header"]
-	return q, format, nil
+	return fetch.Question{
+		Origin:          query.Get("origin"),
+		Method:          query.Get("method"),
+		Headers:         query["header"],
+		Credentials:     query.Get("credentials") == "true",
+		URL:             query.Get("url"),
+		Mode:            query.Get("mode"),
+		ResponseHeaders: query["response_header"],
+	}, format, nil
 }

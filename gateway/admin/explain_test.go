@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway/admin"
+	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -22,17 +22,17 @@ func (a answer) WriteText(w io.Writer) error {
 }
 
 func TestExplain(t *testing.T) {
-	var asked admin.Question
-	fixture := &fixture{explain: func(q admin.Question) (any, error) {
+	var asked fetch.Question
+	fixture := &fixture{explain: func(q fetch.Question) (any, error) {
 		asked = q
 		if q.Method == "TRACE" {
 			return nil, errors.New("method TRACE: write another")
 		}
 		return answer{"<yes>"}, nil
 	}}
-	f := func(query string, status int, body string, want admin.Question) {
+	f := func(query string, status int, body string, want fetch.Question) {
 		t.Helper()
-		asked = admin.Question{}
+		asked = fetch.Question{}
 		w := ask(fixture.handler(), "GET", "/explain"+query)
 		if w.Code != status || !strings.Contains(w.Body.String(), body) {
 			t.Errorf("%s: %d %q, want %d with %q", query, w.Code, w.Body, status, body)
@@ -41,16 +41,16 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", query, diff)
 		}
 	}
-	q := admin.Question{Origin: "https://a.example", URL: "https://b.example/?x=y"}
+	q := fetch.Question{Origin: "https://a.example", URL: "https://b.example/?x=y"}
 	const minimal = "?origin=https://a.example&url=https%3a%2f%2fb.example/%3fx=y"
 	f(minimal, 200, `"said": "<yes>"`, q)
 	f(minimal+"&format=json", 200, `"said": "<yes>"`, q)
 	f(minimal+"&format=text", 200, "in words: <yes>\n", q)
 	q.Method, q.Headers, q.Credentials, q.Mode = "PUT", []string{"X-A", "X-B: c"}, true, "same-origin"
 	f(minimal+"&method=PUT&header=X-A&header=X-B:+c&credentials=true&mode=same-origin", 200, "<yes>", q)
-	q = admin.Question{Origin: "https://a.example", URL: "https://b.example/?x=y", Method: "TRACE"}
+	q = fetch.Question{Origin: "https://a.example", URL: "https://b.example/?x=y", Method: "TRACE"}
 	f(minimal+"&method=TRACE", 400, "method TRACE: write another", q)
-	none := admin.Question{}
+	none := fetch.Question{}
 	f("", 400, "is missing", none)
 	f("?origin=https://a.example", 400, "url is missing", none)
 	f(minimal+"&headers=X-A", 400, `unknown parameter "headers"`, none)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // This file asks explain what the browser will do.
@@ -20,16 +21,16 @@ func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) str
 		preflight = preflight || e.Preflight != nil
 		sent = sent || verdict(e).Sent
 	}
-	if last.Outcome != gateway.OutcomeUpstream && predicted(c, hops) != c.happened(got) {
+	if last.Outcome != fetch.Upstream && predicted(c, hops) != c.happened(got) {
 		t.Errorf("%s (%s from %s): %s in the browser, but explain says %s: %s", c.name, c.ask, c.origin(), got.Verdict, last.Outcome, last.Summary)
 	}
 	if preflights > 0 && !preflight {
 		t.Errorf("%s: there was a preflight, but explain says there is none", c.name)
 	}
-	if preflight && hops[0].Policy != nil && preflights == 0 && !strings.Contains(c.URL, "?again") && hops[0].Outcome != gateway.OutcomeUpstream {
+	if preflight && hops[0].Policy != nil && preflights == 0 && !strings.Contains(c.URL, "?again") && hops[0].Outcome != fetch.Upstream {
 		t.Errorf("%s: there was no preflight, but explain says there is one, because %s", c.name, strings.Join(hops[0].PreflightReasons, " and "))
 	}
-	if !sent && got.reached != "" && last.Outcome != gateway.OutcomeUpstream {
+	if !sent && got.reached != "" && last.Outcome != fetch.Upstream {
 		t.Errorf("%s: %s has reached the API, but explain says it is not sent", c.name, got.reached)
 	}
 	return string(last.Outcome)
@@ -38,7 +39,7 @@ func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) str
 // explain asks about c, and then about what it is redirected to.
 func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) {
 	t.Helper()
-	q := gateway.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL, Mode: c.Mode}
+	q := fetch.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL, Mode: c.Mode}
 	if c.By == "form" {
 		q.Mode = "navigate"
 	}
@@ -57,7 +58,7 @@ func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) 
 		hops = append(hops, e)
 		to := ""
 		switch {
-		case e.Outcome == gateway.OutcomeRedirected:
+		case e.Outcome == fetch.Redirected:
 			to = location(e)
 		case e.Outcome.Allowed() && len(then) > 0:
 			to, then = then[0], then[1:]
@@ -76,7 +77,7 @@ func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) 
 // whether there is one.
 func predicted(c *testCase, hops []gateway.Explanation) bool {
 	if c.Redirect != "" {
-		return hops[0].Outcome == gateway.OutcomeRedirected
+		return hops[0].Outcome == fetch.Redirected
 	}
 	return hops[len(hops)-1].Outcome.Allowed()
 }
@@ -99,7 +100,7 @@ func (c *testCase) happened(got result) bool {
 }
 
 // verdict returns the browser's verdict for the credentials mode that was asked about.
-func verdict(e gateway.Explanation) gateway.ExplainedVerdict {
+func verdict(e gateway.Explanation) fetch.Verdict {
 	if e.Question.Credentials {
 		return e.Credentialed
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // maxReplay bounds a response that is replayed, in bytes.
@@ -24,7 +26,7 @@ type Replay struct {
 	// Actual is the call itself; nil: a browser does not come to make it.
 	Actual *Exchange `json:"actual"`
 	// Steps are the standard's, up to the one that refuses.
-	Steps []Step `json:"steps"`
+	Steps []fetch.Step `json:"steps"`
 	// Shared: the page may read the response.
 	Shared bool `json:"shared"`
 	// Summary tells a person what came of it.
@@ -48,41 +50,69 @@ type Exchange struct {
 // replay makes a call as a browser would on behalf of a page from origin. cookie is the value of
 // the Cookie field to send where the call has credentials, or "".
 func (d *Demo) replay(origin, cookie string, c Call) (*Replay, error) {
-	r := &Replay{Why: preflightReasons(c)}
-	if err := d.ask(r, origin, cookie, c); err != nil {
+	q, err := c.request(d.Gateway, origin)
+	if err != nil {
 		return nil, fmt.Errorf("replay %s: %w", c.ID, err)
 	}
-	r.Summary = r.summary(c)
+	r := &Replay{Why: append([]string{}, q.Reasons...)}
+	if err := d.ask(r, q, cookie, c); err != nil {
+		return nil, fmt.Errorf("replay %s: %w", c.ID, err)
+	}
+	r.Summary = r.summary(c, q)
 	return r, nil
 }
 
+// request returns a call as a browser understands it.
+func (c Call) request(server, origin string) (*fetch.Request, error) {
+	q := fetch.Question{Origin: origin, Method: c.Method, Credentials: c.Credentials, URL: server + c.Path}
+	for _, h := range c.Headers {
+		q.Headers = append(q.Headers, h.Name+": "+h.Value)
+	}
+	return fetch.NewRequest(q)
+}
+
+// cookies returns the cookie if the call sends it.
+func (c Call) cookies(cookie string) string {
+	if !c.Credentials {
+		return ""
+	}
+	return cookie
+}
+
 // ask makes the exchanges of a replay.
-func (d *Demo) ask(r *Replay, origin, cookie string, c Call) (err error) {
-	if len(r.Why) > 0 {
-		if r.Preflight, err = exchange(d.Gateway, preflightRequest(d.Gateway, origin, c)); err != nil {
+func (d *Demo) ask(r *Replay, q *fetch.Request, cookie string, c Call) (err error) {
+	var preflight *fetch.Answer
+	if q.NeedsPreflight() {
+		if r.Preflight, err = exchange(d.Gateway, message(q.Preflight(), "", "")); err != nil {
 			return err
 		}
-		r.Steps = preflightCheck(origin, c, r.Preflight.status, r.Preflight.header)
-		if !passed(r.Steps) {
-			r.Reason = reasonOf(r.Preflight.body)
+		preflight = r.Preflight.answer()
+		if v := q.Evaluate(c.Credentials, preflight, nil); !v.Sent {
+			r.Steps, r.Reason = v.Steps, reasonOf(r.Preflight.body)
 			return nil
 		}
 	}
-	if r.Actual, err = exchange(d.Gateway, actualRequest(d.Gateway, origin, cookie, c)); err != nil {
+	if r.Actual, err = exchange(d.Gateway, message(q.Actual(len(c.Body)), c.cookies(cookie), c.Body)); err != nil {
 		return err
 	}
-	r.Steps = append(r.Steps, corsCheck(origin, c, r.Actual.header)...)
-	if r.Shared = passed(r.Steps); !r.Shared {
+	v := q.Evaluate(c.Credentials, preflight, r.Actual.answer())
+	if r.Steps, r.Shared = v.Steps, v.Outcome == fetch.Allowed; !r.Shared {
 		r.Reason = reasonOf(r.Actual.body)
 	}
 	if c.ID == "legacy" {
-		r.Upstream, err = exchange(d.API, actualRequest(d.API, origin, "", c))
+		if q, err = c.request(d.API, q.Origin); err != nil {
+			return err
+		}
+		r.Upstream, err = exchange(d.API, message(q.Actual(len(c.Body)), "", c.Body))
 	}
 	return err
 }
 
+// answer returns the response for package fetch to evaluate.
+func (e *Exchange) answer() *fetch.Answer { return &fetch.Answer{Status: e.status, Header: e.header} }
+
 // summary tells in a sentence what came of a call.
-func (r *Replay) summary(c Call) string {
+func (r *Replay) summary(c Call, q *fetch.Request) string {
 	last := r.Steps[len(r.Steps)-1].Text
 	switch {
 	case r.Actual == nil && r.Reason != "":
@@ -95,8 +125,8 @@ func (r *Replay) summary(c Call) string {
 		return fmt.Sprintf("The answer is there, a %d, but the page may not read it: %s.", r.Actual.status, last)
 	case r.Preflight != nil:
 		allowed := c.Method
-		if names := unsafeNames(c); len(names) > 0 {
-			allowed += " with " + strings.Join(names, " and ")
+		if len(q.Unsafe) > 0 {
+			allowed += " with " + strings.Join(q.Unsafe, " and ")
 		}
 		return fmt.Sprintf("The preflight allowed %s, and the answer names this page's origin.", allowed)
 	case c.Credentials:
@@ -105,31 +135,12 @@ func (r *Replay) summary(c Call) string {
 	return "The answer names this page's origin."
 }
 
-// preflightRequest returns the CORS-preflight request of a call. See Fetch, "CORS-preflight fetch".
-func preflightRequest(server, origin string, c Call) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "OPTIONS %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n", c.Path, strings.TrimPrefix(server, "http://"), origin)
-	fmt.Fprintf(&b, "Access-Control-Request-Method: %s\r\n", c.Method)
-	if names := unsafeNames(c); len(names) > 0 {
-		fmt.Fprintf(&b, "Access-Control-Request-Headers: %s\r\n", strings.Join(names, ","))
+// message returns a request that ends its connection. cookie is the value of its Cookie field, or "".
+func message(lines []string, cookie, content string) string {
+	if cookie != "" {
+		lines = append(lines, "Cookie: "+cookie)
 	}
-	b.WriteString("Connection: close\r\n\r\n")
-	return b.String()
-}
-
-func actualRequest(server, origin, cookie string, c Call) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n", c.Method, c.Path, strings.TrimPrefix(server, "http://"), origin)
-	for _, h := range c.Headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", h.Name, h.Value)
-	}
-	if c.Credentials && cookie != "" {
-		fmt.Fprintf(&b, "Cookie: %s\r\n", cookie)
-	}
-	if c.Body != "" || c.Method == "POST" {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(c.Body))
-	}
-	return b.String() + "Connection: close\r\n\r\n" + c.Body
+	return strings.Join(append(lines, "Connection: close"), "\r\n") + "\r\n\r\n" + content
 }
 
 // exchange sends a request that ends its connection, and returns what comes back.

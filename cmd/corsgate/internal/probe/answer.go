@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
 // This file reads answers as a browser does. See Fetch, "CORS check" and "CORS-preflight fetch".
@@ -34,26 +34,18 @@ func (a *answer) shares() bool {
 // credentials reports whether the answer is for requests with credentials, too.
 func (a *answer) credentials() bool { return a.get("Access-Control-Allow-Credentials") == "true" }
 
-// permits reports whether a browser goes on after this preflight, without credentials.
+// permits reports whether a browser continues after this preflight, without credentials.
 func (a *answer) permits() bool {
-	if !a.shares() || a.code < 200 || a.code > 299 {
+	if a.err != nil {
 		return false
 	}
-	methods := members(a.header, "Access-Control-Allow-Methods")
-	if !cors.SafelistedMethod(a.preflight) && !slices.Contains(methods, a.preflight) && !slices.Contains(methods, "*") {
-		return false
-	}
-	allowed := members(a.header, "Access-Control-Allow-Headers")
-	for _, line := range a.headers {
-		for name := range strings.SplitSeq(line, ",") {
-			name = strings.TrimSpace(name)
-			listed := slices.ContainsFunc(allowed, func(n string) bool { return strings.EqualFold(n, name) })
-			if !listed && (strings.EqualFold(name, "Authorization") || !slices.Contains(allowed, "*")) {
-				return false
-			}
+	r := fetch.Request{Origin: a.origin(), Method: a.preflight, Mode: fetch.ModeCORS, HTTPS: true}
+	for name := range strings.SplitSeq(strings.Join(a.headers, ","), ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+			r.Unsafe = append(r.Unsafe, name)
 		}
 	}
-	return true
+	return r.Evaluate(false, &fetch.Answer{Status: a.code, Header: a.header}, nil).Sent
 }
 
 // varies reports whether caches keep the answer apart from those to other origins.

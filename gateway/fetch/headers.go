@@ -1,0 +1,79 @@
+package fetch
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file says which fields of a response a script can read. See Fetch, "CORS filtered response" and "CORS-exposed
+// header-name list".
+
+// A ResponseHeader is what a script can see of a response header.
+type ResponseHeader struct {
+	// Name is as it was asked about.
+	Name string `json:"name"`
+	// Readable says that the page can read the header, if the response has it.
+	Readable bool `json:"readable"`
+	// Why says in a sentence why, or why not.
+	Why string `json:"why"`
+}
+
+// readResponseHeaders reads the names of a question's response headers.
+func (r *Request) readResponseHeaders(names []string) error {
+	for _, name := range names {
+		name = strings.TrimSpace(name)
+		switch {
+		case len(name) > maxQuestion:
+			return fmt.Errorf("a response header of %d bytes: no response has one: shorten it", len(name))
+		case !wire.IsToken([]byte(name)):
+			return fmt.Errorf(`response header %q is not a header name: write one such as "X-Total-Count"`, name)
+		case !slices.ContainsFunc(r.ResponseHeaders, func(n string) bool { return strings.EqualFold(n, name) }):
+			r.ResponseHeaders = append(r.ResponseHeaders, name)
+		}
+	}
+	return nil
+}
+
+// Readable answers which of the response headers asked about the page can read, where o is what came of the question and h
+// are the fields of the answer.
+func (r *Request) Readable(o Outcome, h http.Header) []ResponseHeader {
+	list := make([]ResponseHeader, 0, len(r.ResponseHeaders))
+	exposed, _ := members(h.Values("Access-Control-Expose-Headers"))
+	for _, name := range r.ResponseHeaders {
+		can, why := r.reads(o, name, exposed)
+		list = append(list, ResponseHeader{Name: name, Readable: can, Why: why})
+	}
+	return list
+}
+
+func (r *Request) reads(o Outcome, name string, exposed []string) (bool, string) {
+	listed := slices.ContainsFunc(exposed, func(n string) bool { return strings.EqualFold(n, name) })
+	switch {
+	case cors.ForbiddenResponseHeader(name):
+		return false, "cannot be read: browsers let no script read it, whatever a server exposes"
+	case o == Opaque || r.Mode == ModeWebSocket:
+		return false, "cannot be read: in this mode a page sees no header of a response"
+	case o == SameOrigin:
+		return true, "readable: the page and the URL have one origin"
+	case o == Redirected:
+		return false, "cannot be said: the response to the redirected request decides"
+	case o == Upstream:
+		return false, "cannot be said: the upstream owns CORS here, so its Access-Control-Expose-Headers decides"
+	case o == Denied:
+		return false, "cannot be read: nothing of this response can"
+	case cors.SafelistedResponseHeader(name):
+		return true, "readable: it is CORS-safelisted"
+	case listed:
+		return true, "readable: Access-Control-Expose-Headers has it"
+	case slices.Contains(exposed, "*") && !r.Credentials:
+		return true, "readable: Access-Control-Expose-Headers is *, and the request carries no credentials"
+	case slices.Contains(exposed, "*"):
+		return false, "cannot be read: Access-Control-Expose-Headers is *, which does not cover requests with credentials"
+	}
+	return false, "cannot be read: it is neither CORS-safelisted nor in Access-Control-Expose-Headers"
+}

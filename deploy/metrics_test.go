@@ -61,7 +61,7 @@ func known(t *testing.T) map[string]bool {
 	return names
 }
 
-var metric = regexp.MustCompile(`\b(corsgate|process|go)_[a-z_]+\b|\bup\b`)
+var metric = regexp.MustCompile(`\b(corsgate|process|go)_[a-z0-9_]+\b|\bup\b`)
 
 // checkMetrics checks that the metrics of an expression exist.
 func checkMetrics(t *testing.T, names map[string]bool, where, expr string) {

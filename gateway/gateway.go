@@ -77,7 +77,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	})
 	g.server.OnShort(g.noteShort)
 	g.swap(s)
-	g.metrics.registry.MustRegister(newExpiries(g), newFailing(g), newInFlight(g), newPerLoop(g), newLimitBytes(g), g.listeners)
+	g.metrics.registry.MustRegister(newExpiries(g), newFailing(g), newInFlight(g), newPerLoop(g), newLimitBytes(g), g.listeners, newMultiplexed(g.server))
 	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {
 		return float64(g.overload.inFlight.Load())
 	})

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/h2"
 )
 
 // A Listener accepts connections for a Server. Shortage of descriptors or memory makes it wait
@@ -39,6 +41,8 @@ type Listener struct {
 	server  *Server
 	open    atomic.Int64
 	retired atomic.Bool // see Server.Retire
+	http2   atomic.Pointer[h2.Options]
+	streams openStreams
 	done    chan struct{}
 	once    sync.Once
 }

@@ -62,8 +62,7 @@ type h2Stream struct {
 // multiplex serves a connection that speaks HTTP/2 from here on; read is what was read of it. It returns when it has ended.
 func (c *Conn) multiplex(read []byte) {
 	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
-	o := &h2.Options{Limits: c.opts.Limits, Connect: true}
-	m.s.Init(&m.scratch, o, time.Now())
+	m.s.Init(&m.scratch, c.server.HTTP2(c.on), time.Now())
 	c.server.mu.Lock()
 	c.h2 = m
 	c.server.mu.Unlock()
@@ -74,6 +73,7 @@ func (c *Conn) multiplex(read []byte) {
 	go m.write()
 	m.read(read)
 	<-m.wrote
+	m.close()
 	c.refused = true // the client may still be sending: it has to hear the last of it
 	c.spoke()
 }
@@ -200,6 +200,15 @@ func (m *h2Conn) finish() {
 		m.checks.Stop()
 	}
 	signal(m.work)
+}
+
+// close closes the streams whose handlers have yet to end.
+func (m *h2Conn) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for st := range m.s.All() {
+		m.s.Close(st)
+	}
 }
 
 // end ends the connection, of which nothing can be read any more.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/valyala/fasthttp"
 )
@@ -47,6 +48,7 @@ type Server struct {
 	shaking  *handshakes // of TLS over TCP, under way
 
 	handshakes atomic.Int64 // of QUIC, under way
+	http2      h2.Counts
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}

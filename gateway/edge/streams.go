@@ -46,6 +46,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer on.quic.end()
+	open := &on.on.streams.byMajor[3]
+	open.Add(1)
+	defer open.Add(-1)
 	st, ok := s.idleStreams.Get().(*stream)
 	if !ok {
 		st = &stream{}

@@ -108,6 +108,7 @@ func (s *Session) calmDown() Event { return s.tooMuch(s.calm.cause) }
 
 // tooMuch ends a connection because of a cause.
 func (s *Session) tooMuch(c Cause) Event {
+	s.o.Counts.flood(c)
 	ev := s.fatal(EnhanceYourCalm)
 	ev.Cause = c
 	return ev

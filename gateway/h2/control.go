@@ -12,6 +12,8 @@ func (s *Session) clientReset(f frame, p []byte) Event {
 	if f.id&1 == 0 || f.id > s.last {
 		return s.fatal(ProtocolError)
 	}
+	code := Code(binary.BigEndian.Uint32(p))
+	s.o.Counts.reset(Client, code)
 	st, cost := s.find(f.id), costResetLate
 	if st != nil && !st.begun {
 		cost = costReset
@@ -23,7 +25,7 @@ func (s *Session) clientReset(f frame, p []byte) Event {
 		return Event{}
 	}
 	s.away(st)
-	return Event{Kind: Gone, Code: Code(binary.BigEndian.Uint32(p)), Stream: st}
+	return Event{Kind: Gone, Code: code, Stream: st}
 }
 
 // window acts on a WINDOW_UPDATE frame. See RFC 9113, section 6.9.
@@ -116,6 +118,7 @@ func (s *Session) clientLeaves(f frame, p []byte) Event {
 	case !s.pay(costGoAway, CauseUnknown):
 		return s.calmDown()
 	}
+	s.o.Counts.goAway(Client, Code(binary.BigEndian.Uint32(p[4:])))
 	return Event{}
 }
 

@@ -88,8 +88,8 @@ func (s *Session) request(id uint32, h *Head) Event {
 	case s.final > 0 && id > s.final:
 		return s.ignored(1, CauseStreams) // GOAWAY has said so
 	case s.open >= MaxStreams:
-		s.forget(id)
-		s.Out = appendReset(s.Out, id, RefusedStream)
+		s.appendReset(id, RefusedStream)
+		s.o.Counts.refuse()
 		if !s.pay(costRefused, CauseStreams) {
 			return s.calmDown()
 		}
@@ -204,8 +204,7 @@ func (s *Session) content(b []byte, n int) (int, Event) {
 
 // broken resets a stream because of what the client did. st is nil if it is not, or no more, the caller's.
 func (s *Session) broken(id uint32, st *Stream, code Code) Event {
-	s.Out = appendReset(s.Out, id, code)
-	s.forget(id)
+	s.appendReset(id, code)
 	if st != nil {
 		st.ours = true
 		s.away(st)

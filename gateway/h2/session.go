@@ -2,6 +2,7 @@ package h2
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -22,8 +23,10 @@ const MaxStreams = 100
 
 // Options are what a connection begins with. They must not be changed.
 type Options struct {
-	Limits  wire.Limits // of a head, as HTTP/1.1 text
-	Connect bool        // extended CONNECT is taken, and announced
+	Limits  wire.Limits   // of a head, as HTTP/1.1 text
+	Connect bool          // extended CONNECT is taken, and announced
+	Counts  *Counts       // nil: nothing is counted
+	Streams *atomic.Int64 // goes up when a stream opens and down when it closes; nil: nothing is counted
 }
 
 // ListBytes is the size of a header list that is announced (SETTINGS_MAX_HEADER_LIST_SIZE).
@@ -235,6 +238,7 @@ func (s *Session) fatal(code Code) Event {
 
 func (s *Session) goAway(last uint32, code Code) {
 	s.leaving = true
+	s.o.Counts.goAway(Gateway, code)
 	s.Out = binary.BigEndian.AppendUint32(appendFrame(s.Out, 8, frameGoAway, 0, 0), last)
 	s.Out = binary.BigEndian.AppendUint32(s.Out, uint32(code))
 }

@@ -47,8 +47,16 @@ func (s *Session) newStream(id uint32) *Stream {
 		st.receive = firstWindow
 	}
 	*s.bucket(id) = st
-	s.open++
+	s.count(1)
 	return st
+}
+
+// count notes that streams have opened or closed.
+func (s *Session) count(by int) {
+	s.open += by
+	if n := s.o.Streams; n != nil {
+		n.Add(int64(by))
+	}
 }
 
 func (s *Session) bucket(id uint32) **Stream { return &s.streams[id>>1&15] }
@@ -69,7 +77,14 @@ func (s *Session) look(id uint32) *Stream {
 	return st
 }
 
-// forget notes that we have reset a stream: more of it may be on its way.
+// appendReset resets a stream, of which more may be on its way.
+func (s *Session) appendReset(id uint32, code Code) {
+	s.Out = appendReset(s.Out, id, code)
+	s.forget(id)
+	s.o.Counts.reset(Gateway, code)
+}
+
+// forget notes that a stream was reset: more of it may be on its way.
 func (s *Session) forget(id uint32) {
 	s.reset[s.resets%uint8(len(s.reset))] = id
 	s.resets++
@@ -123,7 +138,7 @@ func (s *Session) Close(st *Stream) {
 		p = &(*p).next
 	}
 	*p = st.next
-	s.open--
+	s.count(-1)
 	if st.wide {
 		s.wide--
 	}
@@ -152,8 +167,7 @@ func (s *Session) Done(st *Stream) {
 // Reset resets a stream and closes it.
 func (s *Session) Reset(st *Stream, code Code) {
 	if !st.gone {
-		s.Out = appendReset(s.Out, st.ID, code)
-		s.forget(st.ID)
+		s.appendReset(st.ID, code)
 	}
 	s.Close(st)
 }
@@ -161,8 +175,7 @@ func (s *Session) Reset(st *Stream, code Code) {
 // Cancel resets a stream that its owner has yet to close: it is Gone.
 func (s *Session) Cancel(st *Stream, code Code) {
 	if !st.gone {
-		s.Out = appendReset(s.Out, st.ID, code)
-		s.forget(st.ID)
+		s.appendReset(st.ID, code)
 		st.ours = true
 		s.away(st)
 	}

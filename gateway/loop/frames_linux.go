@@ -33,7 +33,7 @@ type framed struct {
 func (l *Loop) multiplex(c *client) {
 	c.h2 = &framed{}
 	c.h2.Out = l.buffer()
-	c.h2.Init(&l.scratch, &h2.Options{Limits: l.server.Options().Limits, Connect: true}, l.now)
+	c.h2.Init(&l.scratch, l.server.HTTP2(c.on), l.now)
 	l.touch(c)
 }
 

@@ -25,6 +25,7 @@ function tiles() {
 	const share = (labels) => percent(requests > 0 ? Math.min(1, rate("multiplexed_requests_total", labels) / requests) : 0);
 	set($("multiplexed"), share({}));
 	set($("quic"), share({ protocol: "HTTP/3.0" }));
+	set($("streams"), number(total("streams")));
 	const line = samples.history("requests_total").slice(-120), most = Math.max(1, ...line);
 	$("requests-line").firstElementChild.setAttribute("points",
 		line.map((v, i) => `${(120 - line.length + i + 1).toFixed(1)},${(23 - 22 * (v / most)).toFixed(1)}`).join(" "));
@@ -124,6 +125,9 @@ const losing = [
 	["limited_total", "limit", "limit", "kind"],
 	["limit_evictions_total", "forgotten by limit", "limit"],
 	["malformed_total", "malformed", "class"],
+	["http2_floods_total", "HTTP/2: connections ended for", "kind"],
+	["http2_refused_streams_total", "HTTP/2: streams refused"],
+	["http2_resets_total", "HTTP/2: streams reset,", "code"],
 	["tls_handshake_errors_total", "TLS", "reason"],
 	["proxy_protocol_errors_total", "PROXY protocol", "reason"],
 	["upstream_failures_total", "upstream", "upstream", "class"],
@@ -132,9 +136,18 @@ const losing = [
 	["trace_spans_dropped_total", "traces: spans dropped"],
 ];
 
+// usual says of what is counted in losing that nothing was lost.
+function usual(name, labels) {
+	switch (name) {
+		case "mirror_total": return labels.outcome === "answered";
+		case "http2_resets_total": return labels.by === "client" || labels.code === "NO_ERROR" || labels.code === "REFUSED_STREAM";
+	}
+	return false;
+}
+
 function losses() {
 	const list = losing.flatMap(([name, title, ...labels]) => samples.series(name)
-		.filter((r) => r.value > 0 && !(name === "mirror_total" && r.labels.outcome === "answered"))
+		.filter((r) => r.value > 0 && !usual(name, r.labels))
 		.map((r) => ({ name, title: [title, ...labels.map((l) => r.labels[l])].join(" "), labels: r.labels, n: r.value })));
 	keyed($("losses"), list.sort((a, b) => b.n - a.n), (l) => l.title, (l) => row(l.title), (e, l) => {
 		set(part(e, "figure"), number(l.n));

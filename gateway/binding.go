@@ -19,7 +19,8 @@ import (
 //   - one of the same address as before goes on with the same sockets, whatever else changed: no
 //     connection that waits to be accepted is lost;
 //   - everything is bound before anything changes, and what is new accepts before what is old stops;
-//   - connections of a listener that has gone, or has become another, end after their current response.
+//   - connections of a listener that has gone, or has become another, end after their current response; where it asks something
+//     else of clients now, they get no further one.
 
 // A binding is a listener of a configuration that is bound. It is not changed once it is in force.
 type binding struct {
@@ -303,8 +304,13 @@ func (g *Gateway) exchange(next []*binding) {
 		if slices.Contains(next, b) {
 			continue
 		}
+		revoked := slices.ContainsFunc(next, func(n *binding) bool { return n.config.Address == b.config.Address && !sameAuth(n.auth, b.auth) })
 		for _, l := range b.on {
-			g.server.Retire(l)
+			if revoked {
+				g.server.Revoke(l)
+			} else {
+				g.server.Retire(l)
+			}
 			g.retireOnLoops(l)
 		}
 		g.retireQUIC(b, next)

@@ -1,15 +1,20 @@
 package gateway_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/pkitest"
+	"github.com/quic-go/quic-go"
 )
 
 // TestClientAuth: what becomes of requests with a certificate, without one, and with one of nobody's, by mode and version.
@@ -21,7 +26,7 @@ func TestClientAuth(t *testing.T) {
 	clients, strangers := pkitest.NewAuthority(t, "clients"), pkitest.NewAuthority(t, "strangers")
 	own := clients.Issue(t, "client.test").TLS(t)
 	const origin = "https://app.example"
-	for _, engine := range []string{secure, secureBlocking} {
+	for _, engine := range []string{secure, secureBlocking, three} {
 		for _, x := range []struct {
 			mode                 string
 			preflight, get, with string
@@ -46,7 +51,11 @@ func TestClientAuth(t *testing.T) {
 				ask := func(major int, method, path string, certs ...tls.Certificate) string {
 					config := authority(t).client()
 					config.Certificates = certs
-					client := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: major == 2, DisableKeepAlives: true}
+					client := http.RoundTripper(&http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: major == 2, DisableKeepAlives: true})
+					if major == 3 {
+						three := http3Client(t)
+						three.TLSClientConfig, client = config, three
+					}
 					r, _ := http.NewRequest(method, "https://"+address+path, nil)
 					r.Header.Set("Origin", origin)
 					r.Header.Set("x-who", "forged")
@@ -72,7 +81,11 @@ func TestClientAuth(t *testing.T) {
 					}
 					return got
 				}
-				for _, major := range []int{1, 2} {
+				versions := []int{1, 2}
+				if engine == three {
+					versions = []int{3}
+				}
+				for _, major := range versions {
 					f := func(what, got, want string) {
 						t.Helper()
 						if got != want {
@@ -88,4 +101,122 @@ func TestClientAuth(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestClientAuthChanged: where a reload changes what a listener asks of clients, connections that were let in before get no
+// further request served, and what is under way on them ends as it should.
+func TestClientAuthChanged(t *testing.T) {
+	for _, x := range []struct {
+		engine string
+		major  int
+	}{{secure, 1}, {secureBlocking, 1}, {secure, 2}, {secureBlocking, 2}, {three, 3}} {
+		for change, apply := range map[string]func(t *testing.T, cfg *config.Config, ca string){
+			"another authority": func(t *testing.T, _ *config.Config, ca string) {
+				pkitest.Replace(t, ca, pkitest.NewAuthority(t, "others").PEM)
+			},
+			"another mode": func(_ *testing.T, cfg *config.Config, _ string) { cfg.TLS.ClientAuth = "require" },
+			"only now":     func(_ *testing.T, cfg *config.Config, ca string) { cfg.TLS.ClientCA = ca },
+		} {
+			t.Run(fmt.Sprintf("%s, HTTP/%d, %s", x.engine, x.major, change), func(t *testing.T) {
+				entered, leave := make(chan bool, 1), make(chan bool)
+				up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/slow" {
+						entered <- true
+						<-leave
+					}
+				}))
+				defer up.Close()
+				clients := pkitest.NewAuthority(t, "clients")
+				ca := filepath.Join(t.TempDir(), "ca.pem")
+				pkitest.Replace(t, ca, clients.PEM)
+				text := "[upstream.u]\nendpoints = [\"" + up.URL + "\"]\n[route.a]\nupstream = \"u\"\n"
+				configure := func() *config.Config {
+					cfg := parseFor(t, x.engine, text)
+					if change != "only now" {
+						cfg.TLS.ClientCA, cfg.TLS.ClientAuth = ca, "optional"
+					}
+					return cfg
+				}
+				cfg := configure()
+				g, address := serveConfig(t, cfg)
+				idle, busy := dialOnce(t, x.major, clients.Issue(t, "a").TLS(t)), dialOnce(t, x.major, clients.Issue(t, "b").TLS(t))
+				for _, client := range []http.RoundTripper{idle, busy} {
+					if status := statusOf(client, address, "/"); status != "200" {
+						t.Fatalf("before the reload: %s", status)
+					}
+				}
+				slow := make(chan string, 1)
+				go func() { slow <- statusOf(busy, address, "/slow") }()
+				<-entered
+				next := configure()
+				next.Listeners[0].Address = cfg.Listeners[0].Address
+				apply(t, next, ca)
+				if err := g.Reload(next); err != nil {
+					t.Fatal(err)
+				}
+				if status := statusOf(idle, address, "/"); status != "" {
+					t.Errorf("an open connection got a further %s after the reload", status)
+				}
+				if x.major > 1 {
+					if status := statusOf(busy, address, "/"); status != "" {
+						t.Errorf("an open connection with a request under way got a further %s after the reload", status)
+					}
+				}
+				close(leave)
+				if status := <-slow; status != "200" {
+					t.Errorf("what was under way ended with %q, want 200", status)
+				}
+				if status := statusOf(busy, address, "/"); status != "" {
+					t.Errorf("an open connection got a further %s after what was under way", status)
+				}
+			})
+		}
+	}
+}
+
+var errSecond = errors.New("the connection has ended")
+
+// dialOnce returns a client of one connection that speaks a major version of HTTP.
+func dialOnce(t *testing.T, major int, own tls.Certificate) http.RoundTripper {
+	settings := authority(t).client()
+	settings.Certificates = []tls.Certificate{own}
+	dialled := make(chan bool, 1)
+	if major == 3 {
+		client := http3Client(t)
+		client.TLSClientConfig = settings
+		client.Dial = func(ctx context.Context, address string, c *tls.Config, qc *quic.Config) (*quic.Conn, error) {
+			select {
+			case dialled <- true:
+				return quic.DialAddr(ctx, address, c, qc)
+			default:
+				return nil, errSecond
+			}
+		}
+		return client
+	}
+	client := &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: major == 2, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		select {
+		case dialled <- true:
+			return new(net.Dialer).DialContext(ctx, network, address)
+		default:
+			return nil, errSecond
+		}
+	}}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// statusOf returns the status of a GET, or "" if there is no answer.
+func statusOf(client http.RoundTripper, address, path string) string {
+	r, err := http.NewRequest("GET", "https://"+address+path, nil)
+	if err != nil {
+		return err.Error()
+	}
+	res, err := client.RoundTrip(r)
+	if err != nil {
+		return ""
+	}
+	io.Copy(io.Discard, res.Body) //nolint:errcheck // only the status matters
+	res.Body.Close()
+	return fmt.Sprint(res.StatusCode)
 }

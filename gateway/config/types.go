@@ -55,6 +55,8 @@ type Config struct {
 	own        Source                       // what it was parsed from
 	shared     *Source                      // and, unless it is nil, together with
 	given      map[string]given             // values that came from elsewhere, by path
+	resolved   bool                         // all of them are known
+	hidden     []secret                     // theirs, then; see secrets
 	valueFiles map[string][sha256.Size]byte // that they came from
 }
 
@@ -198,7 +200,8 @@ type Limits struct {
 type Timeouts struct {
 	// Header bounds the time from the first byte of a request to the end of its header section, the wait for the first byte of
 	// a new connection, and before that what a client takes for its TLS handshake or its PROXY header: each by itself, on
-	// every listener; > 0. Default 5s.
+	// every listener; > 0. Over HTTP/3 it bounds handshakes only: a header section that is not all there is no request, and
+	// ends with its connection. Default 5s.
 	Header time.Duration
 	// Idle bounds the time between two requests of a connection; > 0. Any but the default is also that in which neither
 	// end of a WebSocket or of another upgrade sends anything, unless the route has an IdleTimeout. Default 75s.

@@ -146,6 +146,9 @@ func (c *Conn) next() bool {
 		}
 		if n > 0 {
 			c.spoke()
+			if c.on.Revoked() && !c.plain { // while its head came; a stream of another connection is under way
+				return false
+			}
 			c.accept(n)
 			return true
 		}
@@ -239,6 +242,9 @@ func (c *Conn) compact() {
 // time has passed; else the connection is over: it is to end, and the shorter time for that has
 // passed, or the client has gone.
 func (c *Conn) await(timeout time.Duration) (came, late bool) {
+	if c.on.Revoked() {
+		return false, false
+	}
 	c.armRead(timeout)
 	if c.started {
 		c.silent(Between)
@@ -251,6 +257,9 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	}
 	n, err := c.receive(c.in)
 	c.spoke()
+	if c.on.Revoked() {
+		return false, false
+	}
 	if c.idle.CompareAndSwap(true, false) {
 		late = errors.Is(err, os.ErrDeadlineExceeded)
 	} else {

@@ -66,6 +66,9 @@ func (q *quicConn) serve(conn *quic.Conn, server *http3.Server) {
 	if q.c.leaving() {
 		q.goAway()
 	}
+	if q.c.on.Revoked() {
+		q.leaveNow()
+	}
 	server.ServeQUICConn(conn)       //nolint:errcheck // what went wrong, the client did
 	conn.CloseWithError(noError, "") //nolint:errcheck // it returns none; if the connection has ended it does nothing
 	q.mu.Lock()
@@ -78,7 +81,7 @@ func (q *quicConn) serve(conn *quic.Conn, server *http3.Server) {
 func (q *quicConn) begin() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.active >= 2*maxStreams {
+	if q.active >= 2*maxStreams || q.c.on.Revoked() {
 		return false
 	}
 	q.active++

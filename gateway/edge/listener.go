@@ -41,6 +41,7 @@ type Listener struct {
 	server  *Server
 	open    atomic.Int64
 	retired atomic.Bool // see Server.Retire
+	revoked atomic.Bool // see Server.Revoke
 	http2   atomic.Pointer[h2.Options]
 	streams openStreams
 	done    chan struct{}
@@ -143,6 +144,9 @@ func (l *Listener) Open() int { return int(l.open.Load()) }
 
 // Retired reports whether the listener was retired; see [Server.Retire].
 func (l *Listener) Retired() bool { return l.retired.Load() }
+
+// Revoked reports whether the listener was revoked; see [Server.Revoke].
+func (l *Listener) Revoked() bool { return l.revoked.Load() }
 
 func (l *Listener) closed() bool {
 	select {

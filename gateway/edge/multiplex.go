@@ -292,11 +292,21 @@ func (m *h2Conn) goAway() {
 	}
 }
 
-// leave is goAway for others.
+// leave is goAway for others. If the listener was revoked, no further stream is served.
 func (m *h2Conn) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.goAway()
+	if !m.c.on.Revoked() || m.over {
+		return
+	}
+	m.s.Last(h2.NoError)
+	if m.s.Open() == 0 {
+		m.finish()
+		m.c.wake()
+		return
+	}
+	signal(m.work)
 }
 
 // leaveNow tells the client to go, and ends the connection, unless a request is under way.

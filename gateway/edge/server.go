@@ -131,12 +131,21 @@ func GraceBefore(ctx context.Context) time.Duration {
 
 // Retire has a listener accept no more. Its connections end after their current response, which says so;
 // those between requests wait for one more, for [Grace]. Tunnels go on.
-func (s *Server) Retire(l *Listener) {
+func (s *Server) Retire(l *Listener) { s.retire(l, Grace) }
+
+// Revoke is Retire for a listener whose clients were let in by rules that no longer hold: its connections serve no further
+// request. Those between requests end at once, and the others after the requests that are under way.
+func (s *Server) Revoke(l *Listener) {
+	l.revoked.Store(true)
+	s.retire(l, 0)
+}
+
+func (s *Server) retire(l *Listener, grace time.Duration) {
 	l.retired.Store(true)
 	l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
 	its := func(c *Conn) bool { return c.on == l }
 	s.farewell(its)
-	s.dismiss(Grace, its)
+	s.dismiss(grace, its)
 }
 
 // Drain retires all connections. It returns when all have ended, or with the context's error when the

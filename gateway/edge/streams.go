@@ -29,6 +29,9 @@ func (s *Server) farewell(which func(*Conn) bool) {
 		case !which(c):
 		case c.quic != nil:
 			c.quic.goAway()
+			if c.on.Revoked() {
+				c.quic.leaveNow()
+			}
 		case c.h2 != nil:
 			go c.h2.leave()
 		}

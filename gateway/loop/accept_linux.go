@@ -43,8 +43,8 @@ func (l *Loop) Accept(fd int, on *edge.Listener) error {
 }
 
 // Retire has the loop accept no more connections for a listener. Those that it serves end after their
-// current response, which says so; those between requests wait for one more, for [edge.Grace]. It may
-// be called from any goroutine, and returns when the loop does not accept any more.
+// current response, which says so; those between requests wait for one more, for [edge.Grace], unless
+// the listener was revoked: see [edge.Server.Revoke]. It may be called from any goroutine, and returns when the loop does not accept any more.
 func (l *Loop) Retire(on *edge.Listener) {
 	l.do(func() error { //nolint:errcheck // there is no error
 		l.unaccept(func(a *acceptor) bool { return a.on == on })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
@@ -86,6 +87,9 @@ func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Con
 	}
 	timeouts := l.server.Options()
 	switch {
+	case on.Revoked():
+		l.abort(c)
+		return
 	case l.draining || on.Retired():
 		l.retire(c, l.grace)
 	case asked:
@@ -248,12 +252,33 @@ func (l *Loop) readOn(c *client) {
 // more request, which its client may have sent already, or the grace.
 func (l *Loop) retire(c *client, grace time.Duration) {
 	c.state |= leaving
-	if c.h2 != nil {
+	switch {
+	case c.on.Revoked():
+		l.revoke(c)
+		return
+	case c.h2 != nil:
 		l.goAway(c)
 		return
 	}
 	if c.quiet() {
 		l.arm(&c.timer, grace)
+	}
+}
+
+// revoke has a connection serve nothing but what is under way.
+func (l *Loop) revoke(c *client) {
+	switch {
+	case c.h2 == nil && !c.busy() && c.need == 0 && c.linger < 0:
+		l.abort(c)
+	case c.h2 == nil || c.is(ends):
+	default:
+		l.goAway(c)
+		l.room(c).Last(h2.NoError)
+		if c.h2.Open() == 0 {
+			l.lastFrames(c)
+		} else {
+			l.restFrames(c)
+		}
 	}
 }
 

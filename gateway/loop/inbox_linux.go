@@ -102,7 +102,7 @@ func (l *Loop) drain(grace time.Duration) {
 // dismiss has clients end.
 func (l *Loop) dismiss(grace time.Duration, which func(*client) bool) {
 	for _, s := range l.sockets {
-		if s != nil && s.client != nil && which(s.client) {
+		if s != nil && s.client != nil && l.alive(s.client) && which(s.client) {
 			l.retire(s.client, grace)
 		}
 	}

@@ -154,6 +154,45 @@ func TestClientCertificates(t *testing.T) {
 	counted(t, g, `corsgate_tls_handshake_errors_total{reason="refused"}`, 1)
 }
 
+// TestPlaintextIsAnswered: who speaks plain HTTP where TLS is spoken is told so, in a way that a page can read.
+func TestPlaintextIsAnswered(t *testing.T) {
+	const text = "[cors.p]\norigins = [\"http://localhost:3000\"]\n[route.a]\ncors = \"p\"\nrespond = {}\n"
+	for _, engine := range []string{secure, secureBlocking} {
+		_, address := serveOn(t, engine, text)
+		for name, pieces := range map[string][]string{
+			"at once":                     {"GET /a HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:3000\r\n\r\n"},
+			"in pieces":                   {"G", "ET /a HT", "TP/1.1\r\nHost: h\r\n", "Origin: http://localhost:3000\r\n\r\n"},
+			"longer than TLS reads":       {"POST /a HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 3000) + "\r\nOrigin: http://localhost:3000\r\nContent-Length: 1\r\n\r\nx"},
+			"a preflight":                 {"OPTIONS /a HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: PUT\r\n\r\n"},
+			"of an origin not allowed":    {"GET /a HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:3001\r\n\r\n"},
+			"a head that does not end":    {"GET /a HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:3000\r\n"},
+			"a request that is not valid": {"GET /a b HTTP/1.1\r\nHost: h h\r\n\r\n"},
+		} {
+			c := dialPlain(t, address)
+			for _, piece := range pieces {
+				io.WriteString(c, piece)
+				time.Sleep(time.Millisecond)
+			}
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", engine, name, err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if want := "this port speaks TLS: use https://\n"; res.StatusCode != 400 || string(body) != want || !res.Close || err != nil {
+				t.Errorf("%s: %s: %d %q %v, want 400 and %q", engine, name, res.StatusCode, body, err, want)
+			}
+			shared := name != "of an origin not allowed" && name != "a request that is not valid" && name != "a preflight"
+			if got := res.Header.Get("Access-Control-Allow-Origin"); (got == "http://localhost:3000") != shared {
+				t.Errorf("%s: %s: shared with %q", engine, name, got)
+			}
+			if len(res.Header.Get("X-Request-Id")) != 32 {
+				t.Errorf("%s: %s: X-Request-Id is %q", engine, name, res.Header.Get("X-Request-Id"))
+			}
+			c.Close()
+		}
+	}
+}
+
 // TestResumption: sessions are resumed over reloads, and not with clients that would no longer be let in.
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

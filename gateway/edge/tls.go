@@ -78,6 +78,7 @@ type transport struct {
 	on       *Listener
 	identity *Identity // of the client, after the handshake
 	read     []byte
+	plain    []byte // what was read of a client that does not speak TLS
 
 	patience time.Duration // for each write; 0: who writes sees to its deadline
 	writeBy  time.Time     // the write deadline in force, if it was set for patience
@@ -164,12 +165,21 @@ func (t *transport) Read(p []byte) (int, error) {
 	if len(t.read) > 0 {
 		n := copy(p, t.read)
 		t.read = t.read[n:]
-		t.records.add(p[:n])
+		t.note(p[:n])
 		return n, nil
 	}
 	n, err := t.Conn.Read(p)
-	t.records.add(p[:n])
+	t.note(p[:n])
 	return n, err
+}
+
+// note looks at what was read. No record begins with a letter, as requests do: of those crypto/tls reads five bytes and perhaps
+// more, and gives them up, but whoever sent them gets an answer.
+func (t *transport) note(b []byte) {
+	if len(t.plain) > 0 || len(b) > 0 && t.records == (recordCount{}) && looksLikeHTTP([5]byte{b[0], ' '}) {
+		t.plain = append(t.plain, b...)
+	}
+	t.records.add(b)
 }
 
 // shakeHands makes the handshake before by. It reports false if there is no secure connection.
@@ -195,12 +205,19 @@ func (c *Conn) shakeHands(by time.Time) bool {
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
 		loss = LossPlaintext
-		c.closing, c.refused, c.plain = true, true, true
-		c.server.onFault(FaultPlaintext, c.peer)
-		c.socket.Write(AppendRefusal(nil, FaultPlaintext)) //nolint:errcheck // the connection ends either way
+		c.refusePlaintext()
 	}
 	c.server.lost(c, loss, err)
 	return false
+}
+
+// refusePlaintext answers a request that came without TLS, as other requests are answered whose head is refused.
+func (c *Conn) refusePlaintext() {
+	c.in = append(make([]byte, 0, firstBuffer), c.under.plain...)
+	c.w = len(c.in)
+	c.in = c.in[:cap(c.in)]
+	c.Conn, c.under, c.plain = c.socket, nil, true
+	c.Refuse(FaultPlaintext)
 }
 
 // protocolOf returns what ALPN has chosen, or "".

@@ -14,7 +14,7 @@ import (
 type pool struct {
 	endpoint *upstream.Endpoint
 	idle     []*upconn // most recently used last
-	resting  []*upconn // oldest first; see upstream.Rests
+	resting  []*upconn // oldest first; see upstream.Rest
 }
 
 // An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
@@ -42,7 +42,7 @@ type upconn struct {
 	holder  *upstream.Holder // nil: it has not had to wait for its client
 	stream  bool             // it counts as a stream of the endpoint
 	wait    time.Duration    // for more of it
-	rests   bool             // but not at once
+	rests   time.Duration    // but not at once; see upstream.Rest
 }
 
 // A hold is a call's wait for a connection: in the endpoint's queue, or for one that is being made.
@@ -92,9 +92,14 @@ func (l *Loop) connect(c *call, p *pool) {
 // take returns an idle connection, or nil. After a response without content the next might be late content: what has come
 // is looked for, since epoll may not have told of it yet.
 func (l *Loop) take(p *pool) *upconn {
-	for len(p.resting) > 0 && l.now.Sub(p.resting[0].since) >= upstream.RestTime {
-		p.idle = append(p.idle, p.resting[0])
-		p.resting = append(p.resting[:0], p.resting[1:]...)
+	if len(p.resting) > 0 {
+		p.resting = slices.DeleteFunc(p.resting, func(u *upconn) bool {
+			over := l.now.Sub(u.since) >= u.rests
+			if over {
+				p.idle = append(p.idle, u)
+			}
+			return over
+		})
 	}
 	for n := len(p.idle); n > 0; n = len(p.idle) {
 		u := p.idle[n-1]
@@ -198,7 +203,7 @@ func (l *Loop) idle(u *upconn) {
 	l.wheel.clear(&u.timer)
 	l.watch(&u.socket, readable)
 	switch {
-	case !u.rests:
+	case u.rests == 0:
 		p.idle = append(p.idle, u)
 	case len(p.resting) < upstream.MaxResting:
 		p.resting = append(p.resting, u)

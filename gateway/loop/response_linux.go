@@ -48,7 +48,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		}
 		u.status = int16(l.res.Status)
 		head := string(c.x.Head().Method) == "HEAD"
-		u.framing, u.rests = l.res.Framing(head), upstream.Rests(&l.res, head)
+		u.framing, u.rests = l.res.Framing(head), upstream.Rest(&l.res, head)
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
 		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.to.ending(l))

@@ -36,9 +36,9 @@ type conn struct {
 	silent bool // what the last look has seen
 	spared bool // the exchange has had its second look; see receive
 	reused bool
-	idle   bool      // no exchange uses it
-	rests  bool      // before it is used again; see Rests
-	since  time.Time // idle since
+	idle   bool          // no exchange uses it
+	rests  time.Duration // before it is used again; see Rest
+	since  time.Time     // idle since
 
 	in       []byte
 	r, w     int                 // in[r:w] has not been used

@@ -334,7 +334,7 @@ func (x *Exchange) End(now time.Time) {
 		c.since, c.idle = now, true
 		x.Bound.conn = c
 	case clean && shared:
-		c.rests = Rests(&c.response, string(x.Method) == "HEAD")
+		c.rests = Rest(&c.response, string(x.Method) == "HEAD")
 		e.give(c, now)
 	default:
 		c.Close() //nolint:errcheck // it is not to be used again

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,7 @@ type Endpoint struct {
 
 	mu      sync.Mutex
 	idle    []*conn     // most recently used last
-	resting []*conn     // oldest first; see Rests
+	resting []*conn     // oldest first; see Rest
 	closed  atomic.Bool // written under mu
 }
 
@@ -43,10 +44,7 @@ func newEndpoint(a Address, u *Upstream) *Endpoint {
 func (e *Endpoint) take(now time.Time) *conn {
 	for {
 		e.mu.Lock()
-		for len(e.resting) > 0 && now.Sub(e.resting[0].since) >= RestTime {
-			e.idle = append(e.idle, e.resting[0])
-			e.resting = append(e.resting[:0], e.resting[1:]...)
-		}
+		e.rested(now)
 		n := len(e.idle)
 		if n == 0 {
 			e.mu.Unlock()
@@ -64,6 +62,20 @@ func (e *Endpoint) take(now time.Time) *conn {
 	}
 }
 
+// rested makes connections idle that have rested. Precondition: e.mu is held.
+func (e *Endpoint) rested(now time.Time) {
+	if len(e.resting) == 0 {
+		return
+	}
+	e.resting = slices.DeleteFunc(e.resting, func(c *conn) bool {
+		over := now.Sub(c.since) >= c.rests
+		if over {
+			e.idle = append(e.idle, c)
+		}
+		return over
+	})
+}
+
 // give makes a connection idle.
 func (e *Endpoint) give(c *conn, now time.Time) {
 	c.since, c.idle = now, true
@@ -74,7 +86,7 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 		return
 	}
 	switch {
-	case !c.rests:
+	case c.rests == 0:
 		e.idle = append(e.idle, c)
 	case len(e.resting) < MaxResting:
 		e.resting = append(e.resting, c)

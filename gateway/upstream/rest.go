@@ -6,19 +6,29 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Some servers send content where there can be none: after the head of a response to HEAD, above all. If it comes late, the
-// next exchange of the connection would take it for its response, and its client would get what another has asked for.
-// So a connection rests after a response that has announced content which must not come: what comes meanwhile shows
-// that it cannot be used again.
+// Some servers send content where there can be none: after the head of a response to HEAD, above all, or of a 204 or 304. If it
+// comes late, the next exchange of the connection would take it for its response, and its client would get what another has asked
+// for. Nothing in HTTP/1.1 tells the one from the other, but time does: so a connection rests after a response of that kind, and
+// what comes meanwhile shows that it cannot be used again.
 
-// RestTime is how long a connection rests, and MaxResting bounds the connections of a pool that do: beyond it they are closed.
 const (
-	RestTime   = 50 * time.Millisecond
-	MaxResting = 64
+	// RestTime is how long a connection rests that has announced content which must not come.
+	RestTime = 50 * time.Millisecond
+	// ShortRest is how long it rests where only the status says that there is none: a server that sends some all the same does
+	// so at once, and most send none.
+	ShortRest = 10 * time.Millisecond
+	// MaxResting bounds the connections of a pool that rest: beyond it they are closed.
+	MaxResting = 256
 )
 
-// Rests reports whether a connection has to rest after a response, to HEAD if head is set.
-func Rests(r *wire.Response, head bool) bool {
-	announced := r.Length > 0 || r.Chunked
-	return announced && r.Status == 304 || head && (announced || r.Length < 0)
+// Rest returns how long a connection has to rest after a response, to HEAD if head is set.
+func Rest(r *wire.Response, head bool) time.Duration {
+	announced, none := r.Length > 0 || r.Chunked, r.Status == 204 || r.Status == 304
+	switch {
+	case announced && none, head && (announced || r.Length < 0):
+		return RestTime
+	case none:
+		return ShortRest
+	}
+	return 0
 }

@@ -14,11 +14,18 @@ func (l *Limiter) AllowHash(hash uint64, owner string, now int64) Verdict {
 }
 
 // Full keeps l from growing beyond its first level.
-func (l *Limiter) Full() *Limiter {
-	l.levels = 1
-	l.owners.Store(new(owners))
+func (l *Limiter) Full() *Limiter { return l.Grown(1) }
+
+// Grown keeps l from growing beyond so many levels.
+func (l *Limiter) Grown(levels int) *Limiter {
+	if l.levels = levels; levels == 1 {
+		l.owners.Store(new(owners))
+	}
 	return l
 }
+
+// Levels is how many a table grows to.
+const Levels = levels
 
 // PerOwner is how many new keys of one owner a full table takes.
 const PerOwner = perOwner

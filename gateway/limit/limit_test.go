@@ -145,10 +145,10 @@ func flood(l *limit.Limiter, n, each, addresses int, now time.Time) {
 
 // Invented keys, from one address or from many, shut no other key out, give none a second burst, and cost bounded memory.
 func TestInvented(t *testing.T) {
-	f := func(period time.Duration, burst, keys, each, addresses, mostEvicted int) {
+	f := func(levels int, period time.Duration, burst, keys, each, addresses, mostEvicted int) {
 		t.Helper()
 		evicted := 0
-		l := limit.New(period, burst, epoch, func() { evicted++ })
+		l := limit.New(period, burst, epoch, func() { evicted++ }).Grown(levels)
 		for range burst {
 			l.Allow([]byte("known"), []byte("home"), epoch)
 		}
@@ -187,19 +187,23 @@ func TestInvented(t *testing.T) {
 		}
 		t.Logf("%d keys: %d bytes, %d evicted, %d of %d events of new keys refused", keys, l.Bytes(), evicted, refused, 2000*burst)
 	}
-	f(time.Hour, 1, 250_000, 1, 1, 0)
-	f(time.Hour, 1, 250_000, 1, 1_000_000, 0)
-	f(12*time.Second, 5, 800_000, 5, 1, 20)
-	if !testing.Short() {
-		f(12*time.Second, 5, 800_000, 5, 1_000_000, 20)
-		f(time.Hour, 1, 3_000_000, 1, 1_000_000, 3_100_000) // far more than there are cells
+	f(limit.Levels, time.Hour, 1, 250_000, 1, 1, 0)
+	f(1, time.Hour, 1, 150_000, 1, 1_000_000, 160_000) // more than there are cells
+	// An eighth of the table, and fewer keys; and all.
+	f(2, 12*time.Second, 5, 30_000, 5, 1, 20)
+	f(2, 12*time.Second, 5, 30_000, 5, 1_000_000, 20)
+	if !raced && !testing.Short() {
+		f(limit.Levels, time.Hour, 1, 250_000, 1, 1_000_000, 0)
+		f(limit.Levels, 12*time.Second, 5, 800_000, 5, 1, 20)
+		f(limit.Levels, 12*time.Second, 5, 800_000, 5, 1_000_000, 20)
+		f(limit.Levels, time.Hour, 1, 3_000_000, 1, 1_000_000, 3_100_000)
 	}
 }
 
 // A full table refuses the many new keys of one owner, and no others.
 func TestOwner(t *testing.T) {
 	l := limit.New(time.Hour, 1, epoch, func() {}).Full()
-	flood(l, 2*limit.PerOwner, 1, 1, epoch)
+	flood(l, limit.PerOwner*3/2, 1, 1, epoch)
 	flooder := make([]byte, 8)
 	mine, others := 0, 0
 	for i := range 1000 {

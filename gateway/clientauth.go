@@ -14,14 +14,8 @@ func (s *snapshot) compileClientAuth(cfg *config.Config) (problems config.Proble
 	bad := map[string]bool{}
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
-		mode, file, key := l.ClientAuth, l.ClientCA, "listener."+l.Name+".client_ca"
-		if file == "" {
-			file, key = cfg.TLS.ClientCA, "tls.client_ca"
-		}
-		if mode == "" {
-			mode = cfg.TLS.ClientAuth
-		}
-		if !l.TLS || file == "" || bad[key] {
+		file, key, mode := clientAuthOf(cfg, l)
+		if file == "" || bad[key] {
 			continue
 		}
 		auth := &edge.ClientAuth{Require: mode == "require", Exempt: mode == "preflight-exempt" || mode == ""}

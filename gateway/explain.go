@@ -129,8 +129,10 @@ type Change struct {
 // An inquiry is a question that is explained.
 type inquiry struct {
 	*fetch.Request
-	readyOf string   // the listener whose ready_path the URL is; "": of none
-	metrics *metrics // where it is counted: nowhere that anybody looks
+	listener string   // the one that is asked; "": the one that the URL leads to
+	bare     bool     // the listener asks for a certificate, and the client shows none
+	readyOf  string   // the listener whose ready_path the URL is; "": of none
+	metrics  *metrics // where it is counted: nowhere that anybody looks
 }
 
 // changeable reports whether an edit of the configuration could make more of a than o.
@@ -157,7 +159,10 @@ func (s *snapshot) explain(q fetch.Question) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	a := &inquiry{Request: r, metrics: newMetrics()}
+	if err := s.hasListener(q.Listener); err != nil {
+		return Explanation{}, err
+	}
+	a := &inquiry{Request: r, listener: q.Listener, metrics: newMetrics()}
 	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
 		a.readyOf = l.Name
 	}
@@ -177,6 +182,7 @@ func (s *snapshot) explain(q fetch.Question) (Explanation, error) {
 // examine answers a without advice. miss says why no route takes it.
 func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 	e = &Explanation{Question: a.Question(), PreflightReasons: slices.Clone(a.Reasons), Changes: []Change{}, Notes: []string{}}
+	e.Question.Listener = a.listener
 	if e.PreflightReasons == nil {
 		e.PreflightReasons = []string{}
 	}

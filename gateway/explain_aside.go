@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -101,31 +99,6 @@ func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
 		q.routes[i] = &r
 	}
 	return &q
-}
-
-// listenerFor returns the listener that the URL most likely leads to: the one of its port, or else the first.
-func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
-	l := edge.NewListener("explain", nil)
-	if c := listenerOf(s.config, a); c != nil {
-		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
-	}
-	return l
-}
-
-func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
-	port := string(a.Host[len(wire.HostName([]byte(a.Host))):])
-	if port == "" {
-		port = ":" + a.DefaultPort()
-	}
-	for i := range cfg.Listeners {
-		if strings.HasSuffix(string(cfg.Listeners[i].Address), port) {
-			return &cfg.Listeners[i]
-		}
-	}
-	if len(cfg.Listeners) > 0 {
-		return &cfg.Listeners[0]
-	}
-	return nil
 }
 
 // owned reports whether what is said of CORS in the answer is the gateway's word, not the upstream's.

@@ -107,13 +107,8 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 	if l := listenerOf(s.config, a); l != nil && l.RedirectHTTPS && a.HTTPS && !l.TLS && len(s.config.Trust.Proxies) == 0 {
 		say("the gateway learns of https only from a proxy that [trust] proxies names, and none is named: it takes this request for http, and redirects it")
 	}
-	if a.HTTPS && s.config.TLS.ClientCA != "" {
-		which := "and this request is one"
-		if !a.Credentials {
-			which = "and this request carries none"
-		}
-		say("the gateway asks clients for a certificate (tls.client_ca, %s): a browser shows one with credentials only, %s, and never with a preflight",
-			place(s.config, "tls.client_ca"), which)
+	if note := s.asksForCertificate(a); note != "" {
+		say("%s", note)
 	}
 	switch lna := "the page needs the browser's permission for the local network, which no server can give (Local Network Access)"; {
 	case a.Same:

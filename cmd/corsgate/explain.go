@@ -50,6 +50,7 @@ of a redirect decides that, and with 2 if the file or the question is invalid.`,
 	c.Flags().StringArrayVar(&q.ResponseHeaders, "response-header", nil, "`NAME` of a response header that the page wants to read; any number of times")
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
+	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` of the listener that is asked (default: the one of the URL's port and scheme)")
 	formatFlag(c, &format)
 	completes(c, "mode", "cors", "no-cors", "same-origin", "navigate")
 	completes(c, "method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

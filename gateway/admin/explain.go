@@ -14,7 +14,7 @@ import (
 
 const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
 &method=METHOD, &header=NAME and &response_header=NAME (again and again), &credentials=true,
-&mode=MODE, &format=text`
+&mode=MODE, &listener=NAME, &format=text`
 
 // explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
 func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +44,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 // questionOf reads a query strictly: who mistypes a parameter is told so.
 func questionOf(query url.Values) (q fetch.Question, format string, err error) {
 	for name, values := range query {
-		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format", "response_header"}
+		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format", "response_header", "listener"}
 		if !slices.Contains(known, name) {
 			return q, "", fmt.Errorf("unknown parameter %q: write one of %s", name, strings.Join(known, ", "))
 		}
@@ -73,5 +73,6 @@ func questionOf(query url.Values) (q fetch.Question, format string, err error) {
 		URL:             query.Get("url"),
 		Mode:            query.Get("mode"),
 		ResponseHeaders: query["response_header"],
+		Listener:        query.Get("listener"),
 	}, format, nil
 }

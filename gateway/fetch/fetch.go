@@ -36,6 +36,9 @@ type Question struct {
 	Mode string `json:"mode"`
 	// ResponseHeaders are names of response headers that the script wants to read.
 	ResponseHeaders []string `json:"response_headers,omitempty"`
+	// Listener is the name of the listener of a server that is asked, where the URL alone does not tell. Nothing of it is
+	// sent; "" leaves the choice to the server.
+	Listener string `json:"listener,omitempty"`
 }
 
 // An Outcome is what comes of a question.

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file finds the listener of a question, and says what it makes of clients without a certificate.
+
+// hasListener returns an error that names the listeners if there is none of a name. "" is always there.
+func (s *snapshot) hasListener(name string) error {
+	var names []string
+	for i := range s.config.Listeners {
+		names = append(names, s.config.Listeners[i].Name)
+		if names[i] == name {
+			return nil
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return fmt.Errorf("there is no listener %q: the listeners are %s", name, strings.Join(names, ", "))
+}
+
+// listenerFor returns what a listener tells an exchange of the question.
+func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
+	l := edge.NewListener("explain", nil)
+	if c := listenerOf(s.config, a); c != nil {
+		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
+		if a.bare {
+			_, _, mode := clientAuthOf(s.config, c)
+			l.ClientAuth = &edge.ClientAuth{Exempt: mode == "preflight-exempt"}
+		}
+	}
+	return l
+}
+
+// listenerOf returns the listener of a question; that which it names, or else that of its URL's port and
+// scheme, or of its port, or the first of its scheme, or the first. Without any listener it is nil.
+func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
+	port := string(a.Host[len(wire.HostName([]byte(a.Host))):])
+	if port == "" {
+		port = ":" + a.DefaultPort()
+	}
+	var best *config.Listener
+	most := -1
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		fit := 0
+		if l.TLS == a.HTTPS {
+			fit++
+		}
+		if strings.HasSuffix(string(l.Address), port) {
+			fit += 2
+		}
+		switch {
+		case a.listener == l.Name:
+			return l
+		case fit > most:
+			best, most = l, fit
+		}
+	}
+	return best
+}
+
+// clientAuthOf returns the name of the file of authorities whose certificates a listener accepts, the key that names it, and
+// what becomes of clients without one. The file is "" if the listener asks for none.
+func clientAuthOf(cfg *config.Config, l *config.Listener) (file, key, mode string) {
+	file, key, mode = l.ClientCA, "listener."+l.Name+".client_ca", l.ClientAuth
+	if file == "" {
+		file, key = cfg.TLS.ClientCA, "tls.client_ca"
+	}
+	if mode == "" {
+		mode = cfg.TLS.ClientAuth
+	}
+	if !l.TLS {
+		file = ""
+	}
+	return file, key, mode
+}
+
+// asksForCertificate says what the listener of a question makes of clients without a certificate, or "".
+func (s *snapshot) asksForCertificate(a *inquiry) string {
+	l := listenerOf(s.config, a)
+	if l == nil || !a.HTTPS {
+		return ""
+	}
+	file, key, mode := clientAuthOf(s.config, l)
+	if file == "" {
+		return ""
+	}
+	which := "and this request is one"
+	if !a.Credentials {
+		which = "and this request carries none"
+	}
+	note := fmt.Sprintf("listener %s asks clients for a certificate (%s, %s): a browser shows one with credentials only, %s, and never with a preflight; ",
+		l.Name, key, place(s.config, key), which)
+	switch mode {
+	case "require":
+		return note + `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`
+	case "optional":
+		return note + `without one a client is answered like any other (client_auth = "optional")`
+	}
+	bare := *a
+	bare.bare = true
+	note += `without one a client is answered preflights only (client_auth = "preflight-exempt")`
+	if a.NeedsPreflight() {
+		note += fmt.Sprintf(": this preflight with %s", s.aside(a.Preflight(), &bare).said())
+	}
+	return note + fmt.Sprintf(", and this request with %s", s.aside(a.Actual(0), &bare).said())
+}
+
+// said names who answers, and with which status.
+func (r *run) said() string {
+	if status := r.status(); status != 0 {
+		return fmt.Sprint(status)
+	}
+	return "what the upstream says"
+}

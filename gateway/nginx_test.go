@@ -3,11 +3,8 @@ package gateway_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,50 +15,7 @@ import (
 // stands for a port of 127.0.0.1. It returns that port.
 func startNginx(t *testing.T, lines string) (port string) {
 	t.Helper()
-	path := tooltest.Find(t, "nginx")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ = net.SplitHostPort(ln.Addr().String())
-	ln.Close()
-	dir := t.TempDir()
-	os.Chmod(filepath.Dir(dir), 0o755)
-	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log stderr warn;\nevents {}\nhttp {\naccess_log off;\n"+
-		"client_body_temp_path %[1]s/a;\nproxy_temp_path %[1]s/b;\nfastcgi_temp_path %[1]s/c;\nuwsgi_temp_path %[1]s/d;\nscgi_temp_path %[1]s/e;\n%[2]s\n}\n",
-		dir, strings.ReplaceAll(lines, "PORT", "127.0.0.1:"+port))
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log strings.Builder
-	nginx := exec.Command(path, "-c", file, "-p", dir, "-e", "stderr")
-	nginx.Stderr = &log
-	if err := nginx.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { nginx.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		nginx.Process.Signal(os.Interrupt)
-		<-ended
-		if t.Failed() {
-			t.Logf("nginx says:\n%s", log.String())
-		}
-	})
-	until(t, "nginx listens", func() bool {
-		select {
-		case <-ended:
-			t.Fatalf("nginx has ended:\n%s", log.String())
-		default:
-		}
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return port
+	return tooltest.Nginx(t, func(address string) string { return strings.ReplaceAll(lines, "PORT", address) })
 }
 
 // TestNginxTLS: nginx as an upstream with TLS is asked for the name that is configured, and its

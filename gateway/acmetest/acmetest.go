@@ -60,7 +60,7 @@ func Start(t testing.TB, validity time.Duration, names ...string) *Authority {
 	if err := os.WriteFile(a.RootFile, root.PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a.pebble.start(t, a.dns.Address, strconv.Itoa(int(validity/time.Second)))
+	a.pebble = startPebble(t, a.dns.Address, strconv.Itoa(int(validity/time.Second)))
 	a.front = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", a.pebble.address
@@ -80,7 +80,7 @@ func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 // Looks has the authority look at these addresses of loopback, at the first for HTTP-01, at the second for TLS-ALPN-01.
 func (a *Authority) Looks(http01, tlsALPN01 string) {
 	a.t.Helper()
-	a.pebble.tell(a.t, fmt.Sprintln(port(a.t, http01), port(a.t, tlsALPN01)))
+	a.pebble.Tell(fmt.Sprint(port(a.t, http01), " ", port(a.t, tlsALPN01)))
 }
 
 func port(t testing.TB, address string) int {

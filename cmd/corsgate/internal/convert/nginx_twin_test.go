@@ -2,16 +2,13 @@ package convert
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/google/go-cmp/cmp"
@@ -146,47 +143,11 @@ func askNginx(t *testing.T, port, host, path, method, origin string) []string {
 // serveNginx runs nginx with what matters of a configuration, in front of upstream, until the test ends.
 func serveNginx(t *testing.T, directives []*directive, upstream string) (port string) {
 	t.Helper()
-	path := tooltest.Find(t, "nginx")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ = net.SplitHostPort(ln.Addr().String())
-	ln.Close()
-	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "daemon off;\nmaster_process off;\npid %[1]s/pid;\nevents {}\nhttp {\naccess_log off;\nclient_body_temp_path %[1]s/a;\nproxy_temp_path %[1]s/b;\n"+
-		"fastcgi_temp_path %[1]s/c;\nuwsgi_temp_path %[1]s/d;\nscgi_temp_path %[1]s/e;\n", dir)
-	writeNginx(&b, directives, "127.0.0.1:"+port, upstream)
-	b.WriteString("}\n")
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log strings.Builder
-	nginx := exec.Command(path, "-c", file, "-p", dir, "-e", "stderr")
-	nginx.Stderr = &log
-	if err := nginx.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- nginx.Wait() }()
-	t.Cleanup(func() { nginx.Process.Signal(os.Interrupt); <-ended })
-	for {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("nginx has ended: %v\n%s\n%s", err, log.String(), b.String())
-		case <-time.After(10 * time.Millisecond):
-		}
-		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
-			c.Close()
-			return port
-		}
-	}
+	return tooltest.Nginx(t, func(address string) string {
+		var b strings.Builder
+		writeNginx(&b, directives, address, upstream)
+		return b.String()
+	})
 }
 
 // writeNginx writes the directives that matter here: for one address, and one upstream.

@@ -9,17 +9,13 @@ package config
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 	"unicode/utf8"
-
-	"github.com/BurntSushi/toml"
 )
 
 // MaxFileSize bounds the text of a configuration, be it a file or a revision of a fleet. What is larger is refused before it
@@ -201,42 +197,6 @@ func (c *Config) Password(name string) (string, error) {
 		return "", fmt.Errorf("%s has more than one line: it is to hold the password alone", path)
 	}
 	return text, nil
-}
-
-// decode parses TOML into maps, slices and scalars. It does not decode into structs, because the library then
-// matches keys in any case and stops at the first value of a wrong type.
-func decode(text []byte, values *map[string]any) (err error) {
-	defer func() {
-		// The library panics where its parser contradicts itself. A configuration file must not take down a
-		// gateway that reloads it.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the TOML parser gave up: %v", p)
-		}
-	}()
-	_, err = toml.Decode(string(text), values)
-	return err
-}
-
-// syntaxProblem turns an error of the TOML library into a Problem in the style of ours.
-func syntaxProblem(file string, text []byte, places *places, err error) Problem {
-	p := Problem{File: file, Line: 1, Message: err.Error()}
-	if parse := (toml.ParseError{}); errors.As(err, &parse) {
-		// The library may point past a final newline.
-		last := bytes.Count(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) + 1
-		p.Line = min(max(parse.Position.Line, 1), last)
-		p.Message = parse.Message
-	}
-	if rest, ok := strings.CutPrefix(p.Message, "Key '"); ok {
-		key, _, _ := strings.Cut(rest, "'")
-		if first := places.line(key, -1); first < p.Line {
-			p.Hint = fmt.Sprintf("first at line %d", first)
-		}
-	}
-	p.Message = strings.TrimSuffix(strings.TrimSpace(p.Message), ".")
-	if r, n := utf8.DecodeRuneInString(p.Message); n > 0 && !strings.HasPrefix(p.Message, "TOML") {
-		p.Message = string(unicode.ToLower(r)) + p.Message[n:]
-	}
-	return p
 }
 
 // invalidUTF8 returns the line of the first byte that is not UTF-8, or 0.

@@ -84,9 +84,9 @@ func TestFleetProblems(t *testing.T) {
 		"revision 12:3: rout: unknown key (did you mean route?)")
 	f("no route", ownText, "", "revision 12:1: route: there is no route, so every request would be answered 404 (add [route.api] with upstream = \"api\", and [upstream.api] with endpoints = [\"http://127.0.0.1:9001\"])")
 	f("neither is TOML", ownText+"[", minimal+"\xff",
-		"own.toml:5: unexpected end of table name (table names cannot be empty)",
+		"own.toml:5: column 2: a name of a table, or a part of it, is empty",
 		"revision 12:8: the text is not UTF-8 (save the file as UTF-8)")
-	f("the own one is not", "]", minimal+"x = 1", "own.toml:1: expected '.' or '=', but got ']' instead")
+	f("the own one is not", "]", minimal+"x = 1", `own.toml:1: column 1: the name of a key is followed by "=" (write key = "value")`)
 	f("twice, and unlike", ownText, minimal+"[route.b]\nupstream = \"api\"\ncors = \"ap\"\n",
 		"revision 12:10: route.b.cors: there is no policy \"ap\": the policies are \"app\" (did you mean \"app\"?)")
 }

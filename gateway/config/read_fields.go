@@ -28,7 +28,7 @@ func Parts(value string) []Part {
 // parseTemplate understands the value of a field to set. "$$" stands for "$".
 func parseTemplate(s string) (parts []Part, f fault) {
 	if !isFieldValue(s) {
-		return nil, faultf("%q is not a field value", s)
+		return nil, fault{message: "a field value is visible ASCII, without blanks at its ends"} // it may be a secret
 	}
 	text := ""
 	for {
@@ -52,8 +52,11 @@ func parseTemplate(s string) (parts []Part, f fault) {
 		case name == "":
 			return nil, fault{`"$" begins the name of a variable`, `write "$$" for a dollar sign`}
 		case !slices.Contains(Variables, name):
-			f = faultf("there is no variable $%s: the variables are $%s", name, strings.Join(Variables, ", $"))
-			f.hint = didYouMean("$%s", name, Variables)
+			// The name is not quoted: it may be a part of a secret.
+			f = faultf(`"$" begins a variable that there is not: the variables are $%s`, strings.Join(Variables, ", $"))
+			if f.hint = didYouMean("$%s", name, Variables); f.hint == "" {
+				f.hint = `write "$$" for a dollar sign`
+			}
 			return nil, f
 		}
 		parts = append(parts, Part{text, name})
@@ -179,7 +182,14 @@ func ofField(name string, f fault) fault {
 // fields returns a table of header names and values, or nil. removed is the key of the names that are removed after it.
 func (t *table) fields(key, removed string, owned func(name string) fault) map[string]string {
 	sub := t.sub(key)
-	gone, _ := t.values[removed].([]any)
+	gone := map[string]int{} // by name, in lower case
+	if list, ok := t.values[removed].([]any); ok {
+		for i, e := range slices.Backward(list) {
+			if name, ok := e.(string); ok {
+				gone[strings.ToLower(name)] = i
+			}
+		}
+	}
 	var fields map[string]string
 	seen := map[string]string{}
 	for _, name := range t.r.byPosition(sub.path, sub.values) {
@@ -196,7 +206,7 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 			f = faultf("%s is %s, which is set at %s: case does not matter", name, other, t.r.at(sub.key(other), -1))
 		}
 		if f.message == "" {
-			if i := slices.IndexFunc(gone, func(e any) bool { s, _ := e.(string); return strings.EqualFold(s, name) }); i >= 0 {
+			if i, ok := gone[lower]; ok {
 				f = faultf("%s would be removed again: it is in %s, at %s", name, removed, t.r.at(t.key(removed), i))
 			}
 		}

@@ -44,8 +44,9 @@
 //	cache               the preflight LRU
 //
 // Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority,
-// gateway/fleet/etcdtest runs etcd, and gateway/tooltest finds the programs that they need. The servers among them are
-// built from gateway/internal/doubles, a module of its own.
+// gateway/fleet/etcdtest runs etcd, gateway/config/configtest has texts of configuration, and
+// gateway/tooltest finds the programs that they need. The servers among them are built from
+// gateway/internal/doubles, a module of its own.
 //
 // Imports point down this list only, and between the children of gateway only along an arrow; a
 // test holds it. Only gateway/edge knows fasthttp and quic-go. Only gateway/fleet knows etcd, and to

@@ -100,7 +100,9 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 // Check reports what is wrong with a configuration beyond what its parser sees, and apart from
 // that what is worth a warning.
 func Check(cfg *config.Config) (problems, warnings config.Problems) {
-	_, problems, warnings = compile(cfg, nil, newMetrics())
+	m := newMetrics()
+	m.unread = true
+	_, problems, warnings = compile(cfg, nil, m)
 	return problems, warnings
 }
 

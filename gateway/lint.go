@@ -16,10 +16,11 @@ import (
 
 // A linter looks at a snapshot that was compiled, perhaps with problems.
 type linter struct {
-	s        *snapshot
-	cfg      *config.Config
-	warnings config.Problems
-	names    map[string]bool // methods and hosts of all routes; nil: not collected yet
+	s       *snapshot
+	cfg     *config.Config
+	found   findings
+	names   map[string]bool     // methods and hosts of all routes; nil: not collected yet
+	allowed map[string]*allowed // by policy
 }
 
 func (s *snapshot) lint() config.Problems {
@@ -41,11 +42,39 @@ func (s *snapshot) lint() config.Problems {
 	l.redirectedAll()
 	l.passed()
 	l.connections()
-	return l.warnings
+	return l.found.all("warnings")
 }
 
 func (l *linter) warn(key string, index int, hint, format string, args ...any) {
-	l.warnings = append(l.warnings, l.cfg.Problem(key, index, fmt.Sprintf(format, args...), hint))
+	l.found.add(func() config.Problem { return l.cfg.Problem(key, index, fmt.Sprintf(format, args...), hint) })
+}
+
+// maxFound bounds what is noted of one kind: whoever mends a file begins with the first, and a text of oddities alone is not to
+// cost more than another.
+const maxFound = 100
+
+// A findings is what was found of one kind, up to a bound.
+type findings struct {
+	list config.Problems
+	more int
+}
+
+// add notes a problem, which is only made if there is room for it.
+func (f *findings) add(p func() config.Problem) {
+	if len(f.list) == maxFound {
+		f.more++
+		return
+	}
+	f.list = append(f.list, p())
+}
+
+// all returns the problems, and how many more there are of what they are.
+func (f *findings) all(what string) config.Problems {
+	if f.more == 0 {
+		return f.list
+	}
+	last := f.list[len(f.list)-1]
+	return append(f.list, config.Problem{File: last.File, Line: last.Line, Message: fmt.Sprintf("and %d more %s", f.more, what)})
 }
 
 // at returns the place of a key.
@@ -95,10 +124,14 @@ func (l *linter) unused() {
 
 // repeated finds elements that are in a list twice.
 func (l *linter) repeated(key string, list []string) {
+	firsts := make(map[string]int, len(list))
 	for i, e := range list {
-		if first := slices.Index(list, e); first < i {
-			l.warn(key, i, "remove it", "%q is already listed, at %s", e, l.at(key, first))
+		first, ok := firsts[e]
+		if !ok {
+			firsts[e] = i
+			continue
 		}
+		l.warn(key, i, "remove it", "%q is already listed, at %s", e, l.at(key, first))
 	}
 }
 

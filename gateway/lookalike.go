@@ -18,8 +18,8 @@ import (
 
 // lookalikes are what a route lets pass of such fields.
 type lookalikes struct {
-	named  []string // they pass
-	keys   []string // names that the route counts or balances by
+	named  []string // by the policy: they pass
+	keys   []string // names that the route counts or balances by: they pass, too, in this spelling
 	others bool     // the others pass
 	refuse bool     // the request is refused for others
 }
@@ -42,12 +42,9 @@ func compileLookalikes(cfg *config.Config, c *config.Route) lookalikes {
 			key(u.HashKey)
 		}
 	}
-	l.named = l.keys
 	if p := policyOf(cfg, c.CORS); p != nil {
-		for _, name := range p.RequestHeaders {
-			l.others = l.others || name == "*"
-			l.named = append(l.named[:len(l.named):len(l.named)], name)
-		}
+		l.named = p.RequestHeaders
+		l.others = l.others || slices.Contains(p.RequestHeaders, "*")
 	}
 	return l
 }
@@ -57,9 +54,11 @@ func (l *lookalikes) passes(name []byte) bool {
 	if wire.Impersonates(name) {
 		return false
 	}
-	for _, n := range l.named {
-		if wire.EqualFold(name, n) {
-			return true
+	for _, named := range [...][]string{l.named, l.keys} {
+		for _, n := range named {
+			if wire.EqualFold(name, n) {
+				return true
+			}
 		}
 	}
 	for _, k := range l.keys {
@@ -90,19 +89,57 @@ func (l *linter) lookalikes(r *config.Route) {
 	if p == nil || r.Upstream == "" && len(r.Split) == 0 {
 		return
 	}
-	key := "cors." + p.Name + ".request_headers"
-	compiled, edits := compileLookalikes(l.cfg, r), compileEdits(r.RequestSetHeaders, r.RequestRemoveHeaders)
-	for i, name := range p.RequestHeaders {
-		if name == "*" || !wire.IsLookalike([]byte(name)) || compiled.passes([]byte(name)) && !edits.hides([]byte(name)) {
-			continue
+	of := l.allowed[p.Name]
+	if of == nil {
+		of = allowedLookalikes(p)
+		if l.allowed == nil {
+			l.allowed = map[string]*allowed{}
 		}
-		if place := l.at(key, i); slices.ContainsFunc(l.warnings, func(w config.Problem) bool { return w.Key == key && w.Place() == place }) {
-			continue // of another route with the policy
-		}
-		l.warn(key, i, "name it with '-' only, or remove it from the list",
-			"%s never reaches the upstream of route %s: some would take it for %s, which pages must not set",
-			name, r.Name, strings.Map(dashed, name))
+		l.allowed[p.Name] = of
 	}
+	edits := compileEdits(r.RequestSetHeaders, r.RequestRemoveHeaders)
+	if edits != nil {
+		for _, name := range edits.gone {
+			for _, i := range of.byVariable[variableOf(name)] {
+				l.drops(p, i, r)
+			}
+		}
+	}
+	for _, i := range of.never {
+		l.drops(p, i, r)
+	}
+	of.never = nil // it is said
+}
+
+// allowed are the lookalikes that a policy allows, by their place in the list.
+type allowed struct {
+	never      []int            // dropped whatever a route does
+	byVariable map[string][]int // the others that there is no warning of yet
+}
+
+func allowedLookalikes(p *config.CORS) *allowed {
+	a := &allowed{byVariable: map[string][]int{}}
+	for i, name := range p.RequestHeaders {
+		switch {
+		case name == "*" || !wire.IsLookalike([]byte(name)):
+		case wire.Impersonates([]byte(name)):
+			a.never = append(a.never, i)
+		default:
+			a.byVariable[variableOf(name)] = append(a.byVariable[variableOf(name)], i)
+		}
+	}
+	return a
+}
+
+// variableOf returns what CGI makes of the name of a field, as far as that tells names apart; see [wire.SameVariable].
+func variableOf(name string) string { return strings.ToLower(strings.Map(dashed, name)) }
+
+func (l *linter) drops(p *config.CORS, i int, r *config.Route) {
+	name := p.RequestHeaders[i]
+	delete(l.allowed[p.Name].byVariable, variableOf(name)) // once will do, whatever routes follow
+	l.warn("cors."+p.Name+".request_headers", i, "name it with '-' only, or remove it from the list",
+		"%s never reaches the upstream of route %s: some would take it for %s, which pages must not set",
+		name, r.Name, strings.Map(dashed, name))
 }
 
 // passed warns of names in trust.pass_headers that need no such key, or have no use for it.

@@ -17,6 +17,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	requests         *prometheus.CounterVec
+	unread           bool // of a snapshot that is never served: what would cost most is left out
 	duration         *prometheus.HistogramVec
 	overhead         *prometheus.HistogramVec
 	preflights       *prometheus.CounterVec
@@ -190,6 +191,9 @@ var ownedFields = []string{
 }
 
 func (m *metrics) route(name, policy, upstream string) (r routeMetrics) {
+	if m.unread {
+		return r
+	}
 	r.requests = classes(m.requests, name)
 	r.duration, r.overhead = m.duration.WithLabelValues(name), m.overhead.WithLabelValues(name)
 	if policy == "" {

@@ -89,6 +89,7 @@ func (p *compiledPolicy) pattern(cfg *config.Config, i int) (text, place string)
 
 // compilePolicies compiles all policies that the parser has not refused.
 func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems, warnings config.Problems) {
+	var wrong, odd findings
 	for i := range cfg.CORS {
 		c := &cfg.CORS[i]
 		if len(c.Origins) == 0 && c.OriginsFile == "" {
@@ -96,19 +97,19 @@ func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems
 		}
 		p, err := compilePolicy(cfg, c, prev)
 		if err != nil {
-			problems = append(problems, cfg.Problem("cors."+c.Name+".origins_file", -1, fmt.Sprint(err), ""))
+			wrong.add(func() config.Problem { return cfg.Problem("cors."+c.Name+".origins_file", -1, fmt.Sprint(err), "") })
 			continue
 		}
 		s.policies[c.Name] = p
 		for _, found := range p.problems {
+			list := &wrong
 			if found.Warning {
-				warnings = append(warnings, p.locate(cfg, found))
-			} else {
-				problems = append(problems, p.locate(cfg, found))
+				list = &odd
 			}
+			list.add(func() config.Problem { return p.locate(cfg, found) })
 		}
 	}
-	return problems, warnings
+	return wrong.all("mistakes"), odd.all("warnings")
 }
 
 // policyFor returns the policy that shares what is said of a request for which no route is responsible: the one that the

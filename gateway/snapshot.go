@@ -128,11 +128,12 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 	problems = append(problems, s.compileRoutes(cfg, m)...)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table
+	var taken findings
 	for _, c := range conflicts {
 		first, second := cfg.Routes[c.First].Name, cfg.Routes[c.Second].Name
-		problems = append(problems, conflictProblem(cfg, first, second, c.Reason))
+		taken.add(func() config.Problem { return conflictProblem(cfg, first, second, c.Reason) })
 	}
-	return s, problems, append(warnings, s.lint()...)
+	return s, append(problems, taken.all("mistakes")...), append(warnings, s.lint()...)
 }
 
 func conflictProblem(cfg *config.Config, first, second, reason string) config.Problem {

@@ -24,7 +24,9 @@ func (s *snapshot) compileSplit(r *target, c *config.Route, m *metrics) *split {
 	total := uint64(0)
 	for _, share := range c.Split {
 		t := *r
-		t.upstream = s.upstreams[share.Upstream]
+		if t.upstream = s.upstreams[share.Upstream]; t.upstream == nil {
+			continue // the parser has said so
+		}
 		t.streamIdle = c.StreamIdle(&t.upstream.config)
 		t.locations = compileLocations(c, t.upstream)
 		t.routeMetrics = m.route(c.Name, c.CORS, share.Upstream)

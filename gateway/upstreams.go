@@ -62,10 +62,15 @@ func compileUpstream(c *config.Upstream, connections int, files secure, prev *sn
 	u := &upstreamPool{name: c.Name, config: *c, connections: connections, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
 	u.failures = map[string]prometheus.Counter{}
 	for _, class := range append(upstream.Classes(), failureCut) {
-		u.failures[class] = m.failures.WithLabelValues(c.Name, class)
+		if !m.unread {
+			u.failures[class] = m.failures.WithLabelValues(c.Name, class)
+		}
 	}
 	for _, e := range c.Endpoints {
 		u.blocking = u.blocking || e.TLS
+		if m.unread {
+			continue
+		}
 		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
 		u.ejections = append(u.ejections, m.ejections.WithLabelValues(c.Name, e.URL))
 	}

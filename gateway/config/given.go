@@ -59,6 +59,8 @@ func (r *reader) resolve(values map[string]any, texts ...[]byte) {
 			values[key] = r.resolveAt(joinKey("", key), -1, values[key])
 		}
 	}
+	r.cfg.hidden = r.cfg.secrets()
+	r.cfg.resolved = true
 }
 
 // resolveAt returns a value with everything put in that it refers to. index is that of the element of an array, or -1.

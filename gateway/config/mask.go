@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -114,7 +115,7 @@ func (c *Config) mask(p Problem, index int) Problem {
 		path = element(path, index)
 	}
 	for at, g := range c.given {
-		if at != path && !strings.HasPrefix(at, path+"[") && !strings.HasPrefix(at, path+".") {
+		if below, ok := strings.CutPrefix(at, path); !ok || below != "" && below[0] != '[' && below[0] != '.' {
 			continue
 		}
 		for _, s := range g.secrets {
@@ -136,8 +137,11 @@ func (c *Config) mask(p Problem, index int) Problem {
 	return p
 }
 
-// secrets returns what all references stand for, the longest first.
+// secrets returns what all references stand for, the longest first, and each once.
 func (c *Config) secrets() []secret {
+	if c.resolved {
+		return c.hidden
+	}
 	var list []secret
 	for _, g := range c.given {
 		if !g.byHand {
@@ -148,9 +152,9 @@ func (c *Config) secrets() []secret {
 		if d := len(b.content) - len(a.content); d != 0 {
 			return d
 		}
-		return strings.Compare(a.reference, b.reference)
+		return cmp.Or(strings.Compare(a.content, b.content), strings.Compare(a.reference, b.reference))
 	})
-	return list
+	return slices.CompactFunc(list, func(a, b secret) bool { return a.content == b.content })
 }
 
 // hide returns a text in which the reference stands for what it stands for. What is shorter than four bytes is hidden only

@@ -73,11 +73,13 @@ func readSplit(t *table) (split []SplitShare) {
 	if !t.spend("split", len(elements)) {
 		return nil
 	}
+	seen := map[string]bool{}
 	for i, e := range elements {
 		share, f := splitShare(e)
-		if f.message == "" && slices.ContainsFunc(split, func(s SplitShare) bool { return s.Upstream == share.Upstream }) {
+		if f.message == "" && seen[share.Upstream] {
 			f = faultf("upstream %q is there twice", share.Upstream)
 		}
+		seen[share.Upstream] = true
 		if f.message != "" {
 			t.r.problem(key, i, f)
 			whole = false

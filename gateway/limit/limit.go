@@ -43,8 +43,8 @@ type Limiter struct {
 	start   time.Time
 	seed    maphash.Seed
 	evicted func()
-	levels  int // that the table may grow to
-	first   *[sets]set
+	levels  int                               // that the table may grow to
+	first   atomic.Pointer[[sets]set]         // nil until there is an event
 	further [levels - 1]atomic.Pointer[[]set] // nil: not needed yet
 	memory  Memory
 	owners  atomic.Pointer[owners] // nil while the first level will do
@@ -67,11 +67,24 @@ type cell struct {
 //
 // Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
 func New(period time.Duration, burst int, now time.Time, evicted func()) *Limiter {
-	return &Limiter{rate: NewRate(period, burst), start: now, evicted: evicted, seed: maphash.MakeSeed(), levels: levels, first: new([sets]set)}
+	return &Limiter{rate: NewRate(period, burst), start: now, evicted: evicted, seed: maphash.MakeSeed(), levels: levels}
+}
+
+// root returns the first level. It is made by the first event: a configuration that is only judged has none.
+func (l *Limiter) root() *[sets]set {
+	if t := l.first.Load(); t != nil {
+		return t
+	}
+	return l.plant()
+}
+
+func (l *Limiter) plant() *[sets]set {
+	l.first.CompareAndSwap(nil, new([sets]set))
+	return l.first.Load()
 }
 
 // Allow counts an event of key at a time, unless it is one too many. owner is who answers for the key, such as the address that
-// sent it. Neither is kept, and nothing is allocated, but for the table when it grows. Times may come in any order: what lies
+// sent it. Neither is kept, and nothing is allocated, but for the table when it begins and grows. Times may come in any order: what lies
 // before the newest is treated as if it came then, but for a little more patience.
 func (l *Limiter) Allow(key, owner []byte, now time.Time) Verdict {
 	return l.allow(maphash.Bytes(l.seed, key), owner, int64(now.Sub(l.start)))
@@ -79,7 +92,7 @@ func (l *Limiter) Allow(key, owner []byte, now time.Time) Verdict {
 
 // Bytes returns how much memory the table has, at most. Of its first level, 2 MiB, the system provides memory only as keys come.
 func (l *Limiter) Bytes() int {
-	n := int(unsafe.Sizeof(*l.first)) + l.memory.Bytes()
+	n := int(unsafe.Sizeof([sets]set{})) + l.memory.Bytes()
 	for i := range l.further {
 		if t := l.further[i].Load(); t != nil {
 			n += len(*t) * int(unsafe.Sizeof(set{}))
@@ -113,7 +126,7 @@ func (l *Limiter) allow(hash uint64, owner []byte, now int64) Verdict {
 // set returns the set of a key in a level, or nil if there is no such level.
 func (l *Limiter) set(hash uint64, level int) *set {
 	if level == 0 {
-		return &l.first[hash%sets]
+		return &l.root()[hash%sets]
 	}
 	t := l.further[level-1].Load()
 	if t == nil {
@@ -141,7 +154,7 @@ func (l *Limiter) find(hash uint64) *cell {
 
 // assign gives a cell to a key that has none. Where there is none for it, it returns how long to wait.
 func (l *Limiter) assign(hash uint64, owner []byte, now int64) (c *cell, wait int64) {
-	mu := &l.first[hash%sets].mu
+	mu := &l.root()[hash%sets].mu
 	mu.Lock()
 	defer mu.Unlock()
 	found, idle, least, grown := l.survey(hash, now)

@@ -13,7 +13,6 @@ package route
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -44,7 +43,8 @@ type Table struct {
 // node is one path prefix, for one pattern of hosts.
 type node struct {
 	children map[string]*node // by segment, as spelt in a rule and decoded
-	entries  []entry          // rules that name methods first
+	entries  []entry          // rules that name methods first; one at most names none
+	taken    map[string]int   // by method, or "": the rule that takes it
 
 	own, below int             // groups of entries, and of those and all below: one, None, or mixed
 	folded     map[string]bool // segments below, in lower case
@@ -139,23 +139,28 @@ func (n *node) child(segment string) *node {
 
 // add adds e unless an entry takes the same requests.
 func (n *node) add(e entry) (Conflict, bool) {
-	for _, other := range n.entries {
-		if (len(other.methods) == 0) != (len(e.methods) == 0) {
-			continue
-		}
-		if len(e.methods) == 0 {
-			return Conflict{First: other.rule, Second: e.rule}, other.rule == e.rule
-		}
-		for _, m := range e.methods {
-			if slices.Contains(other.methods, m) {
-				return Conflict{other.rule, e.rule, ", method " + m}, other.rule == e.rule
+	methods := e.methods
+	if len(methods) == 0 {
+		methods = []string{""}
+	}
+	for _, m := range methods {
+		if other, taken := n.taken[m]; taken {
+			c := Conflict{First: other, Second: e.rule}
+			if m != "" {
+				c.Reason = ", method " + m
 			}
+			return c, other == e.rule
 		}
 	}
-	if len(e.methods) > 0 {
-		n.entries = slices.Insert(n.entries, 0, e)
-	} else {
-		n.entries = append(n.entries, e)
+	if n.taken == nil {
+		n.taken = map[string]int{}
+	}
+	for _, m := range methods {
+		n.taken[m] = e.rule
+	}
+	n.entries = append(n.entries, e)
+	if last := len(n.entries) - 1; last > 0 && len(n.entries[last-1].methods) == 0 {
+		n.entries[last-1], n.entries[last] = n.entries[last], n.entries[last-1]
 	}
 	return Conflict{}, true
 }

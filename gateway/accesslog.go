@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
 // lastLines bounds how long a shutdown waits for the reader of the access log.
@@ -17,8 +18,7 @@ func (g *Gateway) LogAccess(d access.Destination) {
 	// One for each loop; the connections that have goroutines share them, and so do refusals.
 	shards := runtime.GOMAXPROCS(0)
 	g.access = access.New(d, g.log, shards)
-	g.metrics.counterFunc("access_log_dropped_total", "Requests that could not be logged because the log's reader was too slow, or failed.",
-		func() float64 { return float64(g.access.Dropped()) })
+	g.metrics.ReadOne(metrics.AccessLogDropped, func() float64 { return float64(g.access.Dropped()) })
 }
 
 // RedirectAccess makes d the destination of the lines to come in the access log.

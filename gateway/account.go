@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -43,19 +44,19 @@ func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 		x.endSpan(e, now)
 	}
 	if x.route == nil {
-		x.g.metrics.unrouted.count(x.status)
+		x.g.metrics.Unrouted.Count(x.status)
 		return
 	}
-	x.route.requests.count(x.status)
+	x.route.metrics.Requests.Count(x.status)
 	if x.route.policy != nil && x.actual && x.reason != cors.NoOrigin {
-		x.route.actual[x.reason].Inc()
+		x.route.metrics.Actual[x.reason].Inc()
 	}
 	if x.timed && x.seq%timedOf == 0 {
-		x.route.overhead.Observe(x.own.Seconds())
+		x.route.metrics.Overhead.Observe(x.own.Seconds())
 	}
 	if e != nil {
 		x.route.upstream.count(e, x.status)
-		x.route.duration.Observe(now.Sub(x.now).Seconds())
+		x.route.metrics.Duration.Observe(now.Sub(x.now).Seconds())
 	}
 }
 
@@ -100,10 +101,10 @@ func (x *exchange) log(e *upstream.Endpoint) {
 // Codes of what failed, beside the classes of faults and of failures of an upstream.
 const (
 	failureGone        = "client-gone" // it did not wait for the response
-	failureLate        = "timeout"     // the time that a limit gives the whole exchange has passed
-	failureIdle        = "idle"        // a stream or a tunnel was silent for too long
-	failureSlow        = "slow-client" // it held a connection that others wait for
-	failureCut         = "cut"         // the content of the upstream's response broke off
+	failureLate        = metrics.Late
+	failureIdle        = metrics.Idle
+	failureSlow        = metrics.SlowClient
+	failureCut         = "cut" // the content of the upstream's response broke off
 	failurePanic       = "panic"
 	failureGuard       = "guard" // the origin may not use the resource; the verdict says why
 	failureLoop        = "loop"
@@ -120,7 +121,7 @@ const (
 
 // refuse counts and logs a request that was refused before it was one. It is not logged if nobody knows whose it was.
 func (g *Gateway) refuse(f *wire.Fault, peer netip.Addr) {
-	g.metrics.malformed(f.Class)
+	g.metrics.Malformed(f.Class)
 	if s := g.anyShard(); s != nil && peer.IsValid() && g.current.Load().logged.On() {
 		s.Put(&access.Record{Time: time.Now(), Client: peer, Status: f.Status, Error: f.Class, Bytes: -1, Own: -1})
 	}

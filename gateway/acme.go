@@ -11,7 +11,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // This file gets certificates by ACME, and answers an authority that wants to see whether a name is ours. The rules are:
@@ -124,28 +123,6 @@ func (x *exchange) prove() bool {
 	out = append(out, "Content-Type: application/octet-stream\r\n"...)
 	x.out = x.appendContent(x.appendShareExposing(x.appendOwn(out), nil, nil), answer)
 	return true
-}
-
-// failing tells Prometheus for which domains there is trouble.
-type failing struct {
-	g    *Gateway
-	desc *prometheus.Desc
-}
-
-func newFailing(g *Gateway) *failing {
-	return &failing{g, prometheus.NewDesc("corsgate_acme_failures",
-		"Attempts in a row to get or renew the certificate of a domain that have failed.", []string{"name"}, nil)}
-}
-
-// Describe is part of prometheus.Collector.
-func (f *failing) Describe(to chan<- *prometheus.Desc) { to <- f.desc }
-
-// Collect is part of prometheus.Collector.
-func (f *failing) Collect(to chan<- prometheus.Metric) {
-	for _, d := range f.g.current.Load().acme.Domains() {
-		n, _ := d.Failures()
-		to <- prometheus.MustNewConstMetric(f.desc, prometheus.GaugeValue, float64(n), d.Name)
-	}
 }
 
 // warnRenewal logs which certificates should have been renewed long ago.

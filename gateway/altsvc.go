@@ -24,7 +24,7 @@ func announcement(port int) []byte {
 
 // appendAltSvc appends the announcement. Precondition: the listener has one.
 func (x *exchange) appendAltSvc(dst []byte) []byte {
-	if x.major == 3 || x.route != nil && x.route.byHand.altSvc {
+	if x.major == 3 || x.route != nil && x.route.UserSet.AltSvc {
 		return dst
 	}
 	return append(dst, x.altSvc...)

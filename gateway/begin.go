@@ -32,8 +32,8 @@ func (x *exchange) begin() (answered bool) {
 	if r != nil && r.shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}
-	if r != nil && r.remembers {
-		x.remember(r)
+	if r != nil && (r.NeedsHost || r.NeedsID) {
+		x.capture(r)
 	}
 	switch {
 	case r == nil:
@@ -59,7 +59,7 @@ func (x *exchange) begin() (answered bool) {
 		x.answer(ownName, "")
 	case x.content > r.maxContent:
 		x.answer(ownContent, "")
-	case r.rewrite != nil && r.rewrite.refuses(x.req.Path):
+	case r.Rewrite != nil && r.Rewrite.Refuses(x.req.Path):
 		x.answer(ownPrefix, "")
 	case r.redirect != nil:
 		x.redirect(r.redirect)
@@ -114,7 +114,7 @@ func (x *exchange) refuseMiss() {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
 		x.answerOptions()
 	case x.miss.Misread():
-		x.g.metrics.malformed("path")
+		x.g.metrics.Malformed("path")
 		x.closing, x.failure = true, ownPath.failure
 		x.write(ownPath.status, "", misreading(x.miss)+": "+misreadingFix(x.miss))
 	case x.miss == route.NoHost:
@@ -183,7 +183,7 @@ func (x *exchange) respond(r *respond) {
 	x.out = append(x.out[:0], r.head...)
 	x.out = x.appendOwn(x.out)
 	x.out = x.appendRate(x.out)
-	x.out = x.appendShareExposing(x.out, x.route.response, exposedOf(r.status))
+	x.out = x.appendShareExposing(x.out, x.route.Response, exposedOf(r.status))
 	if r.status == 204 || r.status == 304 {
 		x.out = x.appendEnd(x.out)
 		return

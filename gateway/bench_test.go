@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -300,7 +301,7 @@ func BenchmarkExchange(b *testing.B) {
 
 // BenchmarkObserve is what a histogram costs a request: alone, and with every core at the same one.
 func BenchmarkObserve(b *testing.B) {
-	h := newMetrics().duration.WithLabelValues("route")
+	h := metrics.New().Route("route", "", "").Duration
 	b.Run("cores=1", func(b *testing.B) {
 		for b.Loop() {
 			h.Observe(.0007)

@@ -9,7 +9,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/files"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
 // A shown certificate is one that clients are shown, by the name of its file.
@@ -113,32 +113,18 @@ func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
-// expiries tells Prometheus how long the certificates in force are valid.
-type expiries struct {
-	g    *Gateway
-	desc *prometheus.Desc
-}
-
-func newExpiries(g *Gateway) *expiries {
-	return &expiries{g, prometheus.NewDesc("corsgate_certificate_expiry_seconds",
-		"Seconds until a certificate expires, by its file or its domain; negative once it has.", []string{"name"}, nil)}
-}
-
-// Describe is part of prometheus.Collector.
-func (e *expiries) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
-
-// Collect is part of prometheus.Collector.
-func (e *expiries) Collect(to chan<- prometheus.Metric) {
+// expiries tells how long the certificates in force are valid, in seconds.
+func (s *snapshot) expiries(emit metrics.Emit) {
 	seen := map[string]bool{}
-	for _, c := range e.g.current.Load().certificates {
+	for _, c := range s.certificates {
 		if !seen[c.name] {
 			seen[c.name] = true
-			to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, time.Until(c.NotAfter()).Seconds(), c.name)
+			emit(time.Until(c.NotAfter()).Seconds(), c.name)
 		}
 	}
-	for _, d := range e.g.current.Load().acme.Domains() {
+	for _, d := range s.acme.Domains() {
 		if leaf := d.Leaf(); leaf != nil && !seen[d.Name] {
-			to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, time.Until(leaf.NotAfter).Seconds(), d.Name)
+			emit(time.Until(leaf.NotAfter).Seconds(), d.Name)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/matcher"
 )
 
@@ -51,7 +52,7 @@ func (v Verdict) same(w Verdict) bool {
 // Consequences returns the questions that after answers otherwise than before, of the many that it asks. An error is of type
 // config.Problems if one of them cannot be served.
 func Consequences(before, after *config.Config, seen []fetch.Question) (changed []Consequence, asked int, err error) {
-	m := newMetrics()
+	m := metrics.New()
 	var s [2]*snapshot
 	for i, cfg := range []*config.Config{before, after} {
 		var problems config.Problems
@@ -86,7 +87,7 @@ func Consequences(before, after *config.Config, seen []fetch.Question) (changed 
 }
 
 // verdict answers q, and returns it as a browser would put it. It reports false for what no browser asks.
-func (s *snapshot) verdict(q fetch.Question, m *metrics) (Verdict, fetch.Question, bool) {
+func (s *snapshot) verdict(q fetch.Question, m *metrics.Metrics) (Verdict, fetch.Question, bool) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Verdict{}, q, false
@@ -132,7 +133,7 @@ func questions(before, after *config.Config, seen []fetch.Question) (list []fetc
 func policyOfRoute(cfg *config.Config, route string) *config.CORS {
 	for i := range cfg.Routes {
 		if cfg.Routes[i].Name == route {
-			if p := policyOf(cfg, cfg.Routes[i].CORS); p != nil {
+			if p := cfg.Policy(cfg.Routes[i].CORS); p != nil {
 				return p
 			}
 		}

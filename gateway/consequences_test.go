@@ -11,6 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
 // before is a configuration whose changes TestConsequences looks at.
@@ -132,7 +133,7 @@ func TestSeen(t *testing.T) {
 			t.Errorf("Seen(%d) are %d", n, len(got))
 		}
 	}
-	if got, want := g.Totals(), (gateway.Totals{Requests: 4, Refused: 3}); got != want {
+	if got, want := g.Totals(), (metrics.Totals{Requests: 4, Refused: 3}); got != want {
 		t.Errorf("totals %+v, want %+v", got, want)
 	}
 	if err := g.Reload(parse(t, strings.Replace(before, "/api", "/new", 1))); err != nil {

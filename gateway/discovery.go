@@ -7,7 +7,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/discover"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // This file is what the gateway has to do with endpoints that are names to look servers up by.
@@ -41,15 +40,9 @@ func addresses(c *config.Upstream) []upstream.Address {
 
 // noteLookups has the look-ups of an upstream's names counted, and their changes told once each.
 func (g *Gateway) noteLookups(u *upstreamPool) {
-	failures := make([]prometheus.Counter, len(u.config.Endpoints))
-	for i, e := range u.config.Endpoints {
-		if e.Discovery != "" {
-			failures[i] = g.metrics.lookupFailures.WithLabelValues(u.name, e.URL)
-		}
-	}
 	u.pool.Looked = func(l upstream.Lookup) {
 		if l.Err != nil {
-			failures[l.Address.Index].Inc()
+			u.endpoints[l.Address.Index].LookupFailures.Inc()
 		}
 		attrs := []any{"upstream", u.name, "endpoint", l.Address.Label, "servers", l.Servers}
 		switch {
@@ -61,19 +54,6 @@ func (g *Gateway) noteLookups(u *upstreamPool) {
 		default:
 			g.log.Error("endpoint cannot be looked up; requests for it are answered 503 if the upstream has no other",
 				append(attrs, "error", l.Err.Error())...)
-		}
-	}
-}
-
-var discoveredDesc = prometheus.NewDesc("corsgate_upstream_discovered",
-	"Servers that the name of an endpoint leads to, as far as is known.", []string{"upstream", "endpoint"}, nil)
-
-// collectDiscovered tells how many servers each name of an upstream has. servers counts by the number of the
-// configured endpoint.
-func (u *upstreamPool) collectDiscovered(servers []float64, to chan<- prometheus.Metric) {
-	for i, e := range u.config.Endpoints {
-		if e.Discovery != "" {
-			to <- prometheus.MustNewConstMetric(discoveredDesc, prometheus.GaugeValue, servers[i], u.name, e.URL)
 		}
 	}
 }

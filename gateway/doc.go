@@ -34,6 +34,9 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/lint       what is valid and can hardly be meant              → config, rewrite, route
+//	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
+//	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire
 //	├─ gateway/files      files that others replace: read whole, watched     → config
 //	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
 //	├─ gateway/logging    how often a line is logged                         (standard library only)

@@ -21,7 +21,7 @@ func (x *exchange) ended(err error, idle string) bool {
 	default:
 		return false
 	}
-	x.g.metrics.ended[x.failure].Inc()
+	x.g.metrics.Ended[x.failure].Inc()
 	x.warn("ended by a limit of the gateway", &x.route.upstream.ended, "limit", key, "reason", err.Error())
 	return true
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/limit"
+	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -68,12 +69,12 @@ type exchange struct {
 	own     time.Duration // the gateway's share of the time so far
 
 	isPreflight bool
-	upgrade     string // the protocol to switch to, if the upstream agrees; "": none
-	proves      bool   // it may be an authority's; see prove
-	host        []byte // what $host stands for; see remember
-	said        []byte // the host that a trusted proxy says the client has asked for; empty: none; see asked
-	asker       asker  // what Location is rewritten by; see remember
-	id          []byte // see requestID
+	upgrade     string        // the protocol to switch to, if the upstream agrees; "": none
+	proves      bool          // it may be an authority's; see prove
+	host        []byte        // what $host stands for; see capture
+	said        []byte        // the host that a trusted proxy says the client has asked for; empty: none; see asked
+	asker       rewrite.Asked // what Location is rewritten by; see capture
+	id          []byte        // see requestID
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream
@@ -172,7 +173,7 @@ func (x *exchange) appendContent(dst []byte, content ...string) []byte {
 
 // appendShareExposing appends what the route and its policy add to a response that is made here, exposing fields of its own
 // to pages.
-func (x *exchange) appendShareExposing(dst []byte, e *edits, exposed [][]byte) []byte {
+func (x *exchange) appendShareExposing(dst []byte, e *rewrite.FieldEdits, exposed [][]byte) []byte {
 	dst = x.appendEdits(dst, e)
 	origin := false
 	if p := x.policy(); p != nil {
@@ -185,13 +186,13 @@ func (x *exchange) appendShareExposing(dst []byte, e *edits, exposed [][]byte) [
 }
 
 // editsFor returns the fields that the route sets on a response that is made here.
-func (x *exchange) editsFor(status int) *edits {
+func (x *exchange) editsFor(status int) *rewrite.FieldEdits {
 	switch r := x.route; {
 	case r == nil:
 		return nil
 	case r.redirect != nil && r.redirect.status == status:
-		return r.response
+		return r.Response
 	default:
-		return r.errors
+		return r.Errors
 	}
 }

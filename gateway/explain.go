@@ -6,6 +6,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
@@ -129,10 +130,10 @@ type Change struct {
 // An inquiry is a question that is explained.
 type inquiry struct {
 	*fetch.Request
-	listener string   // the one that is asked; "": the one that the URL leads to
-	bare     bool     // the listener asks for a certificate, and the client shows none
-	readyOf  string   // the listener whose ready_path the URL is; "": of none
-	metrics  *metrics // where it is counted: nowhere that anybody looks
+	listener string           // the one that is asked; "": the one that the URL leads to
+	bare     bool             // the listener asks for a certificate, and the client shows none
+	readyOf  string           // the listener whose ready_path the URL is; "": of none
+	metrics  *metrics.Metrics // where it is counted: nowhere that anybody looks
 }
 
 // changeable reports whether an edit of the configuration could make more of a than o.
@@ -143,7 +144,7 @@ func (a *inquiry) changeable(o fetch.Outcome) bool {
 // Explain answers q for a configuration that need not be served. It takes the steps that serving takes, and leaves no
 // trace. An error is of type config.Problems if cfg cannot be served, else it says what is wrong with the question.
 func Explain(cfg *config.Config, q fetch.Question) (Explanation, error) {
-	s, problems, _ := compile(cfg, nil, newMetrics())
+	s, problems, _ := compile(cfg, nil, metrics.New())
 	if len(problems) > 0 {
 		return Explanation{}, problems
 	}
@@ -162,7 +163,7 @@ func (s *snapshot) explain(q fetch.Question) (Explanation, error) {
 	if err := s.hasListener(q.Listener); err != nil {
 		return Explanation{}, err
 	}
-	a := &inquiry{Request: r, listener: q.Listener, metrics: newMetrics()}
+	a := &inquiry{Request: r, listener: q.Listener, metrics: metrics.New()}
 	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
 		a.readyOf = l.Name
 	}
@@ -197,7 +198,7 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 	miss = actual.miss
 	if r != nil {
 		e.Route, e.Policy = s.explainRoute(a, r)
-		if r.rewrite != nil && !actual.answered {
+		if r.Rewrite != nil && !actual.answered {
 			e.Route.Target = actual.target()
 		}
 	}
@@ -234,7 +235,7 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	case c.Respond != nil:
 		er.Action = "respond"
 	}
-	p := policyOf(s.config, c.CORS)
+	p := s.config.Policy(c.CORS)
 	if r.policy == nil || p == nil {
 		return er, nil
 	}
@@ -245,16 +246,6 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 		ep.Pattern, ep.PatternPlace = s.policies[p.Name].pattern(s.config, i)
 	}
 	return er, ep
-}
-
-// policyOf returns the policy with a name, or nil.
-func policyOf(cfg *config.Config, name string) *config.CORS {
-	for i := range cfg.CORS {
-		if cfg.CORS[i].Name == name {
-			return &cfg.CORS[i]
-		}
-	}
-	return nil
 }
 
 // place returns "FILE:LINE" of a key.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -84,7 +85,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 
 // quiet returns a copy of s in which route i counts into m, and which neither remembers preflights nor, unless trusting is
 // set, believes anybody.
-func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
+func (s *snapshot) quiet(m *metrics.Metrics, i int, trusting bool) *snapshot {
 	q := *s
 	q.preflights, q.proxies = nil, nil
 	if trusting {
@@ -93,7 +94,7 @@ func (s *snapshot) quiet(m *metrics, i int, trusting bool) *snapshot {
 	if i >= 0 {
 		c := &s.config.Routes[i]
 		r := *s.routes[i]
-		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
+		r.metrics = m.Route(c.Name, c.CORS, c.Upstream)
 		r.shadow, r.limit = nil, nil // they would count
 		q.routes = append([]*target(nil), s.routes...)
 		q.routes[i] = &r

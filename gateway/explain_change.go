@@ -131,7 +131,7 @@ func (t *trial) newRoute(hosts string) {
 // policy makes sure that a policy decides, and reduces the copy to it. It is the copy's first then.
 func (t *trial) policy() bool {
 	r := &t.cfg.Routes[0]
-	if p := policyOf(&t.cfg, r.CORS); p != nil {
+	if p := t.cfg.Policy(r.CORS); p != nil {
 		c := *p
 		t.cfg.CORS = []config.CORS{c}
 		if c.UpstreamCORS == "passthrough" {
@@ -171,7 +171,7 @@ func (t *trial) policy() bool {
 		return true
 	}
 	name := "pages"
-	for policyOf(t.s.config, name) != nil {
+	for t.s.config.Policy(name) != nil {
 		name += "_too"
 	}
 	use(config.CORS{Name: name, Origins: []string{t.a.Origin}})

@@ -19,7 +19,7 @@ func (s *snapshot) conceal(e *Explanation) {
 		}
 	}
 	if e.Policy != nil {
-		onPreflight = policyOf(s.config, e.Policy.Name).PreflightHeaders
+		onPreflight = s.config.Policy(e.Policy.Name).PreflightHeaders
 	}
 	for _, x := range []*ExplainedExchange{e.Preflight, e.Actual} {
 		if x == nil {

@@ -16,7 +16,7 @@ func (s *snapshot) exposures(e *Explanation) {
 	if e.Policy == nil || e.Outcome != fetch.Allowed && e.Outcome != fetch.Denied || len(e.ResponseHeaders) == 0 {
 		return
 	}
-	p := policyOf(s.config, e.Policy.Name)
+	p := s.config.Policy(e.Policy.Name)
 	if p == nil || p.UpstreamCORS == "passthrough" {
 		return
 	}

@@ -43,7 +43,7 @@ func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
 	switch {
 	case other != "" && note(other+"://"+host+port, "the page is on %s, which is another origin", scheme):
 	case port != "" && note(scheme+"://"+host, "the page is on port %s, which makes another origin", port[1:]):
-	case nearPort(policyOf(t.s.config, policy), scheme, host, port, note):
+	case nearPort(t.s.config.Policy(policy), scheme, host, port, note):
 	case note(scheme+"://x."+host+port, "%s itself is not: a leading \"*.\" stands for one label or more", host):
 	case note(scheme+"://www."+host+port, "not the host without www"):
 	default:
@@ -79,7 +79,7 @@ func (s *snapshot) remarks(a *inquiry, e *Explanation, miss route.Miss) (notes [
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	policy := (*config.CORS)(nil)
 	if e.Policy != nil {
-		policy = policyOf(s.config, e.Policy.Name)
+		policy = s.config.Policy(e.Policy.Name)
 	}
 	switch {
 	case miss.Misread():

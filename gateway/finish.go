@@ -14,7 +14,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	dst := append(x.out[:0], "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
-	edits := x.route.response
+	edits := x.route.Response
 	p := x.route.policy
 	if p != nil && !p.Passthrough() {
 		dst = x.appendShared(dst, res, p)
@@ -63,7 +63,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 // passes reports whether an upstream's field line is for the client: it does not end here, and is not
 // for the route to set or to leave out. What it says of CORS may still be for the policy to say; see owns.
 func (r *target) passes(res *wire.Response, f *wire.Field) bool {
-	return res.Forwardable(f) && !r.response.drops(f.Name)
+	return res.Forwardable(f) && !r.Response.Drops(f.Name)
 }
 
 // owns reports whether the route's policy alone sets a field: an upstream's line never passes.
@@ -112,7 +112,7 @@ func appendLength(dst []byte, n int64) []byte {
 // appendShared appends the upstream's fields but for those that the policy owns, which it then
 // sets itself. Vary is merged into one line if the answer depends on Origin.
 func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) []byte {
-	edits := x.route.response
+	edits := x.route.Response
 	x.vary = x.vary[:0]
 	var exposed [][]byte
 	for i := range res.Fields {
@@ -124,7 +124,7 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 			x.vary = append(x.vary, f.Value)
 			continue
 		case x.route.owns(f):
-			x.route.conflict(f.Name)
+			x.route.metrics.Conflict(f.Name)
 			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
 				exposed = append(exposed, f.Value)
 			}

@@ -18,7 +18,7 @@ func (x *exchange) appendRequest() {
 
 // appendRequestTo appends the head that an upstream gets.
 func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
-	r, edits := x.req, x.route.request
+	r, edits := x.req, x.route.Request
 	dst = append(append(dst, r.Method...), ' ')
 	dst = x.appendPath(dst)
 	dst = append(dst, r.Query...)
@@ -27,7 +27,7 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	dst = append(dst, '\r', '\n')
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.ID == wire.XRequestID || !x.forwards(f) || edits.hides(f.Name) {
+		if f.ID == wire.XRequestID || !x.forwards(f) || edits.Hides(f.Name) {
 			continue
 		}
 		if x.traced.drops(f.ID) {
@@ -38,8 +38,8 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	if x.upgrade != "" {
 		dst = x.appendUpgrade(dst)
 	}
-	if w := x.route.rewrite; w != nil {
-		dst = append(dst, w.forwarded...)
+	if w := x.route.Rewrite; w != nil {
+		dst = append(dst, w.Forwarded...)
 	}
 	dst = x.appendEdits(dst, edits)
 	if x.traced.write {
@@ -52,7 +52,7 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 func (x *exchange) forwards(f *wire.Field) bool {
 	switch {
 	case f.ID == wire.Lookalike:
-		return x.route.lookalikes.passes(f.Name) && !x.req.Named(f.Name)
+		return x.route.Lookalikes.Passes(f.Name) && !x.req.Named(f.Name)
 	case f.ID.Forwarding() && !x.believes(f):
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/frequent"
 	"github.com/corsgate/corsgate/gateway/logging"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -25,10 +26,10 @@ type Gateway struct {
 	current   atomic.Pointer[snapshot] // what is served now; never nil
 	mu        sync.Mutex               // serializes Reload, Listen and Shutdown; no request takes it
 	log       *slog.Logger
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	access    *access.Log // nil: none
 	server    *edge.Server
-	listeners *listeners
+	listeners listeners
 	pseudonym string // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool
 	succeeded atomic.Bool // by a process that accepts on the same sockets
@@ -60,8 +61,8 @@ type Gateway struct {
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{log: log, metrics: newMetrics(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
-		listeners: newListeners(), inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
+	g := &Gateway{log: log, metrics: metrics.New(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
+		inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
 	s, problems, warnings := compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
@@ -72,37 +73,19 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
 	g.server.OnRefusal(g.handleFault)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
-		g.metrics.lost[l].Inc()
+		g.metrics.Lost(l)
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.server.OnShort(g.noteShort)
 	g.swap(s)
-	g.metrics.registry.MustRegister(newExpiries(g), newFailing(g), newInFlight(g), newPerLoop(g), newLimitBytes(g), g.listeners, newMultiplexed(g.server))
-	g.metrics.gaugeFunc("in_flight", "Requests that upstreams are asked for now.", nil, func() float64 {
-		return float64(g.overload.inFlight.Load())
-	})
-	g.metrics.registry.MustRegister(healthCollector{g})
-	g.metrics.gaugeFunc("preflight_cache_entries", "Entries of the preflight cache.", nil, func() float64 {
-		if c := g.current.Load().preflights; c != nil {
-			return float64(c.Len())
-		}
-		return 0
-	})
-	g.metrics.gaugeFunc("preflight_cache_bytes", "Bytes of the entries of the preflight cache, about.", nil, func() float64 {
-		if c := g.current.Load().preflights; c != nil {
-			return float64(c.Bytes())
-		}
-		return 0
-	})
+	g.registerScraped()
 	return g, nil
 }
 
 // Check reports what is wrong with a configuration beyond what its parser sees, and apart from
 // that what is worth a warning.
 func Check(cfg *config.Config) (problems, warnings config.Problems) {
-	m := newMetrics()
-	m.unread = true
-	_, problems, warnings = compile(cfg, nil, m)
+	_, problems, warnings = compile(cfg, nil, metrics.NewUnread())
 	return problems, warnings
 }
 
@@ -150,7 +133,7 @@ func (g *Gateway) swap(s *snapshot) {
 	case g.swapped <- struct{}{}:
 	default: // there is one to be taken
 	}
-	g.metrics.generation.Set(float64(s.generation))
+	g.metrics.Generation.Set(float64(s.generation))
 	g.reloaded()
 }
 
@@ -255,7 +238,7 @@ func (g *Gateway) Config() (*config.Config, uint64) {
 }
 
 // Registry returns the metrics.
-func (g *Gateway) Registry() *prometheus.Registry { return g.metrics.registry }
+func (g *Gateway) Registry() *prometheus.Registry { return g.metrics.Registry() }
 
 // Ready reports whether new requests are welcome: it is false while the gateway drains.
 func (g *Gateway) Ready() bool { return !g.draining.Load() }

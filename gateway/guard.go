@@ -30,10 +30,10 @@ func (x *exchange) guarded() bool {
 	case socket:
 		x.noteRefusal(refusedWebSocket)
 	case x.route.csrf == csrfEnforce:
-		x.route.forged.Inc()
+		x.route.metrics.CSRF.Inc()
 		x.noteRefusal(refusedCSRF)
 	default:
-		x.route.forged.Inc()
+		x.route.metrics.CSRF.Inc()
 		x.noteRefusal(reportedCSRF)
 		return false
 	}

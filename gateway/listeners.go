@@ -5,21 +5,13 @@ import (
 	"sync"
 
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
-// listeners are those that accept, and those that have gone but still have connections. It tells
-// Prometheus how many, and how many streams these have.
+// listeners are those that accept, and those that have gone but still have connections.
 type listeners struct {
-	mu      sync.Mutex
-	all     []*edge.Listener
-	desc    *prometheus.Desc
-	streams *prometheus.Desc
-}
-
-func newListeners() *listeners {
-	return &listeners{desc: prometheus.NewDesc("corsgate_connections", "Open connections of clients.", []string{"listener"}, nil),
-		streams: prometheus.NewDesc("corsgate_streams", "Open streams: requests of HTTP/2 and HTTP/3 under way, and tunnels by them.", []string{"listener", "protocol"}, nil)}
+	mu  sync.Mutex
+	all []*edge.Listener
 }
 
 func (n *listeners) enter(l *edge.Listener) {
@@ -35,30 +27,30 @@ func (n *listeners) leave() {
 	n.all = slices.DeleteFunc(n.all, func(l *edge.Listener) bool { return l.Retired() && l.Open() == 0 })
 }
 
-// Describe is part of prometheus.Collector.
-func (n *listeners) Describe(to chan<- *prometheus.Desc) {
-	to <- n.desc
-	to <- n.streams
+// open tells how many connections each listener has, by name.
+func (n *listeners) open(emit metrics.Emit) {
+	for name, open := range n.sum((*edge.Listener).Open) {
+		emit(float64(open), name)
+	}
 }
 
-// Collect is part of prometheus.Collector.
-func (n *listeners) Collect(to chan<- prometheus.Metric) {
+// streams tells how many streams of HTTP/2 and HTTP/3 each listener has, by name and protocol.
+func (n *listeners) streams(emit metrics.Emit) {
+	for major, protocol := range map[int]string{2: "HTTP/2.0", 3: "HTTP/3.0"} {
+		for name, open := range n.sum(func(l *edge.Listener) int { return l.Streams(major) }) {
+			emit(float64(open), name, protocol)
+		}
+	}
+}
+
+// sum adds what listeners of the same name have.
+func (n *listeners) sum(of func(l *edge.Listener) int) map[string]int {
 	n.leave()
-	open, streams := map[string]int{}, map[string][4]int{}
+	sums := map[string]int{}
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, l := range n.all {
-		open[l.Name] += l.Open()
-		s := streams[l.Name]
-		s[2] += l.Streams(2)
-		s[3] += l.Streams(3)
-		streams[l.Name] = s
+		sums[l.Name] += of(l)
 	}
-	n.mu.Unlock()
-	for name, count := range open {
-		to <- prometheus.MustNewConstMetric(n.desc, prometheus.GaugeValue, float64(count), name)
-	}
-	for name, s := range streams {
-		to <- prometheus.MustNewConstMetric(n.streams, prometheus.GaugeValue, float64(s[2]), name, "HTTP/2.0")
-		to <- prometheus.MustNewConstMetric(n.streams, prometheus.GaugeValue, float64(s[3]), name, "HTTP/3.0")
-	}
+	return sums
 }

@@ -22,7 +22,7 @@ func (g *Gateway) LastReload() (inForceSince time.Time, err error) {
 
 // ReloadFailed records that a configuration could not be loaded, and why.
 func (g *Gateway) ReloadFailed(err error) {
-	g.metrics.reloadedWell.Set(0)
+	g.metrics.ReloadSucceeded.Set(0)
 	g.loading.mu.Lock()
 	defer g.loading.mu.Unlock()
 	g.loading.err = err
@@ -30,7 +30,7 @@ func (g *Gateway) ReloadFailed(err error) {
 
 // reloaded records that one was.
 func (g *Gateway) reloaded() {
-	g.metrics.reloadedWell.Set(1)
+	g.metrics.ReloadSucceeded.Set(1)
 	g.loading.mu.Lock()
 	defer g.loading.mu.Unlock()
 	g.loading.last, g.loading.err = time.Now(), nil

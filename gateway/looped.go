@@ -36,7 +36,7 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 		return dst, ends, loop.Elsewhere
 	}
 	if x.major > 1 {
-		x.g.metrics.multiplexed(x.major)
+		x.g.metrics.Multiplexed(x.major)
 	}
 	if x.out = dst; x.begin() {
 		return x.out, x.closing, loop.Answered
@@ -100,14 +100,14 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 	x.request = len(x.head)
 	r := x.req
 	x.head = append(append(x.head, r.Host...), r.Origin...)
-	if x.route.rewrite != nil {
+	if x.route.Rewrite != nil {
 		x.head = append(x.head, r.Path...)
 	}
 	line, rest := x.head[:x.request], x.head[x.request:]
 	host, origin := len(r.Host), len(r.Origin)
 	r.Host, r.Origin = rest[:host], rest[host:][:origin]
 	r.Method = line[:len(r.Method)]
-	if x.route.rewrite != nil {
+	if x.route.Rewrite != nil {
 		r.Path = rest[host+origin:]
 	} else {
 		r.Path = line[len(r.Method)+1:][:len(r.Path)]
@@ -173,7 +173,7 @@ func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 		return
 	}
 	x.failure = failureCut
-	x.route.upstream.failures[failureCut].Inc()
+	x.route.upstream.metrics.Failures[failureCut].Inc()
 	attrs := []any{"endpoint", e.Address.Label, "error", err}
 	if err == upstream.ErrStalled {
 		attrs = append(attrs, "limit", "upstream."+x.route.upstream.name+".idle_timeout")

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Bounds on what mirrors may cost.
@@ -33,18 +33,15 @@ type mirror struct {
 	share    float64
 	timeout  time.Duration
 	under    atomic.Int64 // copies under way
-
-	answered, failed, dropped, skipped prometheus.Counter
+	metrics  metrics.Mirror
 }
 
 // compileMirror returns nil if the route has no mirror.
-func (s *snapshot) compileMirror(c *config.Route, m *metrics) *mirror {
+func (s *snapshot) compileMirror(c *config.Route, m *metrics.Metrics) *mirror {
 	if c.Mirror == nil || c.Mirror.Share == 0 {
 		return nil
 	}
-	counter := func(outcome string) prometheus.Counter { return m.mirror.WithLabelValues(c.Name, outcome) }
-	r := &mirror{route: c.Name, upstream: s.upstreams[c.Mirror.Upstream], share: c.Mirror.Share, timeout: mirrorTime,
-		answered: counter("answered"), failed: counter("failed"), dropped: counter("dropped"), skipped: counter("skipped")}
+	r := &mirror{route: c.Name, upstream: s.upstreams[c.Mirror.Upstream], share: c.Mirror.Share, timeout: mirrorTime, metrics: m.Mirror(c.Name)}
 	if c.Timeout > 0 { // else there is none, or it bounds the wait for the beginning only
 		r.timeout = min(r.timeout, c.Timeout)
 	}
@@ -112,13 +109,13 @@ func (x *exchange) reflect(content []byte, whole bool) {
 	switch {
 	case m.share < 1 && rand.Float64() >= m.share:
 	case !whole || len(content) > smallContent || x.upgrade != "" || x.req.ConnectionAuth:
-		m.skipped.Inc()
+		m.metrics.Skipped.Inc()
 	case m.under.Add(1) > maxMirrored:
 		m.under.Add(-1)
-		m.dropped.Inc()
+		m.metrics.Dropped.Inc()
 	case !x.g.mirrors.begin():
 		m.under.Add(-1)
-		m.dropped.Inc()
+		m.metrics.Dropped.Inc()
 	default:
 		c := &copied{g: x.g, mirror: m, octets: make([]byte, 0, len(x.head)+len(content)+64)}
 		c.octets = x.appendRequestTo(c.octets, m.upstream.pool)
@@ -142,9 +139,9 @@ func (c *copied) send() {
 			c.g.log.Error("panic while mirroring a request", "route", m.route, "panic", p)
 		}
 		if status > 0 {
-			m.answered.Inc()
+			m.metrics.Answered.Inc()
 		} else {
-			m.failed.Inc()
+			m.metrics.Failed.Inc()
 		}
 		m.under.Add(-1)
 		c.g.mirrors.under.Done()

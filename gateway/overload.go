@@ -65,10 +65,10 @@ func (x *exchange) shed() bool {
 	o, r := &x.g.overload, x.route
 	switch {
 	case uint32(r.room.rank) < o.memory.Load():
-		x.g.metrics.shedMemory.Inc()
+		x.g.metrics.ShedMemory.Inc()
 	case o.inFlight.Add(1) > r.room.most:
 		o.inFlight.Add(-1)
-		x.g.metrics.shedInFlight.Inc()
+		x.g.metrics.ShedInFlight.Inc()
 	default:
 		x.inFlight = true
 		return false

@@ -84,7 +84,7 @@ func (x *exchange) answer(a *ownAnswer, extra string) {
 
 // answerFault makes the whole response to a request that is refused for a fault of the message. The connection ends after it.
 func (x *exchange) answerFault(f *wire.Fault) {
-	x.g.metrics.malformed(f.Class)
+	x.g.metrics.Malformed(f.Class)
 	x.closing, x.failure, x.limit = true, f.Class, x.s.limitOf(f)
 	extra := ""
 	if f.Status == 405 {
@@ -167,7 +167,7 @@ func appendRefused(dst []byte, reason string) []byte {
 
 // appendRequestID appends X-Request-Id, unless the route sets it by hand, or leaves it out.
 func (x *exchange) appendRequestID(dst []byte) []byte {
-	if x.route != nil && x.route.byHand.requestID {
+	if x.route != nil && x.route.UserSet.RequestID {
 		return dst
 	}
 	return append(append(append(dst, "X-Request-Id: "...), x.requestID()...), '\r', '\n')

@@ -89,7 +89,7 @@ func (p *compiledPolicy) pattern(cfg *config.Config, i int) (text, place string)
 
 // compilePolicies compiles all policies that the parser has not refused.
 func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems, warnings config.Problems) {
-	var wrong, odd findings
+	var wrong, odd config.Findings
 	for i := range cfg.CORS {
 		c := &cfg.CORS[i]
 		if len(c.Origins) == 0 && c.OriginsFile == "" {
@@ -97,7 +97,7 @@ func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems
 		}
 		p, err := compilePolicy(cfg, c, prev)
 		if err != nil {
-			wrong.add(func() config.Problem { return cfg.Problem("cors."+c.Name+".origins_file", -1, fmt.Sprint(err), "") })
+			wrong.Add(func() config.Problem { return cfg.Problem("cors."+c.Name+".origins_file", -1, fmt.Sprint(err), "") })
 			continue
 		}
 		s.policies[c.Name] = p
@@ -106,10 +106,10 @@ func (s *snapshot) compilePolicies(cfg *config.Config, prev *snapshot) (problems
 			if found.Warning {
 				list = &odd
 			}
-			list.add(func() config.Problem { return p.locate(cfg, found) })
+			list.Add(func() config.Problem { return p.locate(cfg, found) })
 		}
 	}
-	return wrong.all("mistakes"), odd.all("warnings")
+	return wrong.All("mistakes"), odd.All("warnings")
 }
 
 // policyFor returns the policy that shares what is said of a request for which no route is responsible: the one that the

@@ -26,7 +26,7 @@ func (x *exchange) preflight() {
 			block, d := cutDifference(cached)
 			x.status = r.policy.PreflightStatus()
 			x.allow(block)
-			r.preflights.hit.Inc()
+			r.metrics.Preflights.Hit.Inc()
 			x.changes(d)
 			return
 		}
@@ -41,7 +41,7 @@ func (x *exchange) preflight() {
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	start := len(out)
 	out, x.reason = r.policy.AppendPreflight(out, &req)
-	r.preflights.computed[x.reason].Inc()
+	r.metrics.Preflights.Computed[x.reason].Inc()
 	var d difference
 	if r.shadow != nil {
 		d = x.tryPreflight(&req, out[start:])

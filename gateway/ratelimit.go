@@ -7,8 +7,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/limit"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/wire"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // This file refuses what comes too often. The rules are:
@@ -37,7 +37,7 @@ type rateLimit struct {
 	preflights tally
 	policy     string // the line RateLimit-Policy
 	item       string // the beginning of the line RateLimit
-	refused    struct{ requests, preflights prometheus.Counter }
+	metrics    metrics.Limit
 }
 
 // limitKey is what requests are counted by.
@@ -51,7 +51,7 @@ const (
 )
 
 // compileLimits makes the rate limits of a configuration, or takes them over from prev with what they have counted.
-func (s *snapshot) compileLimits(cfg *config.Config, prev *snapshot, m *metrics) {
+func (s *snapshot) compileLimits(cfg *config.Config, prev *snapshot, m *metrics.Metrics) {
 	now := time.Now()
 	for i := range cfg.RateLimits {
 		c := &cfg.RateLimits[i]
@@ -67,8 +67,8 @@ func (s *snapshot) compileLimits(cfg *config.Config, prev *snapshot, m *metrics)
 	}
 }
 
-func (s *snapshot) newRateLimit(c *config.RateLimit, m *metrics, now time.Time) *rateLimit {
-	l := &rateLimit{config: *c}
+func (s *snapshot) newRateLimit(c *config.RateLimit, m *metrics.Metrics, now time.Time) *rateLimit {
+	l := &rateLimit{config: *c, metrics: m.Limit(c.Name)}
 	switch c.Key {
 	case "origin":
 		l.by = byOrigin
@@ -80,10 +80,8 @@ func (s *snapshot) newRateLimit(c *config.RateLimit, m *metrics, now time.Time) 
 		l.by, l.field = byHeader, c.Key[len("header:"):]
 	}
 	period := c.Rate.Per / time.Duration(c.Rate.Events)
-	l.requests = s.newTally(c, "requests", period, c.Burst, now, m)
-	l.preflights = s.newTally(c, "preflights", max(period/preflightShare, limit.MinPeriod), min(c.Burst*preflightShare, limit.MaxBurst), now, m)
-	l.refused.requests = m.limited.WithLabelValues(c.Name, "request")
-	l.refused.preflights = m.limited.WithLabelValues(c.Name, "preflight")
+	l.requests = s.newTally(c, "requests", period, c.Burst, now, l.metrics, m)
+	l.preflights = s.newTally(c, "preflights", max(period/preflightShare, limit.MinPeriod), min(c.Burst*preflightShare, limit.MaxBurst), now, l.metrics, m)
 	// The quota is the burst, and its window the time in which that comes back: on average this is the rate.
 	window := seconds(time.Duration(c.Burst) * period)
 	l.policy = "RateLimit-Policy: \"" + c.Name + "\";q=" + strconv.Itoa(c.Burst) + ";w=" + strconv.FormatInt(window, 10) + "\r\n"
@@ -169,13 +167,13 @@ func (x *exchange) onlyField(name string) (value []byte) {
 
 // refuseRequest answers a request that came too soon. What its page needs to come back in time is exposed.
 func (l *rateLimit) refuseRequest(x *exchange) {
-	l.refused.requests.Inc()
+	l.metrics.RefusedRequests.Inc()
 	l.refuse(x)
 }
 
 // refusePreflight answers a preflight that is one of too many.
 func (l *rateLimit) refusePreflight(x *exchange) {
-	l.refused.preflights.Inc()
+	l.metrics.RefusedPreflights.Inc()
 	l.refuse(x)
 }
 
@@ -191,10 +189,10 @@ func (l *rateLimit) refuse(x *exchange) {
 
 // appendRateLines appends what a client is told of a limit. What the route sets by hand, or leaves out, is the route's.
 func (x *exchange) appendRateLines(dst []byte, l *rateLimit, remaining, next int64) []byte {
-	if !x.route.byHand.policy {
+	if !x.route.UserSet.RateLimitPolicy {
 		dst = append(dst, l.policy...)
 	}
-	if x.route.byHand.item {
+	if x.route.UserSet.RateLimit {
 		return dst
 	}
 	dst = append(dst, l.item...)

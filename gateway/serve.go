@@ -55,7 +55,7 @@ func (g *Gateway) exchangeOf(c *edge.Conn) *exchange {
 	}
 	x.major = c.Major()
 	if x.major > 1 {
-		g.metrics.multiplexed(x.major)
+		g.metrics.Multiplexed(x.major)
 	}
 	x.start(c.Peer(), c.Identity(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
 	return x
@@ -273,7 +273,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 	if !x.ended(failed.Err, "") {
 		x.warn("upstream failed", &x.route.upstream.failed, attrs...)
 		x.failure = failed.Class
-		x.route.upstream.failures[failed.Class].Inc()
+		x.route.upstream.metrics.Failures[failed.Class].Inc()
 	}
 	x.write(failed.Status, extra, ownFailures[failed.Class].text)
 }

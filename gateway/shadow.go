@@ -7,6 +7,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
 // This file tries another policy on the requests of a route, and counts what would change. The rules are:
@@ -40,13 +41,13 @@ type shadow struct {
 }
 
 // compileShadow returns the shadow of policy p, or nil. by is its policy, which is nil if that will not do.
-func compileShadow(p, by *compiledPolicy, m *metrics) *shadow {
+func compileShadow(p, by *compiledPolicy, m *metrics.Metrics) *shadow {
 	if by == nil {
 		return nil
 	}
 	s := &shadow{policy: by.policy, tables: [2]*config.CORS{&p.table, &by.table}}
 	for c := allowedToDenied; int(c) < numChanges; c++ {
-		s.counts[c] = m.shadow.WithLabelValues(p.table.Name, by.table.Name, changeNames[c])
+		s.counts[c] = m.Shadow(p.table.Name, by.table.Name, changeNames[c])
 	}
 	return s
 }

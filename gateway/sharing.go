@@ -11,6 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/limit/shared"
 	"github.com/corsgate/corsgate/gateway/logging"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -28,7 +29,7 @@ type sharing struct {
 }
 
 // compileSharing takes over the store of prev if it is the same, and reports what is wrong with files.
-func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics) (problems config.Problems) {
+func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (problems config.Problems) {
 	c := cfg.Redis
 	if c == nil {
 		return nil
@@ -44,7 +45,7 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 		return problems
 	}
 	o := shared.Options{Username: c.Username, Password: password, Database: c.Database, Timeout: c.Timeout, Prefix: c.Prefix, Open: c.OnFailure == "open",
-		Called: m.redisCalled}
+		Called: m.RedisCalled}
 	o.Network, o.Address = c.Address.Split()
 	if c.TLS {
 		if o.TLS = secure.tls; o.TLS == nil {
@@ -80,20 +81,20 @@ func (t *tally) bytes() int {
 }
 
 // newTally returns a tally of a kind of events of a limit.
-func (s *snapshot) newTally(c *config.RateLimit, kind string, period time.Duration, burst int, now time.Time, m *metrics) tally {
-	evicted := m.limitEvictions.WithLabelValues(c.Name).Inc
+func (s *snapshot) newTally(c *config.RateLimit, kind string, period time.Duration, burst int, now time.Time, own metrics.Limit, m *metrics.Metrics) tally {
+	evicted := own.Evicted.Inc
 	if c.Store != "redis" || s.sharing == nil {
 		return tally{local: limit.New(period, burst, now, evicted)}
 	}
-	events := func(what string) func(int64) {
-		counter := m.redisEvents.WithLabelValues(c.Name, what)
+	add := func(counter prometheus.Counter) func(int64) {
 		return func(n int64) { counter.Add(float64(n)) }
 	}
+	counters := m.SharedLimit(c.Name)
 	// The key is part of the name: what is counted by another is counted apart.
 	return tally{shared: s.sharing.store.Limiter(c.Name+"/"+c.Key+"/"+kind, period, burst, shared.Hooks{
 		Evicted: evicted,
-		Alone:   m.redisAlone.WithLabelValues(c.Name).Inc,
-		Charged: events("charged"), Leased: events("leased"), Returned: events("returned"),
+		Alone:   counters.Alone.Inc,
+		Charged: add(counters.Charged), Leased: add(counters.Leased), Returned: add(counters.Returned),
 	})}
 }
 
@@ -130,7 +131,7 @@ func (g *Gateway) swapSharing(prev, s *snapshot) {
 	}
 	if old != nil && old != now {
 		old.store.Stop(shareGrace)
-		g.metrics.redisFallback.Set(0)
+		g.metrics.RedisFallback.Set(0)
 	}
 }
 
@@ -144,7 +145,7 @@ func (g *Gateway) noteSharing(d *sharing) func(bool, error) {
 		what := []any{"address", string(d.config.Address)}
 		switch {
 		case !shared:
-			g.metrics.redisFallback.Set(1)
+			g.metrics.RedisFallback.Set(1)
 			if held, ok := g.sharings.sampler.Pass(time.Now()); ok {
 				fell = true
 				what = append(what, "error", why.Error(), "on_failure", d.config.OnFailure)
@@ -154,7 +155,7 @@ func (g *Gateway) noteSharing(d *sharing) func(bool, error) {
 				g.log.Warn("rate limits are not shared: redis fails", what...)
 			}
 		default:
-			g.metrics.redisFallback.Set(0)
+			g.metrics.RedisFallback.Set(0)
 			if fell {
 				g.log.Info("rate limits are shared again", what...)
 			}
@@ -169,19 +170,4 @@ func (g *Gateway) stopSharing(grace time.Duration) {
 		d.store.Stop(grace)
 	}
 	g.sharings.running.Wait()
-}
-
-// redisCalled counts calls, by their result.
-func (m *metrics) redisCalled(keys int, result string) { m.redisCalls[result].Add(float64(keys)) }
-
-// addRedis registers the metrics of what is shared.
-func (m *metrics) addRedis(counter func(name, help string, labels ...string) *prometheus.CounterVec, gauge func(name, help string) prometheus.Gauge) {
-	calls := counter("limit_redis_calls_total", "Keys of rate limits that Redis was asked about, by what came of it.", "result")
-	m.redisCalls = map[string]prometheus.Counter{}
-	for _, result := range shared.Results {
-		m.redisCalls[result] = calls.WithLabelValues(result)
-	}
-	m.redisEvents = counter("limit_redis_events_total", "Events that Redis has counted: charged after they had passed, leased before, or returned.", "limit", "kind")
-	m.redisAlone = counter("limit_redis_alone_total", "Events that were decided without Redis, because it failed.", "limit")
-	m.redisFallback = gauge("limit_redis_fallback", "1 while rate limits are not shared because Redis fails.")
 }

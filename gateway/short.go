@@ -8,7 +8,7 @@ import (
 
 // noteShort says that the machine is short of something that connections need. Those that wait to be accepted go on waiting.
 func (g *Gateway) noteShort(on *edge.Listener, err error) {
-	g.metrics.short.Inc()
+	g.metrics.Exhausted.Inc()
 	held, ok := g.short.Pass(time.Now())
 	if !ok {
 		return

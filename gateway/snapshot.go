@@ -14,7 +14,11 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/lint"
+	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -60,16 +64,6 @@ type target struct {
 	upstream   *upstreamPool // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
-	rewrite    *rewrite   // nil: the path goes on as it is
-	locations  *locations // nil: what the upstream says of URLs passes as it is
-	lookalikes lookalikes
-	request    *edits // of the request's fields; nil: none
-	response   *edits // of the response's fields; nil: none
-	errors     *edits // of those that the gateway makes itself, but for redirect and respond
-	remembers  bool   // some of these need usesHost or usesID
-	byHand     byHand // of the gateway's own response fields
-	usesHost   bool
-	usesID     bool
 	split      *split        // nil: all to upstream
 	mirror     *mirror       // nil: none
 	upgrades   []string      // protocols that requests may switch to, beside WebSocket
@@ -82,7 +76,8 @@ type target struct {
 	limit      *rateLimit // nil: none
 	limitKey   []byte     // the name, for limits that count by route
 
-	routeMetrics
+	metrics metrics.Route
+	rewrite.Rules
 }
 
 type redirect struct {
@@ -100,7 +95,7 @@ type respond struct {
 // upstreams that did not change, with their connections, the policies, and the limits with what they counted. It starts nothing: a snapshot that is
 // not used leaves no trace. The problems are those that only the parts can see; warnings are
 // reported apart.
-func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, problems, warnings config.Problems) {
+func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapshot, problems, warnings config.Problems) {
 	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, logged: access.ParseChoice(cfg.Log.Access),
 		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}, limits: map[string]*rateLimit{}}
 	if prev != nil {
@@ -128,12 +123,12 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics) (s *snapshot, probl
 	problems = append(problems, s.compileRoutes(cfg, m)...)
 	table, conflicts := route.New(rules(cfg))
 	s.table = table
-	var taken findings
+	var taken config.Findings
 	for _, c := range conflicts {
 		first, second := cfg.Routes[c.First].Name, cfg.Routes[c.Second].Name
-		taken.add(func() config.Problem { return conflictProblem(cfg, first, second, c.Reason) })
+		taken.Add(func() config.Problem { return conflictProblem(cfg, first, second, c.Reason) })
 	}
-	return s, append(problems, taken.all("mistakes")...), append(warnings, s.lint()...)
+	return s, append(problems, taken.All("mistakes")...), append(warnings, lint.Check(cfg, table)...)
 }
 
 func conflictProblem(cfg *config.Config, first, second, reason string) config.Problem {
@@ -156,7 +151,7 @@ func rules(cfg *config.Config) []route.Rule {
 	return list
 }
 
-func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems config.Problems) {
+func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (problems config.Problems) {
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r := &target{
@@ -171,9 +166,12 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			upgrades:   c.Upgrades,
 			room:       roomOf(c, s.inFlight()),
 		}
+		var to *upstream.Upstream
 		if r.upstream != nil {
 			r.streamIdle = c.StreamIdle(&r.upstream.config)
+			to = r.upstream.pool
 		}
+		r.Rules = rewrite.Compile(cfg, c, to)
 		if c.BodyBytes != nil {
 			r.maxContent = int64(*c.BodyBytes)
 		}
@@ -187,18 +185,15 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics) (problems confi
 			}
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
-		r.rewrite, r.locations = compileRewrite(c), compileLocations(c, r.upstream)
-		r.compileEdits(c)
-		r.lookalikes = compileLookalikes(cfg, c)
 		if p := s.policies[c.CORS]; p != nil {
 			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]
 			r.shadow = compileShadow(p, s.policies[p.table.Shadow], m)
 		}
-		r.routeMetrics = m.route(c.Name, c.CORS, c.Upstream)
+		r.metrics = m.Route(c.Name, c.CORS, c.Upstream)
 		r.mirror = s.compileMirror(c, m)
 		r.split = s.compileSplit(r, c, m)
 		s.routes = append(s.routes, r)
-		problems = append(problems, checkRewrite(cfg, c)...)
+		problems = append(problems, rewrite.Check(cfg, c)...)
 	}
 	return problems
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/rewrite"
 )
 
 // A split divides the requests of a route among upstreams. For each there is a target of its own,
@@ -16,7 +18,7 @@ type split struct {
 }
 
 // compileSplit returns nil if the route is not divided. It is called when all else of r is compiled.
-func (s *snapshot) compileSplit(r *target, c *config.Route, m *metrics) *split {
+func (s *snapshot) compileSplit(r *target, c *config.Route, m *metrics.Metrics) *split {
 	if len(c.Split) == 0 {
 		return nil
 	}
@@ -28,8 +30,8 @@ func (s *snapshot) compileSplit(r *target, c *config.Route, m *metrics) *split {
 			continue // the parser has said so
 		}
 		t.streamIdle = c.StreamIdle(&t.upstream.config)
-		t.locations = compileLocations(c, t.upstream)
-		t.routeMetrics = m.route(c.Name, c.CORS, share.Upstream)
+		t.Locations = rewrite.CompileLocations(c, t.upstream.pool)
+		t.metrics = m.Route(c.Name, c.CORS, share.Upstream)
 		total += uint64(share.Weight)
 		d.targets, d.upTo = append(d.targets, &t), append(d.upTo, total)
 	}

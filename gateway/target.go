@@ -13,7 +13,7 @@ const maxSuggested = 256
 
 // refuseFlaw answers a request whose target no URL can have.
 func (x *exchange) refuseFlaw(flaw *wire.Fault) {
-	x.g.metrics.malformed(flaw.Class)
+	x.g.metrics.Malformed(flaw.Class)
 	x.closing, x.failure, x.limit = true, flaw.Class, x.s.limitOf(flaw)
 	x.noteUntaken()
 	text := flaw.Reason

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -30,7 +31,7 @@ type tracing struct {
 }
 
 // compileTracing takes over the exporter of prev if it is for the same collector.
-func compileTracing(c *config.Trace, prev *snapshot, m *metrics) *tracing {
+func compileTracing(c *config.Trace, prev *snapshot, m *metrics.Metrics) *tracing {
 	if c == nil {
 		return nil
 	}
@@ -47,7 +48,7 @@ func compileTracing(c *config.Trace, prev *snapshot, m *metrics) *tracing {
 	case old != nil && old.config.Endpoint == c.Endpoint && old.config.Service == c.Service:
 		t.exporter = old.exporter
 	default:
-		t.exporter = trace.New(c.Endpoint, c.Service, func(n int) { m.spansDropped.Add(float64(n)) })
+		t.exporter = trace.New(c.Endpoint, c.Service, func(n int) { m.SpansDropped.Add(float64(n)) })
 	}
 	return t
 }
@@ -106,7 +107,7 @@ func (t *tracing) join(x *exchange) (d traced) {
 			Route: x.route.name, Upstream: x.route.upstream.name,
 		}
 	}
-	return traced{context: c, write: !x.route.request.drops(traceParent), started: !valid}
+	return traced{context: c, write: !x.route.Request.Drops(traceParent), started: !valid}
 }
 
 // endSpan gives x's span to the exporter of today.
@@ -120,7 +121,7 @@ func (x *exchange) endSpan(e *upstream.Endpoint, now time.Time) {
 	if to := x.g.current.Load().exporting(); to != nil {
 		to.Put(span)
 	} else {
-		x.g.metrics.spansDropped.Inc()
+		x.g.metrics.SpansDropped.Inc()
 	}
 }
 

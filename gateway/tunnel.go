@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/rewrite"
 )
 
 // tunnel carries octets both ways between a client and an upstream that have agreed on another
@@ -16,14 +17,14 @@ import (
 // is kept for the log, and nothing of what it was made of.
 func (x *exchange) tunnel(c *edge.Conn) {
 	x.left()
-	x.out, x.head, x.body, x.host, x.asker = nil, nil, nil, nil, asker{}
+	x.out, x.head, x.body, x.host, x.asker = nil, nil, nil, nil, rewrite.Asked{}
 	clear(x.vary[:cap(x.vary)])
-	x.g.metrics.tunnels.Inc()
+	x.g.metrics.Tunnels.Inc()
 	c.Tunnel(func(client net.Conn, read []byte) {
 		defer x.rescue(c)
-		defer x.g.metrics.tunnels.Dec()
-		m := &x.g.metrics.tunnelled
-		err := x.up.Tunnel(client, read, orNoBound(x.route.tunnelIdle.Time), m.fromClient, m.fromUpstream)
+		defer x.g.metrics.Tunnels.Dec()
+		m := &x.g.metrics.TunnelBytes
+		err := x.up.Tunnel(client, read, orNoBound(x.route.tunnelIdle.Time), m.FromClient, m.FromUpstream)
 		x.ended(err, x.route.tunnelIdle.Key)
 		x.up.End(time.Now())
 		x.account(x.up.Endpoint, time.Now())

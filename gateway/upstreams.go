@@ -8,8 +8,8 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/logging"
+	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // This file is what the gateway has to do with upstreams as such: it makes them, chooses among
@@ -23,17 +23,16 @@ type upstreamPool struct {
 	connections int  // max_connections, as it is or as it is derived
 	blocking    bool // only the blocking engine can make its exchanges
 	pool        *upstream.Upstream
-	responses   []classCounters // by the number of the configured endpoint
-	ejections   []prometheus.Counter
-	failures    map[string]prometheus.Counter // by class, or failureCut
-	hashKey     *hashKey                      // nil: the balance needs none
+	metrics     metrics.Upstream
+	endpoints   []metrics.Endpoint // by the number of the configured endpoint
+	hashKey     *hashKey           // nil: the balance needs none
 
 	failed, cut, ended logging.Sampler // of the log's lines on exchanges
 	failing, answers   logging.Sampler // of those on endpoints that are kept in use
 }
 
 func (u *upstreamPool) count(e *upstream.Endpoint, status int) {
-	u.responses[e.Address.Index].count(status)
+	u.endpoints[e.Address.Index].Responses.Count(status)
 }
 
 // balances are those of package upstream, as a configuration names them.
@@ -53,26 +52,17 @@ func (s *snapshot) connectionsOf(c *config.Upstream) int {
 	return min(max(s.edge.Connections/2/max(len(c.Endpoints), 1), leastConnections), 1<<20)
 }
 
-func compileUpstream(c *config.Upstream, connections int, files secure, prev *snapshot, m *metrics) *upstreamPool {
+func compileUpstream(c *config.Upstream, connections int, files secure, prev *snapshot, m *metrics.Metrics) *upstreamPool {
 	if prev != nil {
 		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.connections == connections && old.secure.sum == files.sum {
 			return old
 		}
 	}
 	u := &upstreamPool{name: c.Name, config: *c, connections: connections, secure: files, blocking: c.SendProxyProtocol, hashKey: compileHashKey(c.HashKey)}
-	u.failures = map[string]prometheus.Counter{}
-	for _, class := range append(upstream.Classes(), failureCut) {
-		if !m.unread {
-			u.failures[class] = m.failures.WithLabelValues(c.Name, class)
-		}
-	}
+	u.metrics = m.Upstream(c.Name, append(upstream.Classes(), failureCut))
 	for _, e := range c.Endpoints {
 		u.blocking = u.blocking || e.TLS
-		if m.unread {
-			continue
-		}
-		u.responses = append(u.responses, m.endpoint(c.Name, e.URL))
-		u.ejections = append(u.ejections, m.ejections.WithLabelValues(c.Name, e.URL))
+		u.endpoints = append(u.endpoints, m.Endpoint(c.Name, e.URL, e.Discovery != ""))
 	}
 	opts := upstream.Options{
 		Balance:          balances[c.Balance],
@@ -92,7 +82,7 @@ func compileUpstream(c *config.Upstream, connections int, files secure, prev *sn
 		SendProxy:        c.SendProxyProtocol,
 		Ejection: upstream.Ejection{Failures: c.Ejection.Failures,
 			BaseTime: c.Ejection.BaseTime, MaxShare: c.Ejection.MaxShare},
-		Retried: m.retries.WithLabelValues(c.Name).Inc,
+		Retried: u.metrics.Retries.Inc,
 	}
 	if h := c.Health; h != nil {
 		opts.Health = &upstream.Health{Path: h.Path, Status: h.Status, Interval: h.Interval, Timeout: h.Timeout,
@@ -130,7 +120,7 @@ func (g *Gateway) noteChange(u *upstreamPool, c upstream.Change) {
 	}
 	attrs = append(attrs, "reason", c.Reason)
 	if c.For > 0 {
-		u.ejections[c.Endpoint.Address.Index].Inc()
+		u.endpoints[c.Endpoint.Address.Index].Ejections.Inc()
 		attrs = append(attrs, "for", c.For.Round(time.Millisecond).String()) // in JSON a Duration would be a number
 	}
 	g.log.Warn("endpoint taken out of use", attrs...)
@@ -171,53 +161,43 @@ func (g *Gateway) Upstreams() []UpstreamStatus {
 	return list
 }
 
-// A healthCollector makes upstream_healthy from what is true when it is asked. A configured
-// endpoint that stands for several servers, because its name is looked up, counts by the share of
-// them that can be used: an address that a name leads to makes no series of its own.
-type healthCollector struct{ g *Gateway }
-
-var healthyDesc = prometheus.NewDesc("corsgate_upstream_healthy",
-	"1 if the endpoint is healthy, not ejected, and does not fail request after request; else 0. Of a name that is looked up, the share of its servers.",
-	[]string{"upstream", "endpoint"}, nil)
-
-var failingDesc = prometheus.NewDesc("corsgate_upstream_failing",
-	"1 if the endpoint fails request after request and is used all the same, because too few would be left without it; of a name, the share of its servers.",
-	[]string{"upstream", "endpoint"}, nil)
-
-var checkedDesc = prometheus.NewDesc("corsgate_upstream_checked",
-	"1 if something is known of the endpoint: it is checked, or there were requests for it. Without either it counts as healthy.",
-	[]string{"upstream", "endpoint"}, nil)
-
-// Describe is part of prometheus.Collector.
-func (c healthCollector) Describe(to chan<- *prometheus.Desc) {
-	to <- healthyDesc
-	to <- failingDesc
-	to <- checkedDesc
-	to <- discoveredDesc
+// A condition is what can be told of a configured endpoint at one time.
+type condition struct {
+	upstream, endpoint string
+	named              bool // it stands for the servers that its name leads to
+	servers            int
+	healthy, failing   float64 // 0 or 1; of a name the share of its servers
+	known              bool    // it is checked, or there were requests for it
+	inFlight, streams  int
 }
 
-// Collect is part of prometheus.Collector.
-func (c healthCollector) Collect(to chan<- prometheus.Metric) {
-	for name, u := range c.g.current.Load().upstreams {
-		n := len(u.config.Endpoints)
-		servers, usable, failing, checked := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+// conditions visits what can be told now of each configured endpoint. One that stands for several servers, because its name
+// is looked up, counts by the share of them that can be used: an address that a name leads to makes no series of its own.
+func (s *snapshot) conditions(visit func(c *condition)) {
+	for name, u := range s.upstreams {
+		list := make([]condition, len(u.config.Endpoints))
 		for _, e := range u.pool.Status() {
-			servers[e.Index]++
+			c := &list[e.Index]
+			c.servers++
 			switch {
 			case e.Usable && e.Failing:
-				failing[e.Index]++
+				c.failing++
 			case e.Usable:
-				usable[e.Index]++
+				c.healthy++
 			}
-			if e.Checked || e.Used {
-				checked[e.Index] = 1
-			}
+			c.known = c.known || e.Checked || e.Used
 		}
-		u.collectDiscovered(servers, to)
+		for _, e := range u.pool.Endpoints() {
+			c := &list[e.Address.Index]
+			c.inFlight += e.InFlight()
+			c.streams += e.Streams()
+		}
 		for i, e := range u.config.Endpoints {
-			to <- prometheus.MustNewConstMetric(healthyDesc, prometheus.GaugeValue, usable[i]/max(servers[i], 1), name, e.URL)
-			to <- prometheus.MustNewConstMetric(failingDesc, prometheus.GaugeValue, failing[i]/max(servers[i], 1), name, e.URL)
-			to <- prometheus.MustNewConstMetric(checkedDesc, prometheus.GaugeValue, checked[i], name, e.URL)
+			c := &list[i]
+			c.upstream, c.endpoint, c.named = name, e.URL, e.Discovery != ""
+			n := float64(max(c.servers, 1))
+			c.healthy, c.failing = c.healthy/n, c.failing/n
+			visit(c)
 		}
 	}
 }

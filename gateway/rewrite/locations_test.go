@@ -1,4 +1,4 @@
-package gateway
+package rewrite
 
 import (
 	"net/url"
@@ -16,14 +16,13 @@ func FuzzLocations(f *testing.F) {
 		f.Add("//internal/", "", ref, true)
 		f.Add("", "/internal", ref, false)
 	}
-	m := newMetrics()
 	f.Fuzz(func(t *testing.T, strip, add, ref string, bare bool) {
-		s, err := rewriting(strip, add, m)
+		rules, _, err := rewriting(strip, add)
 		if err != nil || strings.ContainsAny(ref, "\r\n\t") {
 			t.Skip("no such configuration, or no such field value")
 		}
-		l := s.routes[0].locations
-		got := string(l.appendURL(nil, []byte(ref), &asker{scheme: "https", host: []byte("h.example"), bare: bare && strip != ""}))
+		l := rules.Locations
+		got := string(l.appendURL(nil, []byte(ref), &Asked{scheme: "https", Host: []byte("h.example"), bare: bare && strip != ""}))
 		if host := leadsTo(got); host != leadsTo(ref) && host != "h.example" {
 			t.Fatalf("%q without %q and with %q became %q, which leads to %q", ref, strip, add, got, host)
 		}

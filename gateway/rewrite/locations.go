@@ -1,4 +1,4 @@
-package gateway
+package rewrite
 
 import (
 	"bytes"
@@ -19,17 +19,17 @@ import (
 //
 // A URL on another host is left alone. So is a path that already begins with the stripped prefix: frameworks that heed
 // X-Forwarded-Prefix have written it. And so is what cannot be mapped without a guess.
-type locations struct {
+type Locations struct {
 	strip, add string             // prefixes of whole segments, without a '/' at the end; "": none
 	upstream   *upstream.Upstream // whose names are not for clients
 }
 
-// compileLocations returns nil if what r's upstream writes is passed on as it is.
-func compileLocations(c *config.Route, u *upstreamPool) *locations {
-	if u == nil || c.LocationRewrite == "off" {
+// CompileLocations returns nil if what an upstream, which may be nil, writes for a route is passed on as it is.
+func CompileLocations(c *config.Route, to *upstream.Upstream) *Locations {
+	if to == nil || c.LocationRewrite == "off" {
 		return nil
 	}
-	l := &locations{add: strings.TrimRight(c.AddPrefix, "/"), upstream: u.pool}
+	l := &Locations{add: strings.TrimRight(c.AddPrefix, "/"), upstream: to}
 	for s := range strings.SplitSeq(c.StripPrefix, "/") {
 		if s != "" {
 			l.strip += "/" + s
@@ -38,46 +38,40 @@ func compileLocations(c *config.Route, u *upstreamPool) *locations {
 	return l
 }
 
-// An asker is what a client asked for, as far as it matters here.
-type asker struct {
+// An Asked is what a client asked for, as far as it matters here. The zero value is ready to Set.
+type Asked struct {
+	Host   []byte // with the port, if it was given one; may be empty. It is the caller's.
 	scheme string
-	host   []byte // with the port, if it was given one; may be empty
 	sent   []byte // the Host of the request, which a proxy in front may have replaced
 	depth  int    // how many segments of the upstream's path are above its last one, where a prefix was stripped
 	bare   bool   // the path was the stripped prefix and nothing more
 }
 
-// rememberAsked keeps what appendLocation needs of the request, which is gone by then.
-func (x *exchange) rememberAsked(w *rewrite) {
-	x.asker = asker{scheme: x.scheme(), sent: append(x.asker.sent[:0], x.req.Host...)}
+// Set keeps what Append needs of a request, which is gone by then. path is the one that the client asked for, w what the route
+// makes of it, which may be nil. It allocates nothing once a has held a Host as long.
+func (a *Asked) Set(scheme string, sent, path []byte, w *Path) {
+	*a = Asked{Host: a.Host, scheme: scheme, sent: append(a.sent[:0], sent...)}
 	if w != nil && w.strip > 0 {
-		rest := w.rest(x.req.Path)
-		x.asker.depth = max(0, bytes.Count(rest, []byte("/"))-1)
-		x.asker.bare = len(rest) == 0
+		rest := w.rest(path)
+		a.depth = max(0, bytes.Count(rest, []byte("/"))-1)
+		a.bare = len(rest) == 0
 	}
 }
 
-// appendLocation appends a field line of the upstream's that may need to be changed.
+// Append appends the value of a field of the upstream's as the client gets it.
 // Precondition: f.ID.Locates().
-func (x *exchange) appendLocation(dst []byte, f *wire.Field) []byte {
-	l := x.route.locations
-	if l == nil || !plainText(f.Value) {
-		return appendField(dst, f)
-	}
-	a := &x.asker
-	a.host = x.host
-	dst = append(append(dst, f.Name...), ": "...)
-	switch f.ID {
-	case wire.SetCookie:
-		dst = l.appendCookie(dst, f.Value, a)
-	case wire.Refresh:
+func (l *Locations) Append(dst []byte, f *wire.Field, a *Asked) []byte {
+	switch {
+	case !plainText(f.Value):
+		return append(dst, f.Value...)
+	case f.ID == wire.SetCookie:
+		return l.appendCookie(dst, f.Value, a)
+	case f.ID == wire.Refresh:
 		at, end := refreshURL(f.Value)
 		dst = append(dst, f.Value[:at]...)
-		dst = append(l.appendURL(dst, f.Value[at:end], a), f.Value[end:]...)
-	default:
-		dst = l.appendURL(dst, f.Value, a)
+		return append(l.appendURL(dst, f.Value[at:end], a), f.Value[end:]...)
 	}
-	return append(dst, '\r', '\n')
+	return l.appendURL(dst, f.Value, a)
 }
 
 // plainText reports whether v has no tab: URL parsers remove tabs, so that "/\t/host" would become an authority.
@@ -85,7 +79,7 @@ func plainText(v []byte) bool { return bytes.IndexByte(v, '\t') < 0 }
 
 // appendURL appends a URI reference. See RFC 3986, section 4.1, but a '\' ends an authority as a '/' does, as in
 // browsers (URL Standard, section 4.4).
-func (l *locations) appendURL(dst, ref []byte, a *asker) []byte {
+func (l *Locations) appendURL(dst, ref []byte, a *Asked) []byte {
 	scheme, rest := cutScheme(ref)
 	switch {
 	case bytes.HasPrefix(rest, []byte("//")) && (len(scheme) == 0 || isHTTP(scheme)):
@@ -102,10 +96,10 @@ func (l *locations) appendURL(dst, ref []byte, a *asker) []byte {
 }
 
 // appendAbsolute appends a URL with an authority; scheme may be empty.
-func (l *locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *asker) []byte {
-	ours := sameAuthority(authority, scheme, string(a.host))
+func (l *Locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *Asked) []byte {
+	ours := sameAuthority(authority, scheme, string(a.Host))
 	theirs := sameAuthority(authority, scheme, string(a.sent)) || l.names(authority, scheme)
-	if len(a.host) == 0 || len(path) > 0 && path[0] == '\\' || !theirs && !ours {
+	if len(a.Host) == 0 || len(path) > 0 && path[0] == '\\' || !theirs && !ours {
 		return append(dst, ref...)
 	}
 	switch {
@@ -115,14 +109,14 @@ func (l *locations) appendAbsolute(dst, ref, scheme, authority, path []byte, a *
 	default:
 		dst = append(append(dst, scheme...), ':') // the upstream may well lead a client from http to https
 	}
-	dst = append(append(dst, "//"...), a.host...)
+	dst = append(append(dst, "//"...), a.Host...)
 	prefix, rest := l.back(path)
 	return append(append(dst, prefix...), rest...)
 }
 
 // appendPath appends a reference that is a path from the root. It is left alone if without what was added it would be
 // read as an authority.
-func (l *locations) appendPath(dst, ref []byte) []byte {
+func (l *Locations) appendPath(dst, ref []byte) []byte {
 	prefix, rest := l.back(ref)
 	if prefix == "" && (len(rest) == 0 || rest[0] != '/') {
 		prefix = "/"
@@ -135,7 +129,7 @@ func (l *locations) appendPath(dst, ref []byte) []byte {
 
 // back maps a path, and what follows it, from the upstream's paths to those of clients: the result is prefix and then
 // rest, which is the end of path. It is path itself if it is not one that the route leads to.
-func (l *locations) back(path []byte) (prefix string, rest []byte) {
+func (l *Locations) back(path []byte) (prefix string, rest []byte) {
 	stripped := l.strip != "" && below(path, l.strip)
 	switch {
 	case l.add != "" && below(path, l.add) && !(stripped && len(l.strip) > len(l.add)):
@@ -156,7 +150,7 @@ func below(path []byte, prefix string) bool {
 
 // names reports whether an authority is one by which the upstream is known here: its Host, or the address or name of one
 // of its endpoints.
-func (l *locations) names(authority, scheme []byte) bool {
+func (l *Locations) names(authority, scheme []byte) bool {
 	if sameAuthority(authority, scheme, string(l.upstream.Host(nil))) {
 		return true
 	}
@@ -234,7 +228,7 @@ func refreshURL(v []byte) (at, end int) {
 // appendCookie appends the value of a Set-Cookie field. A path is mapped as in a URL, but "/" stays: it holds for all paths
 // of the client's, too, and a cookie is often meant for more than one route. A domain that is the upstream's and not the
 // client's is left out, since browsers refuse such a cookie. See RFC 6265, section 5.2.
-func (l *locations) appendCookie(dst, v []byte, a *asker) []byte {
+func (l *Locations) appendCookie(dst, v []byte, a *Asked) []byte {
 	pair, rest, found := bytes.Cut(v, []byte(";"))
 	dst = append(dst, pair...)
 	for found {
@@ -256,7 +250,7 @@ func (l *locations) appendCookie(dst, v []byte, a *asker) []byte {
 	return dst
 }
 
-func (l *locations) appendCookiePath(dst, path []byte) []byte {
+func (l *Locations) appendCookiePath(dst, path []byte) []byte {
 	prefix, rest := l.back(path)
 	if l.add != "" && len(rest) == len(path) && below([]byte(l.add), string(bytes.TrimRight(path, "/"))) {
 		prefix, rest = l.strip, nil // it holds for all that the route leads to
@@ -268,9 +262,9 @@ func (l *locations) appendCookiePath(dst, path []byte) []byte {
 }
 
 // hides reports whether a cookie's domain is one that the upstream's name belongs to and the client's host does not.
-func (l *locations) hides(domain []byte, a *asker) bool {
+func (l *Locations) hides(domain []byte, a *Asked) bool {
 	domain = bytes.TrimPrefix(domain, []byte("."))
-	return len(domain) > 0 && !within(a.host, domain) && within(l.upstream.Host(nil), domain)
+	return len(domain) > 0 && !within(a.Host, domain) && within(l.upstream.Host(nil), domain)
 }
 
 // within reports whether a host, with or without a port, is domain or below it. See RFC 6265, section 5.1.3.

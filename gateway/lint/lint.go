@@ -1,4 +1,6 @@
-package gateway
+// Package lint warns of configurations that are valid and can hardly be meant. It says nothing that it cannot prove: a linter
+// that is wrong now and then is not listened to. What a policy alone can tell is in package cors. It is internal to corsgate.
+package lint
 
 import (
 	"fmt"
@@ -8,23 +10,22 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file warns of what is valid and yet can hardly be meant. It says nothing that it cannot prove: a linter that is
-// wrong now and then is not listened to. What a policy alone can tell is in package cors.
-
-// A linter looks at a snapshot that was compiled, perhaps with problems.
+// A linter looks at a configuration that was compiled, perhaps with problems.
 type linter struct {
-	s       *snapshot
+	table   *route.Table
 	cfg     *config.Config
-	found   findings
+	found   config.Findings
 	names   map[string]bool     // methods and hosts of all routes; nil: not collected yet
 	allowed map[string]*allowed // by policy
 }
 
-func (s *snapshot) lint() config.Problems {
-	l := &linter{s: s, cfg: s.config}
+// Check returns the warnings of a configuration, whose routes are in t.
+func Check(cfg *config.Config, t *route.Table) config.Problems {
+	l := &linter{table: t, cfg: cfg}
 	l.unused()
 	for i := range l.cfg.Routes {
 		r := &l.cfg.Routes[i]
@@ -42,39 +43,11 @@ func (s *snapshot) lint() config.Problems {
 	l.redirectedAll()
 	l.passed()
 	l.connections()
-	return l.found.all("warnings")
+	return l.found.All("warnings")
 }
 
 func (l *linter) warn(key string, index int, hint, format string, args ...any) {
-	l.found.add(func() config.Problem { return l.cfg.Problem(key, index, fmt.Sprintf(format, args...), hint) })
-}
-
-// maxFound bounds what is noted of one kind: whoever mends a file begins with the first, and a text of oddities alone is not to
-// cost more than another.
-const maxFound = 100
-
-// A findings is what was found of one kind, up to a bound.
-type findings struct {
-	list config.Problems
-	more int
-}
-
-// add notes a problem, which is only made if there is room for it.
-func (f *findings) add(p func() config.Problem) {
-	if len(f.list) == maxFound {
-		f.more++
-		return
-	}
-	f.list = append(f.list, p())
-}
-
-// all returns the problems, and how many more there are of what they are.
-func (f *findings) all(what string) config.Problems {
-	if f.more == 0 {
-		return f.list
-	}
-	last := f.list[len(f.list)-1]
-	return append(f.list, config.Problem{File: last.File, Line: last.Line, Message: fmt.Sprintf("and %d more %s", f.more, what)})
+	l.found.Add(func() config.Problem { return l.cfg.Problem(key, index, fmt.Sprintf(format, args...), hint) })
 }
 
 // at returns the place of a key.
@@ -165,7 +138,7 @@ func (l *linter) unreachable(r *config.Route) {
 			host = l.unnamed("host", parent)
 		}
 		for _, method := range methods {
-			if j, _ := l.s.table.Find([]byte(host), []byte(path), []byte(method), false); j >= 0 {
+			if j, _ := l.table.Find([]byte(host), []byte(path), []byte(method), false); j >= 0 {
 				return // if it is not i, there is a conflict, and that is an error
 			}
 		}
@@ -206,7 +179,7 @@ func (l *linter) tooLarge(key string, r *config.Route) {
 
 // ownHost finds origins that are the only host of all routes with the policy: to pages there the API is same-origin.
 func (l *linter) ownHost(c *config.CORS) {
-	own, route := "", ""
+	own, name := "", ""
 	for i := range l.cfg.Routes {
 		r := &l.cfg.Routes[i]
 		if r.CORS != c.Name {
@@ -219,13 +192,13 @@ func (l *linter) ownHost(c *config.CORS) {
 			if own != "" && host != own {
 				return
 			}
-			own, route = host, r.Name
+			own, name = host, r.Name
 		}
 	}
 	for i, text := range c.Origins {
 		if p, err := matcher.ParsePattern(text); err == nil && own != "" && p.Host() == own && p.Port() == 0 && !p.AnyPort() && !p.Wildcard() {
 			l.warn("cors."+c.Name+".origins", i, "remove it, unless such pages use another scheme or port for the API",
-				"%q is the gateway's own host, at %s: pages there need no CORS", text, l.at("route."+route+".hosts", 0))
+				"%q is the gateway's own host, at %s: pages there need no CORS", text, l.at("route."+name+".hosts", 0))
 		}
 	}
 }

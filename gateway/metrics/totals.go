@@ -1,4 +1,4 @@
-package gateway
+package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,8 +16,7 @@ type Totals struct {
 }
 
 // Totals returns how much was done.
-func (g *Gateway) Totals() (t Totals) {
-	m := g.metrics
+func (m *Metrics) Totals() (t Totals) {
 	each(m.requests, func(labels map[string]string, n uint64) {
 		t.Requests += n
 		if labels["code_class"] == "5xx" {

@@ -1,4 +1,4 @@
-package gateway
+package rewrite
 
 import (
 	"net/url"
@@ -14,11 +14,11 @@ func FuzzRelative(f *testing.F) {
 			f.Add(path, ref)
 		}
 	}
-	s, err := rewriting("/shop/v2", "", newMetrics())
+	rules, _, err := rewriting("/shop/v2", "")
 	if err != nil {
 		f.Fatal(err)
 	}
-	l := s.routes[0].locations
+	l := rules.Locations
 	f.Fuzz(func(t *testing.T, path, ref string) {
 		sent := path
 		if path == "" {
@@ -32,7 +32,7 @@ func FuzzRelative(f *testing.F) {
 			t.Skip("no relative path")
 		}
 		want := (&url.URL{Path: sent}).ResolveReference(u)
-		got := string(l.appendURL(nil, []byte(ref), &asker{depth: max(0, strings.Count(path, "/")-1), bare: path == ""}))
+		got := string(l.appendURL(nil, []byte(ref), &Asked{depth: max(0, strings.Count(path, "/")-1), bare: path == ""}))
 		v, err := url.Parse(strings.ReplaceAll(strings.ReplaceAll(got, "%2e", "."), "%2E", "."))
 		if err != nil {
 			t.Fatalf("%q: %v", got, err)

@@ -1,9 +1,9 @@
-package gateway
+package rewrite
 
 // appendRelative appends a reference that is relative to the path that the upstream was asked for, which is the client's
 // without the stripped prefix. Both resolve it alike, but in two cases: ".." at the root stays there, where it would take
 // the client out of the prefix; and where the client has asked for the prefix alone, it resolves beside that and not below.
-func (l *locations) appendRelative(dst, ref []byte, a *asker) []byte {
+func (l *Locations) appendRelative(dst, ref []byte, a *Asked) []byte {
 	switch at := aboveRoot(ref, a.depth); {
 	case at > 0 && ref[at-1] == '/':
 		return l.appendPath(dst, ref[at-1:])

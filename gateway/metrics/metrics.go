@@ -1,0 +1,221 @@
+// Package metrics declares every Prometheus metric of a gateway, in one place. Labels are configured names and closed sets
+// only, so clients cannot make new series; each counter is resolved when a configuration is compiled, so that a request looks
+// up none. It is internal to corsgate.
+package metrics
+
+import (
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/limit/shared"
+	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the counters of a gateway. What is exported may be counted by anybody at any time; what a route, an upstream or
+// a limit counts is resolved by a method of that name.
+type Metrics struct {
+	registry *prometheus.Registry
+	unread   bool // see NewUnread
+
+	// Of requests.
+	requests   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	overhead   *prometheus.HistogramVec
+	Unrouted   Classes // of requests that no route takes
+	malformed  map[string]prometheus.Counter
+	versions   [4]prometheus.Counter // by major version of HTTP; 0 and 1 are not counted
+	ShedMemory prometheus.Counter
+	// ShedInFlight counts requests that were refused because of limits.in_flight or the priority of their route.
+	ShedInFlight prometheus.Counter
+	Ended        map[string]prometheus.Counter // by reason: see Late, Idle and SlowClient
+	SpansDropped prometheus.Counter
+	Tunnels      prometheus.Gauge
+	TunnelBytes  struct{ FromClient, FromUpstream prometheus.Counter }
+
+	// Of policies.
+	preflights *prometheus.CounterVec
+	actual     *prometheus.CounterVec
+	csrf       *prometheus.CounterVec
+	shadow     *prometheus.CounterVec
+	conflicts  *prometheus.CounterVec
+
+	// Of limits.
+	limited       *prometheus.CounterVec
+	evictions     *prometheus.CounterVec
+	redisCalls    map[string]prometheus.Counter // by result
+	redisEvents   *prometheus.CounterVec
+	redisAlone    *prometheus.CounterVec
+	RedisFallback prometheus.Gauge // 1 or 0
+
+	// Of upstreams.
+	upstreamRequests *prometheus.CounterVec
+	mirror           *prometheus.CounterVec
+	retries          *prometheus.CounterVec
+	ejections        *prometheus.CounterVec
+	failures         *prometheus.CounterVec
+	lookupFailures   *prometheus.CounterVec
+
+	// Of connections and of the process.
+	lost            map[*edge.Loss]prometheus.Counter
+	Exhausted       prometheus.Counter
+	Generation      prometheus.Gauge
+	ReloadSucceeded prometheus.Gauge // 1 or 0
+}
+
+// Reasons why a limit of the gateway ends what has begun. They are codes of the access log, too.
+const (
+	Late       = "timeout"     // the time that a limit gives the whole exchange has passed
+	Idle       = "idle"        // a stream or a tunnel was silent for too long
+	SlowClient = "slow-client" // it held a connection that others wait for
+)
+
+// durations are the bounds of the histogram, in seconds: from what the gateway itself needs to
+// what a person would not wait for.
+var durations = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// overheads are the bounds of the histogram of the gateway's own share, in seconds.
+var overheads = []float64{2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, .1}
+
+// New returns metrics that have counted nothing.
+func New() *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.addRequests()
+	m.addPolicies()
+	m.addLimits()
+	m.addUpstreams()
+	m.addConnections()
+	return m
+}
+
+// NewUnread returns metrics for a configuration that is never served: nothing is resolved of routes and upstreams, which costs
+// most.
+func NewUnread() *Metrics {
+	m := New()
+	m.unread = true
+	return m
+}
+
+// Registry returns what Prometheus reads.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+func (m *Metrics) addRequests() {
+	m.requests = m.counters("requests_total", "Requests, by route (empty: none) and class of the status code.", "route", "code_class")
+	m.Unrouted = classes(m.requests, "")
+	m.duration = m.histograms("request_duration_seconds", "From the request's head to the end of the response, of forwarded requests.", durations, "route")
+	m.overhead = m.histograms("overhead_seconds",
+		"The gateway's own share of a request's time, without waiting for upstreams and connections to them, of one request in 16.", overheads, "route")
+	malformed := m.counters("malformed_total", "Requests refused as malformed, by class.", "class")
+	m.malformed = map[string]prometheus.Counter{}
+	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class, edge.FaultFrames.Class) {
+		m.malformed[class] = malformed.WithLabelValues(class)
+	}
+	versions := m.counters("multiplexed_requests_total", "Requests that came by HTTP/2 or HTTP/3, by the protocol.", "protocol")
+	m.versions[2], m.versions[3] = versions.WithLabelValues("HTTP/2.0"), versions.WithLabelValues("HTTP/3.0")
+	shed := m.counters("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
+	m.ShedInFlight, m.ShedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
+	ended := m.counters("ended_total", "Responses, uploads and tunnels that a limit of the gateway has ended after they had begun, by which: "+
+		"the time for all of it, silence, or a slow client that held what others waited for.", "reason")
+	m.Ended = map[string]prometheus.Counter{}
+	for _, reason := range []string{Late, Idle, SlowClient} {
+		m.Ended[reason] = ended.WithLabelValues(reason)
+	}
+	m.SpansDropped = m.counter("trace_spans_dropped_total", "Sampled spans that were lost because the collector was slow, or did not take them.")
+	m.Tunnels = m.gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")
+	carried := m.counters("tunnel_bytes_total", "Octets that tunnels have carried, by where they came from.", "from")
+	m.TunnelBytes.FromClient, m.TunnelBytes.FromUpstream = carried.WithLabelValues("client"), carried.WithLabelValues("upstream")
+}
+
+func (m *Metrics) addPolicies() {
+	m.preflights = m.counters("preflights_total", "Preflights answered by a policy.", "policy", "verdict", "reason", "cache")
+	m.actual = m.counters("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
+	m.csrf = m.counters("csrf_total", `Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = "report").`, "policy")
+	m.shadow = m.counters("shadow_diff_total",
+		"CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
+	m.conflicts = m.counters("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
+}
+
+func (m *Metrics) addLimits() {
+	m.limited = m.counters("limited_total", "Requests and preflights that a rate limit refused.", "limit", "kind")
+	m.evictions = m.counters("limit_evictions_total",
+		"Keys that a rate limit gave up while it still counted them, or could not take up, because its table was full.", "limit")
+	calls := m.counters("limit_redis_calls_total", "Keys of rate limits that Redis was asked about, by what came of it.", "result")
+	m.redisCalls = map[string]prometheus.Counter{}
+	for _, result := range shared.Results {
+		m.redisCalls[result] = calls.WithLabelValues(result)
+	}
+	m.redisEvents = m.counters("limit_redis_events_total",
+		"Events that Redis has counted: charged after they had passed, leased before, or returned.", "limit", "kind")
+	m.redisAlone = m.counters("limit_redis_alone_total", "Events that were decided without Redis, because it failed.", "limit")
+	m.RedisFallback = m.gauge("limit_redis_fallback", "1 while rate limits are not shared because Redis fails.")
+}
+
+func (m *Metrics) addUpstreams() {
+	m.upstreamRequests = m.counters("upstream_requests_total",
+		"Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
+	m.mirror = m.counters("mirror_total",
+		"Copies of requests for a route's mirror: answered, failed, dropped for want of room, skipped because of their content.", "route", "outcome")
+	m.retries = m.counters("upstream_retries_total", "Further attempts of exchanges, after one had failed.", "upstream")
+	m.ejections = m.counters("upstream_ejections_total", "Times that an endpoint was taken out of use because requests failed at it.", "upstream", "endpoint")
+	m.failures = m.counters("upstream_failures_total",
+		"Exchanges that failed, by what: a class of failure before the response began, or cut, after it had.", "upstream", "class")
+	m.lookupFailures = m.counters("upstream_lookup_failures_total",
+		"Look-ups of the name of an endpoint that failed or found no server.", "upstream", "endpoint")
+}
+
+func (m *Metrics) addConnections() {
+	lost := map[string]*prometheus.CounterVec{
+		"tls":   m.counters("tls_handshake_errors_total", "Connections that ended in their TLS handshake, by reason.", "reason"),
+		"proxy": m.counters("proxy_protocol_errors_total", "Connections closed for their PROXY protocol header, by reason.", "reason"),
+	}
+	m.lost = map[*edge.Loss]prometheus.Counter{}
+	for _, l := range edge.Losses() {
+		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
+	}
+	m.Exhausted = m.counter("accept_failures_total", "Times that connections could not be taken in because the machine was short of descriptors or memory.")
+	m.Generation = m.gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")
+	m.ReloadSucceeded = m.gauge("config_last_reload_successful", "1 if the last attempt to load a configuration succeeded.")
+}
+
+// prefix begins the name of each metric.
+const prefix = "corsgate_"
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) counter(name, help string) prometheus.Counter {
+	return m.counters(name, help).WithLabelValues()
+}
+
+func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+	v := prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) histograms(name, help string, bounds []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: help, Buckets: bounds}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+// Malformed counts a refusal. Classes come from constants: an unknown one is a mistake in the code.
+func (m *Metrics) Malformed(class string) {
+	c, ok := m.malformed[class]
+	if !ok {
+		panic("BUG: no counter for class " + class)
+	}
+	c.Inc()
+}
+
+// Multiplexed counts a request of HTTP/2 or HTTP/3.
+func (m *Metrics) Multiplexed(major int) { m.versions[major].Inc() }
+
+// Lost counts a connection that ended before it carried a request.
+func (m *Metrics) Lost(l *edge.Loss) { m.lost[l].Inc() }
+
+// RedisCalled counts keys that Redis was asked about, by what came of it.
+func (m *Metrics) RedisCalled(keys int, result string) { m.redisCalls[result].Add(float64(keys)) }

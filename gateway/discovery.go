@@ -3,6 +3,7 @@ package gateway
 import (
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -56,4 +57,32 @@ func (g *Gateway) noteLookups(u *upstreamPool) {
 				append(attrs, "error", l.Err.Error())...)
 		}
 	}
+}
+
+// serverName returns the name that an endpoint's certificate must bear, or "" if it speaks no TLS.
+// Where endpoints are looked up by SRV it is the domain that was configured: what DNS answers
+// proves nothing. See RFC 6125, section 6.2.1.
+func serverName(c *config.Upstream, e config.Endpoint) string {
+	switch {
+	case !e.TLS:
+		return ""
+	case c.TLSServerName != "":
+		return c.TLSServerName
+	case e.Discovery == "srv":
+		return domain(e.Address)
+	}
+	host, _, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		panic("BUG: an endpoint without a port: " + e.Address)
+	}
+	return host
+}
+
+// domain returns the name of a service without what says which service of the domain it is.
+func domain(service string) string {
+	name := service
+	for strings.HasPrefix(name, "_") {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return name
 }

@@ -34,6 +34,8 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
+//	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
 //	├─ gateway/lint       what is valid and can hardly be meant              → config, rewrite, route
 //	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
 //	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire

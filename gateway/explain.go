@@ -243,7 +243,7 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	i, reason := r.policy.AllowedOrigin([]byte(a.Origin))
 	ep.Origin = reason.String()
 	if reason == cors.Allowed {
-		ep.Pattern, ep.PatternPlace = s.policies[p.Name].pattern(s.config, i)
+		ep.Pattern, ep.PatternPlace = s.policies[p.Name].Pattern(s.config, i)
 	}
 	return er, ep
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/policy"
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
@@ -78,10 +79,10 @@ func (t *trial) outcome() (fetch.Outcome, config.Problems) {
 // compiled returns a policy as it is in force, or makes one that is new. It is nil if that will not do.
 func (t *trial) compiled(p *config.CORS) *cors.Policy {
 	if c := t.s.policies[p.Name]; c != nil {
-		return c.policy
+		return c.CORS
 	}
-	policy, _ := cors.New(policyConfig(p))
-	return policy
+	made, _ := cors.New(policy.Settings(p))
+	return made
 }
 
 // route makes sure that one route takes the request, and reduces the copy to it.

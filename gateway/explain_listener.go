@@ -32,7 +32,7 @@ func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
 	if c := listenerOf(s.config, a); c != nil {
 		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
 		if a.bare {
-			_, _, mode := clientAuthOf(s.config, c)
+			_, _, mode := s.config.ClientAuthOf(c)
 			l.ClientAuth = &edge.ClientAuth{Exempt: mode == "preflight-exempt"}
 		}
 	}
@@ -67,29 +67,13 @@ func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
 	return best
 }
 
-// clientAuthOf returns the name of the file of authorities whose certificates a listener accepts, the key that names it, and
-// what becomes of clients without one. The file is "" if the listener asks for none.
-func clientAuthOf(cfg *config.Config, l *config.Listener) (file, key, mode string) {
-	file, key, mode = l.ClientCA, "listener."+l.Name+".client_ca", l.ClientAuth
-	if file == "" {
-		file, key = cfg.TLS.ClientCA, "tls.client_ca"
-	}
-	if mode == "" {
-		mode = cfg.TLS.ClientAuth
-	}
-	if !l.TLS {
-		file = ""
-	}
-	return file, key, mode
-}
-
 // asksForCertificate says what the listener of a question makes of clients without a certificate, or "".
 func (s *snapshot) asksForCertificate(a *inquiry) string {
 	l := listenerOf(s.config, a)
 	if l == nil || !a.HTTPS {
 		return ""
 	}
-	file, key, mode := clientAuthOf(s.config, l)
+	file, key, mode := s.config.ClientAuthOf(l)
 	if file == "" {
 		return ""
 	}

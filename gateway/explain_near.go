@@ -25,7 +25,7 @@ func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
 		if reason != cors.Allowed || original == nil {
 			return ""
 		}
-		pattern, at := original.pattern(t.s.config, i)
+		pattern, at := original.Pattern(t.s.config, i)
 		return fmt.Sprintf("%s is allowed (%q at %s)", near, pattern, at)
 	}
 	note := func(near, format string, args ...any) bool {

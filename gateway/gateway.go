@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/frequent"
@@ -117,7 +118,7 @@ func (g *Gateway) swap(s *snapshot) {
 	g.swapExporter(prev, s)
 	g.swapSharing(prev, s)
 	if g.serving {
-		g.exchangeACME(prev.acme, s.acme)
+		g.work.Go(certs.Start(prev.certs, s.certs, g.log))
 	}
 	g.current.Store(s)
 	g.server.Configure(s.edge)
@@ -141,7 +142,7 @@ func (g *Gateway) swap(s *snapshot) {
 func (g *Gateway) Listen() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next, err := g.rebind(g.current.Load().config, g.current.Load().auths)
+	next, err := g.rebind(g.current.Load().config, g.current.Load().certs.Auths)
 	for _, s := range g.inherited {
 		s.Leave()
 	}
@@ -190,7 +191,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		return err
 	}
 	s := g.current.Load()
-	s.acme.Retry() // whoever reloads may have put something right
+	s.certs.ACME.Retry() // whoever reloads may have put something right
 	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
 	return nil
 }
@@ -205,7 +206,7 @@ func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
 	bindings := g.bindings
 	if len(bindings) > 0 && cfg != prev.config {
 		var err error
-		if bindings, err = g.rebind(cfg, s.auths); err != nil {
+		if bindings, err = g.rebind(cfg, s.certs.Auths); err != nil {
 			g.ReloadFailed(err)
 			return err
 		}

@@ -44,6 +44,8 @@ func TestHouse(t *testing.T) {
 		"gateway/files":              {"gateway/config"},
 		"gateway/metrics":            {"gateway/cors", "gateway/edge", "gateway/limit/shared", "gateway/wire"},
 		"gateway/rewrite":            {"gateway/config", "gateway/upstream", "gateway/wire"},
+		"gateway/policy":             {"gateway/config", "gateway/cors", "gateway/files", "gateway/metrics", "matcher"},
+		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/edge", "gateway/files", "gateway/metrics"},
 		"gateway/lint":               {"gateway/config", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},

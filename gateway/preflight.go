@@ -5,6 +5,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/policy"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -23,7 +24,7 @@ func (x *exchange) preflight() {
 	key, cacheable := x.appendKey(buf[:0])
 	if cacheable = cacheable && x.s.preflights != nil; cacheable {
 		if cached, ok := x.s.preflights.Get(key); ok {
-			block, d := cutDifference(cached)
+			block, d := policy.CutDifference(cached)
 			x.status = r.policy.PreflightStatus()
 			x.allow(block)
 			r.metrics.Preflights.Hit.Inc()
@@ -42,7 +43,7 @@ func (x *exchange) preflight() {
 	start := len(out)
 	out, x.reason = r.policy.AppendPreflight(out, &req)
 	r.metrics.Preflights.Computed[x.reason].Inc()
-	var d difference
+	var d policy.Difference
 	if r.shadow != nil {
 		d = x.tryPreflight(&req, out[start:])
 		x.changes(d)
@@ -58,7 +59,7 @@ func (x *exchange) preflight() {
 		out = append(out, "Content-Length: 0\r\n"...)
 	}
 	if cacheable {
-		x.s.preflights.Add(key, d.append(append(make([]byte, 0, len(out)+differenceSize), out...)))
+		x.s.preflights.Add(key, d.Append(append(make([]byte, 0, len(out)+policy.DifferenceSize), out...)))
 	}
 	x.out = x.appendEnd(x.appendOwn(out))
 }

@@ -186,7 +186,7 @@ func (g *Gateway) forget(prev, s *snapshot) {
 	for _, r := range s.routes {
 		if old := before[r.name]; old != nil {
 			policies[r.name] = reflect.DeepEqual(prev.policyOf(old), s.policyOf(r))
-			shadows[r.name] = old.shadow != nil && r.shadow != nil && old.shadow.same(r.shadow)
+			shadows[r.name] = old.shadow != nil && r.shadow != nil && old.shadow.Same(r.shadow)
 		}
 	}
 	g.refusals.Keep(func(r *Refusal) bool { return policies[r.Route] })
@@ -196,7 +196,7 @@ func (g *Gateway) forget(prev, s *snapshot) {
 // policyOf returns the table of a route's policy, or nil.
 func (s *snapshot) policyOf(r *target) *config.CORS {
 	if p := s.policies[s.config.Routes[r.id].CORS]; p != nil {
-		return &p.table
+		return &p.Table
 	}
 	return nil
 }

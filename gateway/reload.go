@@ -52,10 +52,10 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 // changed takes over what has changed in files that the configuration in force names.
 func (g *Gateway) changed(paths []string, reload func()) {
 	s := g.current.Load()
-	origins, valueFiles := s.originsFiles(), s.config.ValueFiles()
+	origins, valueFiles := s.policies.Files(), s.config.ValueFiles()
 	named, secrets, values := false, false, false
 	for _, path := range paths {
-		_, secret := s.secrets[path]
+		_, secret := s.certs.Files[path]
 		_, value := valueFiles[path]
 		_, origin := origins[path]
 		if !secret && !value && !origin {
@@ -82,27 +82,16 @@ func (g *Gateway) warnDaily(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-day.C:
-			g.warnExpiry(now)
+			g.current.Load().certs.Warn(g.log, now)
 		}
 	}
 }
 
 // files returns the files that the configuration names and that are watched, by path, with digests of what was read.
 func (s *snapshot) files() map[string]files.Digest {
-	all := s.originsFiles()
-	maps.Copy(all, s.secrets)
+	all := s.policies.Files()
+	maps.Copy(all, s.certs.Files)
 	maps.Copy(all, s.config.ValueFiles())
-	return all
-}
-
-// originsFiles returns the files of origins of s by path, with their digests.
-func (s *snapshot) originsFiles() map[string]files.Digest {
-	all := map[string]files.Digest{}
-	for _, p := range s.policies {
-		if p.file != nil {
-			all[p.file.path] = p.file.sum
-		}
-	}
 	return all
 }
 

@@ -30,9 +30,9 @@ func (g *Gateway) registerScraped() {
 			emit(float64(l.requests.bytes()+l.preflights.bytes()), name)
 		}
 	})
-	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().expiries(emit) })
+	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().certs.Expiries(emit) })
 	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
-		for _, d := range g.current.Load().acme.Domains() {
+		for _, d := range g.current.Load().certs.ACME.Domains() {
 			n, _ := d.Failures()
 			emit(float64(n), d.Name)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/edge"
 )
 
@@ -28,7 +29,7 @@ func (g *Gateway) Serve() error {
 	if !g.closed {
 		g.serving = true
 		g.runLoops()
-		g.exchangeACME(nil, g.current.Load().acme)
+		g.work.Go(certs.Start(nil, g.current.Load().certs, g.log))
 		for _, b := range g.bindings {
 			g.start(b)
 		}
@@ -154,4 +155,15 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	}
 	g.closeAccessLog()
 	return err
+}
+
+// stopACME ends all work for certificates, and waits for that unless ctx is done. Precondition: g.mu is held.
+func (g *Gateway) stopACME(ctx context.Context) {
+	ended := make(chan struct{})
+	wait := certs.Start(g.current.Load().certs, nil, g.log)
+	go func() { defer close(ended); wait() }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }

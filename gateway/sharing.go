@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/limit/shared"
@@ -34,12 +35,12 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 	if c == nil {
 		return nil
 	}
-	secure, problems := readSecure(cfg, "redis", secureFiles{c.TLSCA, c.TLSCert, c.TLSKey})
+	secure, problems := certs.ReadClient(cfg, "redis", certs.ClientFiles{CA: c.TLSCA, Cert: c.TLSCert, Key: c.TLSKey})
 	password, err := cfg.Password(c.PasswordFile)
 	if err != nil {
 		problems = append(problems, cfg.Problem("redis.password_file", -1, err.Error(), ""))
 	}
-	s.sharing = &sharing{config: *c, sum: sha256.Sum256(append(secure.sum[:], password...))}
+	s.sharing = &sharing{config: *c, sum: sha256.Sum256(append(secure.Sum[:], password...))}
 	if prev != nil && prev.sharing != nil && prev.sharing.config == s.sharing.config && prev.sharing.sum == s.sharing.sum {
 		s.sharing = prev.sharing
 		return problems
@@ -48,7 +49,7 @@ func (s *snapshot) compileSharing(cfg *config.Config, prev *snapshot, m *metrics
 		Called: m.RedisCalled}
 	o.Network, o.Address = c.Address.Split()
 	if c.TLS {
-		if o.TLS = secure.tls; o.TLS == nil {
+		if o.TLS = secure.TLS; o.TLS == nil {
 			o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 		if o.TLS.ServerName = c.TLSServerName; c.TLSServerName == "" {

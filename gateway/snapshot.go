@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"crypto/sha256"
 	"net/netip"
 	"runtime"
 	"strconv"
@@ -10,12 +9,13 @@ import (
 
 	"github.com/corsgate/corsgate/cache"
 	"github.com/corsgate/corsgate/gateway/access"
-	"github.com/corsgate/corsgate/gateway/acme"
+	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/lint"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/policy"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -30,7 +30,7 @@ type snapshot struct {
 	table      *route.Table
 	routes     []*target
 	upstreams  map[string]*upstreamPool
-	policies   map[string]*compiledPolicy
+	policies   policy.Set
 	unrouted   *cors.Policy // default_cors; nil: see policyFor
 	limits     map[string]*rateLimit
 	sharing    *sharing // nil: nothing is shared with other gateways
@@ -38,11 +38,7 @@ type snapshot struct {
 	logged     access.Choice
 	preflights *cache.LRU // nil: switched off
 	proxies    []netip.Prefix
-
-	auths        map[string]*edge.ClientAuth  // by listener; none: clients show nothing
-	certificates []shown                      // of edge.TLS
-	acme         *acme.Set                    // likewise, by ACME; nil: none
-	secrets      map[string][sha256.Size]byte // the files of edge.TLS, with digests of what they held before they were read
+	certs      *certs.Set
 }
 
 // trusts reports whether a peer's word about clients is believed.
@@ -59,9 +55,9 @@ func (s *snapshot) trusts(peer netip.Addr) bool {
 type target struct {
 	id         uint32 // first part of the preflight cache's keys
 	name       string
-	policy     *cors.Policy  // nil: transparent, the upstream owns CORS
-	shadow     *shadow       // nil: none
-	upstream   *upstreamPool // nil: answered here, by redirect or respond
+	policy     *cors.Policy   // nil: transparent, the upstream owns CORS
+	shadow     *policy.Shadow // nil: none
+	upstream   *upstreamPool  // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
 	split      *split        // nil: all to upstream
@@ -97,23 +93,31 @@ type respond struct {
 // reported apart.
 func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapshot, problems, warnings config.Problems) {
 	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, logged: access.ParseChoice(cfg.Log.Access),
-		upstreams: map[string]*upstreamPool{}, policies: map[string]*compiledPolicy{}, limits: map[string]*rateLimit{}}
+		upstreams: map[string]*upstreamPool{}, limits: map[string]*rateLimit{}}
+	before := new(snapshot)
 	if prev != nil {
+		before = prev
 		s.generation = prev.generation + 1
 	}
 	if cfg.Cache.Preflights > 0 {
 		s.preflights = cache.New(cfg.Cache.Preflights)
 	}
 	s.edge = edgeOptions(cfg)
-	problems, warnings = s.compileTLS(cfg, prev, time.Now())
-	moreProblems, moreWarnings := s.compilePolicies(cfg, prev)
+	if before.config == cfg {
+		s.certs = before.certs // what only compiles the configuration in force again must not fail for files that are being replaced
+	} else {
+		s.certs, problems, warnings = certs.Compile(cfg, before.certs, time.Now())
+	}
+	s.edge.TLS = s.certs.TLS
+	var moreProblems, moreWarnings config.Problems
+	s.policies, moreProblems, moreWarnings = policy.Compile(cfg, before.policies)
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	if p := s.policies[cfg.DefaultCORS]; p != nil {
-		s.unrouted = p.policy
+		s.unrouted = p.CORS
 	}
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
-		secure, faults := readSecure(cfg, "upstream."+u.Name, secureFiles{u.TLSCA, u.TLSCert, u.TLSKey})
+		secure, faults := certs.ReadClient(cfg, "upstream."+u.Name, certs.ClientFiles{CA: u.TLSCA, Cert: u.TLSCert, Key: u.TLSKey})
 		problems = append(problems, faults...)
 		s.upstreams[u.Name] = compileUpstream(u, s.connectionsOf(u), secure, prev, m)
 	}
@@ -186,8 +190,8 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (proble
 			r.respond = &respond{status: c.Respond.Status, head: head, body: c.Respond.Body}
 		}
 		if p := s.policies[c.CORS]; p != nil {
-			r.policy, r.csrf = p.policy, csrfModes[p.table.CSRF]
-			r.shadow = compileShadow(p, s.policies[p.table.Shadow], m)
+			r.policy, r.csrf = p.CORS, csrfModes[p.Table.CSRF]
+			r.shadow = policy.CompileShadow(p, s.policies[p.Table.Shadow], m)
 		}
 		r.metrics = m.Route(c.Name, c.CORS, c.Upstream)
 		r.mirror = s.compileMirror(c, m)
@@ -226,41 +230,6 @@ func connections(n int) int {
 	return int(max(16, (min(limit.Cur, 1<<21)-min(limit.Cur, reserve))/2))
 }
 
-func policyConfig(c *config.CORS) cors.Config {
-	return cors.Config{
-		Origins:              c.Origins,
-		Methods:              c.Methods,
-		RequestHeaders:       c.RequestHeaders,
-		ExposeHeaders:        c.ExposeHeaders,
-		Credentials:          c.Credentials,
-		MaxAge:               c.MaxAge,
-		PreflightStatus:      c.PreflightStatus,
-		DeniedBlock:          c.Denied == "block",
-		UpstreamCORS:         c.UpstreamCORS,
-		PreflightHeaders:     literals(c.PreflightHeaders),
-		RefusedPreflight:     c.RefusedPreflight,
-		ExposeOnPreflight:    c.ExposeOnPreflight,
-		PrivateNetwork:       c.PrivateNetwork,
-		TimingAllowOrigin:    c.TimingAllowOrigin,
-		ResourcePolicy:       c.ResourcePolicy,
-		WebSocketOriginCheck: c.WebSocketOriginCheck,
-		AllowNullOrigin:      c.DangerouslyAllowNullOrigin,
-		AllowFileOrigin:      c.DangerouslyAllowFileOrigin,
-		AllowHTTPOrigins:     c.DangerouslyAllowHTTPOrigins,
-		AllowPublicSuffixes:  c.DangerouslyAllowPublicSuffixes,
-		ReflectAnyOrigin:     c.DangerouslyReflectAnyOrigin,
-	}
-}
-
-// literals returns fields whose values have no variables, with "$" for "$$".
-func literals(fields map[string]string) map[string]string {
-	values := make(map[string]string, len(fields))
-	for name, value := range fields {
-		values[name] = config.Parts(value)[0].Text
-	}
-	return values
-}
-
 // limitOf returns the key of the limit that a fault of a head is about, with its value, for the access log; "": it is about none.
 func (s *snapshot) limitOf(f *wire.Fault) string {
 	switch f {
@@ -272,4 +241,18 @@ func (s *snapshot) limitOf(f *wire.Fault) string {
 		return "timeouts.header = " + s.config.Timeouts.Header.String()
 	}
 	return ""
+}
+
+// policyFor returns the policy that shares what is said of a request for which no route is responsible: the one that the
+// configuration names, or else that of the routes which are nearest; see [route.Table.Nearest]. It may be nil.
+func (s *snapshot) policyFor(host, path []byte) *cors.Policy {
+	if s.unrouted != nil {
+		return s.unrouted
+	}
+	if i := s.table.Nearest(host, path); i != route.None {
+		if p := s.policies[s.config.CORS[i-1].Name]; p != nil {
+			return p.CORS
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
@@ -19,7 +20,7 @@ import (
 type upstreamPool struct {
 	name        string
 	config      config.Upstream
-	secure      secure
+	secure      certs.Client
 	connections int  // max_connections, as it is or as it is derived
 	blocking    bool // only the blocking engine can make its exchanges
 	pool        *upstream.Upstream
@@ -52,9 +53,9 @@ func (s *snapshot) connectionsOf(c *config.Upstream) int {
 	return min(max(s.edge.Connections/2/max(len(c.Endpoints), 1), leastConnections), 1<<20)
 }
 
-func compileUpstream(c *config.Upstream, connections int, files secure, prev *snapshot, m *metrics.Metrics) *upstreamPool {
+func compileUpstream(c *config.Upstream, connections int, files certs.Client, prev *snapshot, m *metrics.Metrics) *upstreamPool {
 	if prev != nil {
-		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.connections == connections && old.secure.sum == files.sum {
+		if old := prev.upstreams[c.Name]; old != nil && reflect.DeepEqual(old.config, *c) && old.connections == connections && old.secure.Sum == files.Sum {
 			return old
 		}
 	}
@@ -78,7 +79,7 @@ func compileUpstream(c *config.Upstream, connections int, files secure, prev *sn
 		Retries:          c.Retries,
 		RetryBudget:      c.RetryBudget,
 		Host:             c.Host,
-		TLS:              files.tls,
+		TLS:              files.TLS,
 		SendProxy:        c.SendProxyProtocol,
 		Ejection: upstream.Ejection{Failures: c.Ejection.Failures,
 			BaseTime: c.Ejection.BaseTime, MaxShare: c.Ejection.MaxShare},

@@ -9,3 +9,19 @@ func (c *Config) Policy(name string) *CORS {
 	}
 	return nil
 }
+
+// ClientAuthOf returns the name of the file of authorities whose certificates a listener accepts, the key that names it, and
+// what becomes of clients without one. The file is "" if the listener asks for none.
+func (c *Config) ClientAuthOf(l *Listener) (file, key, mode string) {
+	file, key, mode = l.ClientCA, "listener."+l.Name+".client_ca", l.ClientAuth
+	if file == "" {
+		file, key = c.TLS.ClientCA, "tls.client_ca"
+	}
+	if mode == "" {
+		mode = c.TLS.ClientAuth
+	}
+	if !l.TLS {
+		file = ""
+	}
+	return file, key, mode
+}

@@ -1,4 +1,4 @@
-package gateway
+package certs
 
 import (
 	"crypto/sha256"
@@ -9,12 +9,12 @@ import (
 )
 
 // compileClientAuth reads what listeners ask of clients' certificates.
-func (s *snapshot) compileClientAuth(cfg *config.Config) (problems config.Problems) {
-	s.auths = map[string]*edge.ClientAuth{}
+func (s *Set) compileClientAuth(cfg *config.Config) (problems config.Problems) {
+	s.Auths = map[string]*edge.ClientAuth{}
 	bad := map[string]bool{}
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
-		file, key, mode := clientAuthOf(cfg, l)
+		file, key, mode := cfg.ClientAuthOf(l)
 		if file == "" || bad[key] {
 			continue
 		}
@@ -27,7 +27,7 @@ func (s *snapshot) compileClientAuth(cfg *config.Config) (problems config.Proble
 		}
 		text, _ := os.ReadFile(cfg.Path(file)) // it could be read just now
 		auth.Tag = sha256.Sum256(append([]byte(mode+"\x00"), text...))
-		s.auths[l.Name] = auth
+		s.Auths[l.Name] = auth
 	}
 	return problems
 }

@@ -1,16 +1,36 @@
-package gateway
+// Package certs holds the certificates that clients are shown, from files and by ACME, what is asked of theirs, and those that
+// upstreams and Redis are shown. It is internal to corsgate.
+package certs
 
 import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"log/slog"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/acme"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/files"
 	"github.com/corsgate/corsgate/gateway/metrics"
 )
+
+// A Set is what [tls] and the listeners of a configuration name, read. It is never written to once it was compiled.
+type Set struct {
+	// TLS is what clients are shown; nil: nothing.
+	TLS *tls.Config
+	// Auths is what clients are to show, by listener.
+	Auths map[string]*edge.ClientAuth
+	// ACME are the certificates that an authority gives; nil: none.
+	ACME *acme.Set
+	// Files are the files of all certificates and keys that the configuration names, those of upstreams, too, by path, with
+	// digests of what they held before they were read.
+	Files map[string]files.Digest
+
+	shown []shown // of TLS, from files
+}
 
 // A shown certificate is one that clients are shown, by the name of its file.
 type shown struct {
@@ -18,14 +38,9 @@ type shown struct {
 	*edge.Certificate
 }
 
-// compileTLS reads the certificates of a configuration. A reload reads them again; what only compiles the
-// configuration in force again does not, lest it fail for files that are being replaced.
-func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time) (problems, warnings config.Problems) {
-	if prev != nil && prev.config == cfg {
-		s.certificates, s.secrets, s.acme, s.edge.TLS, s.auths = prev.certificates, prev.secrets, prev.acme, prev.edge.TLS, prev.auths
-		return nil, nil
-	}
-	s.secrets = secretsOf(cfg)
+// Compile reads the certificates of a configuration. It takes over from prev, which may be nil, what is known of an authority.
+func Compile(cfg *config.Config, prev *Set, now time.Time) (s *Set, problems, warnings config.Problems) {
+	s = &Set{Files: filesOf(cfg)}
 	var list []*edge.Certificate
 	for i, c := range cfg.TLS.Certificates {
 		certificate, notes, err := edge.LoadCertificate(cfg.Path(c.Cert), cfg.Path(c.Key), now)
@@ -40,18 +55,18 @@ func (s *snapshot) compileTLS(cfg *config.Config, prev *snapshot, now time.Time)
 			warnings = append(warnings, cfg.Problem("tls.certificates", i, note, ""))
 		}
 		list = append(list, certificate)
-		s.certificates = append(s.certificates, shown{c.Cert, certificate})
+		s.shown = append(s.shown, shown{c.Cert, certificate})
 	}
 	problems = append(problems, s.compileClientAuth(cfg)...)
 	moreProblems, moreWarnings := s.compileACME(cfg, prev)
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	switch minVersion := tlsVersions[cfg.TLS.MinVersion]; {
-	case s.acme != nil:
-		s.edge.TLS = edge.NewTLS(list, s.acme, minVersion)
+	case s.ACME != nil:
+		s.TLS = edge.NewTLS(list, s.ACME, minVersion)
 	case len(list) > 0:
-		s.edge.TLS = edge.NewTLS(list, nil, minVersion)
+		s.TLS = edge.NewTLS(list, nil, minVersion)
 	}
-	return problems, warnings
+	return s, problems, warnings
 }
 
 // knownRoots returns the authorities that clients may have as roots: the system's, and those in the files that cfg names.
@@ -77,9 +92,9 @@ func knownRoots(cfg *config.Config) *x509.CertPool {
 	return roots
 }
 
-// secretsOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. What cannot
-// be read, whoever needs it reports.
-func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
+// filesOf returns the digests of the files that [tls] and upstreams name, and zero for an OCSP response that there is not. A file
+// that cannot be read is reported where it is needed.
+func filesOf(cfg *config.Config) map[string]files.Digest {
 	var list []config.NamedFile
 	name := func(key string, names ...string) {
 		for _, n := range names {
@@ -99,9 +114,9 @@ func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 		u := &cfg.Upstreams[i]
 		name("upstream", u.TLSCA, u.TLSCert, u.TLSKey)
 	}
-	sums := map[string][sha256.Size]byte{}
+	sums := map[string]files.Digest{}
 	for _, c := range cfg.TLS.Certificates {
-		sums[cfg.Path(c.Cert+".ocsp")] = [sha256.Size]byte{}
+		sums[cfg.Path(c.Cert+".ocsp")] = files.Digest{}
 	}
 	for _, f := range list {
 		if text, err := files.Read(f); err == nil {
@@ -113,28 +128,33 @@ func secretsOf(cfg *config.Config) map[string][sha256.Size]byte {
 
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
-// expiries tells how long the certificates in force are valid, in seconds.
-func (s *snapshot) expiries(emit metrics.Emit) {
+// Expiries tells how long certificates are still valid, in seconds, by the names of their files and domains.
+func (s *Set) Expiries(emit metrics.Emit) {
 	seen := map[string]bool{}
-	for _, c := range s.certificates {
+	for _, c := range s.shown {
 		if !seen[c.name] {
 			seen[c.name] = true
 			emit(time.Until(c.NotAfter()).Seconds(), c.name)
 		}
 	}
-	for _, d := range s.acme.Domains() {
+	for _, d := range s.ACME.Domains() {
 		if leaf := d.Leaf(); leaf != nil && !seen[d.Name] {
 			emit(time.Until(leaf.NotAfter).Seconds(), d.Name)
 		}
 	}
 }
 
-// warnExpiry logs which certificates have expired or will soon.
-func (g *Gateway) warnExpiry(now time.Time) {
-	for _, c := range g.current.Load().certificates {
+// Warn logs which certificates have expired or will soon, and which should have been renewed long ago.
+func (s *Set) Warn(log *slog.Logger, now time.Time) {
+	for _, c := range s.shown {
 		if w := c.ExpiryWarning(now); w != "" {
-			g.log.Warn("certificate", "name", c.name, "warning", w)
+			log.Warn("certificate", "name", c.name, "warning", w)
 		}
 	}
-	g.warnRenewal(now)
+	for _, d := range s.ACME.Domains() {
+		if leaf := d.Leaf(); leaf != nil && now.After(leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore)/6)) {
+			n, err := d.Failures()
+			log.Warn("certificate not renewed in time", "name", d.Name, "expires", leaf.NotAfter, "failures", n, "error", fmt.Sprint(err))
+		}
+	}
 }

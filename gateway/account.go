@@ -55,7 +55,7 @@ func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 		x.route.metrics.Overhead.Observe(x.own.Seconds())
 	}
 	if e != nil {
-		x.route.upstream.count(e, x.status)
+		x.route.upstream.Count(e, x.status)
 		x.route.metrics.Duration.Observe(now.Sub(x.now).Seconds())
 	}
 }
@@ -89,7 +89,7 @@ func (x *exchange) log(e *upstream.Endpoint) {
 	if x.route != nil {
 		r.Route = x.route.name
 		if x.route.upstream != nil {
-			r.Upstream = x.route.upstream.name
+			r.Upstream = x.route.upstream.Name
 		}
 	}
 	if e != nil {
@@ -104,7 +104,6 @@ const (
 	failureLate        = metrics.Late
 	failureIdle        = metrics.Idle
 	failureSlow        = metrics.SlowClient
-	failureCut         = "cut" // the content of the upstream's response broke off
 	failurePanic       = "panic"
 	failureGuard       = "guard" // the origin may not use the resource; the verdict says why
 	failureLoop        = "loop"

@@ -40,8 +40,8 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseMiss()
 		x.noteUntaken()
 	case x.answersPreflight():
-		if r.limit != nil && !r.limit.admitPreflight(x) {
-			r.limit.refusePreflight(x)
+		if r.limit != nil && !x.admitPreflight() {
+			x.refuseLimited()
 		} else {
 			x.preflight()
 		}
@@ -49,8 +49,8 @@ func (x *exchange) begin() (answered bool) {
 		x.redirectToHTTPS()
 	case x.loops():
 		x.answer(ownLoop, "")
-	case r.limit != nil && !r.limit.admit(x):
-		r.limit.refuseRequest(x)
+	case r.limit != nil && !x.admit():
+		x.refuseLimited()
 	case r.policy != nil && x.guarded():
 		x.refuseGuarded()
 	case x.refusesConnectionAuth():
@@ -69,9 +69,9 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseShed()
 	default:
 		if r.split != nil {
-			x.route = r.split.pick(x)
+			x.route = r.splits[r.split.Pick(x.req, x.client)]
 		}
-		x.aim()
+		x.prepareAttempts()
 		x.appendRequest()
 		return false
 	}

@@ -63,9 +63,9 @@ func newBenchGateway(tb testing.TB, text string) *Gateway {
 	}
 	tb.Cleanup(func() {
 		for _, u := range g.current.Load().upstreams {
-			u.pool.Stop()
+			u.Pool.Stop()
 		}
-		g.stopSharing(0)
+		g.stores.Stop(g.current.Load().limits, 0)
 	})
 	return g
 }
@@ -157,7 +157,7 @@ func BenchmarkAccount(b *testing.B) {
 			x.shard = g.anyShard()
 			x.peer = netip.MustParseAddr("192.0.2.1")
 			x.decide()
-			e := x.route.upstream.pool.Pick(&upstream.Choice{})
+			e := x.route.upstream.Pool.Pick(&upstream.Choice{})
 			b.ReportAllocs()
 			for b.Loop() {
 				x.status = 200

@@ -34,6 +34,8 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
+//	├─ gateway/backend    an [upstream.NAME] at work; splits and mirrors     → certs, upstream
+//	├─ gateway/ratelimit  a [limit.NAME] at work, here or in Redis           → certs, cors, limit
 //	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
 //	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
 //	├─ gateway/lint       what is valid and can hardly be meant              → config, rewrite, route

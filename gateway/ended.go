@@ -17,12 +17,12 @@ func (x *exchange) ended(err error, idle string) bool {
 	case upstream.ErrIdle:
 		x.failure = failureIdle
 	case upstream.ErrSlowClient:
-		x.failure, key = failureSlow, "upstream."+x.route.upstream.name+".max_connections"
+		x.failure, key = failureSlow, "upstream."+x.route.upstream.Name+".max_connections"
 	default:
 		return false
 	}
 	x.g.metrics.Ended[x.failure].Inc()
-	x.warn("ended by a limit of the gateway", &x.route.upstream.ended, "limit", key, "reason", err.Error())
+	x.warn("ended by a limit of the gateway", &x.route.upstream.Ended, "limit", key, "reason", err.Error())
 	return true
 }
 
@@ -44,5 +44,5 @@ func (x *exchange) limitKey(failed *upstream.Error) string {
 	default:
 		return ""
 	}
-	return "upstream." + x.route.upstream.name + "." + key
+	return "upstream." + x.route.upstream.Name + "." + key
 }

@@ -223,8 +223,8 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	if c.Mirror != nil {
 		er.Mirror = c.Mirror.Upstream
 	}
-	if limit := s.limits[c.Limit]; limit != nil {
-		l := &limit.config
+	if limit := s.limits.Limit(c.Limit); limit != nil {
+		l := &limit.Config
 		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store}
 	}
 	switch {

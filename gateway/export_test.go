@@ -22,7 +22,7 @@ func (g *Gateway) Break() {
 }
 
 // Shares reports whether the limits of g in Redis are shared now.
-func Shares(g *Gateway) bool { return g.current.Load().sharing.store.Shared() }
+func Shares(g *Gateway) bool { return g.current.Load().limits.Shared() }
 
 // StoreOf tells the stores of shared limits apart.
-func StoreOf(g *Gateway) any { return g.current.Load().sharing.store }
+func StoreOf(g *Gateway) any { return g.current.Load().limits.Store() }

@@ -13,7 +13,7 @@ import (
 // Nothing is copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
 	x.traced = x.s.tracing.join(x)
-	x.head = x.appendRequestTo(x.head[:0], x.route.upstream.pool)
+	x.head = x.appendRequestTo(x.head[:0], x.route.upstream.Pool)
 }
 
 // appendRequestTo appends the head that an upstream gets.

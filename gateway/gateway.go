@@ -12,13 +12,14 @@ import (
 	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/frequent"
 	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
-	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -39,9 +40,9 @@ type Gateway struct {
 	loading   loading
 	short     logging.Sampler // of the log's lines on what the machine is short of
 	refusals  frequent.List[Refusal]
-	mirrors   mirrors
+	copies    *backend.Copies
 	exports   exports
-	sharings  sharings
+	stores    ratelimit.Stores
 	swapped   chan struct{}   // has an element after a swap; see Watch
 	warned    config.Problems // warnings that were logged
 
@@ -62,14 +63,14 @@ type Gateway struct {
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{log: log, metrics: metrics.New(), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
+	g := &Gateway{log: log, metrics: metrics.New(), copies: backend.NewCopies(log), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
 		inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
 	s, problems, warnings := compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	g.stores.Log, g.stores.Metrics = log, g.metrics
 	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
-	g.mirrors.over, g.mirrors.giveUp = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
 	g.server.OnRefusal(g.handleFault)
@@ -103,31 +104,20 @@ func (g *Gateway) warn(warnings config.Problems) {
 // swap makes s current. Nothing here can fail.
 func (g *Gateway) swap(s *snapshot) {
 	prev := g.current.Load()
-	for name, u := range s.upstreams {
-		if prev == nil || prev.upstreams[name] != u {
-			u.pool.Changed = func(c upstream.Change) { g.noteChange(u, c) }
-			g.noteLookups(u)
-			u.pool.Start()
-		}
+	before := prev
+	if prev == nil {
+		before = new(snapshot)
 	}
-	// Names are looked up before requests come that need them. What fails, or takes too long, is
-	// looked up further on.
-	for _, u := range s.upstreams {
-		u.pool.Settle()
-	}
+	s.upstreams.Start(before.upstreams, g.log)
 	g.swapExporter(prev, s)
-	g.swapSharing(prev, s)
+	g.stores.Swap(before.limits, s.limits)
 	if g.serving {
 		g.work.Go(certs.Start(prev.certs, s.certs, g.log))
 	}
 	g.current.Store(s)
 	g.server.Configure(s.edge)
 	if prev != nil {
-		for name, u := range prev.upstreams {
-			if s.upstreams[name] != u {
-				u.pool.Stop()
-			}
-		}
+		prev.upstreams.Stop(s.upstreams)
 		g.forget(prev, s)
 	}
 	select {

@@ -46,6 +46,8 @@ func TestHouse(t *testing.T) {
 		"gateway/rewrite":            {"gateway/config", "gateway/upstream", "gateway/wire"},
 		"gateway/policy":             {"gateway/config", "gateway/cors", "gateway/files", "gateway/metrics", "matcher"},
 		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/edge", "gateway/files", "gateway/metrics"},
+		"gateway/ratelimit":          {"gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
+		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/discover", "gateway/wire"},
 		"gateway/lint":               {"gateway/config", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},

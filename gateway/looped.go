@@ -4,6 +4,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -93,7 +94,7 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
 	}
 	if x.route.mirror != nil {
-		x.reflect(content, true)
+		x.mirror(content, true)
 	}
 	x.frameLength(int64(len(content)))
 	x.head = append(x.head, content...)
@@ -172,13 +173,13 @@ func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 	if x.ended(err, x.route.streamIdle.Key) {
 		return
 	}
-	x.failure = failureCut
-	x.route.upstream.metrics.Failures[failureCut].Inc()
+	x.failure = backend.ClassCut
+	x.route.upstream.Metrics.Failures[backend.ClassCut].Inc()
 	attrs := []any{"endpoint", e.Address.Label, "error", err}
 	if err == upstream.ErrStalled {
-		attrs = append(attrs, "limit", "upstream."+x.route.upstream.name+".idle_timeout")
+		attrs = append(attrs, "limit", "upstream."+x.route.upstream.Name+".idle_timeout")
 	}
-	x.warn("response cut off", &x.route.upstream.cut, attrs...)
+	x.warn("response cut off", &x.route.upstream.Cut, attrs...)
 }
 
 // Done is part of loop.Exchange.

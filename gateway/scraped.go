@@ -3,6 +3,7 @@ package gateway
 import (
 	"strconv"
 
+	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/metrics"
 )
 
@@ -25,11 +26,7 @@ func (g *Gateway) registerScraped() {
 		}
 		return 0
 	})
-	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) {
-		for name, l := range g.current.Load().limits {
-			emit(float64(l.requests.bytes()+l.preflights.bytes()), name)
-		}
-	})
+	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.current.Load().limits.Bytes(emit) })
 	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().certs.Expiries(emit) })
 	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
 		for _, d := range g.current.Load().certs.ACME.Domains() {
@@ -43,25 +40,25 @@ func (g *Gateway) registerScraped() {
 
 // registerEndpoints is registerScraped for what is known of the endpoints of upstreams.
 func (g *Gateway) registerEndpoints() {
-	read := func(s *metrics.Scraped, value func(c *condition) float64) {
+	read := func(s *metrics.Scraped, value func(c *backend.Condition) float64) {
 		g.metrics.Read(s, func(emit metrics.Emit) {
-			g.current.Load().conditions(func(c *condition) { emit(value(c), c.upstream, c.endpoint) })
+			g.current.Load().upstreams.Conditions(func(c *backend.Condition) { emit(value(c), c.Upstream, c.Endpoint) })
 		})
 	}
-	read(metrics.UpstreamHealthy, func(c *condition) float64 { return c.healthy })
-	read(metrics.UpstreamFailing, func(c *condition) float64 { return c.failing })
-	read(metrics.UpstreamChecked, func(c *condition) float64 {
-		if c.known {
+	read(metrics.UpstreamHealthy, func(c *backend.Condition) float64 { return c.Healthy })
+	read(metrics.UpstreamFailing, func(c *backend.Condition) float64 { return c.Failing })
+	read(metrics.UpstreamChecked, func(c *backend.Condition) float64 {
+		if c.Known {
 			return 1
 		}
 		return 0
 	})
-	read(metrics.UpstreamInFlight, func(c *condition) float64 { return float64(c.inFlight) })
-	read(metrics.UpstreamStreams, func(c *condition) float64 { return float64(c.streams) })
+	read(metrics.UpstreamInFlight, func(c *backend.Condition) float64 { return float64(c.InFlight) })
+	read(metrics.UpstreamStreams, func(c *backend.Condition) float64 { return float64(c.Streams) })
 	g.metrics.Read(metrics.UpstreamDiscovered, func(emit metrics.Emit) {
-		g.current.Load().conditions(func(c *condition) {
-			if c.named {
-				emit(float64(c.servers), c.upstream, c.endpoint)
+		g.current.Load().upstreams.Conditions(func(c *backend.Condition) {
+			if c.Named {
+				emit(float64(c.Servers), c.Upstream, c.Endpoint)
 			}
 		})
 	})
@@ -79,3 +76,6 @@ func (g *Gateway) loopConnections(emit metrics.Emit) {
 
 // Totals returns how much was done.
 func (g *Gateway) Totals() metrics.Totals { return g.metrics.Totals() }
+
+// Upstreams returns what can be told of each upstream now, by name.
+func (g *Gateway) Upstreams() []backend.Status { return g.current.Load().upstreams.Status() }

@@ -97,7 +97,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if x.up.Stream != nil {
 		c.Stay()
 	}
-	x.up.Bound = x.bind(c, x.route.upstream.pool)
+	x.up.Bound = x.bind(c, x.route.upstream.Pool)
 	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
@@ -143,12 +143,12 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if x.up.Upgrade = x.upgrade; x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
-	if r.upstream.config.SendProxyProtocol {
+	if r.upstream.Config.SendProxyProtocol {
 		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
 	}
 	if !x.req.HasContent() {
 		if r.mirror != nil {
-			x.reflect(nil, true)
+			x.mirror(nil, true)
 		}
 		x.frameLength(0)
 		x.up.Head = x.head
@@ -171,7 +171,7 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 		return false
 	}
 	if r.mirror != nil {
-		x.reflect(content, whole)
+		x.mirror(content, whole)
 	}
 	x.up.Content = content
 	switch {
@@ -271,9 +271,9 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		extra = "Retry-After: 1\r\n"
 	}
 	if !x.ended(failed.Err, "") {
-		x.warn("upstream failed", &x.route.upstream.failed, attrs...)
+		x.warn("upstream failed", &x.route.upstream.Failed, attrs...)
 		x.failure = failed.Class
-		x.route.upstream.metrics.Failures[failed.Class].Inc()
+		x.route.upstream.Metrics.Failures[failed.Class].Inc()
 	}
 	x.write(failed.Status, extra, ownFailures[failed.Class].text)
 }

@@ -147,12 +147,10 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	}
 	g.closeQUIC()
 	g.work.Wait()
-	g.mirrors.stop(edge.GraceBefore(ctx), ctx.Done())
+	g.copies.Stop(edge.GraceBefore(ctx), ctx.Done())
 	g.exports.stop(g.current.Load().exporting(), ctx.Done())
-	g.stopSharing(edge.GraceBefore(ctx))
-	for _, u := range g.current.Load().upstreams {
-		u.pool.Stop()
-	}
+	g.stores.Stop(g.current.Load().limits, edge.GraceBefore(ctx))
+	g.current.Load().upstreams.Stop(nil)
 	g.closeAccessLog()
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/corsgate/corsgate/cache"
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -16,6 +17,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/lint"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/policy"
+	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -29,11 +31,10 @@ type snapshot struct {
 	edge       edge.Options
 	table      *route.Table
 	routes     []*target
-	upstreams  map[string]*upstreamPool
+	upstreams  backend.Set
 	policies   policy.Set
 	unrouted   *cors.Policy // default_cors; nil: see policyFor
-	limits     map[string]*rateLimit
-	sharing    *sharing // nil: nothing is shared with other gateways
+	limits     *ratelimit.Set
 	tracing    *tracing // nil: traces pass as they are
 	logged     access.Choice
 	preflights *cache.LRU // nil: switched off
@@ -55,22 +56,23 @@ func (s *snapshot) trusts(peer netip.Addr) bool {
 type target struct {
 	id         uint32 // first part of the preflight cache's keys
 	name       string
-	policy     *cors.Policy   // nil: transparent, the upstream owns CORS
-	shadow     *policy.Shadow // nil: none
-	upstream   *upstreamPool  // nil: answered here, by redirect or respond
+	policy     *cors.Policy      // nil: transparent, the upstream owns CORS
+	shadow     *policy.Shadow    // nil: none
+	upstream   *backend.Upstream // nil: answered here, by redirect or respond
 	redirect   *redirect
 	respond    *respond
-	split      *split        // nil: all to upstream
-	mirror     *mirror       // nil: none
-	upgrades   []string      // protocols that requests may switch to, beside WebSocket
-	timeout    time.Duration // of the whole exchange; 0: none; or config.Auto
-	streamIdle config.Bound  // of event streams
-	tunnelIdle config.Bound  // of tunnels
-	maxContent int64         // octets
+	split      *backend.Split  // nil: all to upstream
+	splits     []*target       // of split: each differs from this route in the upstream only
+	mirror     *backend.Mirror // nil: none
+	upgrades   []string        // protocols that requests may switch to, beside WebSocket
+	timeout    time.Duration   // of the whole exchange; 0: none; or config.Auto
+	streamIdle config.Bound    // of event streams
+	tunnelIdle config.Bound    // of tunnels
+	maxContent int64           // octets
 	csrf       csrfMode
 	room       room
-	limit      *rateLimit // nil: none
-	limitKey   []byte     // the name, for limits that count by route
+	limit      *ratelimit.Limit // nil: none
+	limitKey   []byte           // the name, for limits that count by route
 
 	metrics metrics.Route
 	rewrite.Rules
@@ -92,9 +94,8 @@ type respond struct {
 // not used leaves no trace. The problems are those that only the parts can see; warnings are
 // reported apart.
 func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapshot, problems, warnings config.Problems) {
-	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, logged: access.ParseChoice(cfg.Log.Access),
-		upstreams: map[string]*upstreamPool{}, limits: map[string]*rateLimit{}}
-	before := new(snapshot)
+	s = &snapshot{config: cfg, generation: 1, proxies: cfg.Trust.Proxies, logged: access.ParseChoice(cfg.Log.Access)}
+	now, before := time.Now(), new(snapshot)
 	if prev != nil {
 		before = prev
 		s.generation = prev.generation + 1
@@ -106,7 +107,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapsho
 	if before.config == cfg {
 		s.certs = before.certs // what only compiles the configuration in force again must not fail for files that are being replaced
 	} else {
-		s.certs, problems, warnings = certs.Compile(cfg, before.certs, time.Now())
+		s.certs, problems, warnings = certs.Compile(cfg, before.certs, now)
 	}
 	s.edge.TLS = s.certs.TLS
 	var moreProblems, moreWarnings config.Problems
@@ -115,14 +116,10 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapsho
 	if p := s.policies[cfg.DefaultCORS]; p != nil {
 		s.unrouted = p.CORS
 	}
-	for i := range cfg.Upstreams {
-		u := &cfg.Upstreams[i]
-		secure, faults := certs.ReadClient(cfg, "upstream."+u.Name, certs.ClientFiles{CA: u.TLSCA, Cert: u.TLSCert, Key: u.TLSKey})
-		problems = append(problems, faults...)
-		s.upstreams[u.Name] = compileUpstream(u, s.connectionsOf(u), secure, prev, m)
-	}
-	problems = append(problems, s.compileSharing(cfg, prev, m)...)
-	s.compileLimits(cfg, prev, m)
+	s.upstreams, moreProblems = backend.Compile(cfg, s.edge.Connections, before.upstreams, m)
+	problems = append(problems, moreProblems...)
+	s.limits, moreProblems = ratelimit.Compile(cfg, before.limits, m, now)
+	problems = append(problems, moreProblems...)
 	s.tracing = compileTracing(cfg.Trace, prev, m)
 	problems = append(problems, s.compileRoutes(cfg, m)...)
 	table, conflicts := route.New(rules(cfg))
@@ -162,7 +159,7 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (proble
 			id:         uint32(i),
 			name:       c.Name,
 			upstream:   s.upstreams[c.Upstream],
-			limit:      s.limits[c.Limit],
+			limit:      s.limits.Limit(c.Limit),
 			limitKey:   []byte(c.Name),
 			timeout:    c.Timeout,
 			tunnelIdle: c.TunnelIdle(&cfg.Timeouts),
@@ -172,8 +169,8 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (proble
 		}
 		var to *upstream.Upstream
 		if r.upstream != nil {
-			r.streamIdle = c.StreamIdle(&r.upstream.config)
-			to = r.upstream.pool
+			r.streamIdle = c.StreamIdle(&r.upstream.Config)
+			to = r.upstream.Pool
 		}
 		r.Rules = rewrite.Compile(cfg, c, to)
 		if c.BodyBytes != nil {
@@ -194,12 +191,42 @@ func (s *snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (proble
 			r.shadow = policy.CompileShadow(p, s.policies[p.Table.Shadow], m)
 		}
 		r.metrics = m.Route(c.Name, c.CORS, c.Upstream)
-		r.mirror = s.compileMirror(c, m)
-		r.split = s.compileSplit(r, c, m)
+		r.mirror = backend.NewMirror(c, s.upstreams, m)
+		if r.split = backend.NewSplit(c); r.split != nil {
+			r.splits = s.compileSplits(r, c, m) // of all that r is by now
+		}
 		s.routes = append(s.routes, r)
 		problems = append(problems, rewrite.Check(cfg, c)...)
 	}
 	return problems
+}
+
+// compileSplits returns what r is for each of the upstreams that its requests are divided among.
+func (s *snapshot) compileSplits(r *target, c *config.Route, m *metrics.Metrics) (list []*target) {
+	for _, share := range c.Split {
+		t := *r
+		if t.upstream = s.upstreams[share.Upstream]; t.upstream == nil {
+			continue // the parser has said so
+		}
+		t.streamIdle = c.StreamIdle(&t.upstream.Config)
+		t.Locations = rewrite.CompileLocations(c, t.upstream.Pool)
+		t.metrics = m.Route(c.Name, c.CORS, share.Upstream)
+		list = append(list, &t)
+	}
+	return list
+}
+
+// blocking reports whether only the blocking engine can forward all requests of the route.
+func (r *target) blocking() bool {
+	if r.split == nil {
+		return r.upstream.Blocking
+	}
+	for _, t := range r.splits {
+		if t.upstream.Blocking {
+			return true
+		}
+	}
+	return false
 }
 
 var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}

@@ -104,7 +104,7 @@ func (t *tracing) join(x *exchange) (d traced) {
 			Context: c, From: from, Start: x.now,
 			Method: string(x.req.Method), Scheme: x.scheme(), Host: string(x.req.Host), Path: string(x.req.Path),
 			Client: string(x.appendClient(nil)), RequestID: string(x.requestID()),
-			Route: x.route.name, Upstream: x.route.upstream.name,
+			Route: x.route.name, Upstream: x.route.upstream.Name,
 		}
 	}
 	return traced{context: c, write: !x.route.Request.Drops(traceParent), started: !valid}

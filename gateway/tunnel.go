@@ -4,6 +4,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 )
@@ -24,7 +25,7 @@ func (x *exchange) tunnel(c *edge.Conn) {
 		defer x.rescue(c)
 		defer x.g.metrics.Tunnels.Dec()
 		m := &x.g.metrics.TunnelBytes
-		err := x.up.Tunnel(client, read, orNoBound(x.route.tunnelIdle.Time), m.FromClient, m.FromUpstream)
+		err := x.up.Tunnel(client, read, backend.OrNoBound(x.route.tunnelIdle.Time), m.FromClient, m.FromUpstream)
 		x.ended(err, x.route.tunnelIdle.Key)
 		x.up.End(time.Now())
 		x.account(x.up.Endpoint, time.Now())

@@ -1,43 +1,44 @@
-package gateway
+package backend
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// A hashKey says what requests of one client have in common, as the configuration writes it:
+// A Key says what requests of one client have in common, as the configuration writes it:
 // "client_ip", "path", "header:NAME" or "cookie:NAME".
-type hashKey struct {
+type Key struct {
 	kind string // what stands before the colon
 	name string
 }
 
-// compileHashKey returns nil for "".
-func compileHashKey(s string) *hashKey {
+// NewKey returns nil for "".
+func NewKey(s string) *Key {
 	if s == "" {
 		return nil
 	}
 	kind, name, _ := strings.Cut(s, ":")
-	return &hashKey{kind, name}
+	return &Key{kind, name}
 }
 
-// hash returns a number that is the same for all requests with the same key, in every process and
+// Hash returns a number that is the same for all requests with the same key, in every process and
 // every version, and evenly spread otherwise. It reports false for a request without the key.
-func (k *hashKey) hash(x *exchange) (uint64, bool) {
+func (k *Key) Hash(r *wire.Request, client netip.Addr) (uint64, bool) {
 	var v []byte
 	switch k.kind {
 	case "client_ip":
-		a := x.client.As16()
+		a := client.As16()
 		return xxhash.Sum64(a[:]), true
 	case "path":
-		v = x.req.Path
+		v = r.Path
 	case "header":
-		v = x.onlyField(k.name)
+		v = r.Only(k.name)
 	case "cookie":
-		v = cookieOf(x.req, k.name)
+		v = cookieOf(r, k.name)
 	}
 	return xxhash.Sum64(v), len(v) > 0
 }

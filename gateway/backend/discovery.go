@@ -1,6 +1,7 @@
-package gateway
+package backend
 
 import (
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/upstream/discover"
 )
 
-// This file is what the gateway has to do with endpoints that are names to look servers up by.
+// This file is about endpoints that are names to look servers up by.
 
 // addresses returns the endpoints of an upstream as package upstream wants them.
 func addresses(c *config.Upstream) []upstream.Address {
@@ -39,21 +40,21 @@ func addresses(c *config.Upstream) []upstream.Address {
 	return list
 }
 
-// noteLookups has the look-ups of an upstream's names counted, and their changes told once each.
-func (g *Gateway) noteLookups(u *upstreamPool) {
-	u.pool.Looked = func(l upstream.Lookup) {
+// noteLookups has the look-ups of names counted, and their changes logged once each.
+func (u *Upstream) noteLookups(log *slog.Logger) {
+	u.Pool.Looked = func(l upstream.Lookup) {
 		if l.Err != nil {
 			u.endpoints[l.Address.Index].LookupFailures.Inc()
 		}
-		attrs := []any{"upstream", u.name, "endpoint", l.Address.Label, "servers", l.Servers}
+		attrs := []any{"upstream", u.Name, "endpoint", l.Address.Label, "servers", l.Servers}
 		switch {
 		case !l.Changed:
 		case l.Err == nil:
-			g.log.Info("endpoint looked up", attrs...)
+			log.Info("endpoint looked up", attrs...)
 		case l.Servers > 0:
-			g.log.Warn("endpoint cannot be looked up; what is known of it stays in use", append(attrs, "error", l.Err.Error())...)
+			log.Warn("endpoint cannot be looked up; what is known of it stays in use", append(attrs, "error", l.Err.Error())...)
 		default:
-			g.log.Error("endpoint cannot be looked up; requests for it are answered 503 if the upstream has no other",
+			log.Error("endpoint cannot be looked up; requests for it are answered 503 if the upstream has no other",
 				append(attrs, "error", l.Err.Error())...)
 		}
 	}

@@ -3,6 +3,7 @@ package matcher
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"slices"
@@ -46,6 +47,7 @@ type builder struct {
 	shapes map[uint32][]shape // of a hub's node
 
 	networks [networkKinds][]buildNetwork
+	wide     bool // see Set.wide
 }
 
 type edge struct {
@@ -88,6 +90,7 @@ func (b *builder) add(p Pattern, index uint32) {
 		port = anyPort
 	}
 	if network, ok := p.Network(); ok {
+		b.wide = true
 		b.addNetwork(p, network, rule{thisHost | port, index})
 		return
 	}
@@ -101,6 +104,7 @@ func (b *builder) add(p Pattern, index uint32) {
 		}
 		switch {
 		case p.AnyHost():
+			b.wide = true
 			// The root has the rule: no host is empty, so none else asks it for one of thisHost.
 		case !more && label == "*":
 			key = subdomains
@@ -169,6 +173,12 @@ func (b *builder) write(s *Set) {
 		at := node{text: uint32(len(s.text)), children: uint32(len(order)), rules: uint32(len(s.rules))}
 		last := b.writeText(s, order[i])
 		b.writeRules(s, last)
+		own := rule{key: several}
+		if len(s.rules)-int(at.rules) == 1 {
+			own = s.rules[at.rules]
+		}
+		s.text = binary.LittleEndian.AppendUint32(s.text, own.key)
+		s.text = binary.LittleEndian.AppendUint32(s.text, own.pattern)
 		at.hub = b.nodes[last].hub
 		for c := b.nodes[last].first; c != 0; c = b.nodes[c].next {
 			order = append(order, c)
@@ -184,8 +194,9 @@ func (b *builder) write(s *Set) {
 	if uint64(len(s.text)) > math.MaxUint32 {
 		panic("BUG: a set of more than 4 GiB of hosts")
 	}
-	s.nodes = append(s.nodes, node{uint32(len(s.text)), uint32(len(order)), uint32(len(s.rules)), 0})
+	s.nodes = append(s.nodes, node{text: uint32(len(s.text)), children: uint32(len(order)), rules: uint32(len(s.rules))})
 	b.writeNetworks(s)
+	s.wide = b.wide
 	s.trim()
 	s.index()
 }
@@ -263,36 +274,4 @@ func (s *Set) trim() {
 	s.nodes = slices.Clip(slices.Clone(s.nodes))
 	s.text = bytes.Clone(s.text)
 	s.rules = slices.Clone(s.rules)
-}
-
-// index makes the hash table of the wide nodes' children.
-func (s *Set) index() {
-	wide := 0
-	for n := range len(s.nodes) - 1 {
-		if count := int(s.nodes[n+1].children - s.nodes[n].children); count > narrow {
-			wide += count
-		}
-	}
-	if wide == 0 {
-		return
-	}
-	size := 1
-	for size < 2*wide {
-		size *= 2
-	}
-	s.slots = make([]slot, size)
-	for n := range len(s.nodes) - 1 {
-		lo, hi := s.nodes[n].children, s.nodes[n+1].children
-		if hi-lo <= narrow {
-			continue
-		}
-		for c := lo; c < hi; c++ {
-			hash := s.hash(uint32(n), lastLabel(s.label(c)))
-			i := hash & uint64(size-1)
-			for s.slots[i].node != 0 {
-				i = (i + 1) & uint64(size-1)
-			}
-			s.slots[i] = slot{uint32(hash >> 32), c}
-		}
-	}
 }

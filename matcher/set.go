@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 )
 
@@ -32,12 +33,13 @@ type Set struct {
 	schemes map[string]uint32 // roots of all other schemes
 
 	nodes  []node // nodes[0] is none. What node n owns ends where that of node n+1 starts; the last node is only an end
-	text   []byte // labels
+	text   []byte // labels, and behind those of each node its own rule; see ruleSize
 	rules  []rule // of each node sorted by key, without duplicates
 	hubs   []hub  // hubs[0] is none; the last hub is only an end
 	shapes []shape
 
 	networks [networkKinds]networks
+	wide     bool // there are networks, or stars for whole hosts
 
 	seed  maphash.Seed
 	slots []slot // open addressing; a power of two, at least half of it free. Nil: no wide node
@@ -66,14 +68,6 @@ type hub struct {
 	node   uint32 // whose children are keys
 	shapes uint32 // index in Set.shapes, by falling rank
 }
-
-type slot struct {
-	tag  uint32 // upper half of the hash
-	node uint32 // 0: free
-}
-
-// narrow is the most children that are compared one after the other.
-const narrow = 4
 
 // Len returns how many patterns NewSet was given.
 func (s *Set) Len() int { return s.size }
@@ -137,7 +131,7 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 	if !ok || len(host) > maxHost {
 		return -1
 	}
-	if i := s.walk(root, host, port, enough); i >= 0 {
+	if i := s.walk(root, host, port, enough); i >= 0 || !s.wide {
 		return i
 	}
 	return s.findWide(root, host, port, defaultPort)
@@ -162,12 +156,12 @@ func (s *Set) walk(n uint32, host []byte, port uint32, enough bool) int {
 		if enough && best >= 0 {
 			return best
 		}
-		child, size := s.child(n, host)
+		child, size, end := s.child(n, host)
 		if child == 0 {
 			return best
 		}
 		if size == len(host) {
-			if i := s.rule(child, thisHost, port); i >= 0 {
+			if i := s.ruleBehind(end, child, port); i >= 0 {
 				return i
 			}
 			return best
@@ -188,7 +182,7 @@ func (s *Set) walkGlobs(h uint32, host []byte, port uint32, enough bool) int {
 			continue
 		}
 		key := sh.appendKey(buf[:0], label)
-		child, _ := s.child(s.hubs[h].node, key)
+		child, _, _ := s.child(s.hubs[h].node, key)
 		if child == 0 {
 			continue
 		}
@@ -222,6 +216,25 @@ func (s *Set) rule(n, kind, port uint32) int {
 	return ruleOf(s.rules[s.nodes[n].rules:s.nodes[n+1].rules], kind, port)
 }
 
+// ruleSize is the size of the rule behind a node's text: that of the node if it has one and no more, so that most hosts are found
+// without a look at the node. It is the key and the pattern; or several and anything, where there is not one rule.
+const (
+	ruleSize = 8
+	several  = 1 << 31
+)
+
+// ruleBehind is rule for thisHost and a node whose text ends at offset end.
+func (s *Set) ruleBehind(end, n, port uint32) int {
+	own := s.text[end : end+ruleSize]
+	switch key := binary.LittleEndian.Uint32(own); key {
+	case thisHost | port, thisHost | anyPort:
+		return int(binary.LittleEndian.Uint32(own[4:]))
+	case several:
+		return s.rule(n, thisHost, port)
+	}
+	return -1
+}
+
 func ruleOf(rules []rule, kind, port uint32) int {
 	if len(rules) == 0 {
 		return -1
@@ -247,39 +260,8 @@ func search(rules []rule, key uint32) int {
 	return -1
 }
 
-// child returns the child of node n that host ends in, and the length of its text; or 0.
-func (s *Set) child(n uint32, host []byte) (child uint32, size int) {
-	lo, hi := s.nodes[n].children, s.nodes[n+1].children
-	if hi-lo <= narrow {
-		for c := lo; c < hi; c++ {
-			if label := s.label(c); endsIn(host, label) {
-				return c, len(label)
-			}
-		}
-		return 0, 0
-	}
-	hash := s.hash(n, lastLabel(host))
-	mask := uint64(len(s.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		at := s.slots[i]
-		if at.node == 0 {
-			return 0, 0
-		}
-		if at.tag == uint32(hash>>32) && lo <= at.node && at.node < hi {
-			if label := s.label(at.node); endsIn(host, label) {
-				return at.node, len(label)
-			}
-		}
-	}
-}
-
 // label returns the text of node n.
-func (s *Set) label(n uint32) []byte { return s.text[s.nodes[n].text:s.nodes[n+1].text] }
-
-// hash is of a label under node n. The product keeps equal labels of different nodes apart.
-func (s *Set) hash(n uint32, label []byte) uint64 {
-	return maphash.Bytes(s.seed, label) ^ uint64(n)*0x9e3779b97f4a7c15
-}
+func (s *Set) label(n uint32) []byte { return s.text[s.nodes[n].text : s.nodes[n+1].text-ruleSize] }
 
 // endsIn reports whether labels are the last labels of host.
 func endsIn(host, labels []byte) bool {

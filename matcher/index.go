@@ -1,0 +1,81 @@
+package matcher
+
+import "hash/maphash"
+
+// This file is the hash table of the children of wide nodes.
+
+// narrow is the most children that are compared one after the other.
+const narrow = 4
+
+// A slot says where the node's text is, so that the node need not be looked at for that.
+type slot struct {
+	tag  uint32 // upper 24 bits of the hash, length of the text
+	node uint32 // 0: free
+	text uint32 // of the node
+}
+
+// tagOf makes a slot's tag. size is that of a host at most.
+func tagOf(hash uint64, size int) uint32 { return uint32(hash>>32)&^0xff | uint32(size) }
+
+// child returns the child of node n that host ends in, the length of its text and the offset where it ends; or 0.
+func (s *Set) child(n uint32, host []byte) (child uint32, size int, end uint32) {
+	lo, hi := s.nodes[n].children, s.nodes[n+1].children
+	if hi-lo <= narrow {
+		for c := lo; c < hi; c++ {
+			if label := s.label(c); endsIn(host, label) {
+				return c, len(label), s.nodes[c].text + uint32(len(label))
+			}
+		}
+		return 0, 0, 0
+	}
+	hash := s.hash(n, lastLabel(host))
+	mask := uint64(len(s.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		at := s.slots[i]
+		if at.node == 0 {
+			return 0, 0, 0
+		}
+		if size := at.tag & 0xff; at.tag == tagOf(hash, int(size)) && lo <= at.node && at.node < hi {
+			if label := s.text[at.text : at.text+size]; endsIn(host, label) {
+				return at.node, len(label), at.text + size
+			}
+		}
+	}
+}
+
+// hash is of a label under node n. The product keeps equal labels of different nodes apart.
+func (s *Set) hash(n uint32, label []byte) uint64 {
+	return maphash.Bytes(s.seed, label) ^ uint64(n)*0x9e3779b97f4a7c15
+}
+
+// index makes the hash table of the wide nodes' children.
+func (s *Set) index() {
+	wide := 0
+	for n := range len(s.nodes) - 1 {
+		if count := int(s.nodes[n+1].children - s.nodes[n].children); count > narrow {
+			wide += count
+		}
+	}
+	if wide == 0 {
+		return
+	}
+	size := 1
+	for size < 2*wide {
+		size *= 2
+	}
+	s.slots = make([]slot, size)
+	for n := range len(s.nodes) - 1 {
+		lo, hi := s.nodes[n].children, s.nodes[n+1].children
+		if hi-lo <= narrow {
+			continue
+		}
+		for c := lo; c < hi; c++ {
+			hash := s.hash(uint32(n), lastLabel(s.label(c)))
+			i := hash & uint64(size-1)
+			for s.slots[i].node != 0 {
+				i = (i + 1) & uint64(size-1)
+			}
+			s.slots[i] = slot{tagOf(hash, len(s.label(c))), c, s.nodes[c].text}
+		}
+	}
+}

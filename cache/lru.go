@@ -1,18 +1,17 @@
 // Package cache is a memory from byte strings to byte strings, bounded in entries and in bytes, that forgets what was not
 // asked for the longest: the preflight cache.
 //
-// It is hashicorp/golang-lru's simplelru behind shards. An LRU read is a write, so a lock is
-// needed even to read; lru.Cache has one for all cores, here it is one of many. There is no
-// removal, no expiry and no callback: the cache belongs to one configuration and goes with it.
+// What is remembered must be found again in less time than it takes to compute it, and that is little: one miss of the
+// processor's cache is much of it. So an entry is one cache line of a table without pointers, which the garbage collector does not
+// scan; readers take no lock; and equal values are kept once, as are beginnings that keys have in common, so that these stay near
+// the processor. What keys differ in should be in their last 40 bytes.
+//
+// It is an LRU but for two approximations, like that of Redis: an entry's time is counted in insertions, so entries that were
+// asked for between the same two have equal rank; and the entry that goes is the oldest of a sample of eight, not of all.
+// There is no removal, no expiry and no callback: the cache belongs to one configuration and goes with it.
 package cache
 
-import (
-	"hash/maphash"
-	"sync"
-	"unsafe"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-)
+import "hash/maphash"
 
 // shards is a power of two, several times what two cores need to rarely meet, few enough that a
 // small cache still has a sensible number of entries in each.
@@ -24,36 +23,29 @@ const (
 	PerEntry = 640
 	// leastBytes is what a shard may hold however few its entries are.
 	leastBytes = 4096
-	// overhead is about what an entry costs beside its key and value: a list's element, a place in a map, and the headers of both.
-	overhead = 200
+	// overhead is about what an entry costs beside its key and value: a slot and a half, for a third of them stays free, and
+	// a text's place in a map and a list.
+	overhead = slotSize*3/2 + 100
 )
 
 // An LRU is a bounded map. It is safe for concurrent use.
 type LRU struct {
 	seed   maphash.Seed
+	texts  texts
 	shards [shards]shard
 }
 
-type shard struct {
-	mu      sync.Mutex
-	entries *simplelru.LRU[string, []byte]
-	bytes   int           // of all entries
-	most    int           // bound of bytes
-	_       [64 - 32]byte // neighbours do not share a cache line
-}
-
 // New returns an LRU of at most entries entries, rounded up to a multiple of the shards, and of at most PerEntry bytes for each
-// of them, rounded up to 4096 bytes a shard. Precondition: entries > 0.
+// of them, rounded up to 4096 bytes a shard. Memory is taken as entries come. Precondition: entries > 0.
 func New(entries int) *LRU {
 	c := &LRU{seed: maphash.MakeSeed()}
+	c.texts.init()
 	for i := range c.shards {
 		s := &c.shards[i]
-		share := (entries + shards - 1) / shards
-		lru, err := simplelru.NewLRU(share, func(key string, value []byte) { s.bytes -= cost(len(key), len(value)) })
-		if err != nil {
-			panic("BUG: " + err.Error())
-		}
-		s.entries, s.most = lru, max(leastBytes, share*PerEntry)
+		s.texts = &c.texts
+		s.most = (entries + shards - 1) / shards
+		s.mostBytes = max(leastBytes, s.most*PerEntry)
+		s.table.Store(&table{})
 	}
 	return c
 }
@@ -61,35 +53,26 @@ func New(entries int) *LRU {
 // Get returns the value stored under key. The value is shared: it must not be modified. key is
 // not kept, and nothing is allocated.
 func (c *LRU) Get(key []byte) ([]byte, bool) {
-	s := c.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// A string made by conversion would be allocated, since it is passed on to another function;
-	// this one does not outlive the call, because Get keeps no key.
-	return s.entries.Get(unsafe.String(unsafe.SliceData(key), len(key)))
+	hash := maphash.Bytes(c.seed, key)
+	return c.shard(hash).get(hash, key)
 }
 
-func cost(key, value int) int { return key + value + overhead }
-
-// Add stores value under key, and forgets entries if there is no room. It copies key and keeps value, which must not be
-// modified any more, and whose capacity should be its length. An entry that is too large for a shard is not stored.
+// Add stores value under key, and forgets entries if there is no room. It copies both. An entry that is too large for a shard
+// is not stored.
 func (c *LRU) Add(key, value []byte) {
-	size := cost(len(key), len(value))
-	s := c.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries.Remove(unsafe.String(unsafe.SliceData(key), len(key))) // what another goroutine has added meanwhile
-	if size > s.most {
-		return
-	}
-	for s.bytes+size > s.most {
-		s.entries.RemoveOldest()
-	}
-	s.entries.Add(string(key), value)
-	s.bytes += size
+	hash := maphash.Bytes(c.seed, key)
+	c.shard(hash).add(hash, key, value, false)
 }
 
-// Bytes returns how many bytes the entries take, about.
+// Offer is Add for callers that do not know whether the key will ever be asked for again. Where there is no room it stores one
+// entry of eight, and ignores the others: what is asked for often is soon offered often enough, while a flood of what is asked
+// for once costs little, and displaces little.
+func (c *LRU) Offer(key, value []byte) {
+	hash := maphash.Bytes(c.seed, key)
+	c.shard(hash).add(hash, key, value, true)
+}
+
+// Bytes returns how many bytes the entries take, about: it is more than that where values are equal.
 func (c *LRU) Bytes() int {
 	n := 0
 	for i := range c.shards {
@@ -107,27 +90,21 @@ func (c *LRU) Len() int {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		n += s.entries.Len()
+		n += s.entries
 		s.mu.Unlock()
 	}
 	return n
 }
 
-// Recent returns at most n keys: of each shard those that were asked for last. It takes as long as there are entries.
+// Recent returns at most n keys: of each shard those that were asked for last, these at the end. It takes as long as there are entries.
 func (c *LRU) Recent(n int) []string {
 	var keys []string
 	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		all := s.entries.Keys() // the oldest first
-		s.mu.Unlock()
 		share := (n - len(keys) + shards - i - 1) / (shards - i)
-		keys = append(keys, all[max(0, len(all)-share):]...)
+		keys = append(keys, c.shards[i].recent(share)...)
 	}
 	return keys
 }
 
-// shard chooses by a seeded hash: whoever invents keys cannot aim at one shard.
-func (c *LRU) shard(key []byte) *shard {
-	return &c.shards[maphash.Bytes(c.seed, key)%shards]
-}
+// shard chooses by a seeded hash: whoever invents keys cannot aim at one shard. It takes bits that a slot's meta leaves out.
+func (c *LRU) shard(hash uint64) *shard { return &c.shards[hash%shards] }

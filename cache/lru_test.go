@@ -25,7 +25,8 @@ func TestAgreesWithTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	hits := 0
 	for range 20_000 {
-		key := fmt.Sprintf("key-%d", r.IntN(500))
+		n := r.IntN(500)
+		key := fmt.Sprintf("%*d", n, n) // of up to 500 bytes
 		if r.IntN(2) == 0 {
 			value := fmt.Sprint(r.IntN(1000))
 			if _, ok := w.values[key]; !ok {
@@ -96,12 +97,45 @@ func TestBytes(t *testing.T) {
 	for i := range 100 {
 		one.Add([]byte("key"), make([]byte, i))
 	}
-	if got, want := one.Bytes(), 3+99+200; got != want || one.Len() != 1 {
+	if got, want := one.Bytes(), 96+100+3+99; got != want || one.Len() != 1 {
 		t.Errorf("%d bytes in %d entries, want %d in 1", got, one.Len(), want)
 	}
 	one.Add([]byte("key"), make([]byte, 5000)) // too large: the old value does not stay either
 	if _, ok := one.Get([]byte("key")); ok || one.Bytes() != 0 {
 		t.Errorf("found: %t, %d bytes, want false, 0", ok, one.Bytes())
+	}
+}
+
+// In a full cache an entry that is offered is stored sooner or later; in one with room at once.
+func TestOffer(t *testing.T) {
+	c := cache.New(64)
+	key := []byte("key")
+	c.Offer(key, []byte("a"))
+	if v, ok := c.Get(key); !ok || string(v) != "a" {
+		t.Errorf("Get = %q, %t, want a, true", v, ok)
+	}
+	for i := range 10_000 {
+		c.Add(binary.AppendUvarint(nil, uint64(i)), nil)
+	}
+	stored := 0
+	for i := range 8000 {
+		key := fmt.Append(nil, i)
+		c.Offer(key, nil)
+		if _, ok := c.Get(key); ok {
+			stored++
+		}
+	}
+	if stored < 900 || stored > 1100 {
+		t.Errorf("%d of 8000 offers were taken, want 1000", stored)
+	}
+	for n := 1; ; n++ {
+		c.Offer(key, nil)
+		if _, ok := c.Get(key); ok {
+			break
+		}
+		if n == 8 {
+			t.Fatal("offered 8 times, and not stored")
+		}
 	}
 }
 
@@ -127,15 +161,35 @@ func TestGetAllocatesNothing(t *testing.T) {
 	}
 }
 
+// An entry whose value is there already takes no memory, once there are as many as there may be.
+func TestAddAllocatesNothing(t *testing.T) {
+	c := cache.New(64)
+	key, value := []byte("https://00000000.example.com"), []byte("value")
+	i := 0
+	add := func() {
+		binary.BigEndian.PutUint64(key[8:], uint64(i))
+		i++
+		c.Add(key, value)
+	}
+	for range 10_000 {
+		add()
+	}
+	if n := testing.AllocsPerRun(1000, add); n != 0 {
+		t.Errorf("Add allocates %v times, want 0", n)
+	}
+}
+
+// Readers meet writers that forget, move and grow: they find the key's own value or none.
 func TestConcurrentUse(t *testing.T) {
-	c := cache.New(1000)
+	c := cache.New(100)
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
 			for i := range 2000 {
-				key := binary.AppendUvarint(nil, uint64(i%300))
+				n := (i*7 + g) % 300
+				key := fmt.Appendf(nil, "%*d", n, n)
 				if v, ok := c.Get(key); ok && string(v) != string(key) {
-					t.Errorf("goroutine %d: Get(%x) = %x", g, key, v)
+					t.Errorf("goroutine %d: Get(%q) = %q", g, key, v)
 				}
 				c.Add(key, key)
 			}

@@ -65,7 +65,6 @@ func TestHouse(t *testing.T) {
 	libraries := map[string][]string{
 		"github.com/valyala/fasthttp":      {"gateway/edge"},
 		"github.com/quic-go/":              {"gateway/edge"},
-		"github.com/hashicorp/golang-lru/": {"cache"},
 		"github.com/fsnotify/fsnotify":     {"gateway/files"},
 		"github.com/rs/zerolog":            {"gateway/access"},
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math"
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -24,9 +26,8 @@ func (x *exchange) preflight() {
 	key, cacheable := x.appendKey(buf[:0])
 	if cacheable = cacheable && x.s.preflights != nil; cacheable {
 		if cached, ok := x.s.preflights.Get(key); ok {
-			block, d := policy.CutDifference(cached)
 			x.status = r.policy.PreflightStatus()
-			x.allow(block)
+			d := x.allow(cached)
 			r.metrics.Preflights.Hit.Inc()
 			x.changes(d)
 			return
@@ -59,16 +60,42 @@ func (x *exchange) preflight() {
 		out = append(out, "Content-Length: 0\r\n"...)
 	}
 	if cacheable {
-		x.s.preflights.Add(key, d.Append(append(make([]byte, 0, len(out)+policy.DifferenceSize), out...)))
+		var answer [answerBuffer]byte
+		x.s.preflights.Offer(key, appendAnswer(answer[:0], out, x.req.Origin, d))
 	}
 	x.out = x.appendEnd(x.appendOwn(out))
 }
 
-// allow makes the response from what the cache holds: the status line and the policy's lines.
-func (x *exchange) allow(block []byte) {
+// allow makes the response from an answer that the cache holds.
+func (x *exchange) allow(answer []byte) policy.Difference {
+	answer, d := policy.CutDifference(answer)
+	end := len(answer) - 2
+	at := int(binary.BigEndian.Uint16(answer[end:]))
 	x.reason = cors.Allowed
-	x.out = append(x.out[:0], block...)
+	x.out = append(x.out[:0], answer[:at]...)
+	if at > 0 {
+		x.out = append(x.out, x.req.Origin...)
+	}
+	x.out = append(x.out, answer[at:end]...)
 	x.out = x.appendEnd(x.appendOwn(x.out))
+	return d
+}
+
+// Most answers fit in this many bytes; further ones are allocated.
+const answerBuffer = 1024
+
+// appendAnswer appends what the cache holds: the status line and the policy's lines, where the origin in them is or 0, and what a
+// shadow would change. The origin itself is left out. So most questions to one policy have the same answer, and the cache holds it once.
+func appendAnswer(dst, lines, origin []byte, d policy.Difference) []byte {
+	const name = "\r\nAccess-Control-Allow-Origin: "
+	before, value, _ := bytes.Cut(lines, []byte(name))
+	at := len(before) + len(name)
+	if at <= math.MaxUint16 && bytes.HasPrefix(value, origin) {
+		dst = append(append(dst, lines[:at]...), value[len(origin):]...)
+	} else {
+		dst, at = append(dst, lines...), 0
+	}
+	return d.Append(binary.BigEndian.AppendUint16(dst, uint16(at)))
 }
 
 // deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
@@ -107,7 +134,8 @@ func (x *exchange) lists(dst [][]byte) [][]byte {
 }
 
 // appendKey appends what the answer to a preflight depends on: the route, the private-network
-// bit, Origin, Access-Control-Request-Method and the lines of Access-Control-Request-Headers.
+// bit, Access-Control-Request-Method, the lines of Access-Control-Request-Headers, and Origin last,
+// because the cache likes keys that differ in their end.
 // Each value stands behind its length, so no two questions have the same key. It reports false
 // for a question that is not to be remembered.
 func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
@@ -121,14 +149,14 @@ func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
 		private = 1
 	}
 	dst = append(dst, private)
-	dst, ok := appendValue(dst, q.Origin)
-	if ok {
-		dst, ok = appendValue(dst, q.ACRM)
-	}
+	dst, ok := appendValue(dst, q.ACRM)
 	for i := 0; ok && q.ACRHLines > 0 && i < len(q.Fields); i++ {
 		if f := &q.Fields[i]; f.ID == wire.AccessControlRequestHeaders {
 			dst, ok = appendValue(dst, f.Value)
 		}
+	}
+	if ok {
+		dst, ok = appendValue(dst, q.Origin)
 	}
 	return dst, ok
 }

@@ -36,8 +36,9 @@ func (s *snapshot) questionOf(key string) fetch.Question {
 		end := 2 + int(binary.BigEndian.Uint16([]byte(rest)))
 		values, rest = append(values, rest[2:end]), rest[end:]
 	}
-	q := fetch.Question{Origin: values[0], Method: values[1], Headers: []string{}, URL: fetch.ExampleURL(hostOf(r), r.Path), Mode: fetch.ModeCORS}
-	for _, line := range values[2:] {
+	last := len(values) - 1
+	q := fetch.Question{Origin: values[last], Method: values[0], Headers: []string{}, URL: fetch.ExampleURL(hostOf(r), r.Path), Mode: fetch.ModeCORS}
+	for _, line := range values[1:last] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.ToLower(strings.Trim(name, " \t")); name != "" {
 				q.Headers = append(q.Headers, name)

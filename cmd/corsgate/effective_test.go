@@ -49,7 +49,7 @@ func TestEffectiveKeys(t *testing.T) {
 	f("info", "log", "level")
 	f("", "cors", "app", "max_age")
 	f("", "route", "api", "body_bytes")
-	f(65536.0, "cache", "preflights")
+	f(32768.0, "cache", "preflights")
 	f("127.0.0.1:9900", "admin", "address")
 	f(true, "cors", "app", "websocket_origin_check")
 }

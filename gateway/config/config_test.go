@@ -125,7 +125,7 @@ func TestDefaults(t *testing.T) {
 	if len(got.Listeners) != 1 || got.Listeners[0] != (config.Listener{Name: "http", Address: "127.0.0.1:8080", Engine: "auto"}) {
 		t.Errorf("Listeners = %+v", got.Listeners)
 	}
-	if got.Timeouts.Idle != 75*time.Second || got.Limits.HeaderBytes != 16384 || got.Cache.Preflights != 65536 {
+	if got.Timeouts.Idle != 75*time.Second || got.Limits.HeaderBytes != 16384 || got.Cache.Preflights != 32768 {
 		t.Errorf("Timeouts, Limits, Cache = %+v %+v %+v", got.Timeouts, got.Limits, got.Cache)
 	}
 	if r := got.Routes[0]; r.Path != "/" || r.Timeout != config.Auto || r.IdleTimeout != nil || r.BodyBytes != nil || r.Respond.Status != 200 {

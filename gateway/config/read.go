@@ -126,7 +126,7 @@ func readTimeouts(t *table) Timeouts {
 
 func readCache(t *table) Cache {
 	defer t.done()
-	return Cache{Preflights: t.integer("preflights", 65536, 0, 1<<24)}
+	return Cache{Preflights: t.integer("preflights", 32768, 0, 1<<24)}
 }
 
 func readCORS(t *table) CORS {

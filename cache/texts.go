@@ -1,0 +1,82 @@
+package cache
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// texts keeps byte strings, equal ones once. A text has a number while somebody holds it; 0 is none. Readers take no lock.
+type texts struct {
+	list atomic.Pointer[[]atomic.Pointer[[]byte]] // by number
+
+	mu      sync.Mutex
+	numbers map[string]uint32 // their keys are the texts in list
+	held    []uint32          // how often, by number
+	spare   []uint32          // numbers of no text
+}
+
+func (t *texts) init() {
+	t.numbers = map[string]uint32{}
+	t.list.Store(&[]atomic.Pointer[[]byte]{{}})
+	t.held = make([]uint32, 1)
+}
+
+// get returns text n, or nil if there is none.
+func (t *texts) get(n uint32) []byte {
+	list := *t.list.Load()
+	if int(n) >= len(list) {
+		return nil
+	}
+	if b := list[n].Load(); b != nil {
+		return *b
+	}
+	return nil
+}
+
+// hold returns the number of the text b, of which it makes a copy if it is new.
+func (t *texts) hold(b []byte) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.numbers[string(b)]
+	if !ok {
+		n = t.number()
+		text := append(make([]byte, 0, len(b)), b...)
+		t.numbers[unsafe.String(unsafe.SliceData(text), len(text))] = n // texts are never modified
+		(*t.list.Load())[n].Store(&text)
+	}
+	t.held[n]++
+	return n
+}
+
+// number returns a number that no text has.
+func (t *texts) number() uint32 {
+	if last := len(t.spare) - 1; last >= 0 {
+		n := t.spare[last]
+		t.spare = t.spare[:last]
+		return n
+	}
+	n := len(t.held)
+	t.held = append(t.held, 0)
+	if list := *t.list.Load(); n == len(list) {
+		more := make([]atomic.Pointer[[]byte], 2*n)
+		for i := range list {
+			more[i].Store(list[i].Load())
+		}
+		t.list.Store(&more)
+	}
+	return uint32(n)
+}
+
+// release ends what hold began, once.
+func (t *texts) release(n uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held[n]--; t.held[n] > 0 {
+		return
+	}
+	place := &(*t.list.Load())[n]
+	delete(t.numbers, string(*place.Load()))
+	place.Store(nil)
+	t.spare = append(t.spare, n)
+}

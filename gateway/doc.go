@@ -38,7 +38,8 @@
 //	├─ gateway/ratelimit  a [limit.NAME] at work, here or in Redis           → certs, cors, limit
 //	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
 //	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
-//	├─ gateway/lint       what is valid and can hardly be meant              → config, rewrite, route
+//	├─ gateway/descriptors  who has how many of them                         → config
+//	├─ gateway/lint       what is valid and can hardly be meant              → config, descriptors, rewrite, route
 //	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
 //	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire
 //	├─ gateway/files      files that others replace: read whole, watched     → config

@@ -38,6 +38,7 @@ type Gateway struct {
 	overload  overload
 	shadows   frequent.List[ShadowDiff]
 	loading   loading
+	spared    atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
 	short     logging.Sampler // of the log's lines on what the machine is short of
 	refusals  frequent.List[Refusal]
 	copies    *backend.Copies
@@ -108,7 +109,7 @@ func (g *Gateway) swap(s *snapshot) {
 	if prev == nil {
 		before = new(snapshot)
 	}
-	s.upstreams.Start(before.upstreams, g.log)
+	s.upstreams.Start(before.upstreams, g.spareDescriptors, g.log)
 	g.swapExporter(prev, s)
 	g.stores.Swap(before.limits, s.limits)
 	if g.serving {

@@ -18,6 +18,7 @@ type engine interface {
 	Post(func()) bool
 	Done() <-chan struct{}
 	Clients() int
+	Spare()
 }
 
 // Serve serves until Shutdown, or until a listener fails, whose error it then returns at once.

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"net/netip"
-	"runtime"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/cache"
@@ -13,6 +11,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/descriptors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/lint"
 	"github.com/corsgate/corsgate/gateway/metrics"
@@ -116,7 +115,7 @@ func compile(cfg *config.Config, prev *snapshot, m *metrics.Metrics) (s *snapsho
 	if p := s.policies[cfg.DefaultCORS]; p != nil {
 		s.unrouted = p.CORS
 	}
-	s.upstreams, moreProblems = backend.Compile(cfg, s.edge.Connections, before.upstreams, m)
+	s.upstreams, moreProblems = backend.Compile(cfg, s.edge.Connections, s.edge.Descriptors, before.upstreams, m)
 	problems = append(problems, moreProblems...)
 	s.limits, moreProblems = ratelimit.Compile(cfg, before.limits, m, now)
 	problems = append(problems, moreProblems...)
@@ -232,29 +231,17 @@ func (r *target) blocking() bool {
 var csrfModes = map[string]csrfMode{"report": csrfReport, "enforce": csrfEnforce}
 
 func edgeOptions(cfg *config.Config) edge.Options {
+	files := descriptors.For(cfg)
 	return edge.Options{
 		Limits:           wire.Limits{HeadBytes: int(cfg.Limits.HeaderBytes), Fields: cfg.Limits.HeaderFields},
 		Header:           cfg.Timeouts.Header,
 		Idle:             cfg.Timeouts.Idle,
 		BodyIdle:         cfg.Timeouts.BodyIdle,
-		Connections:      connections(cfg.Limits.Connections),
+		Connections:      files.Connections(cfg.Limits.Connections),
+		Descriptors:      files.Last(),
 		ConnectionsPerIP: cfg.Limits.ConnectionsPerIP,
 		Proxies:          cfg.Trust.Proxies,
 	}
-}
-
-// connections returns n, or for 0 what the limit of file descriptors allows: a client's
-// connection may need one more for its upstream, and some are kept for logs and operators.
-func connections(n int) int {
-	const reserve = 64
-	if n > 0 {
-		return n
-	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024 * runtime.GOMAXPROCS(0)
-	}
-	return int(max(16, (min(limit.Cur, 1<<21)-min(limit.Cur, reserve))/2))
 }
 
 // limitOf returns the key of the limit that a fault of a head is about, with its value, for the access log; "": it is about none.

@@ -15,9 +15,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// TestDescriptors: a gateway that runs out of descriptors finishes what it has begun, waits without being busy, says so once
+// TestDescriptors: a gateway that runs out of descriptors all the same, because they were taken from it, finishes what it has begun, waits without being busy, says so once
 // a second, and goes on when the rush is over. Nothing is held against an upstream that could not be asked.
 func TestDescriptors(t *testing.T) {
 	for _, engine := range []string{"auto", "fasthttp"} {
@@ -34,8 +36,12 @@ func runShort(t *testing.T, engine string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := beginWith(t, exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 96 && exec "$0" "$@"`, os.Args[0], "serve", "--config", path), nil)
+	c := beginWith(t, exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", path), nil)
 	c.listens()
+	// With fewer from the start it would have fewer clients; see TestSpareDescriptors in package gateway.
+	if err := unix.Prlimit(c.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 96, Max: 96}, nil); err != nil {
+		t.Fatal(err)
+	}
 	address := strings.TrimPrefix(c.gateway, "http://")
 
 	type answer struct {

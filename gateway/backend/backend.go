@@ -40,8 +40,9 @@ type Upstream struct {
 type Set map[string]*Upstream
 
 // Compile makes the upstreams of a configuration, or takes over from prev, which may be nil, those that are the same, with their
-// connections and what is known of their endpoints. clients is how many connections clients may have. Nothing is started.
-func Compile(cfg *config.Config, clients int, prev Set, m *metrics.Metrics) (s Set, problems config.Problems) {
+// connections and what is known of their endpoints. clients is how many connections clients may have, and descriptors the first
+// descriptor that no connection may have. Nothing is started.
+func Compile(cfg *config.Config, clients, descriptors int, prev Set, m *metrics.Metrics) (s Set, problems config.Problems) {
 	s = Set{}
 	for i := range cfg.Upstreams {
 		c := &cfg.Upstreams[i]
@@ -52,17 +53,19 @@ func Compile(cfg *config.Config, clients int, prev Set, m *metrics.Metrics) (s S
 			s[c.Name] = old
 			continue
 		}
-		s[c.Name] = newUpstream(c, n, secure, m)
+		s[c.Name] = newUpstream(c, n, descriptors, secure, m)
 	}
 	return s, problems
 }
 
 // Start starts those of s that are not in prev, which may be nil, and waits a while for the look-ups of their names: requests
-// will come that need them. What fails, or takes too long, is looked up further on.
-func (s Set) Start(prev Set, log *slog.Logger) {
+// will come that need them. What fails, or takes too long, is looked up further on. short is called, again and again, when a
+// connection finds no descriptor.
+func (s Set) Start(prev Set, short func(), log *slog.Logger) {
 	for name, u := range s {
 		if prev[name] != u {
 			u.Pool.Changed = func(c upstream.Change) { u.noteChange(c, log) }
+			u.Pool.Short = short
 			u.noteLookups(log)
 			u.Pool.Start()
 		}
@@ -103,7 +106,7 @@ func connectionsOf(c *config.Upstream, clients int) int {
 	return min(max(clients/2/max(len(c.Endpoints), 1), leastConnections), 1<<20)
 }
 
-func newUpstream(c *config.Upstream, connections int, secure certs.Client, m *metrics.Metrics) *Upstream {
+func newUpstream(c *config.Upstream, connections, descriptors int, secure certs.Client, m *metrics.Metrics) *Upstream {
 	u := &Upstream{Name: c.Name, Config: *c, connections: connections, secure: secure, Blocking: c.SendProxyProtocol, Key: NewKey(c.HashKey)}
 	u.Metrics = m.Upstream(c.Name, append(upstream.Classes(), ClassCut))
 	for _, e := range c.Endpoints {
@@ -126,6 +129,7 @@ func newUpstream(c *config.Upstream, connections int, secure certs.Client, m *me
 		Host:             c.Host,
 		TLS:              secure.TLS,
 		SendProxy:        c.SendProxyProtocol,
+		Descriptors:      descriptors,
 		Ejection: upstream.Ejection{Failures: c.Ejection.Failures,
 			BaseTime: c.Ejection.BaseTime, MaxShare: c.Ejection.MaxShare},
 		Retried: u.Metrics.Retries.Inc,

@@ -175,8 +175,9 @@ type Trust struct {
 
 // Limits is [limits].
 type Limits struct {
-	// Connections of clients at once. One more takes the place of the one that has been silent longest. Default 0: derived
-	// from the limit of file descriptors.
+	// Connections of clients at once. One more takes the place of the one that has been silent longest. Default 0: a third of
+	// the file descriptors that the process may have (LimitNOFILE in systemd), without its own; upstreams need the others. More
+	// than seven eighths of them there never are.
 	Connections int
 	// ConnectionsPerIP bounds those of one client address, IPv6 by /64. Default 0: no bound.
 	ConnectionsPerIP int

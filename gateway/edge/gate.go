@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 )
 
 // A gate counts connections and decides whether there may be one more. Both engines pass it, once
@@ -25,6 +26,22 @@ func (s *Server) Full() bool {
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
 	return s.gate.open >= s.opts.Load().Connections
+}
+
+// Spares reports whether a connection's descriptor is one of those that are not for connections: it is to be closed at once. A
+// new descriptor has the least number that is free, so those below are in use.
+func (s *Server) Spares(fd int) bool {
+	most := s.opts.Load().Descriptors
+	return most > 0 && fd >= most
+}
+
+func (s *Server) sparesFor(nc net.Conn) (spares bool) {
+	if c, ok := nc.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { spares = s.Spares(int(fd)) }) //nolint:errcheck // a dead socket shows at the read
+		}
+	}
+	return spares
 }
 
 // Admit counts a connection that l has accepted. It reports false if its address has too many;

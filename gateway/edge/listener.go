@@ -87,6 +87,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 	var delay time.Duration
 	for {
 		nc, err := l.Listener.Accept()
+		if err == nil && l.server.sparesFor(nc) {
+			nc.Close() //nolint:errcheck // it was not admitted
+			err = os.NewSyscallError("accept4", syscall.EMFILE)
+		}
 		switch {
 		case err == nil:
 			delay = 0

@@ -26,6 +26,8 @@ type Options struct {
 	// listener's backlog. ConnectionsPerIP bounds those of one address (IPv6: of one /64), 0 not
 	// at all; further ones are closed.
 	Connections, ConnectionsPerIP int
+	// Descriptors is the first descriptor that connections may not have, whatever Connections says; 0: they may have any.
+	Descriptors int
 	// TLS is of listeners with TLS; see NewTLS. nil: no certificate is configured.
 	TLS *tls.Config
 	// Proxies are the peers whose PROXY protocol is believed.

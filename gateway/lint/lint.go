@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/descriptors"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/matcher"
 )
@@ -238,9 +238,8 @@ func (l *linter) connections() {
 	if n > 0 && each > n {
 		l.warn("limits.connections_per_ip", -1, "", "%d can never be reached: limits.connections is %d, at %s", each, n, l.at("limits.connections", -1))
 	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && n > 0 && uint64(n) > uint64(limit.Cur) {
-		l.warn("limits.connections", -1, "raise the limit: ulimit -n, or LimitNOFILE in systemd",
-			"%d can never be reached: this process may open %d files", n, limit.Cur)
+	if files := descriptors.For(l.cfg); n > files.Most() {
+		l.warn("limits.connections", -1, "raise the limit: LimitNOFILE in systemd, or ulimit -n",
+			"%d cannot be reached: this process may open %d files, and needs %d of them for other purposes; %d are in force", n, files.Limit, files.Limit-files.Most(), files.Most())
 	}
 }

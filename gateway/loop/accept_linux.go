@@ -81,6 +81,10 @@ func (l *Loop) acceptEvent(a *acceptor) {
 			unix.SetNonblock(int(a.fd), true) //nolint:errcheck // it can be set
 		}
 		fd, from, err := unix.Accept4(int(a.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err == nil && l.server.Spares(fd) {
+			unix.Close(fd) //nolint:errcheck // it was not admitted
+			err = unix.EMFILE
+		}
 		switch err {
 		case nil:
 			a.pause = firstPause

@@ -1,7 +1,7 @@
 package loop
 
 import (
-	"slices"
+	"context"
 	"syscall"
 	"time"
 
@@ -89,29 +89,6 @@ func (l *Loop) connect(c *call, p *pool) {
 	l.dial(c, p)
 }
 
-// take returns an idle connection, or nil. After a response without content the next might be late content: what has come
-// is looked for, since epoll may not have told of it yet.
-func (l *Loop) take(p *pool) *upconn {
-	if len(p.resting) > 0 {
-		p.resting = slices.DeleteFunc(p.resting, func(u *upconn) bool {
-			over := l.now.Sub(u.since) >= u.rests
-			if over {
-				p.idle = append(p.idle, u)
-			}
-			return over
-		})
-	}
-	for n := len(p.idle); n > 0; n = len(p.idle) {
-		u := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		if u.framing != wire.NoContent || silent(u.fd) {
-			return u
-		}
-		l.discard(u)
-	}
-	return nil
-}
-
 // dial makes a connection on a goroutine, which can look names up and wait; it is rare.
 func (l *Loop) dial(c *call, p *pool) {
 	h := &hold{call: c, pool: p}
@@ -136,7 +113,11 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 		return -1, err
 	}
 	defer nc.Close() //nolint:errcheck // the duplicate goes on
-	return duplicate(nc.(syscall.Conn))
+	err = e.Patiently(context.Background(), deadline, func() error {
+		fd, err = duplicate(nc.(syscall.Conn))
+		return err
+	})
+	return fd, err
 }
 
 // dialed is told what became of a dial.
@@ -190,37 +171,6 @@ func (l *Loop) part(u *upconn) {
 		u.holder.Release()
 		u.holder = nil
 	}
-}
-
-// idle puts a connection into its pool.
-func (l *Loop) idle(u *upconn) {
-	p := u.pool
-	if p.endpoint.Closed() || p.endpoint.Options().KeepAlive == 0 {
-		l.discard(u)
-		return
-	}
-	u.since = l.now
-	l.wheel.clear(&u.timer)
-	l.watch(&u.socket, readable)
-	switch {
-	case u.rests == 0:
-		p.idle = append(p.idle, u)
-	case len(p.resting) < upstream.MaxResting:
-		p.resting = append(p.resting, u)
-	default:
-		l.discard(u)
-	}
-}
-
-// discard closes a connection that has no exchange.
-func (l *Loop) discard(u *upconn) {
-	is := func(other *upconn) bool { return other == u }
-	u.pool.idle, u.pool.resting = slices.DeleteFunc(u.pool.idle, is), slices.DeleteFunc(u.pool.resting, is)
-	if u.saved != nil {
-		l.release(u.saved)
-		u.saved = nil
-	}
-	l.shut(&u.socket)
 }
 
 // queue has c wait in the queue of an endpoint, if there is room. The client's deadline is that of the exchange, if it has
@@ -278,22 +228,5 @@ func (l *Loop) quit(c *call) {
 	h := c.hold
 	if h.call = nil; h.place != nil {
 		h.pool.endpoint.Quit(h.place)
-	}
-}
-
-// expireIdle closes connections that have been idle for keep_alive or whose endpoint has left the
-// configuration.
-func (l *Loop) expireIdle() {
-	for e, p := range l.pool {
-		closed, keepAlive := e.Closed(), e.Options().KeepAlive
-		for len(p.idle) > 0 && (closed || l.now.Sub(p.idle[0].since) >= keepAlive) {
-			l.discard(p.idle[0])
-		}
-		for len(p.resting) > 0 && (closed || l.now.Sub(p.resting[0].since) >= keepAlive) {
-			l.discard(p.resting[0])
-		}
-		if closed && len(p.idle)+len(p.resting) == 0 {
-			delete(l.pool, e) // exchanges under way hold the pool themselves
-		}
 	}
 }

@@ -132,8 +132,3 @@ func (e *Endpoint) connectBy(deadline time.Time) time.Time {
 	}
 	return by
 }
-
-func (e *Endpoint) dial(ctx context.Context, by time.Time) (net.Conn, error) {
-	d := net.Dialer{Deadline: by, KeepAlive: 30 * time.Second}
-	return d.DialContext(ctx, e.Address.Network, e.Address.Dial)
-}

@@ -37,6 +37,9 @@ type Options struct {
 	// for one client connection, and for one request of it: it is not used again.
 	SendProxy bool
 
+	// Descriptors is the first descriptor that connections may not have; 0: they may have any.
+	Descriptors int
+
 	Retried func() // if set, called for each further attempt, on any goroutine
 }
 
@@ -49,6 +52,9 @@ type Upstream struct {
 	// Looked, if set before Start, is called after each look-up of a name, for one name at a time in
 	// order, for several at once. It must not wait.
 	Looked func(Lookup)
+	// Short, if set before Start, is called when a connection cannot be made because descriptors are short, on any goroutine,
+	// again and again while it is waited for. It may make room.
+	Short func()
 
 	opts   Options
 	host   []byte // opts.Host

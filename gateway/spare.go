@@ -1,0 +1,24 @@
+package gateway
+
+import "time"
+
+// spareDescriptors makes room because a connection to an upstream found no descriptor: silent clients end, and connections that
+// are kept for later. It is called again and again.
+func (g *Gateway) spareDescriptors() {
+	const pause = 50 * time.Millisecond
+	now, last := time.Now().UnixNano(), g.spared.Load()
+	if now-last < int64(pause) || !g.spared.CompareAndSwap(last, now) {
+		return
+	}
+	g.server.MakeRoom(true)
+	if s := g.current.Load(); s != nil { // it is nil while the first one starts
+		for _, u := range s.upstreams {
+			u.Pool.Spare()
+		}
+	}
+	if loops := g.turning.Load(); loops != nil {
+		for _, l := range *loops {
+			l.Spare()
+		}
+	}
+}

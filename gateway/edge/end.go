@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // This file ends connections: when, how the client is told, and how it is seen to that it hears.
@@ -131,6 +134,21 @@ func resetOnClose(socket net.Conn) {
 	if t, ok := socket.(interface{ SetLinger(int) error }); ok {
 		t.SetLinger(0) //nolint:errcheck // best effort: the close follows anyway
 	}
+}
+
+// unsent reports whether the kernel holds something that the client has not taken.
+func unsent(socket net.Conn) bool {
+	c, ok := socket.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	left := 0
+	raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }) //nolint:errcheck // then there is nothing
+	return err == nil && left > 0
 }
 
 // linger ends the sending side and reads until the client ends its own, or the bounds are met.

@@ -192,6 +192,9 @@ func (s *Server) closeAll() {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		c.socket.Close() //nolint:errcheck // nothing is left to be done about it
+		if unsent(c.socket) {
+			resetOnClose(c.socket)
+		}
 	}
 }
 

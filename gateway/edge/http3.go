@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type quicConn struct {
 	c       *Conn
 	by      *Datagrams
 	settled atomic.Bool // the handshake is made, or has failed
+	from    netip.Addr  // whose it was
 
 	identity *Identity
 

@@ -16,8 +16,8 @@ import (
 //
 //   - a connection counts from its first packet on, for its address only once that is known to be its own: anybody
 //     can write another's into a packet;
-//   - handshakes under way are bounded; when there are many, clients have to show first that they receive what is
-//     sent to them (RFC 9000, section 8.1.2);
+//   - handshakes under way are bounded, and those of one address to an eighth of that; when there are many, clients have to
+//     show first that they receive what is sent to them (RFC 9000, section 8.1.2);
 //   - a request counts after the handshake only: what comes before (0-RTT) can be a copy of what another client has
 //     sent, and the client's certificate is not known yet;
 //   - who is refused is told so, and comes by TCP.
@@ -25,7 +25,8 @@ import (
 // Bounds of handshakes under way.
 const (
 	validateFrom  = 64
-	maxHandshakes = 1024
+	maxHandshakes = 1024 // and half as many as there may be connections
+	siteShare     = 8    // the part of them that one address can have; more than validateFrom, which anybody can have in its name
 )
 
 // Bounds of a QUIC connection, as far as they are not those of HTTP/2; see streams.go.
@@ -50,9 +51,9 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 		Conn:                  d.socket,
 		ConnectionIDGenerator: d.socket.mark,
 		StatelessResetKey:     &key,
-		VerifySourceAddress:   func(net.Addr) bool { return s.handshakes.Load() >= validateFrom },
-		ConnContext: func(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-			return s.meet(ctx, d)
+		VerifySourceAddress:   func(net.Addr) bool { return s.quics.all.Load() >= validateFrom },
+		ConnContext: func(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
+			return s.meet(ctx, d, quicPeer(client.RemoteAddr))
 		},
 	}
 	d.mu.Lock()
@@ -80,7 +81,9 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 }
 
 // Handshakes returns how many QUIC handshakes are under way.
-func (s *Server) Handshakes() int { return int(s.handshakes.Load()) }
+func (s *Server) Handshakes() int { return int(s.quics.all.Load()) }
+
+func quicPeer(a net.Addr) netip.Addr { return a.(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("") }
 
 // quicConfig returns the bounds of a connection that begins now.
 func (s *Server) quicConfig() *quic.Config {
@@ -120,18 +123,24 @@ func (s *Server) newQUICSessions(d *Datagrams) *tls.Config {
 var errRefused = errors.New("no further connection is taken in")
 
 // meet decides whether a client may begin a handshake. The context of its connection holds the Conn.
-func (s *Server) meet(ctx context.Context, d *Datagrams) (context.Context, error) {
+func (s *Server) meet(ctx context.Context, d *Datagrams, peer netip.Addr) (context.Context, error) {
 	on := d.on.Load()
 	full := s.Full()
 	if full {
 		s.MakeRoom(false) // for the next one, or for this one by TCP
 	}
-	if full || on == nil || s.draining.Load() || s.handshakes.Load() >= maxHandshakes || !d.enter() {
+	if full || on == nil || s.draining.Load() {
 		return nil, errRefused
 	}
-	s.handshakes.Add(1)
+	if !s.quics.begin(peer, min(maxHandshakes, s.opts.Load().Connections/2)) {
+		return nil, errRefused
+	}
+	if !d.enter() {
+		s.quics.end(peer)
+		return nil, errRefused
+	}
 	s.Admit(netip.Addr{}, on)
-	q := &quicConn{by: d}
+	q := &quicConn{by: d, from: peer}
 	q.c = &Conn{Conn: q, socket: q, server: s, on: on, opts: s.opts.Load(), ended: true, quic: q}
 	s.mu.Lock()
 	s.conns[q.c] = struct{}{}
@@ -146,7 +155,7 @@ func (q *quicConn) failed(err error) {
 		return // it had not
 	}
 	s := q.c.server
-	s.handshakes.Add(-1)
+	s.quics.end(q.from)
 	s.lostFrom(netip.IPv4Unspecified(), q.c.on, lossOfQUIC(err), err)
 	q.forget()
 }
@@ -181,9 +190,9 @@ func (s *Server) serveQUIC(conn *quic.Conn) {
 	if !q.settled.CompareAndSwap(false, true) {
 		return // it has ended meanwhile
 	}
-	s.handshakes.Add(-1)
+	s.quics.end(q.from)
 	defer q.forget()
-	peer := conn.RemoteAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
+	peer := quicPeer(conn.RemoteAddr())
 	if !s.nameSite(peer) {
 		s.lostFrom(peer, q.c.on, LossSite, errSite)
 		conn.CloseWithError(excessiveLoad, "") //nolint:errcheck // it returns none

@@ -49,8 +49,8 @@ type Server struct {
 	sessions *tls.Config // of all TLS connections
 	shaking  *handshakes // of TLS over TCP, under way
 
-	handshakes atomic.Int64 // of QUIC, under way
-	http2      h2.Counts
+	quics quicHandshakes // of QUIC, under way
+	http2 h2.Counts
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}

@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+// quicHandshakes are those of QUIC that are under way.
+type quicHandshakes struct {
+	all atomic.Int64
+
+	mu    sync.Mutex // of sites, and of what makes all greater
+	sites map[netip.Prefix]int
+}
+
+// begin counts one more, of an address that may not be the client's own. It reports false if there are most already, or too many
+// of that address; otherwise end must follow.
+func (q *quicHandshakes) begin(from netip.Addr, most int) bool {
+	site := siteOf(from)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.all.Load() >= int64(max(1, most)) || q.sites[site] >= max(1, most/siteShare) {
+		return false
+	}
+	if q.sites == nil {
+		q.sites = make(map[netip.Prefix]int)
+	}
+	q.sites[site]++
+	q.all.Add(1)
+	return true
+}
+
+// end takes back one begin.
+func (q *quicHandshakes) end(from netip.Addr) {
+	site := siteOf(from)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.all.Add(-1)
+	if q.sites[site]--; q.sites[site] == 0 {
+		delete(q.sites, site)
+	}
+}

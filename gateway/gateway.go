@@ -40,6 +40,7 @@ type Gateway struct {
 	loading   loading
 	spared    atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
 	short     logging.Sampler // of the log's lines on what the machine is short of
+	relief    logging.Sampler // likewise on memory
 	refusals  frequent.List[Refusal]
 	copies    *backend.Copies
 	exports   exports

@@ -16,8 +16,8 @@ import (
 //     answers of the gateway's own cost no more than the 503 would;
 //   - a route of low priority is shed from 85 % of limits.in_flight on, one of normal priority from
 //     95 %, one of high priority from 100 %: so there is always room for what matters more;
-//   - when memory runs out as GOMEMLIMIT sees it, low priority is shed first, then normal; a limit
-//     that is not set is none;
+//   - when memory runs out as GOMEMLIMIT sees it, those requests end first that are not all there and hold most of it; if that
+//     is not enough, low priority is shed, then normal; a limit that is not set is none;
 //   - a WebSocket, or another upgrade, is in flight until it is agreed to: what limits those is limits.connections.
 //
 // What a crowd of connections changes is decided in package edge.
@@ -95,14 +95,24 @@ func (x *exchange) refuseShed() {
 // watchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is
 // nothing to be looked at.
 func (g *Gateway) watchMemory(stop <-chan struct{}) {
-	limit := debug.SetMemoryLimit(-1)
-	if limit == math.MaxInt64 {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		return
 	}
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	var p pressure
 	for {
-		g.overload.note(memoryInUse(), limit)
+		limit := debug.SetMemoryLimit(-1)
+		inUse, collections := memoryInUse()
+		inUse = p.inUse(inUse, collections)
+		if want := inUse - relieveTo*float64(limit); inUse >= shedMemory[0]*float64(limit) {
+			if ended, freed := g.server.Relieve(int64(want)); ended > 0 {
+				p.relieved(freed, collections)
+				inUse -= float64(freed)
+				g.noteRelief(ended, freed)
+			}
+		}
+		g.overload.note(inUse, limit)
 		select {
 		case <-stop:
 			return
@@ -111,21 +121,56 @@ func (g *Gateway) watchMemory(stop <-chan struct{}) {
 	}
 }
 
+// relieveTo is the share of GOMEMLIMIT that is to be in use after requests that are not all there were ended.
+const relieveTo = .60
+
+// A pressure remembers what was given back and still counts as in use, because no collection has begun since.
+type pressure struct {
+	freed float64
+	until uint64 // the collection that has begun since
+}
+
+// inUse returns what is in use by a measure of the last of so many collections.
+func (p *pressure) inUse(measured float64, collections uint64) float64 {
+	if collections >= p.until {
+		p.freed = 0
+	}
+	return max(0, measured-p.freed)
+}
+
+// relieved notes that something was given back. The collection that ends next may have begun before.
+func (p *pressure) relieved(freed int64, collections uint64) {
+	p.freed += float64(freed)
+	p.until = collections + 2
+}
+
+func (g *Gateway) noteRelief(ended int, freed int64) {
+	held, ok := g.relief.Pass(time.Now())
+	if !ok {
+		return
+	}
+	attrs := []any{"requests", ended, "bytes", freed, "advice", "raise GOMEMLIMIT, or lower limits.header_bytes, timeouts.header and timeouts.body_idle"}
+	if held > 0 {
+		attrs = append(attrs, "more_before", held)
+	}
+	g.log.Warn("memory is short: requests that were not all there have ended", attrs...)
+}
+
 // note sheds what there is no memory for.
-func (o *overload) note(inUse uint64, limit int64) {
+func (o *overload) note(inUse float64, limit int64) {
 	least := uint32(0)
 	for rank, share := range shedMemory {
-		if float64(inUse) >= share*float64(limit) {
+		if inUse >= share*float64(limit) {
 			least = uint32(rank) + 1
 		}
 	}
 	o.memory.Store(least)
 }
 
-// memoryInUse returns what the last garbage collection has found in use, and stacks, in bytes.
+// memoryInUse returns what the last garbage collection has found in use, and stacks, in bytes, and how many collections there were.
 // What is garbage does not count: the collector, which knows the limit, will come for it.
-func memoryInUse() uint64 {
-	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+func memoryInUse() (bytes float64, collections uint64) {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	runtimemetrics.Read(samples)
-	return samples[0].Value.Uint64() + samples[1].Value.Uint64()
+	return float64(samples[0].Value.Uint64() + samples[1].Value.Uint64()), samples[2].Value.Uint64()
 }

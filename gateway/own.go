@@ -84,9 +84,14 @@ func (x *exchange) answer(a *ownAnswer, extra string) {
 
 // answerFault makes the whole response to a request that is refused for a fault of the message. The connection ends after it.
 func (x *exchange) answerFault(f *wire.Fault) {
-	x.g.metrics.Malformed(f.Class)
 	x.closing, x.failure, x.limit = true, f.Class, x.s.limitOf(f)
 	extra := ""
+	if f == edge.FaultMemory {
+		x.g.metrics.ShedMemory.Inc()
+		extra = retryAfter[x.seq%uint32(len(retryAfter))]
+	} else {
+		x.g.metrics.Malformed(f.Class)
+	}
 	if f.Status == 405 {
 		extra = x.allowed()
 	}

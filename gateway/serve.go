@@ -203,9 +203,13 @@ func (x *exchange) source(c *edge.Conn) net.Addr {
 // holds none of its connections. What is read grows with what has come.
 func (x *exchange) readAhead(c *edge.Conn) ([]byte, error) {
 	most, r := int(min(x.req.Length, aheadContent)), contentReader{c}
+	c.BeginAhead()
+	c.Hold(cap(x.body))
+	defer c.EndAhead()
 	for x.body = x.body[:0]; len(x.body) < most; {
 		if len(x.body) == cap(x.body) {
 			x.body = slices.Grow(x.body, max(len(x.body), min(most, firstContent)))
+			c.Hold(cap(x.body))
 		}
 		n, err := r.Read(x.body[len(x.body):min(cap(x.body), most)])
 		x.body = x.body[:len(x.body)+n]

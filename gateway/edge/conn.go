@@ -82,6 +82,8 @@ type Conn struct {
 	idle        atomic.Bool
 	silence     atomic.Int64 // a Silence
 	displaced   atomic.Bool  // it has made room
+	relieved    atomic.Bool  // its request has given back memory
+	held        atomic.Int64 // what a head holds that is not all there; of use while silence is Partial
 	interrupted atomic.Bool
 	spared      bool      // the current request has had its second look; see receive
 	readBy      time.Time // the read deadline in force
@@ -155,6 +157,7 @@ func (c *Conn) next() bool {
 		if headBy.IsZero() {
 			headBy = time.Now().Add(c.opts.Header)
 			c.setReadDeadline(headBy)
+			c.held.Store(int64(len(c.in)))
 			c.silent(Partial)
 		}
 		if err := c.fillLine(); err != nil {
@@ -204,8 +207,10 @@ func (c *Conn) open() bool {
 func (c *Conn) accept(n int) {
 	r := &c.Request
 	c.started = true
-	if c.displaced.Load() {
+	if c.displaced.Load() || c.relieved.Load() {
 		c.displaced.Store(false) // the request came first
+		c.relieved.Store(false)
+		c.readBy = time.Time{} // the deadline is not what was set
 	}
 	c.head, c.r = n, n
 	c.chunked = wire.Chunked{}
@@ -220,6 +225,8 @@ func (c *Conn) accept(n int) {
 // lost ends a connection on which a head did not come to its end.
 func (c *Conn) lost(err error) {
 	switch {
+	case c.relieved.Load():
+		c.Refuse(FaultMemory)
 	case c.displaced.Load():
 		c.Abort()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -281,6 +288,7 @@ func (c *Conn) fillLine() error {
 			in := make([]byte, min(2*len(c.in), c.opts.Limits.HeadBytes))
 			c.w = copy(in, c.in[:c.w])
 			c.in = in
+			c.held.Store(int64(len(in)))
 		}
 		n, err := c.receive(c.in[c.w:])
 		came := c.in[c.w : c.w+n]

@@ -12,6 +12,7 @@ import (
 // Faults that need a connection to happen.
 var (
 	FaultTimeout     = &wire.Fault{Status: 408, Class: "timeout", Reason: "the request did not come in time"}
+	FaultMemory      = &wire.Fault{Status: 503, Class: "memory", Reason: "the service is short of memory, and the request is not all here yet"}
 	FaultContentSize = &wire.Fault{Status: 413, Class: "content-size", Reason: "the content is larger than allowed here"}
 )
 
@@ -136,6 +137,9 @@ const minRate = 500
 func (c *Conn) readSocket(p []byte) (int, error) {
 	idle := c.opts.BodyIdle
 	c.armRead(min(idle, idle+time.Duration(c.came)*(time.Second/minRate)-c.waited))
+	if c.relieved.Load() {
+		return 0, c.fail(FaultMemory)
+	}
 	if c.interrupted.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -147,6 +151,8 @@ func (c *Conn) readSocket(p []byte) (int, error) {
 		return n, nil
 	}
 	switch {
+	case c.relieved.Load():
+		return 0, c.fail(FaultMemory)
 	case c.interrupted.Load():
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, c.fail(FaultTimeout)

@@ -44,6 +44,9 @@ func (s Silence) long(age time.Duration) bool {
 	return age.Microseconds()-since >= moments[s>>silenceKind].Microseconds()
 }
 
+// Long reports whether a silence is more than a moment.
+func (s *Server) Long(v Silence) bool { return v != 0 && v.long(time.Since(s.born)) }
+
 // mostEnded bounds how many connections end at once.
 const mostEnded = 128
 
@@ -73,9 +76,10 @@ func (q *Silences) Add(s Silence) {
 	q.list[at] = s
 }
 
-// A Holder holds connections that the server has admitted: an event loop. Its methods are called by one goroutine, and
+// A Holder holds connections that the server has admitted: an event loop. Its methods are called by any goroutine, and
 // may wait for another.
 type Holder interface {
+	Reliever
 	// Silent adds its silent connections.
 	Silent(q *Silences)
 	// EndSilent ends at most so many connections whose silence is not greater than until, and returns how many.

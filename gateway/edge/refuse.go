@@ -22,7 +22,7 @@ func (s *Server) OnRefusal(f func(*Conn, *wire.Fault)) { s.refuse = f }
 // Refuse answers a request that cannot be trusted to be one, and ends the connection.
 func (c *Conn) Refuse(f *wire.Fault) {
 	c.closing, c.refused = true, true
-	c.salvage(f != FaultTimeout && f != wire.FaultTruncated)
+	c.salvage(!Incomplete(f))
 	if c.server.refuse != nil {
 		c.server.refuse(c, f)
 		return
@@ -30,6 +30,11 @@ func (c *Conn) Refuse(f *wire.Fault) {
 	c.server.onFault(f, c.peer)
 	var b [512]byte
 	c.Send(AppendRefusal(b[:0], f)) //nolint:errcheck // the connection ends either way
+}
+
+// Incomplete reports whether a fault is that a request is not all there: more of it is not waited for.
+func Incomplete(f *wire.Fault) bool {
+	return f == FaultTimeout || f == FaultMemory || f == wire.FaultTruncated
 }
 
 // salvage makes c.Request of what is certain of a head. With more it reads to the end of the head, within bounds:

@@ -62,6 +62,7 @@ type Server struct {
 	born    time.Time
 	crowd   crowd
 	holders []Holder
+	ahead   ahead
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
@@ -191,10 +192,10 @@ func (s *Server) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.socket.Close() //nolint:errcheck // nothing is left to be done about it
 		if unsent(c.socket) {
 			resetOnClose(c.socket)
 		}
+		c.socket.Close() //nolint:errcheck // nothing is left to be done about it
 	}
 }
 

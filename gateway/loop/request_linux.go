@@ -244,7 +244,7 @@ func (l *Loop) flush(c *client) bool {
 // waits for a moment: it may say who can read the answer. x is given back.
 func (l *Loop) refuse(c *client, x Exchange, b []byte, f *wire.Fault) {
 	var s wire.Salvage
-	if late := f == edge.FaultTimeout || f == wire.FaultTruncated; !s.Feed(b) && !late {
+	if !s.Feed(b) && !edge.Incomplete(f) {
 		l.giveBack(x)
 		l.handOver(c, b)
 		return

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/h2"
@@ -17,8 +18,9 @@ type stream struct {
 
 	text    []byte // the head, without its empty line, while content is waited for
 	content []byte
-	expects bool // the method is one that is used with content
-	sized   bool // the head says how much content there is
+	expects bool          // the method is one that is used with content
+	sized   bool          // the head says how much content there is
+	since   time.Duration // since the loop's start: when it has begun
 
 	unsent []byte // of the content of the response: there is no window for it
 	over   bool   // the response ends with unsent
@@ -45,6 +47,7 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 			t.expects = true
 		}
 		l.undecided = append(l.undecided, t)
+		t.since = l.now.Sub(l.start)
 		l.arm(&t.timer, l.server.Options().BodyIdle)
 	}
 }
@@ -214,27 +217,32 @@ func (l *Loop) reject(t *stream, x Exchange, text []byte, f *wire.Fault) {
 	t.settle(l)
 }
 
+// refuseStreamContent answers a request whose content is not all here.
+func (l *Loop) refuseStreamContent(t *stream, f *wire.Fault) {
+	x := l.exchange()
+	text := append(t.text, '\r', '\n')
+	n, fault := x.Head().Parse(text, l.server.Options().Limits)
+	l.release(t.text)
+	t.text = nil
+	if n == 0 || fault != nil {
+		l.reject(t, x, text, f)
+		return
+	}
+	out, _, next := x.Begin(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2})
+	if next != Answered {
+		out = x.Refuse(l.out[:0], f)
+	}
+	x.Done(nil, l.now)
+	l.giveBack(x)
+	t.answer(l, out, true)
+	t.settle(l)
+}
+
 // streamExpired acts on the deadline of a stream: of its content, of what it has to send, or of its call's wait for a connection.
 func (l *Loop) streamExpired(t *stream) {
 	switch {
 	case t.text != nil:
-		x := l.exchange()
-		text := append(t.text, '\r', '\n')
-		n, fault := x.Head().Parse(text, l.server.Options().Limits)
-		l.release(t.text)
-		t.text = nil
-		if n == 0 || fault != nil {
-			l.reject(t, x, text, edge.FaultTimeout)
-			return
-		}
-		out, _, next := x.Begin(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2})
-		if next != Answered {
-			out = x.Refuse(l.out[:0], edge.FaultTimeout)
-		}
-		x.Done(nil, l.now)
-		l.giveBack(x)
-		t.answer(l, out, true)
-		t.settle(l)
+		l.refuseStreamContent(t, edge.FaultTimeout)
 	case t.hold != nil:
 		l.queueExpired(&t.call)
 	case t.bridge != nil:

@@ -1,0 +1,82 @@
+package loop
+
+import "github.com/corsgate/corsgate/gateway/edge"
+
+// This file is the loop as an edge.Reliever: what it holds of requests that are not all there.
+
+// holds returns how much memory a client holds for a request that is not all there, and for that alone.
+func (l *Loop) holds(c *client) int {
+	if !c.is(partial) || c.busy() || c.linger >= 0 || c.h2 != nil || !l.server.Long(l.silence(c)) {
+		return 0
+	}
+	return cap(c.saved)
+}
+
+// holdsStream is the same for a request of HTTP/2.
+func (l *Loop) holdsStream(t *stream) int {
+	if t.text == nil || !l.server.Long(l.server.NewSilence(edge.Partial, l.start.Add(t.since))) {
+		return 0
+	}
+	return cap(t.text) + cap(t.content)
+}
+
+// partials calls f for each request that is not all there, with what it holds, until f returns false.
+func (l *Loop) partials(f func(c *client, t *stream, n int) bool) {
+	for _, s := range l.sockets {
+		if s == nil || s.client == nil {
+			continue
+		}
+		c := s.client
+		if n := l.holds(c); n > 0 && !f(c, nil, n) {
+			return
+		}
+		if c.h2 == nil || c.linger >= 0 {
+			continue
+		}
+		for st := range c.h2.All() {
+			if t, ok := st.Owner.(*stream); ok {
+				if n := l.holdsStream(t); n > 0 && !f(c, t, n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Held is part of edge.Reliever.
+func (l *Loop) Held(h *edge.Held) {
+	l.do(func() error { //nolint:errcheck // there is no error
+		l.partials(func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
+		return nil
+	})
+}
+
+// Relieve is part of edge.Reliever.
+func (l *Loop) Relieve(least int, most int64) (ended int, freed int64) {
+	type request struct {
+		c *client
+		t *stream
+	}
+	var all []request
+	l.do(func() error { //nolint:errcheck // likewise
+		l.partials(func(c *client, t *stream, n int) bool {
+			if n >= least {
+				all, freed = append(all, request{c, t}), freed+int64(n)
+			}
+			return freed < most
+		})
+		for _, r := range all {
+			switch l.guilty = r.c; {
+			case !l.alive(r.c):
+			case r.t == nil && r.c.need > 0:
+				l.refuseContent(r.c, edge.FaultMemory)
+			case r.t == nil:
+				l.refuse(r.c, l.exchange(), r.c.saved, edge.FaultMemory)
+			case r.t.text != nil:
+				l.refuseStreamContent(r.t, edge.FaultMemory)
+			}
+		}
+		return nil
+	})
+	return len(all), freed
+}

@@ -1,0 +1,99 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+)
+
+// inUse returns how much memory is in use, as the gateway sees it.
+func inUse() int64 {
+	for range 3 { // pools are emptied at the second
+		runtime.GC()
+	}
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() + s[1].Value.Uint64())
+}
+
+// TestRelief: when memory runs out because of requests that are not all there, those end that hold most, with a 503. A
+// small one stays, and requests are served.
+func TestRelief(t *testing.T) {
+	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	for name, large := range map[string]string{
+		"heads":        "GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 60_000),
+		"content":      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 16000\r\n\r\n" + strings.Repeat("x", 15_000),
+		"much content": "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 65000\r\n\r\n" + strings.Repeat("x", 64_000),
+	} {
+		for _, engine := range []string{looped, blocking} {
+			t.Run(name+" "+engine, func(t *testing.T) {
+				before := debug.SetMemoryLimit(1 << 40)
+				defer debug.SetMemoryLimit(before)
+				g, address := serveOn(t, engine, "[limits]\nheader_bytes = \"64KiB\"\n[timeouts]\nheader = \"60s\"\nbody_idle = \"60s\"\n"+
+					fmt.Sprintf("[upstream.u]\nendpoints = [%q]\n[route.a]\nupstream = \"u\"\n", url))
+				send := func(text string) crowdedClient {
+					c := dial(t, address)
+					io.WriteString(c, text)
+					return crowdedClient{c, bufio.NewReader(c)}
+				}
+				send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+				least := inUse()
+				var all []crowdedClient
+				for range 15_000_000 / len(large) {
+					all = append(all, send(large))
+				}
+				small := send("GET / HTTP/1.1\r\nHo")
+				until(t, "what they send is held", func() bool { return inUse()-least > int64(len(large)*len(all))/2 })
+				time.Sleep(1100 * time.Millisecond)      // a moment is over
+				debug.SetMemoryLimit(inUse() * 100 / 72) // a sixth of it is too much
+				ended := 0
+				until(t, "some have ended", func() bool {
+					runtime.GC() // it is what is found in use that counts
+					ended = int(sample(t, g, `corsgate_shed_total{reason="memory"}`))
+					return ended > 0
+				})
+				time.Sleep(600 * time.Millisecond) // two looks at memory
+				for range 10 {
+					if (crowdedClient{dial(t, address), nil}).served(t) != 200 {
+						t.Error("a request is not served")
+					}
+				}
+				if !small.goesOn() {
+					t.Error("a small one has ended")
+				}
+				answered := 0
+				for _, c := range all {
+					if c.goesOn() {
+						continue
+					}
+					c.r.UnreadByte()
+					if res, err := http.ReadResponse(c.r, nil); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !res.Close {
+						t.Fatalf("%v, %v, want 503 with Retry-After", res, err)
+					}
+					answered++
+				}
+				if answered == 0 || answered == len(all) {
+					t.Errorf("%d of %d have ended", answered, len(all))
+				}
+			})
+		}
+	}
+}
+
+// served makes a request, and returns its status.
+func (c crowdedClient) served(t *testing.T) int {
+	t.Helper()
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode
+}

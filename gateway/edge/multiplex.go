@@ -3,7 +3,6 @@ package edge
 import (
 	"errors"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +19,8 @@ const (
 	pingAfter   = 30 * time.Second // without a frame from the client
 	pingTimeout = 15 * time.Second
 	outBytes    = 64 << 10    // that are written at once
-	shareBytes  = 16 << 10    // of one stream, before another of the same urgency has its turn
-	readBytes   = 32 << 10    // that are read at once, when there is a lot
+	firstRead   = 1 << 10     // bytes that are read at once
+	readBytes   = 32 << 10    // likewise, when there is a lot
 	checkEvery  = time.Second // how often streams that make no progress are looked for
 )
 
@@ -36,18 +35,16 @@ type h2Conn struct {
 
 	mu       sync.Mutex
 	s        h2.Session
-	scratch  h2.Scratch
-	response wire.Response // that pour reads
-	over     bool          // nothing is read any more: what is in Out is the last
-	broken   bool          // nothing can be written
-	leaves   bool          // GOAWAY was sent
-	served   bool          // there was a request
-	asked    bool          // a PING is out
-	readBy   time.Time     // the read deadline in force
-	since    time.Time     // when a header block began that is not all there
-	checks   *time.Timer   // runs while there are streams
-	turn     uint32        // the stream that was served last; see pump
-	waiting  []*h2Stream   // of pump
+	response *wire.Response // that pour reads
+	over     bool           // nothing is read any more: what is in Out is the last
+	broken   bool           // nothing can be written
+	leaves   bool           // GOAWAY was sent
+	served   bool           // there was a request
+	asked    bool           // a PING is out
+	readBy   time.Time      // the read deadline in force
+	since    time.Time      // when a header block began that is not all there
+	checks   *time.Timer    // runs while there are streams
+	waiting  []*h2.Stream   // of pump
 }
 
 // A h2Stream is a stream with its pipe.
@@ -62,7 +59,7 @@ type h2Stream struct {
 // multiplex serves a connection that speaks HTTP/2 from here on; read is what was read of it. It returns when it has ended.
 func (c *Conn) multiplex(read []byte) {
 	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
-	m.s.Init(&m.scratch, c.server.HTTP2(c.on), time.Now())
+	m.s.Init(nil, c.server.HTTP2(c.on), time.Now())
 	c.server.mu.Lock()
 	c.h2 = m
 	c.server.mu.Unlock()
@@ -80,8 +77,9 @@ func (c *Conn) multiplex(read []byte) {
 
 // read reads frames until the connection is over. b is what was read of it already.
 func (m *h2Conn) read(b []byte) {
-	buf := make([]byte, max(firstBuffer, len(b)))
+	buf := make([]byte, max(firstRead, len(b)))
 	w, over := copy(buf, b), false
+	m.c.in = nil // which b is of
 	for {
 		var rest []byte
 		if rest, over = m.receive(buf[:w]); over {
@@ -90,6 +88,8 @@ func (m *h2Conn) read(b []byte) {
 		switch size := len(buf); {
 		case w == size && size < readBytes: // there may be more than that
 			buf = append(make([]byte, 0, 2*size), rest...)[:2*size]
+		case size > firstRead && w < firstRead: // there was more once; it may be a long time until there is again
+			buf = append(make([]byte, 0, firstRead), rest...)[:firstRead]
 		default:
 			copy(buf, rest)
 		}
@@ -113,6 +113,8 @@ func (m *h2Conn) read(b []byte) {
 func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	space := m.borrow()
+	defer m.giveBack(space)
 	now := time.Now()
 	m.asked = m.asked && len(b) == 0
 	m.s.Scan(b)
@@ -132,6 +134,29 @@ func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 	m.arm()
 	signal(m.work)
 	return b, m.over
+}
+
+// A frameSpace is memory that HTTP/2 connections need while they are at work. Those that wait have none.
+type frameSpace struct {
+	scratch  h2.Scratch
+	response wire.Response
+}
+
+// borrow returns memory, and has the session use it. Precondition: as for event.
+func (m *h2Conn) borrow() *frameSpace {
+	space, ok := m.c.server.frameSpaces.Get().(*frameSpace)
+	if !ok {
+		space = &frameSpace{}
+	}
+	m.s.Use(&space.scratch)
+	m.response = &space.response
+	return space
+}
+
+func (m *h2Conn) giveBack(space *frameSpace) {
+	m.s.Use(nil)
+	m.response = nil
+	m.c.server.frameSpaces.Put(space)
 }
 
 // event acts on an event. Precondition: m.mu is held.
@@ -324,8 +349,8 @@ func (m *h2Conn) leaveNow() {
 // write writes frames until the connection is over.
 func (m *h2Conn) write() {
 	defer close(m.wrote)
-	var spare []byte
 	for range m.work {
+		var spare []byte // not kept while there is nothing to send
 		for {
 			m.mu.Lock()
 			m.pump()
@@ -333,7 +358,7 @@ func (m *h2Conn) write() {
 			m.s.Out = spare[:0]
 			m.mu.Unlock()
 			if len(out) == 0 {
-				spare = out
+				m.rest()
 				if over {
 					return
 				}
@@ -352,6 +377,18 @@ func (m *h2Conn) write() {
 	}
 }
 
+// rest gives up memory that is not needed while there is nothing to do.
+func (m *h2Conn) rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.s.Out) == 0 {
+		m.s.Out = nil
+	}
+	if m.s.Open() == 0 {
+		m.waiting = nil
+	}
+}
+
 // fail ends a connection on which nothing can be written.
 func (m *h2Conn) fail() {
 	m.mu.Lock()
@@ -364,39 +401,30 @@ func (m *h2Conn) fail() {
 // pump sends what pipes have, the most urgent first, and those of the same urgency in turn; gives windows back for what their
 // handlers have read; and closes streams whose handlers are done. See RFC 9218, section 10. Precondition: as for event.
 func (m *h2Conn) pump() {
+	space := m.borrow()
+	defer m.giveBack(space)
 	m.waiting = m.waiting[:0]
 	for st := range m.s.All() {
-		p := st.Owner.(*h2Stream)
-		m.s.Read(st, p.Spent())
-		m.waiting = append(m.waiting, p)
+		m.s.Read(st, st.Owner.(*h2Stream).Spent())
+		m.waiting = append(m.waiting, st)
 	}
-	slices.SortFunc(m.waiting, func(a, b *h2Stream) int {
-		if a.st.Priority.Urgency != b.st.Priority.Urgency {
-			return int(a.st.Priority.Urgency) - int(b.st.Priority.Urgency)
-		}
-		return int(int32(a.st.ID-m.turn-1)) - int(int32(b.st.ID-m.turn-1)) // those above turn first
-	})
 	open := m.s.Open()
-	for _, p := range m.waiting {
-		if len(m.s.Out) < outBytes {
-			m.pour(p)
-		}
-	}
+	m.s.Share(m.waiting, func() bool { return len(m.s.Out) < outBytes }, func(st *h2.Stream) bool { return m.pour(st.Owner.(*h2Stream)) })
 	clear(m.waiting)
 	if m.s.Open() < open {
 		m.arm()
 	}
 }
 
-// pour sends what one pipe has, up to its share. Precondition: as for event.
-func (m *h2Conn) pour(p *h2Stream) {
+// pour sends what one pipe has, up to its share, and reports whether there may be more. Precondition: as for event.
+func (m *h2Conn) pour(p *h2Stream) (more bool) {
 	before, over := len(m.s.Out), false
 	p.Take(func(b []byte, closed bool) int {
 		var n int
 		var leaves bool
 		var fault *wire.Fault
 		if !p.st.Gone() && !p.out.done {
-			n, leaves, fault = p.out.Pour(&m.s, p.st, b, closed, shareBytes, &m.response)
+			n, leaves, fault = p.out.Pour(&m.s, p.st, b, closed, h2.Share, m.response)
 		}
 		if leaves && (m.c.leaving() || m.c.server.Crowded()) {
 			m.goAway()
@@ -410,12 +438,9 @@ func (m *h2Conn) pour(p *h2Stream) {
 	if len(m.s.Out) > before || !p.stuck {
 		p.moved = time.Now()
 	}
-	if len(m.s.Out)-before >= shareBytes {
-		m.turn = p.st.ID
-		signal(m.work)
-	}
 	switch {
 	case !over:
+		return len(m.s.Out)-before >= h2.Share
 	case m.over:
 		m.s.Close(p.st)
 	case p.out.done:
@@ -423,6 +448,7 @@ func (m *h2Conn) pour(p *h2Stream) {
 	default:
 		m.s.Reset(p.st, h2.InternalError)
 	}
+	return false
 }
 
 // check ends streams that have made no progress for body_idle, though their windows or the connection's are for the client

@@ -57,6 +57,7 @@ type Server struct {
 
 	idleStreams sync.Pool // of *stream
 	idleConns   sync.Pool // of *Conn, for streams
+	frameSpaces sync.Pool // of *frameSpace
 
 	gate    gate
 	born    time.Time

@@ -8,6 +8,7 @@ import (
 type Priority struct {
 	Urgency     uint8 // 0 is the most urgent, 7 the least
 	Incremental bool  // parts of the response are of use
+	Told        bool  // the client has said so
 }
 
 var defaultPriority = Priority{Urgency: 3}
@@ -28,11 +29,11 @@ func (p *Priority) update(v []byte) {
 		}
 		switch {
 		case len(member) == 3 && member[0] == 'u' && member[1] == '=' && member[2]-'0' < 8:
-			p.Urgency = member[2] - '0'
+			p.Urgency, p.Told = member[2]-'0', true
 		case string(member) == "i", string(member) == "i=?1":
-			p.Incremental = true
+			p.Incremental, p.Told = true, true
 		case string(member) == "i=?0":
-			p.Incremental = false
+			p.Incremental, p.Told = false, true
 		}
 	}
 }
@@ -82,6 +83,7 @@ func (s *Session) priorityUpdate(f frame, p []byte) Event {
 		return s.calmDown()
 	}
 	priority := defaultPriority
+	priority.Told = true
 	priority.update(p[4:])
 	switch st := s.find(id); {
 	case st != nil:

@@ -120,6 +120,7 @@ type Session struct {
 	reset     [32]uint32
 	resets    uint8
 	early     early
+	turns     [8]uint32 // the stream of each urgency that has sent last; see Share
 }
 
 // Init begins a connection. Out must be empty, or nil.
@@ -141,6 +142,15 @@ func (s *Session) Init(scratch *Scratch, o *Options, now time.Time) {
 	}
 	s.Out[at+2] = byte(len(s.Out) - at - headerSize)
 	s.Out = appendWindow(s.Out, 0, connWindow-firstWindow)
+}
+
+// Use has the session use other memory while it is called, or none, nil, until it is told again: then only Close and what sends may
+// be called.
+func (s *Session) Use(scratch *Scratch) {
+	if old := s.scratch; old != nil && old.of == s {
+		old.of = nil
+	}
+	s.scratch = scratch
 }
 
 // Head is that of the last Request or Cancelled, valid until Next is called again, for any session of the Scratch.

@@ -143,10 +143,10 @@ func (s *Session) Close(st *Stream) {
 		s.wide--
 	}
 	st.Owner, st.next = nil, nil
-	if s.scratch.frees < freeStreams {
-		st.next = s.scratch.free
-		s.scratch.free = st
-		s.scratch.frees++
+	if c := s.scratch; c != nil && c.frees < freeStreams {
+		st.next = c.free
+		c.free = st
+		c.frees++
 	}
 }
 

@@ -17,7 +17,13 @@ func (t *stream) send(l *Loop, b []byte, end bool) bool {
 	}
 	t.over = end
 	if len(t.unsent) == 0 {
-		if b = l.room(t.c).AppendData(t.st, b, end); len(b) > 0 {
+		s, now := l.room(t.c), len(b)
+		if now > readBuffer || now > h2.Share && s.Open() > 1 {
+			now = h2.Share // others have their turn
+			s.grown = true
+		}
+		rest := s.AppendData(t.st, b[:now], end && now == len(b))
+		if b = b[now-len(rest):]; len(b) > 0 {
 			l.arm(&t.timer, l.server.Options().BodyIdle)
 		}
 	}
@@ -90,6 +96,9 @@ func (t *stream) full(*Loop) bool {
 }
 
 func (t *stream) readable(most int) int {
+	if t.c.h2.Open() > 1 {
+		most = h2.Share
+	}
 	return min(most, t.c.h2.Window(t.st)+smallContent)
 }
 

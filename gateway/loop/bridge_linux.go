@@ -64,12 +64,14 @@ func (l *Loop) crossLate(t *stream) {
 func (l *Loop) crossed(b *bridge) {
 	if t := b.t; t != nil && l.alive(t.c) {
 		l.guilty = t.c
-		l.pour(t)
+		if l.pour(t) {
+			t.c.h2.grown = true
+		}
 	}
 }
 
-// pour sends what a pipe has, and closes the stream when its handler is done.
-func (l *Loop) pour(t *stream) {
+// pour sends a share of what a pipe has, and closes the stream when its handler is done. It reports whether there may be more.
+func (l *Loop) pour(t *stream) (more bool) {
 	c, b := t.c, t.bridge
 	s := l.room(c)
 	s.Read(t.st, b.pipe.Spent())
@@ -79,7 +81,7 @@ func (l *Loop) pour(t *stream) {
 		var fault *wire.Fault
 		if !t.st.Gone() && !b.out.Done() && len(c.unsent) == 0 {
 			var leaves bool
-			n, leaves, fault = b.out.Pour(&s.Session, t.st, p, closed, readBuffer, &l.res)
+			n, leaves, fault = b.out.Pour(&s.Session, t.st, p, closed, h2.Share, &l.res)
 			if leaves && (c.is(leaving) || l.server.Crowded()) {
 				l.goAway(c)
 			}
@@ -92,6 +94,7 @@ func (l *Loop) pour(t *stream) {
 	t.wait(stuck)
 	switch {
 	case !over:
+		more = stuck && moved && s.Window(t.st) > 0
 		if !stuck {
 			l.wheel.clear(&t.timer)
 		} else if moved || t.deadline == 0 {
@@ -105,8 +108,9 @@ func (l *Loop) pour(t *stream) {
 		l.resetStream(t, h2.InternalError)
 	}
 	if len(s.Out) > flushBytes && len(c.unsent) == 0 {
-		l.flushFrames(c)
+		return l.flushFrames(c) && more
 	}
+	return more
 }
 
 // addresses are the two ends of a connection.

@@ -64,30 +64,31 @@ func (l *Loop) upstreamEvent(u *upconn, events uint32) {
 	}
 }
 
-// readUpstream reads once and acts on what has come.
-func (l *Loop) readUpstream(u *upconn) {
+// readUpstream reads once and acts on what has come. It returns how many bytes that was.
+func (l *Loop) readUpstream(u *upconn) int {
 	n, err := read(u.fd, l.in[:u.call.to.readable(len(l.in))])
 	switch {
 	case err == unix.EAGAIN:
-		return
+		return 0
 	case err != 0:
 		l.broken(u, err)
-		return
+		return 0
 	case n == 0:
 		l.upstreamEOF(u)
-		return
+		return 0
 	}
 	b := l.in[:n]
 	u.got = true
 	if u.begun {
 		l.relay(u, b, l.out[:0])
-		return
+		return n
 	}
 	if len(u.saved) > 0 {
 		u.saved = append(u.saved, b...)
 		b = u.saved
 	}
 	l.head(u, b)
+	return n
 }
 
 // complete ends an exchange whose response is all there.

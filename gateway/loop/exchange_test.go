@@ -35,6 +35,9 @@ func (x *plain) Head() *wire.Request { return &x.req }
 func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
 	x.now, x.minor, x.path = c.Now, x.req.Minor, string(x.req.Path)
 	x.head = string(x.req.Method) == "HEAD"
+	if x.began != nil {
+		x.began(x.path)
+	}
 	a := &x.attempts
 	a.To, a.Deadline, a.Idempotent = x.upstream.Load(), time.Time{}, upstream.IsIdempotent(x.req.Method)
 	if x.timeout > 0 {

@@ -17,6 +17,9 @@ const (
 	mostPending = 64 << 10         // bytes that wait for a client's socket before nothing more is read from it
 	pingAfter   = 30 * time.Second // without a frame from the client
 	pingTimeout = 15 * time.Second
+
+	streamsATurn = 64        // requests of one connection that are begun in a turn
+	sharesATurn  = 256 << 10 // bytes that streams which have waited for room are sent in a turn
 )
 
 // A framed is what a connection that speaks HTTP/2 has beyond others.
@@ -26,7 +29,9 @@ type framed struct {
 	asked   bool // a PING is out
 	blocked bool // the deadline is that of a header block
 	leaves  bool // GOAWAY was sent
-	waiting int  // streams that have something for the client which there was no window for
+	waiting int  // streams that have something for the client which there was no room for
+	grown   bool // there may be room now
+	begun   int  // requests in this turn
 }
 
 // multiplex makes c a connection that speaks HTTP/2.
@@ -62,8 +67,14 @@ func (l *Loop) flushDirty() {
 		c := l.dirty[len(l.dirty)-1]
 		l.dirty = l.dirty[:len(l.dirty)-1]
 		c.h2.dirty = false
-		if l.alive(c) && c.linger < 0 {
-			l.guilty = c
+		if !l.alive(c) || c.linger >= 0 {
+			continue
+		}
+		l.guilty = c
+		if c.h2.begun = 0; c.h2.grown {
+			l.pumpAll(c)
+		}
+		if l.alive(c) {
 			l.flushFrames(c)
 		}
 	}
@@ -99,16 +110,27 @@ func (l *Loop) room(c *client) *framed {
 	return c.h2
 }
 
-// frames acts on what has come of a connection that speaks HTTP/2.
+// frames acts on what has come of a connection that speaks HTTP/2. If that is more requests than one may begin in a turn the rest
+// waits for the next: other connections have theirs first.
 func (l *Loop) frames(c *client, came []byte) {
 	s, b := l.room(c), came
-	if len(c.saved) > 0 {
+	s.asked = s.asked && len(came) == 0
+	if len(c.saved) > 0 || c.is(postponed) {
 		l.save(c, came)
 		b = c.saved
 	}
-	s.asked = false
+	if c.is(postponed) {
+		if len(b) >= maxAhead {
+			l.watch(&c.socket, c.interest&^uint32(readable))
+		}
+		return
+	}
 	s.Scan(b)
-	for len(b) > 0 && !c.is(ends) {
+	for len(b) > 0 && !c.is(ends) && len(c.unsent) <= mostPending {
+		if s.begun >= streamsATurn {
+			l.putOff(c)
+			break
+		}
 		n, ev := s.Next(b, l.now)
 		if n == 0 && ev.Kind == h2.None {
 			break
@@ -134,6 +156,7 @@ func (l *Loop) frames(c *client, came []byte) {
 func (l *Loop) frame(c *client, ev h2.Event) {
 	switch ev.Kind {
 	case h2.Request:
+		c.h2.begun++
 		l.beginStream(c, ev.Stream, ev.End)
 	case h2.Data:
 		l.streamContent(ev.Stream.Owner.(*stream), ev.Data, ev.End, nil)
@@ -147,11 +170,7 @@ func (l *Loop) frame(c *client, ev h2.Event) {
 			l.streamGone(ev.Stream.Owner.(*stream))
 		}
 	case h2.Sendable:
-		if ev.Stream != nil {
-			l.pump(ev.Stream.Owner.(*stream))
-		} else {
-			l.pumpAll(c)
-		}
+		c.h2.grown = true // at the end of the turn: there may be more such frames, and the loop's buffers are in use
 	case h2.Fatal:
 		f := edge.FaultFrames
 		if ev.Cause == h2.CauseResets {
@@ -235,28 +254,21 @@ func (l *Loop) nextFrames(c *client) {
 		l.finishClient(c)
 		return
 	}
-	l.readOn(c)
-	l.pumpAll(c)
-	l.restFrames(c)
+	c.h2.grown = true
+	l.touch(c)
+	if len(c.saved) > 0 {
+		l.frames(c, nil)
+	} else {
+		l.restFrames(c)
+	}
+	if l.alive(c) {
+		l.readOn(c)
+	}
 }
 
 // endStreams ends what a client that has gone has asked for.
 func (l *Loop) endStreams(c *client) {
 	for st := range c.h2.All() {
 		l.endStream(st.Owner.(*stream))
-	}
-}
-
-// pumpAll goes on with the streams of c that have waited for room, the most urgent first. See RFC 9218, section 10.
-func (l *Loop) pumpAll(c *client) {
-	if c.h2.waiting == 0 {
-		return
-	}
-	for urgency := range uint8(8) {
-		for st := range c.h2.All() {
-			if st.Priority.Urgency == urgency && len(c.unsent) == 0 {
-				l.pump(st.Owner.(*stream))
-			}
-		}
 	}
 }

@@ -63,9 +63,10 @@ type Loop struct {
 	pool    map[*upstream.Endpoint]*pool
 
 	scratch   h2.Scratch
-	dirty     []*client // whose sessions have something to say
-	undecided []*stream // see decide
-	streams   []*stream // to use again
+	dirty     []*client    // whose sessions have something to say
+	turns     []*h2.Stream // of pumpAll
+	undecided []*stream    // see decide
+	streams   []*stream    // to use again
 
 	later     []*client // to go on with in the next turn
 	acceptors []*acceptor

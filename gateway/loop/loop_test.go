@@ -40,6 +40,8 @@ type trial struct {
 	to        upstream.Options
 	timeout   time.Duration // of an exchange
 	ended     time.Duration // 0: edge.EndedWait
+	h2c       bool
+	began     func(path string) // on the loop's goroutine; nil: nothing
 
 	loop     *loop.Loop
 	server   *edge.Server
@@ -99,6 +101,7 @@ func (r *trial) prepare(t testing.TB) {
 		t.Fatal(err)
 	}
 	r.on, r.address = edge.NewListener("test", nobody{sockets.Addr()}), sockets.Addr().String()
+	r.on.H2C = r.h2c
 	if err := r.loop.Accept(fd, r.on); err != nil {
 		t.Fatal(err)
 	}

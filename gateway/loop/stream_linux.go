@@ -252,37 +252,3 @@ func (l *Loop) streamExpired(t *stream) {
 		l.resetStream(t, h2.Cancel)
 	}
 }
-
-// pump goes on with what a stream has for the client.
-func (l *Loop) pump(t *stream) {
-	switch {
-	case t.bridge != nil:
-		l.pour(t)
-	case len(t.unsent) > 0 && len(t.c.unsent) == 0:
-		b := t.unsent
-		rest := l.room(t.c).AppendData(t.st, b, t.over)
-		if len(rest) == len(b) {
-			return
-		}
-		if t.feeding != nil {
-			t.feeding.holder.Moved(len(b)-len(rest), true)
-		}
-		if len(rest) > 0 {
-			t.unsent = append(b[:0], rest...)
-			l.arm(&t.timer, l.server.Options().BodyIdle)
-			return
-		}
-		l.release(b)
-		t.unsent = nil
-		t.wait(false)
-		l.wheel.clear(&t.timer)
-		fallthrough
-	case t.feeding != nil && !t.full(l):
-		t.wait(false)
-		if t.feeding != nil {
-			l.feed(&t.call)
-		} else {
-			t.settle(l)
-		}
-	}
-}

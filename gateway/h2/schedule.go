@@ -1,0 +1,66 @@
+package h2
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Share is how much content of one stream a caller of Session.Share should send at once.
+const Share = 16 << 10
+
+// alternates reports whether responses of this priority are sent in turn with others of the same urgency. A client that says
+// nothing gets the fair share that it would get over connections of its own; one that says that parts of a response are
+// of no use gets whole responses sooner. See RFC 9218, section 10.
+func (p Priority) alternates() bool { return p.Incremental || !p.Told }
+
+// Share has streams send content in the order of their priorities. send sends some of one stream, about Share bytes, and reports
+// whether it could send more; it may close the stream if it reports false. Share returns when no stream can send any
+// more, or when room reports false. Streams of the same urgency take turns, but of those that do not alternate only the one that was opened first
+// takes part, until it has no more to send. Share goes on where it stopped the last time. It reorders streams.
+func (s *Session) Share(streams []*Stream, room func() bool, send func(*Stream) bool) {
+	s.order(streams)
+	for len(streams) > 0 {
+		urgency, n := streams[0].Priority.Urgency, 1
+		for n < len(streams) && streams[n].Priority.Urgency == urgency {
+			n++
+		}
+		for group := streams[:n]; len(group) > 0; {
+			more, held := group[:0], false
+			for _, st := range group {
+				if !room() {
+					return
+				}
+				id, alternates := st.ID, st.Priority.alternates()
+				switch {
+				case held && !alternates:
+					more = append(more, st)
+				case send(st):
+					more = append(more, st)
+					held = held || !alternates
+					s.turns[urgency] = id
+				}
+			}
+			group = more
+		}
+		streams = streams[n:]
+	}
+}
+
+// order sorts streams by their turns.
+func (s *Session) order(streams []*Stream) {
+	var first [8]uint32 // of the streams of each urgency that do not alternate
+	for _, st := range streams {
+		if u := st.Priority.Urgency; !st.Priority.alternates() && (first[u] == 0 || st.ID < first[u]) {
+			first[u] = st.ID
+		}
+	}
+	place := func(st *Stream) uint64 {
+		u := st.Priority.Urgency
+		at := uint64(u) << 33
+		if !st.Priority.alternates() && st.ID != first[u] {
+			return at | 1<<32 | uint64(st.ID)
+		}
+		return at | uint64(st.ID-s.turns[u]-1) // those above turns[u] first
+	}
+	slices.SortFunc(streams, func(a, b *Stream) int { return cmp.Compare(place(a), place(b)) })
+}

@@ -11,14 +11,31 @@ import (
 
 // TestBrowser makes every case in a real browser, over both engines. What the page sees must be what the table says and
 // what explain predicts, and the servers must have seen what the table says.
-func TestBrowser(t *testing.T) {
+func TestBrowser(t *testing.T) { play(t, false) }
+
+// TestBrowserHTTP2 makes them over HTTP/2, WebSockets too.
+func TestBrowserHTTP2(t *testing.T) { play(t, true) }
+
+func play(t *testing.T, multiplexed bool) {
 	b := browser.Find(t)
 	for _, engine := range []string{"auto", "fasthttp"} {
 		t.Run("engine="+engine, func(t *testing.T) {
 			cases := allCases()
-			s := newStage(t, engine, cases)
+			s := newStage(t, engine, multiplexed, cases)
 			defer s.check(t, cases) // also what came of the cases before the browser failed
 			b.Load(t, s.pages.origins[0]+"/-/", s.flags...)
+			secure := 0
+			for _, c := range cases {
+				if strings.HasPrefix(c.URL, "https://") || strings.HasPrefix(c.URL, "wss://") {
+					secure++
+				}
+			}
+			if n := s.counted("corsgate_multiplexed_requests_total"); multiplexed && n < secure/2 || !multiplexed && n > 0 {
+				t.Errorf("%d requests came by HTTP/2, with %d cases for https", n, secure)
+			}
+			if n := s.counted("corsgate_http2_floods_total"); n > 0 {
+				t.Errorf("%d connections of the browser were taken for floods", n)
+			}
 		})
 	}
 }

@@ -85,7 +85,7 @@ func (p *pages) plan(origin string) (pl plan) {
 }
 
 func originOf(r *http.Request) string {
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

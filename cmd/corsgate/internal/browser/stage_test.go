@@ -3,6 +3,7 @@ package browser_test
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	_ "embed"
 	"encoding/base64"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/pkitest"
 	"go.uber.org/goleak"
 )
 
@@ -41,7 +43,7 @@ var configuration string
 //	other http://…                                  → pages
 //
 // The gateway runs in the test's own process: so the race detector watches it serving a browser, and its counters
-// are at hand. TLS ends at front as long as the gateway's listeners cannot end it.
+// are at hand. With HTTP/2 the gateway itself ends TLS for its names, and passes on what is for /-/.
 //
 // Names and ports of URLs are fixed: the browser is told which loopback address stands for which.
 type stage struct {
@@ -51,27 +53,40 @@ type stage struct {
 	flags []string // for the browser
 }
 
-// newStage starts all parts, with the gateway on an engine.
-func newStage(t *testing.T, engine string, cases []*testCase) *stage {
+// newStage starts all parts, with the gateway on an engine; multiplexed says that the browser speaks HTTP/2 with it.
+func newStage(t *testing.T, engine string, multiplexed bool, cases []*testCase) *stage {
 	s := &stage{api: &api{}}
 	s.pages = newPages(cases, s.sample)
-	s.startGateway(t, engine, s.serve(t, s.api, false).URL)
-	gate := s.gate.Addr("http")
 	plain := s.serve(t, s.pages, false)
+	certificate := pkitest.NewAuthority(t, "authority").Issue(t, "api.corsgate.test", "other.corsgate.test")
+	cert, key := certificate.Write(t, t.TempDir(), "c")
+	s.startGateway(t, strings.NewReplacer(
+		"ENGINE", engine,
+		"UPSTREAM", s.serve(t, s.api, false).URL,
+		"DOWN", "unix:"+filepath.Join(t.TempDir(), "nothing"),
+		"PAGES", plain.URL,
+		"CERT", cert,
+		"KEY", key,
+	).Replace(configuration))
+	gate := s.gate.Addr("http")
 	front := s.serve(t, s.front(t, gate), true)
-	spki := sha256.Sum256(front.Certificate().RawSubjectPublicKeyInfo)
-	s.flags = []string{
-		"--ignore-certificate-errors-spki-list=" + base64.StdEncoding.EncodeToString(spki[:]),
-		"--host-resolver-rules=" + strings.Join([]string{
-			"MAP api.corsgate.test:80 " + gate,
-			"MAP api.localhost:80 " + gate,
-			"MAP upgrade.corsgate.test:80 " + s.gate.Addr("upgrade"),
-			"MAP *.test:80 " + plain.Listener.Addr().String(),
-			"MAP localhost:3000 " + plain.Listener.Addr().String(),
-			"MAP *.test " + front.Listener.Addr().String(),
-			"MAP * ~NOTFOUND", // nothing leaves this machine
-		}, ","),
+	rules := []string{
+		"MAP api.corsgate.test:80 " + gate,
+		"MAP api.localhost:80 " + gate,
+		"MAP upgrade.corsgate.test:80 " + s.gate.Addr("upgrade"),
+		"MAP *.test:80 " + plain.Listener.Addr().String(),
+		"MAP localhost:3000 " + plain.Listener.Addr().String(),
 	}
+	if multiplexed {
+		rules = append(rules, "MAP api.corsgate.test:443 "+s.gate.Addr("https"), "MAP other.corsgate.test:443 "+s.gate.Addr("https"))
+	}
+	rules = append(rules, "MAP *.test "+front.Listener.Addr().String(), "MAP * ~NOTFOUND") // nothing leaves this machine
+	var keys []string
+	for _, c := range []*x509.Certificate{front.Certificate(), certificate.Leaf} {
+		sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+		keys = append(keys, base64.StdEncoding.EncodeToString(sum[:]))
+	}
+	s.flags = []string{"--ignore-certificate-errors-spki-list=" + strings.Join(keys, ","), "--host-resolver-rules=" + strings.Join(rules, ",")}
 	return s
 }
 
@@ -88,13 +103,8 @@ func (s *stage) serve(t *testing.T, h http.Handler, tls bool) *httptest.Server {
 	return server
 }
 
-func (s *stage) startGateway(t *testing.T, engine, upstream string) {
+func (s *stage) startGateway(t *testing.T, text string) {
 	t.Helper()
-	text := strings.NewReplacer(
-		"ENGINE", engine,
-		"UPSTREAM", upstream,
-		"DOWN", "unix:"+filepath.Join(t.TempDir(), "nothing"),
-	).Replace(configuration)
 	cfg, err := config.Parse("corsgate.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -149,13 +159,16 @@ func (s *stage) sample(got *result) {
 }
 
 // preflights returns the number of preflights that policies have answered.
-func (s *stage) preflights() (n int) {
+func (s *stage) preflights() int { return s.counted("corsgate_preflights_total") }
+
+// counted returns the sum of all that a metric of the gateway counts.
+func (s *stage) counted(name string) (n int) {
 	families, err := s.gate.Registry().Gather()
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
 	for _, f := range families {
-		if f.GetName() == "corsgate_preflights_total" {
+		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
 				n += int(m.GetCounter().GetValue())
 			}

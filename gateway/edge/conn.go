@@ -140,7 +140,8 @@ func (c *Conn) next() bool {
 		n, fault := c.Request.Parse(c.in[:c.w], c.opts.Limits)
 		if fault != nil {
 			if c.on.H2C && !c.started && PriorKnowledge(c.in[:c.w]) {
-				c.multiplex(c.in[:c.w])
+				read := c.in[:c.w]
+				c.tunnel = func() { c.multiplex(read) }
 			} else {
 				c.Refuse(fault)
 			}
@@ -193,7 +194,7 @@ func (c *Conn) open() bool {
 	switch protocolOf(c.Conn) {
 	case "h2":
 		if !c.goHome() {
-			c.multiplex(nil)
+			c.tunnel = func() { c.multiplex(nil) } // fasthttp's goroutine, with its large stack, is free for others
 		}
 		return false
 	case challengeProtocol:

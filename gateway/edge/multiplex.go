@@ -19,7 +19,7 @@ const (
 	pingAfter   = 30 * time.Second // without a frame from the client
 	pingTimeout = 15 * time.Second
 	outBytes    = 64 << 10    // that are written at once
-	firstRead   = 1 << 10     // bytes that are read at once
+	firstRead   = 512         // bytes that are read at once
 	readBytes   = 32 << 10    // likewise, when there is a lot
 	checkEvery  = time.Second // how often streams that make no progress are looked for
 )
@@ -419,7 +419,7 @@ func (m *h2Conn) pump() {
 // pour sends what one pipe has, up to its share, and reports whether there may be more. Precondition: as for event.
 func (m *h2Conn) pour(p *h2Stream) (more bool) {
 	before, over := len(m.s.Out), false
-	p.Take(func(b []byte, closed bool) int {
+	p.Take(func(b []byte, closed, left bool) int {
 		var n int
 		var leaves bool
 		var fault *wire.Fault
@@ -430,9 +430,7 @@ func (m *h2Conn) pour(p *h2Stream) (more bool) {
 			m.goAway()
 		}
 		p.stuck = n < len(b) && !p.out.done && !p.st.Gone()
-		if closed && (!p.stuck || fault != nil) {
-			over = true
-		}
+		over = left && (!p.stuck || fault != nil)
 		return n
 	})
 	if len(m.s.Out) > before || !p.stuck {

@@ -54,6 +54,7 @@ type Pipe struct {
 	// The response.
 	out    []byte
 	closed bool // the handler has ended its side
+	left   bool // the handler has ended, so that nobody reads either
 	woken  bool // wake was called, and nothing taken since
 
 	readBy, writeBy time.Time
@@ -149,12 +150,13 @@ func (p *Pipe) Spent() int {
 	return n
 }
 
-// Take has f look at what the handler has written, and whether that is all. f returns how much of it is done with.
-func (p *Pipe) Take(f func(b []byte, closed bool) int) {
+// Take has f look at what the handler has written, whether that is all, and whether the handler has ended: it may go on to read
+// the client's side of a tunnel after it has closed its own. f returns how much of what was written is done with.
+func (p *Pipe) Take(f func(b []byte, closed, left bool) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.woken = false
-	n := f(p.out, p.closed)
+	n := f(p.out, p.closed, p.left)
 	if n == 0 {
 		return
 	}
@@ -256,6 +258,15 @@ func (p *Pipe) CloseWrite() error {
 	p.closed = true
 	p.tell()
 	return nil
+}
+
+// leave ends both sides of the handler.
+func (p *Pipe) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed, p.left = true, true
+	p.woken = false // what was taken before did not say so
+	p.tell()
 }
 
 // Close is part of net.Conn.

@@ -43,7 +43,7 @@ func (p *Pipe) BeginLate(text []byte, sized, ended bool) {
 
 // ServePipe has the handler serve the request of a pipe, from a client of a listener. It returns when it is done.
 func (s *Server) ServePipe(p *Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
-	defer p.CloseWrite() //nolint:errcheck // it cannot fail
+	defer p.leave()
 	c := s.connOf(peer, on)
 	c.Conn = p
 	if c.next() {

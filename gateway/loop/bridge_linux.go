@@ -76,7 +76,7 @@ func (l *Loop) pour(t *stream) (more bool) {
 	s := l.room(c)
 	s.Read(t.st, b.pipe.Spent())
 	over, stuck, moved := false, false, false
-	b.pipe.Take(func(p []byte, closed bool) int {
+	b.pipe.Take(func(p []byte, closed, left bool) int {
 		n := 0
 		var fault *wire.Fault
 		if !t.st.Gone() && !b.out.Done() && len(c.unsent) == 0 {
@@ -87,7 +87,7 @@ func (l *Loop) pour(t *stream) (more bool) {
 			}
 		}
 		stuck = n < len(p) && !b.out.Done() && !t.st.Gone()
-		over = closed && (!stuck || fault != nil)
+		over = left && (!stuck || fault != nil)
 		moved = n > 0
 		return n
 	})

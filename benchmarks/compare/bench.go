@@ -19,6 +19,7 @@ type Bench struct {
 	Peers, CachePeers   []Peer
 	GatewayCPU, LoadCPU int           // -1: not pinned
 	Wrk                 string        // path; "": closed loops by a load child too
+	H2load              string        // path; "": no HTTP/2
 	Self                string        // path of this program, for children
 	Patience            time.Duration // with a gateway that starts
 	Progress            io.Writer
@@ -140,22 +141,30 @@ func (b *Bench) cell(ctx context.Context, c Cell, r *Result) error {
 
 // measure puts a cell's workload on one gateway.
 func (b *Bench) measure(ctx context.Context, g *Process, c Cell) (Run, error) {
+	// A load generator that hangs must not hang the run.
+	ctx, cancel := context.WithTimeout(ctx, 2*c.For+20*time.Second)
+	defer cancel()
+	if c.Load.Streams > 0 {
+		return b.measureHTTP2(ctx, g, c)
+	}
+	return b.account(g, func() (LoadResult, error) {
+		switch {
+		case c.Load.Rate == 0 && b.Wrk != "":
+			return b.closedByWrk(ctx, g.Port, c.Setup.scheme(), c.Load, c.For)
+		case c.Setup.TLS:
+			return LoadResult{}, errors.New("only wrk speaks TLS, and it is not installed")
+		}
+		return b.byChild(ctx, Load{g.Port, c.Load.Connections, float64(c.Load.Rate), c.For, c.Load.Requests})
+	})
+}
+
+// account returns what one gateway has used while load ran.
+func (b *Bench) account(g *Process, load func() (LoadResult, error)) (Run, error) {
 	before, err := b.clocks(g)
 	if err != nil {
 		return Run{}, err
 	}
-	// A load generator that hangs must not hang the run.
-	ctx, cancel := context.WithTimeout(ctx, 2*c.For+20*time.Second)
-	defer cancel()
-	var l LoadResult
-	switch {
-	case c.Load.Rate == 0 && b.Wrk != "":
-		l, err = b.closedByWrk(ctx, g.Port, c.Setup.scheme(), c.Load, c.For)
-	case c.Setup.TLS:
-		err = errors.New("only wrk speaks TLS, and it is not installed")
-	default:
-		l, err = b.byChild(ctx, Load{g.Port, c.Load.Connections, float64(c.Load.Rate), c.For, c.Load.Requests})
-	}
+	l, err := load()
 	if err != nil {
 		return Run{}, fmt.Errorf("load: %w", err)
 	}

@@ -31,6 +31,7 @@ type Setup struct {
 	Routes  int  `json:"routes,omitempty"`  // routes by path prefix, instead of the one for all
 	Cache   bool `json:"cache,omitempty"`   // measure corsgate alone, with and without its preflight cache
 	TLS     bool `json:"tls,omitempty"`     // listen for TLS, with one certificate (ECDSA, P-256)
+	HTTP2   bool `json:"http2,omitempty"`   // offer HTTP/2, too; with TLS
 	Slow    bool `json:"slow,omitempty"`    // forward to an upstream that can do slowRate and no more, and queue a little for it
 }
 
@@ -46,7 +47,8 @@ type values struct {
 	Port, Upstream int
 	Engine         string
 	NoCache        bool
-	TLS, Slow      bool
+	TLS, HTTP2     bool
+	Slow           bool
 	OriginsFile    bool
 	Origins        []string
 	Routes         int
@@ -58,7 +60,7 @@ type values struct {
 func (v values) HashSize() int { return max(20_000, 4*len(v.Origins)) }
 
 func (s Setup) values(dir string) values {
-	v := values{Dir: dir, Routes: s.Routes, OriginsFile: s.Origins > maxInline, TLS: s.TLS, Slow: s.Slow}
+	v := values{Dir: dir, Routes: s.Routes, OriginsFile: s.Origins > maxInline, TLS: s.TLS, HTTP2: s.HTTP2, Slow: s.Slow}
 	for i := range s.Origins {
 		v.Origins = append(v.Origins, origin(i))
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // setups are one of each kind.
-var setups = []Setup{{}, {Origins: 1}, {Origins: 1000}, {Routes: 1}, {Routes: 100}, {Origins: 10, Cache: true}}
+var setups = []Setup{{}, {Origins: 1}, {Origins: 1000}, {Routes: 1}, {Routes: 100}, {Origins: 10, Cache: true}, {TLS: true}, {TLS: true, HTTP2: true}}
 
 func TestCorsgateConfigs(t *testing.T) {
 	for _, s := range setups {
@@ -25,7 +26,10 @@ func TestCorsgateConfigs(t *testing.T) {
 			if err := render(&text, "corsgate.toml", v); err != nil {
 				t.Fatal(err)
 			}
-			cfg, err := config.Parse("corsgate.toml", []byte(text.String()))
+			if err := writeCertificate(v.Dir); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := config.Parse(filepath.Join(v.Dir, "corsgate.toml"), []byte(text.String()))
 			if err != nil {
 				t.Errorf("%+v: %v", s, err)
 				continue
@@ -56,7 +60,7 @@ func TestPeerConfigs(t *testing.T) {
 			dir := t.TempDir()
 			v := s.values(dir)
 			v.Port, v.Upstream = 8080, 9000
-			if err := writeLists(v); err != nil {
+			if err := errors.Join(writeLists(v), writeCertificate(dir)); err != nil {
 				t.Fatal(err)
 			}
 			path, err := writeConfig(p.config, p.config, v)

@@ -10,18 +10,24 @@ import (
 	"strings"
 )
 
-// This file makes the one picture that stands in the project's README: a plot of the page, with what it has of the page
-// (colours, the legend) put inside.
+// This file makes the pictures that stand in READMEs: plots of the page, with what they have of the page (colours, the legend)
+// put inside.
 
-const headline = "forward"
+// headlines are the scenarios of the pictures.
+var headlines = []string{"forward", "h2-forward"}
 
 const legendHeight = 36 // points
 
-// headline returns the plot as an SVG file of its own.
-func (r Report) headline() (string, error) {
-	i := slices.IndexFunc(r.Results, func(result Result) bool { return result.Name == headline })
+// has reports whether a scenario was measured.
+func (r Report) has(scenario string) bool {
+	return slices.ContainsFunc(r.Results, func(result Result) bool { return result.Name == scenario && len(result.Rows) > 0 })
+}
+
+// headline returns the plot of a scenario as an SVG file of its own.
+func (r Report) headline(scenario string) (string, error) {
+	i := slices.IndexFunc(r.Results, func(result Result) bool { return result.Name == scenario })
 	if i < 0 {
-		return "", errors.New("-plot wants the scenario " + headline + " to be measured")
+		return "", errors.New("the scenario " + scenario + " was not measured")
 	}
 	result := r.Results[i]
 	picture, err := result.draw(CPU)

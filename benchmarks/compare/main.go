@@ -44,7 +44,7 @@ func main() {
 type options struct {
 	quick               bool
 	bin, out, readme    string
-	plot                string
+	plots               string
 	only, gateways      string
 	from, libraries     string
 	child, port         string
@@ -59,8 +59,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.BoolVar(&o.quick, "quick", false, "finish in under 3 minutes")
 	f.StringVar(&o.bin, "bin", "", "corsgate's binary; \"\": build it from this checkout")
 	f.StringVar(&o.out, "out", "out", "folder for report.html, report.md and report.json")
-	f.StringVar(&o.readme, "readme", "", "also put the tables between the marks of this file")
-	f.StringVar(&o.plot, "plot", "", "also write one picture (SVG) to this file: CPU time of forwarded requests, by connections")
+	f.StringVar(&o.readme, "readme", "", "also put the summary between the marks of this file, and the tables between those of results.md beside it")
+	f.StringVar(&o.plots, "plots", "", "also write pictures (SVG) into this folder: CPU time of "+strings.Join(headlines, " and "))
 	f.StringVar(&o.only, "only", "", "comma-separated scenarios: "+strings.Join(names(), ","))
 	f.StringVar(&o.gateways, "gateways", "", "comma-separated rows, such as corsgate,nginx; \"\": all")
 	f.StringVar(&o.from, "from", "", "measure nothing: write the report again from this report.json")
@@ -206,6 +206,7 @@ func (b *Bench) choose(ctx context.Context, o options, stderr io.Writer) (err er
 		return err
 	}
 	b.Wrk, _ = exec.LookPath("wrk") // find tells how to install it
+	b.H2load, _ = exec.LookPath("h2load")
 	bin := o.bin
 	if bin == "" {
 		fmt.Fprintln(stderr, "building corsgate …")
@@ -237,53 +238,5 @@ func build(ctx context.Context, bin string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
-	return nil
-}
-
-// write writes the three files, and the README's sections.
-func write(r Report, o options, stdout io.Writer) error {
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
-	}
-	raw, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	var page strings.Builder
-	if err := r.page(&page); err != nil {
-		return err
-	}
-	tables := r.markdown()
-	if len(r.Libraries) > 0 {
-		tables += "\n### Libraries\n\n" + librariesMarkdown(r.Libraries)
-	}
-	for name, text := range map[string]string{"report.json": string(raw), "report.md": tables, "report.html": page.String()} {
-		if err := os.WriteFile(filepath.Join(o.out, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	if o.plot != "" {
-		picture, err := r.headline()
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(o.plot, []byte(picture), 0o644); err != nil {
-			return err
-		}
-	}
-	if o.readme != "" && len(r.Results) > 0 {
-		if err := insert(o.readme, "compare", r.markdown()); err != nil {
-			return err
-		}
-	}
-	if o.readme != "" && len(r.Libraries) > 0 {
-		if err := insert(o.readme, "libraries", librariesMarkdown(r.Libraries)); err != nil {
-			return err
-		}
-	}
-	for _, s := range r.findings() {
-		fmt.Fprintln(stdout, "-", s)
-	}
-	fmt.Fprintf(stdout, "\n%s took %v\n", filepath.Join(o.out, "report.html"), r.Took.Round(time.Second))
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// This file writes the report as Markdown, and puts it between the marks of a README.
+// This file writes the report as Markdown, and puts it between the marks of files.
 
 // A Table is what both the Markdown and the page show.
 type Table struct {
@@ -40,7 +40,7 @@ func (r Result) tables() []Table {
 			}
 			line := []string{name, figure(row.median(CPU)), times(row.ratio(CPU, r.row("nginx", x)))}
 			for _, m := range []Metric{Rate, P50, P99, P999, Memory} {
-				line = append(line, figure(row.median(m)))
+				line = append(line, known(row.median(m)))
 			}
 			line = append(line, faults(*row))
 			if r.openLoop() {
@@ -83,6 +83,14 @@ func (r Result) overview() Table {
 	return t
 }
 
+// known writes a figure, or a dash where there is none: h2load gives no percentiles.
+func known(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return figure(v)
+}
+
 func times(ratio float64) string {
 	if ratio == 0 {
 		return "–"
@@ -108,16 +116,25 @@ func faults(r Row) string {
 }
 
 // markdown returns the report.
-func (r Report) markdown() string {
+func (r Report) markdown() string { return r.summary() + r.sections() }
+
+// summary returns what is most worth knowing.
+func (r Report) summary() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Made by `%s` at %s on %s, in %s.\n\n", r.Command, r.Commit, r.Began.Format("2006-01-02"), r.Took.Round(1e9))
 	for _, f := range r.facts() {
 		fmt.Fprintf(&b, "- %s: %s\n", f[0], f[1])
 	}
-	b.WriteString("\n### In short\n\n")
+	b.WriteString("\nIn short:\n\n")
 	for _, s := range r.findings() {
 		fmt.Fprintf(&b, "- %s\n", s)
 	}
+	return b.String()
+}
+
+// sections returns the tables.
+func (r Report) sections() string {
+	var b strings.Builder
 	for _, result := range r.Results {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n", result.Title, result.Note)
 		for _, t := range result.tables() {

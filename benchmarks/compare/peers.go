@@ -75,6 +75,9 @@ func find(w io.Writer, all []Peer, want func(name string) bool) (found []Peer) {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		missing, packages = append(missing, "wrk (compare's own load generator stands in)"), append(packages, "wrk")
 	}
+	if _, err := exec.LookPath("h2load"); err != nil {
+		missing, packages = append(missing, "h2load (HTTP/2 is left out)"), append(packages, "nghttp2-client")
+	}
 	if len(missing) > 0 {
 		fmt.Fprintf(w, "not installed: %s. On Debian: apt-get install %s\n", strings.Join(missing, ", "), strings.Join(packages, " "))
 	}

@@ -32,6 +32,7 @@ type Cell struct {
 type Workload struct {
 	Connections int
 	Rate        int // requests per second; 0: a closed loop
+	Streams     int // requests that each connection has open at once, over HTTP/2; 0: HTTP/1.1
 	Requests    []string
 }
 
@@ -41,6 +42,7 @@ type Scale struct {
 	For         time.Duration // of one measurement
 	Connections []int
 	Secure      []int // connections with TLS
+	Streams     []int // of an HTTP/2 connection
 	Rates       []int
 	Overload    []int // percent
 	Fields      []int // header fields added
@@ -54,13 +56,13 @@ type Scale struct {
 var bodySizes = [...]int{100, 1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
 
 func quickScale() Scale {
-	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Secure: []int{64}, Rates: []int{2000, 8000}, Overload: []int{50, 400},
+	return Scale{Rounds: 1, For: time.Second, Connections: []int{1, 64, 512}, Secure: []int{64}, Streams: []int{1, 32}, Rates: []int{2000, 8000}, Overload: []int{50, 400},
 		Fields: []int{0, 100}, Bodies: []int{1 << 10, 1 << 20}, Origins: []int{1, 100, 10_000}, Routes: []int{1, 1000},
 		Keys: []int{1, 1000, 100_000}}
 }
 
 func fullScale() Scale {
-	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Secure: []int{64, 512}, Rates: []int{1000, 2000, 5000, 10_000, 20_000}, Overload: []int{50, 100, 200, 400},
+	return Scale{Rounds: 5, For: 2 * time.Second, Connections: []int{1, 8, 64, 512, 4096}, Secure: []int{64, 512}, Streams: []int{1, 10, 32, 100}, Rates: []int{1000, 2000, 5000, 10_000, 20_000}, Overload: []int{50, 100, 200, 400},
 		Fields: []int{0, 10, 30, 100}, Bodies: bodySizes[:], Origins: []int{1, 100, 10_000, 100_000, 1_000_000},
 		Routes: []int{1, 100, 1000, 10_000}, Keys: []int{1, 100, 10_000, 100_000, 1_000_000}}
 }
@@ -76,6 +78,8 @@ func plan(s Scale) []Scenario {
 		s.rates("forward-rate", "Forwarded requests at a fixed rate", forward(app, users)),
 		s.secure("tls-preflight", "Preflights over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", preflight(app, users)),
 		s.secure("tls-forward", "Forwarded requests over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", forward(app, users)),
+		s.streams("h2-preflight", "Preflights over HTTP/2, by streams", preflight(app, users)),
+		s.streams("h2-forward", "Forwarded requests over HTTP/2, by streams", forward(app, users)),
 		s.secure("handshakes", "Handshakes of TLS 1.3, by connections", "Each connection is closed after one preflight and opened anew, without resumption: what a request costs here is a full handshake.", preflight(app, users, "Connection: close\r\n")),
 		s.overload(), s.fields(), s.downloads(), s.uploads(), s.origins(), s.routes(), s.cache(),
 	}
@@ -102,6 +106,17 @@ func (s Scale) secure(name, title, note, request string) Scenario {
 	c := Scenario{Name: name, Title: title, Axis: "connections", Plots: []Metric{CPU, Memory}, Tables: true, Note: note}
 	for _, n := range s.Secure {
 		c.Cells = append(c.Cells, s.cell(n, Setup{TLS: true}, n, request))
+	}
+	return c
+}
+
+func (s Scale) streams(name, title, request string) Scenario {
+	c := Scenario{Name: name, Title: title, Axis: "streams at once on each connection", Plots: []Metric{CPU, Memory}, Tables: true,
+		Note: fmt.Sprintf("HTTP/2 over TLS 1.3 by h2load, %d connections. CPU time and requests per second are the slope between two runs, one %d times as long as the other, so that handshakes do not count; h2load gives no percentiles.", h2Connections, longer)}
+	for _, n := range s.Streams {
+		cell := s.cell(n, Setup{TLS: true, HTTP2: true}, h2Connections, request)
+		cell.Load.Streams = n
+		c.Cells = append(c.Cells, cell)
 	}
 	return c
 }
@@ -177,7 +192,7 @@ func (s Scale) routes() Scenario {
 
 func (s Scale) cache() Scenario {
 	c := Scenario{Name: "cache", Title: "Preflights cached and computed, over the network", Axis: "different preflights", Plots: []Metric{CPU, Memory},
-		Note: "corsgate with its preflight cache (65 536 entries) and with preflights = 0; 10 000 exact origins; 64 connections, closed loop. What is saved here is seen beside the kernel's share of a request; the two results after this one leave that out."}
+		Note: "corsgate with its preflight cache (32 768 entries) and with preflights = 0; 10 000 exact origins; 64 connections, closed loop. What is saved here is seen beside the kernel's share of a request; the two results after this one leave that out."}
 	for _, n := range s.Keys {
 		if n <= 1000 { // as many requests as a script for wrk can well hold
 			requests := spread(n, func(i int) string { return preflight(origin(i), users) })

@@ -46,11 +46,11 @@ PASS
 // TestHeadline: the picture is a file of its own, with its colours and its legend.
 func TestHeadline(t *testing.T) {
 	r := example()
-	if _, err := r.headline(); err == nil {
+	if _, err := r.headline(headlines[0]); err == nil {
 		t.Error("a picture of what was not measured")
 	}
-	r.Results[0].Name = headline
-	picture, err := r.headline()
+	r.Results[0].Name = headlines[0]
+	picture, err := r.headline(headlines[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +142,10 @@ func TestFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	from, readme, libraries := filepath.Join(dir, "raw.json"), filepath.Join(dir, "README.md"), filepath.Join(dir, "libraries.txt")
+	results := filepath.Join(dir, "results.md")
+	const marks = "<!-- compare begin -->\n<!-- compare end -->\n"
 	for path, text := range map[string]string{from: string(raw), libraries: benchOutput,
-		readme: "<!-- compare begin -->\n<!-- compare end -->\n<!-- libraries begin -->\n<!-- libraries end -->\n"} {
+		readme: marks, results: marks + "<!-- libraries begin -->\n<!-- libraries end -->\n"} {
 		if err := writeFile(path, text); err != nil {
 			t.Fatal(err)
 		}
@@ -153,9 +155,14 @@ func TestFrom(t *testing.T) {
 	if err := run(t.Context(), args, nil, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| corsgate | 8.00 | 0.80 |", "HAProxy at 64, 512 connections: <was not> ready", "| preflight-allowed | 90.0 (0) |"} {
-		if !strings.Contains(readFile(t, readme), want) {
-			t.Errorf("the README lacks %q:\n%s", want, readFile(t, readme))
+	for path, parts := range map[string][]string{
+		readme:  {"Made by `go run x` at abc", "CPU µs per request"},
+		results: {"| corsgate | 8.00 | 0.80 |", "HAProxy at 64, 512 connections: <was not> ready", "| preflight-allowed | 90.0 (0) |"},
+	} {
+		for _, want := range parts {
+			if !strings.Contains(readFile(t, path), want) {
+				t.Errorf("%s lacks %q:\n%s", path, want, readFile(t, path))
+			}
 		}
 	}
 	var again Report

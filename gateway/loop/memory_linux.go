@@ -51,32 +51,47 @@ func (l *Loop) Held(h *edge.Held) {
 	})
 }
 
+// relieveATurn bounds how many requests are refused in one turn: all other clients wait meanwhile.
+const relieveATurn = 32
+
 // Relieve is part of edge.Reliever.
 func (l *Loop) Relieve(least int, most int64) (ended int, freed int64) {
+	for freed < most {
+		n, bytes := 0, int64(0)
+		l.do(func() error { //nolint:errcheck // likewise
+			n, bytes = l.relieve(least, most-freed)
+			return nil
+		})
+		ended, freed = ended+n, freed+bytes
+		if n < relieveATurn {
+			break
+		}
+	}
+	return ended, freed
+}
+
+func (l *Loop) relieve(least int, most int64) (ended int, freed int64) {
 	type request struct {
 		c *client
 		t *stream
 	}
 	var all []request
-	l.do(func() error { //nolint:errcheck // likewise
-		l.partials(func(c *client, t *stream, n int) bool {
-			if n >= least {
-				all, freed = append(all, request{c, t}), freed+int64(n)
-			}
-			return freed < most
-		})
-		for _, r := range all {
-			switch l.guilty = r.c; {
-			case !l.alive(r.c):
-			case r.t == nil && r.c.need > 0:
-				l.refuseContent(r.c, edge.FaultMemory)
-			case r.t == nil:
-				l.refuse(r.c, l.exchange(), r.c.saved, edge.FaultMemory)
-			case r.t.text != nil:
-				l.refuseStreamContent(r.t, edge.FaultMemory)
-			}
+	l.partials(func(c *client, t *stream, n int) bool {
+		if n >= least {
+			all, freed = append(all, request{c, t}), freed+int64(n)
 		}
-		return nil
+		return freed < most && len(all) < relieveATurn
 	})
+	for _, r := range all {
+		switch l.guilty = r.c; {
+		case !l.alive(r.c):
+		case r.t == nil && r.c.need > 0:
+			l.refuseContent(r.c, edge.FaultMemory)
+		case r.t == nil:
+			l.refuse(r.c, l.exchange(), r.c.saved, edge.FaultMemory)
+		case r.t.c == r.c && r.t.text != nil:
+			l.refuseStreamContent(r.t, edge.FaultMemory)
+		}
+	}
 	return len(all), freed
 }

@@ -22,7 +22,7 @@ const timedOf = 16
 // is one of the share that is logged.
 func (x *exchange) time() {
 	x.seq++
-	x.sampled = x.shard != nil && x.s.logged.Sample()
+	x.sampled = x.shard != nil && x.s.Logged.Sample()
 	x.timed, x.own = x.sampled || x.seq%timedOf == 0, 0
 }
 
@@ -37,7 +37,7 @@ func (x *exchange) worked(since time.Time) {
 // account counts the request, and its exchange with an endpoint unless e is nil, and logs it.
 func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	x.left()
-	if x.sampled || x.shard != nil && x.s.logged.On() && x.isError(e) {
+	if x.sampled || x.shard != nil && x.s.Logged.On() && x.isError(e) {
 		x.log(e)
 	}
 	if x.span != nil {
@@ -47,16 +47,16 @@ func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 		x.g.metrics.Unrouted.Count(x.status)
 		return
 	}
-	x.route.metrics.Requests.Count(x.status)
-	if x.route.policy != nil && x.actual && x.reason != cors.NoOrigin {
-		x.route.metrics.Actual[x.reason].Inc()
+	x.route.Metrics.Requests.Count(x.status)
+	if x.route.Policy != nil && x.actual && x.reason != cors.NoOrigin {
+		x.route.Metrics.Actual[x.reason].Inc()
 	}
 	if x.timed && x.seq%timedOf == 0 {
-		x.route.metrics.Overhead.Observe(x.own.Seconds())
+		x.route.Metrics.Overhead.Observe(x.own.Seconds())
 	}
 	if e != nil {
-		x.route.upstream.Count(e, x.status)
-		x.route.metrics.Duration.Observe(now.Sub(x.now).Seconds())
+		x.route.Upstream.Count(e, x.status)
+		x.route.Metrics.Duration.Observe(now.Sub(x.now).Seconds())
 	}
 }
 
@@ -87,9 +87,9 @@ func (x *exchange) log(e *upstream.Endpoint) {
 		r.Verdict = x.reason.String()
 	}
 	if x.route != nil {
-		r.Route = x.route.name
-		if x.route.upstream != nil {
-			r.Upstream = x.route.upstream.Name
+		r.Route = x.route.Name
+		if x.route.Upstream != nil {
+			r.Upstream = x.route.Upstream.Name
 		}
 	}
 	if e != nil {
@@ -121,7 +121,7 @@ const (
 // refuse counts and logs a request that was refused before it was one. It is not logged if nobody knows whose it was.
 func (g *Gateway) refuse(f *wire.Fault, peer netip.Addr) {
 	g.metrics.Malformed(f.Class)
-	if s := g.anyShard(); s != nil && peer.IsValid() && g.current.Load().logged.On() {
+	if s := g.anyShard(); s != nil && peer.IsValid() && g.current.Load().Logged.On() {
 		s.Put(&access.Record{Time: time.Now(), Client: peer, Status: f.Status, Error: f.Class, Bytes: -1, Own: -1})
 	}
 }

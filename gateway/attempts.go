@@ -12,9 +12,9 @@ import (
 // prepareAttempts makes x.attempts ready for the exchange with the route's upstream.
 func (x *exchange) prepareAttempts() {
 	a := &x.attempts
-	a.To, a.Deadline = x.route.upstream.Pool, time.Time{}
-	a.Allowed, a.StreamIdle = 0, backend.OrNoBound(x.route.streamIdle.Time)
-	switch d := x.route.timeout; {
+	a.To, a.Deadline = x.route.Upstream.Pool, time.Time{}
+	a.Allowed, a.StreamIdle = 0, backend.OrNoBound(x.route.StreamIdle.Time)
+	switch d := x.route.Timeout; {
 	case d == config.Auto:
 		a.Allowed, a.Deadline = config.AutoTimeout, x.now.Add(config.AutoTimeout)
 	case d > 0:
@@ -22,7 +22,7 @@ func (x *exchange) prepareAttempts() {
 	}
 	a.Idempotent = upstream.IsIdempotent(x.req.Method)
 	a.Hashed = false
-	if key := x.route.upstream.Key; key != nil {
+	if key := x.route.Upstream.Key; key != nil {
 		a.Hash, a.Hashed = key.Hash(x.req, x.client)
 	}
 	a.Begin()
@@ -34,7 +34,7 @@ func (x *exchange) warn(what string, s *logging.Sampler, attrs ...any) {
 	if !ok {
 		return
 	}
-	attrs = append([]any{"route", x.route.name, "upstream", x.route.upstream.Name}, attrs...)
+	attrs = append([]any{"route", x.route.Name, "upstream", x.route.Upstream.Name}, attrs...)
 	if attrs = append(attrs, "request_id", string(x.requestID())); held > 0 {
 		attrs = append(attrs, "more_before", held)
 	}

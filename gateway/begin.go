@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -29,7 +30,7 @@ func (x *exchange) begin() (answered bool) {
 		x.answer(ownCertificate, "")
 		return true
 	}
-	if r != nil && r.shadow != nil && !x.isPreflight {
+	if r != nil && r.Shadow != nil && !x.isPreflight {
 		x.tryActual()
 	}
 	if r != nil && (r.NeedsHost || r.NeedsID) {
@@ -40,7 +41,7 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseMiss()
 		x.noteUntaken()
 	case x.answersPreflight():
-		if r.limit != nil && !x.admitPreflight() {
+		if r.Limit != nil && !x.admitPreflight() {
 			x.refuseLimited()
 		} else {
 			x.preflight()
@@ -49,27 +50,27 @@ func (x *exchange) begin() (answered bool) {
 		x.redirectToHTTPS()
 	case x.loops():
 		x.answer(ownLoop, "")
-	case r.limit != nil && !x.admit():
+	case r.Limit != nil && !x.admit():
 		x.refuseLimited()
-	case r.policy != nil && x.guarded():
+	case r.Policy != nil && x.guarded():
 		x.refuseGuarded()
 	case x.refusesConnectionAuth():
 		x.answer(ownConnection, "")
 	case x.refusesLookalike():
 		x.answer(ownName, "")
-	case x.content > r.maxContent:
+	case x.content > r.MaxContent:
 		x.answer(ownContent, "")
 	case r.Rewrite != nil && r.Rewrite.Refuses(x.req.Path):
 		x.answer(ownPrefix, "")
-	case r.redirect != nil:
-		x.redirect(r.redirect)
-	case r.respond != nil:
-		x.respond(r.respond)
+	case r.Redirect != nil:
+		x.redirect(r.Redirect)
+	case r.Respond != nil:
+		x.respond(r.Respond)
 	case x.shed():
 		x.refuseShed()
 	default:
-		if r.split != nil {
-			x.route = r.splits[r.split.Pick(x.req, x.client)]
+		if r.Split != nil {
+			x.route = r.Splits[r.Split.Pick(x.req, x.client)]
 		}
 		x.prepareAttempts()
 		x.appendRequest()
@@ -90,9 +91,9 @@ func (x *exchange) find() {
 	if x.isPreflight {
 		method = x.req.ACRM
 	}
-	i, miss := x.s.table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
+	i, miss := x.s.Table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
 	if x.miss = miss; i >= 0 {
-		x.route = x.s.routes[i]
+		x.route = x.s.Routes[i]
 	}
 	if x.upgrade = ""; len(x.req.Upgrade) > 0 {
 		x.upgrade = x.switches()
@@ -101,12 +102,9 @@ func (x *exchange) find() {
 
 // answersPreflight reports whether the request is a preflight that the route's policy answers.
 func (x *exchange) answersPreflight() bool {
-	p := x.route.policy
+	p := x.route.Policy
 	return x.isPreflight && p != nil && !p.Passthrough()
 }
-
-// standardMethods are those that Allow can name where the rules name none.
-var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // refuseMiss answers a request that no route takes.
 func (x *exchange) refuseMiss() {
@@ -132,7 +130,7 @@ func (x *exchange) refuseMiss() {
 
 // answerOptions answers a question to the server as a whole. See RFC 9110, section 9.3.7.
 func (x *exchange) answerOptions() {
-	x.answer(ownOptions, "Allow: "+strings.Join(standardMethods, ", ")+"\r\n")
+	x.answer(ownOptions, "Allow: "+strings.Join(snapshot.StandardMethods, ", ")+"\r\n")
 }
 
 // loops reports whether the request has passed through this process before. See RFC 9110,
@@ -165,28 +163,28 @@ func (x *exchange) redirectToHTTPS() {
 }
 
 // redirect answers with a configured redirect.
-func (x *exchange) redirect(r *redirect) {
+func (x *exchange) redirect(r *snapshot.Redirect) {
 	path := "/" // of "*", too
 	if x.req.Path[0] == '/' {
 		path = string(x.appendPath(nil))
 	}
-	to := strings.ReplaceAll(r.to, "$path", path)
-	if !strings.Contains(r.to, "?") {
+	to := strings.ReplaceAll(r.To, "$path", path)
+	if !strings.Contains(r.To, "?") {
 		to += string(x.req.Query)
 	}
-	x.write(r.status, "Location: "+to+"\r\n", "See "+to)
+	x.write(r.Status, "Location: "+to+"\r\n", "See "+to)
 }
 
 // respond answers with a configured response.
-func (x *exchange) respond(r *respond) {
-	x.status = r.status
-	x.out = append(x.out[:0], r.head...)
+func (x *exchange) respond(r *snapshot.Respond) {
+	x.status = r.Status
+	x.out = append(x.out[:0], r.Head...)
 	x.out = x.appendOwn(x.out)
 	x.out = x.appendRate(x.out)
-	x.out = x.appendShareExposing(x.out, x.route.Response, exposedOf(r.status))
-	if r.status == 204 || r.status == 304 {
+	x.out = x.appendShareExposing(x.out, x.route.Response, exposedOf(r.Status))
+	if r.Status == 204 || r.Status == 304 {
 		x.out = x.appendEnd(x.out)
 		return
 	}
-	x.out = x.appendContent(x.out, r.body)
+	x.out = x.appendContent(x.out, r.Body)
 }

@@ -62,10 +62,10 @@ func newBenchGateway(tb testing.TB, text string) *Gateway {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		for _, u := range g.current.Load().upstreams {
+		for _, u := range g.current.Load().Upstreams {
 			u.Pool.Stop()
 		}
-		g.stores.Stop(g.current.Load().limits, 0)
+		g.stores.Stop(g.current.Load().Limits, 0)
 	})
 	return g
 }
@@ -157,7 +157,7 @@ func BenchmarkAccount(b *testing.B) {
 			x.shard = g.anyShard()
 			x.peer = netip.MustParseAddr("192.0.2.1")
 			x.decide()
-			e := x.route.upstream.Pool.Pick(&upstream.Choice{})
+			e := x.route.Upstream.Pool.Pick(&upstream.Choice{})
 			b.ReportAllocs()
 			for b.Loop() {
 				x.status = 200

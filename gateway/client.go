@@ -35,7 +35,7 @@ func (x *exchange) clientOf() netip.Addr {
 			if !ok {
 				return client
 			}
-			if client = a; !x.s.trusts(a) {
+			if client = a; !x.s.Trusts(a) {
 				return client
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -16,11 +17,11 @@ func clientFor(t testing.TB, peer string, values ...string) netip.Addr {
 	for _, v := range values {
 		head += "X-Forwarded-For: " + v + "\r\n"
 	}
-	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr(peer), s: &snapshot{proxies: trustedProxies}}
+	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr(peer), s: &snapshot.Snapshot{Proxies: trustedProxies}}
 	if _, fault := x.req.Parse([]byte(head+"\r\n"), wire.Limits{HeadBytes: 64 << 10, Fields: 128}); fault != nil {
 		t.Skip(fault)
 	}
-	x.trusted = x.s.trusts(x.peer)
+	x.trusted = x.s.Trusts(x.peer)
 	return x.clientOf()
 }
 
@@ -119,7 +120,7 @@ func FuzzClient(f *testing.F) {
 }
 
 func TestClientAllocations(t *testing.T) {
-	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr("10.0.0.1"), s: &snapshot{proxies: trustedProxies}, trusted: true}
+	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr("10.0.0.1"), s: &snapshot.Snapshot{Proxies: trustedProxies}, trusted: true}
 	head := "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8:1:2:3:4:5:6, 10.0.0.2\r\n\r\n"
 	if _, fault := x.req.Parse([]byte(head), wire.Limits{HeadBytes: 1 << 10, Fields: 16}); fault != nil {
 		t.Fatal(fault)

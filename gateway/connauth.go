@@ -55,7 +55,7 @@ func (x *exchange) unbind() {
 
 // refusesConnectionAuth reports whether the request has credentials for a connection that is not its own.
 func (x *exchange) refusesConnectionAuth() bool {
-	return x.major > 1 && x.req.ConnectionAuth && (x.route.upstream != nil || x.route.split != nil)
+	return x.major > 1 && x.req.ConnectionAuth && (x.route.Upstream != nil || x.route.Split != nil)
 }
 
 // appendChallenges appends the challenges of a field that can be met on a shared connection, if there are any.

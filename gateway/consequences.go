@@ -8,6 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/matcher"
 )
 
@@ -53,10 +54,10 @@ func (v Verdict) same(w Verdict) bool {
 // config.Problems if one of them cannot be served.
 func Consequences(before, after *config.Config, seen []fetch.Question) (changed []Consequence, asked int, err error) {
 	m := metrics.New()
-	var s [2]*snapshot
+	var s [2]*snapshot.Snapshot
 	for i, cfg := range []*config.Config{before, after} {
 		var problems config.Problems
-		if s[i], problems, _ = compile(cfg, nil, m); len(problems) > 0 {
+		if s[i], problems, _ = snapshot.Compile(cfg, nil, m); len(problems) > 0 {
 			return nil, 0, problems
 		}
 	}
@@ -67,8 +68,8 @@ func Consequences(before, after *config.Config, seen []fetch.Question) (changed 
 			return
 		}
 		done[id] = true
-		was, normal, ok := s[0].verdict(q, m)
-		is, _, _ := s[1].verdict(q, m)
+		was, normal, ok := verdictOf(s[0], q, m)
+		is, _, _ := verdictOf(s[1], q, m)
 		if !ok {
 			return
 		}
@@ -87,12 +88,12 @@ func Consequences(before, after *config.Config, seen []fetch.Question) (changed 
 }
 
 // verdict answers q, and returns it as a browser would put it. It reports false for what no browser asks.
-func (s *snapshot) verdict(q fetch.Question, m *metrics.Metrics) (Verdict, fetch.Question, bool) {
+func verdictOf(s *snapshot.Snapshot, q fetch.Question, m *metrics.Metrics) (Verdict, fetch.Question, bool) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Verdict{}, q, false
 	}
-	e, _ := s.examine(&inquiry{Request: r, metrics: m})
+	e, _ := examine(s, &inquiry{Request: r, metrics: m})
 	v := Verdict{Anonymous: e.Anonymous.Outcome, Credentialed: e.Credentialed.Outcome, Reason: e.Actual.Reason, Status: e.Actual.Status}
 	if e.Route != nil {
 		v.Route = e.Route.Name

@@ -18,11 +18,21 @@
 //	cmd/corsgate        the command line
 //	benchmarks          comparisons with other gateways and libraries
 //	  │
-//	gateway             this package: begin, finish; snapshot; reload
+//	gateway             this package: begin, finish; reload
+//	├─ gateway/snapshot   one configuration, compiled                        → all tables
+//	├─ gateway/backend    an [upstream.NAME] at work; splits and mirrors     → certs, upstream
+//	├─ gateway/ratelimit  a [limit.NAME] at work, here or in Redis           → certs, cors, limit
+//	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
+//	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
+//	├─ gateway/lint       what is valid and can hardly be meant              → config, descriptors, rewrite, route
+//	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
+//	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire
+//	├─ gateway/descriptors  who has how many of them                         → config
+//	├─ gateway/files      files that others replace: read whole, watched     → config
 //	├─ gateway/config     TOML → Config: defaults, positions, every error at once
+//	├─ gateway/fetch      the browser's half of CORS: what it asks, what it makes of the answers → cors, wire
 //	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
 //	│  └─ …/nethttp       a policy in front of a handler of net/http; for others
-//	├─ gateway/fetch      the browser's half of CORS: what it asks, what it makes of the answers → cors, wire
 //	├─ gateway/route      (host, path, method) → route
 //	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
 //	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
@@ -34,19 +44,10 @@
 //	├─ gateway/acme       certificates from an authority, by certmagic
 //	├─ gateway/access     the access log, off the request path
 //	├─ gateway/fleet      what a fleet of gateways shares, in etcd
-//	├─ gateway/backend    an [upstream.NAME] at work; splits and mirrors     → certs, upstream
-//	├─ gateway/ratelimit  a [limit.NAME] at work, here or in Redis           → certs, cors, limit
-//	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
-//	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
-//	├─ gateway/descriptors  who has how many of them                         → config
-//	├─ gateway/lint       what is valid and can hardly be meant              → config, descriptors, rewrite, route
-//	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
-//	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire
-//	├─ gateway/files      files that others replace: read whole, watched     → config
+//	├─ gateway/admin      metrics, health, reload, pprof for operators       → fetch
 //	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
 //	├─ gateway/logging    how often a line is logged                         (standard library only)
 //	├─ gateway/printable  text of others, fit for a terminal and a log
-//	├─ gateway/admin      metrics, health, reload, pprof for operators       → fetch
 //	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	matcher             does this origin belong to this set?                 (standard library only)
 //	cache               the preflight LRU

@@ -17,17 +17,17 @@ func (x *exchange) ended(err error, idle string) bool {
 	case upstream.ErrIdle:
 		x.failure = failureIdle
 	case upstream.ErrSlowClient:
-		x.failure, key = failureSlow, "upstream."+x.route.upstream.Name+".max_connections"
+		x.failure, key = failureSlow, "upstream."+x.route.Upstream.Name+".max_connections"
 	default:
 		return false
 	}
 	x.g.metrics.Ended[x.failure].Inc()
-	x.warn("ended by a limit of the gateway", &x.route.upstream.Ended, "limit", key, "reason", err.Error())
+	x.warn("ended by a limit of the gateway", &x.route.Upstream.Ended, "limit", key, "reason", err.Error())
 	return true
 }
 
 // timeoutKey is what bounds the whole exchange.
-func (x *exchange) timeoutKey() string { return "route." + x.route.name + ".timeout" }
+func (x *exchange) timeoutKey() string { return "route." + x.route.Name + ".timeout" }
 
 // limitKey returns the key of the limit that has ended an exchange before its response began, "" if it was none.
 func (x *exchange) limitKey(failed *upstream.Error) string {
@@ -44,5 +44,5 @@ func (x *exchange) limitKey(failed *upstream.Error) string {
 	default:
 		return ""
 	}
-	return "upstream." + x.route.upstream.Name + "." + key
+	return "upstream." + x.route.Upstream.Name + "." + key
 }

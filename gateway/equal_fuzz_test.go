@@ -76,7 +76,7 @@ upstream = "api"
 // request.
 func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered bool) {
 	x := &exchange{g: g, req: &wire.Request{}}
-	n, fault := x.req.Parse([]byte(head), g.current.Load().edge.Limits)
+	n, fault := x.req.Parse([]byte(head), g.current.Load().Edge.Limits)
 	if fault == nil && n != len(head) {
 		return "", false
 	}
@@ -97,7 +97,7 @@ func outcomeOf(g *Gateway, head string, now time.Time) (out string, answered boo
 		return string(x.out), true
 	}
 	var res wire.Response
-	if _, fault := res.Parse([]byte(plainResponse), g.current.Load().edge.Limits); fault != nil {
+	if _, fault := res.Parse([]byte(plainResponse), g.current.Load().Edge.Limits); fault != nil {
 		panic(fault.Reason)
 	}
 	x.finish(&res)

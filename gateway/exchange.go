@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/limit"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -30,7 +31,7 @@ const (
 // used again and again: after a few requests nothing of it needs to be allocated.
 type exchange struct {
 	g   *Gateway
-	s   *snapshot
+	s   *snapshot.Snapshot
 	req *wire.Request
 
 	peer          netip.Addr
@@ -45,13 +46,13 @@ type exchange struct {
 	content       int64          // octets of content that the request is known to have
 	now           time.Time
 
-	route    *target       // nil: none takes the request
-	client   netip.Addr    // as far as it is known; see clientOf
-	trusted  bool          // the peer is believed
-	https    bool          // the client used https, as far as we know
-	rate     limit.Verdict // of the route's limit, if it has one
-	status   int           // of the response, for the counters
-	miss     route.Miss    // why, if nothing more is known
+	route    *snapshot.Route // nil: none takes the request
+	client   netip.Addr      // as far as it is known; see clientOf
+	trusted  bool            // the peer is believed
+	https    bool            // the client used https, as far as we know
+	rate     limit.Verdict   // of the route's limit, if it has one
+	status   int             // of the response, for the counters
+	miss     route.Miss      // why, if nothing more is known
 	reason   cors.Reason
 	actual   bool   // reason is about an actual request, not a preflight
 	major    int    // version of HTTP by which it came
@@ -109,7 +110,7 @@ func (x *exchange) start(peer netip.Addr, identity *edge.Identity, on *edge.List
 	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
 	x.failure, x.limit, x.length = "", "", -1
 	x.time()
-	x.trusted = x.s.trusts(x.peer)
+	x.trusted = x.s.Trusts(x.peer)
 	x.https, x.said = on.TLS, x.said[:0]
 	if x.trusted && x.req.HasForwarding {
 		x.believe()
@@ -190,7 +191,7 @@ func (x *exchange) editsFor(status int) *rewrite.FieldEdits {
 	switch r := x.route; {
 	case r == nil:
 		return nil
-	case r.redirect != nil && r.redirect.status == status:
+	case r.Redirect != nil && r.Redirect.Status == status:
 		return r.Response
 	default:
 		return r.Errors

@@ -8,6 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // An Explanation says what a gateway and a browser do with a question, and why. Its JSON is for programs: names
@@ -144,44 +145,44 @@ func (a *inquiry) changeable(o fetch.Outcome) bool {
 // Explain answers q for a configuration that need not be served. It takes the steps that serving takes, and leaves no
 // trace. An error is of type config.Problems if cfg cannot be served, else it says what is wrong with the question.
 func Explain(cfg *config.Config, q fetch.Question) (Explanation, error) {
-	s, problems, _ := compile(cfg, nil, metrics.New())
+	s, problems, _ := snapshot.Compile(cfg, nil, metrics.New())
 	if len(problems) > 0 {
 		return Explanation{}, problems
 	}
-	return s.explain(q)
+	return explain(s, q)
 }
 
 // Explain answers q for the configuration in force. It counts nothing and remembers nothing. An error says what is
 // wrong with the question.
-func (g *Gateway) Explain(q fetch.Question) (Explanation, error) { return g.current.Load().explain(q) }
+func (g *Gateway) Explain(q fetch.Question) (Explanation, error) { return explain(g.current.Load(), q) }
 
-func (s *snapshot) explain(q fetch.Question) (Explanation, error) {
+func explain(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Explanation{}, err
 	}
-	if err := s.hasListener(q.Listener); err != nil {
+	if err := hasListener(s, q.Listener); err != nil {
 		return Explanation{}, err
 	}
 	a := &inquiry{Request: r, listener: q.Listener, metrics: metrics.New()}
-	if l := listenerOf(s.config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
+	if l := listenerOf(s.Config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
 		a.readyOf = l.Name
 	}
-	e, miss := s.examine(a)
+	e, miss := examine(s, a)
 	if a.changeable(e.Outcome) || miss != route.Found && a.Blocked() == "" {
 		t := newTrial(s, a, miss)
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)
 	}
-	s.exposures(e)
-	e.Notes = append(e.Notes, s.remarks(a, e, miss)...)
+	exposures(s, e)
+	e.Notes = append(e.Notes, remarks(s, a, e, miss)...)
 	e.Summary = summary(a, e, miss)
-	s.conceal(e)
+	conceal(s, e)
 	return *e, nil
 }
 
 // examine answers a without advice. miss says why no route takes it.
-func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
+func examine(s *snapshot.Snapshot, a *inquiry) (e *Explanation, miss route.Miss) {
 	e = &Explanation{Question: a.Question(), PreflightReasons: slices.Clone(a.Reasons), Changes: []Change{}, Notes: []string{}}
 	e.Question.Listener = a.listener
 	if e.PreflightReasons == nil {
@@ -189,15 +190,15 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 	}
 	var preflight, actual *run
 	if a.NeedsPreflight() {
-		preflight = s.aside(a.Preflight(), a)
+		preflight = aside(s, a.Preflight(), a)
 		e.Preflight = preflight.explained()
 	}
-	actual = s.aside(a.Actual(0), a)
+	actual = aside(s, a.Actual(0), a)
 	e.Actual = actual.explained()
 	r := actual.x.route
 	miss = actual.miss
 	if r != nil {
-		e.Route, e.Policy = s.explainRoute(a, r)
+		e.Route, e.Policy = explainRoute(s, a, r)
 		if r.Rewrite != nil && !actual.answered {
 			e.Route.Target = actual.target()
 		}
@@ -214,18 +215,18 @@ func (s *snapshot) examine(a *inquiry) (e *Explanation, miss route.Miss) {
 	return e, miss
 }
 
-func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *ExplainedPolicy) {
-	c := &s.config.Routes[r.id]
-	er := &ExplainedRoute{Name: c.Name, Place: place(s.config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream", Split: []ExplainedShare{}}
+func explainRoute(s *snapshot.Snapshot, a *inquiry, r *snapshot.Route) (*ExplainedRoute, *ExplainedPolicy) {
+	c := &s.Config.Routes[r.ID]
+	er := &ExplainedRoute{Name: c.Name, Place: place(s.Config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream", Split: []ExplainedShare{}}
 	for _, share := range c.Split {
 		er.Split = append(er.Split, ExplainedShare(share))
 	}
 	if c.Mirror != nil {
 		er.Mirror = c.Mirror.Upstream
 	}
-	if limit := s.limits.Limit(c.Limit); limit != nil {
+	if limit := s.Limits.Limit(c.Limit); limit != nil {
 		l := &limit.Config
-		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store}
+		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.Config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store}
 	}
 	switch {
 	case len(c.Split) > 0:
@@ -235,15 +236,15 @@ func (s *snapshot) explainRoute(a *inquiry, r *target) (*ExplainedRoute, *Explai
 	case c.Respond != nil:
 		er.Action = "respond"
 	}
-	p := s.config.Policy(c.CORS)
-	if r.policy == nil || p == nil {
+	p := s.Config.Policy(c.CORS)
+	if r.Policy == nil || p == nil {
 		return er, nil
 	}
-	ep := &ExplainedPolicy{Name: p.Name, Place: place(s.config, "cors."+p.Name)}
-	i, reason := r.policy.AllowedOrigin([]byte(a.Origin))
+	ep := &ExplainedPolicy{Name: p.Name, Place: place(s.Config, "cors."+p.Name)}
+	i, reason := r.Policy.AllowedOrigin([]byte(a.Origin))
 	ep.Origin = reason.String()
 	if reason == cors.Allowed {
-		ep.Pattern, ep.PatternPlace = s.policies[p.Name].Pattern(s.config, i)
+		ep.Pattern, ep.PatternPlace = s.Policies[p.Name].Pattern(s.Config, i)
 	}
 	return er, ep
 }

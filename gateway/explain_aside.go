@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -41,7 +42,7 @@ const asideID = "00000000000000000000000000000000"
 const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
 // aside makes the exchange of a request that is given by its lines.
-func (s *snapshot) aside(lines []string, a *inquiry) *run {
+func aside(s *snapshot.Snapshot, lines []string, a *inquiry) *run {
 	text := strings.Join(lines, "\r\n") + "\r\n"
 	if a.HTTPS {
 		text += "X-Forwarded-Proto: https\r\n"
@@ -49,7 +50,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	g := &Gateway{log: slog.New(slog.DiscardHandler), metrics: a.metrics, pseudonym: "cg-explain"}
 	r := &run{lines: lines, x: &exchange{g: g, req: new(wire.Request)}}
 	req := r.x.req
-	n, fault := req.Parse([]byte(text+"\r\n"), s.edge.Limits)
+	n, fault := req.Parse([]byte(text+"\r\n"), s.Edge.Limits)
 	if fault != nil {
 		r.fault, r.answered = fault, true
 		var salvage wire.Salvage
@@ -64,9 +65,9 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 		method = req.ACRM
 	}
 	var i int
-	i, r.miss = s.table.Find(req.Host, req.Path, method, req.PlainPath)
-	g.current.Store(s.quiet(a.metrics, i, a.HTTPS))
-	r.x.start(asidePeer, nil, s.listenerFor(a), fault != nil, 0, time.Now())
+	i, r.miss = s.Table.Find(req.Host, req.Path, method, req.PlainPath)
+	g.current.Store(quiet(s, a.metrics, i, a.HTTPS))
+	r.x.start(asidePeer, nil, listenerFor(s, a), fault != nil, 0, time.Now())
 	r.x.id = append(r.x.id, asideID...)
 	if fault != nil {
 		r.x.reject(fault)
@@ -75,7 +76,7 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 	r.x.find()
 	if r.answered = r.x.begin(); !r.answered {
 		var res wire.Response
-		if _, fault := res.Parse([]byte(plainResponse), s.edge.Limits); fault != nil {
+		if _, fault := res.Parse([]byte(plainResponse), s.Edge.Limits); fault != nil {
 			panic("BUG: the plain response is refused: " + fault.Reason)
 		}
 		r.x.finish(&res)
@@ -85,26 +86,26 @@ func (s *snapshot) aside(lines []string, a *inquiry) *run {
 
 // quiet returns a copy of s in which route i counts into m, and which neither remembers preflights nor, unless trusting is
 // set, believes anybody.
-func (s *snapshot) quiet(m *metrics.Metrics, i int, trusting bool) *snapshot {
+func quiet(s *snapshot.Snapshot, m *metrics.Metrics, i int, trusting bool) *snapshot.Snapshot {
 	q := *s
-	q.preflights, q.proxies = nil, nil
+	q.Preflights, q.Proxies = nil, nil
 	if trusting {
-		q.proxies = []netip.Prefix{netip.PrefixFrom(asidePeer, asidePeer.BitLen())}
+		q.Proxies = []netip.Prefix{netip.PrefixFrom(asidePeer, asidePeer.BitLen())}
 	}
 	if i >= 0 {
-		c := &s.config.Routes[i]
-		r := *s.routes[i]
-		r.metrics = m.Route(c.Name, c.CORS, c.Upstream)
-		r.shadow, r.limit = nil, nil // they would count
-		q.routes = append([]*target(nil), s.routes...)
-		q.routes[i] = &r
+		c := &s.Config.Routes[i]
+		r := *s.Routes[i]
+		r.Metrics = m.Route(c.Name, c.CORS, c.Upstream)
+		r.Shadow, r.Limit = nil, nil // they would count
+		q.Routes = append([]*snapshot.Route(nil), s.Routes...)
+		q.Routes[i] = &r
 	}
 	return &q
 }
 
 // owned reports whether what is said of CORS in the answer is the gateway's word, not the upstream's.
 func (r *run) owned() bool {
-	return r.answered || r.x.route.policy != nil && !r.x.route.policy.Passthrough()
+	return r.answered || r.x.route.Policy != nil && !r.x.route.Policy.Passthrough()
 }
 
 // status returns the status code of an answer of the gateway, or 0.
@@ -158,7 +159,7 @@ func (r *run) answer() *fetch.Answer {
 		}
 	}
 	x := r.x
-	if a.Guarded = r.fault == nil && x.route != nil && x.route.policy != nil; a.Guarded && x.noted && a.Status == 403 {
+	if a.Guarded = r.fault == nil && x.route != nil && x.route.Policy != nil; a.Guarded && x.noted && a.Status == 403 {
 		a.Refused = x.reason.String()
 	}
 	return a
@@ -175,7 +176,7 @@ func (r *run) explained() *ExplainedExchange {
 	if r.fault != nil || e.Status >= 400 || e.Status >= 300 && e.Status != 304 {
 		e.Content = strings.TrimSuffix(content, "\n")
 	}
-	if x := r.x; r.fault == nil && x.route != nil && x.route.policy != nil && (r.answered || r.owned()) {
+	if x := r.x; r.fault == nil && x.route != nil && x.route.Policy != nil && (r.answered || r.owned()) {
 		e.Reason = x.reason.String()
 	}
 	return e

@@ -10,6 +10,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/policy"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // This file looks for the fewest edits that would allow a request. The rules are:
@@ -20,7 +21,7 @@ import (
 
 // A trial is a search for edits.
 type trial struct {
-	s       *snapshot
+	s       *snapshot.Snapshot
 	a       *inquiry
 	miss    route.Miss
 	cfg     config.Config // the copy; what it shares with the original is replaced, never written to
@@ -29,13 +30,13 @@ type trial struct {
 	found   *Explanation // of the copy, as it was asked last
 }
 
-func newTrial(s *snapshot, a *inquiry, miss route.Miss) *trial {
-	return &trial{s: s, a: a, miss: miss, cfg: *s.config}
+func newTrial(s *snapshot.Snapshot, a *inquiry, miss route.Miss) *trial {
+	return &trial{s: s, a: a, miss: miss, cfg: *s.Config}
 }
 
 // change notes an edit of a key of the table.
 func (t *trial) change(key, warning, format string, args ...any) {
-	t.changes = append(t.changes, Change{Key: key, Place: place(t.s.config, key), Edit: fmt.Sprintf(format, args...), Warning: warning})
+	t.changes = append(t.changes, Change{Key: key, Place: place(t.s.Config, key), Edit: fmt.Sprintf(format, args...), Warning: warning})
 }
 
 // run finds the edits, and drops them if they do not help.
@@ -68,17 +69,17 @@ func (t *trial) run(e *Explanation) {
 
 // outcome compiles and asks the copy.
 func (t *trial) outcome() (fetch.Outcome, config.Problems) {
-	s, problems, _ := compile(&t.cfg, t.s, t.a.metrics)
+	s, problems, _ := snapshot.Compile(&t.cfg, t.s, t.a.metrics)
 	if len(problems) > 0 {
 		return fetch.Denied, problems
 	}
-	t.found, _ = s.examine(t.a)
+	t.found, _ = examine(s, t.a)
 	return t.found.Outcome, nil
 }
 
 // compiled returns a policy as it is in force, or makes one that is new. It is nil if that will not do.
 func (t *trial) compiled(p *config.CORS) *cors.Policy {
-	if c := t.s.policies[p.Name]; c != nil {
+	if c := t.s.Policies[p.Name]; c != nil {
 		return c.CORS
 	}
 	made, _ := cors.New(policy.Settings(p))
@@ -95,18 +96,18 @@ func (t *trial) route(e *Explanation) bool {
 	host, path := []byte(t.a.Host), []byte(t.a.Path)
 	switch t.miss {
 	case route.NoMethod:
-		methods := t.s.table.Methods(host, path, standardMethods)
+		methods := t.s.Table.Methods(host, path, snapshot.StandardMethods)
 		if len(methods) == 0 {
 			return false
 		}
-		i, _ := t.s.table.Find(host, path, []byte(methods[0]), true)
-		r := t.s.config.Routes[i]
+		i, _ := t.s.Table.Find(host, path, []byte(methods[0]), true)
+		r := t.s.Config.Routes[i]
 		r.Methods = append(slices.Clone(r.Methods), t.a.Method)
 		t.change("route."+r.Name+".methods", "", "add %q to methods in [route.%s]", t.a.Method, r.Name)
 		t.cfg.Routes = []config.Route{r}
 		return true
 	case route.NoHost:
-		for _, r := range t.s.config.Routes {
+		for _, r := range t.s.Config.Routes {
 			table, _ := route.New([]route.Rule{{Path: r.Path, Methods: r.Methods}})
 			if i, _ := table.Find(nil, path, []byte(t.a.Method), false); i >= 0 {
 				name := t.a.HostName()
@@ -172,7 +173,7 @@ func (t *trial) policy() bool {
 		return true
 	}
 	name := "pages"
-	for t.s.config.Policy(name) != nil {
+	for t.s.Config.Policy(name) != nil {
 		name += "_too"
 	}
 	use(config.CORS{Name: name, Origins: []string{t.a.Origin}})

@@ -7,16 +7,17 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // This file says how a script could read the fields of a response that are hidden from it.
 
 // exposures says how to expose what would still be hidden. Only a policy that decides can.
-func (s *snapshot) exposures(e *Explanation) {
+func exposures(s *snapshot.Snapshot, e *Explanation) {
 	if e.Policy == nil || e.Outcome != fetch.Allowed && e.Outcome != fetch.Denied || len(e.ResponseHeaders) == 0 {
 		return
 	}
-	p := s.config.Policy(e.Policy.Name)
+	p := s.Config.Policy(e.Policy.Name)
 	if p == nil || p.UpstreamCORS == "passthrough" {
 		return
 	}
@@ -40,7 +41,7 @@ func (s *snapshot) exposures(e *Explanation) {
 		return
 	}
 	key := "cors." + p.Name + ".expose_headers"
-	e.Changes = append(e.Changes, Change{Key: key, Place: place(s.config, key), Edit: fmt.Sprintf("add %s to expose_headers in [cors.%s]", quoted(missing), p.Name)})
+	e.Changes = append(e.Changes, Change{Key: key, Place: place(s.Config, key), Edit: fmt.Sprintf("add %s to expose_headers in [cors.%s]", quoted(missing), p.Name)})
 }
 
 // Readable reports whether the page can read each response header that was asked about.

@@ -6,16 +6,17 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file finds the listener of a question, and says what it makes of clients without a certificate.
 
 // hasListener returns an error that names the listeners if there is none of a name. "" is always there.
-func (s *snapshot) hasListener(name string) error {
+func hasListener(s *snapshot.Snapshot, name string) error {
 	var names []string
-	for i := range s.config.Listeners {
-		names = append(names, s.config.Listeners[i].Name)
+	for i := range s.Config.Listeners {
+		names = append(names, s.Config.Listeners[i].Name)
 		if names[i] == name {
 			return nil
 		}
@@ -27,12 +28,12 @@ func (s *snapshot) hasListener(name string) error {
 }
 
 // listenerFor returns what a listener tells an exchange of the question.
-func (s *snapshot) listenerFor(a *inquiry) *edge.Listener {
+func listenerFor(s *snapshot.Snapshot, a *inquiry) *edge.Listener {
 	l := edge.NewListener("explain", nil)
-	if c := listenerOf(s.config, a); c != nil {
+	if c := listenerOf(s.Config, a); c != nil {
 		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
 		if a.bare {
-			_, _, mode := s.config.ClientAuthOf(c)
+			_, _, mode := s.Config.ClientAuthOf(c)
 			l.ClientAuth = &edge.ClientAuth{Exempt: mode == "preflight-exempt"}
 		}
 	}
@@ -68,12 +69,12 @@ func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
 }
 
 // asksForCertificate says what the listener of a question makes of clients without a certificate, or "".
-func (s *snapshot) asksForCertificate(a *inquiry) string {
-	l := listenerOf(s.config, a)
+func asksForCertificate(s *snapshot.Snapshot, a *inquiry) string {
+	l := listenerOf(s.Config, a)
 	if l == nil || !a.HTTPS {
 		return ""
 	}
-	file, key, mode := s.config.ClientAuthOf(l)
+	file, key, mode := s.Config.ClientAuthOf(l)
 	if file == "" {
 		return ""
 	}
@@ -82,7 +83,7 @@ func (s *snapshot) asksForCertificate(a *inquiry) string {
 		which = "and this request carries none"
 	}
 	note := fmt.Sprintf("listener %s asks clients for a certificate (%s, %s): a browser shows one with credentials only, %s, and never with a preflight; ",
-		l.Name, key, place(s.config, key), which)
+		l.Name, key, place(s.Config, key), which)
 	switch mode {
 	case "require":
 		return note + `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`
@@ -93,9 +94,9 @@ func (s *snapshot) asksForCertificate(a *inquiry) string {
 	bare.bare = true
 	note += `without one a client is answered preflights only (client_auth = "preflight-exempt")`
 	if a.NeedsPreflight() {
-		note += fmt.Sprintf(": this preflight with %s", s.aside(a.Preflight(), &bare).said())
+		note += fmt.Sprintf(": this preflight with %s", aside(s, a.Preflight(), &bare).said())
 	}
-	return note + fmt.Sprintf(", and this request with %s", s.aside(a.Actual(0), &bare).said())
+	return note + fmt.Sprintf(", and this request with %s", aside(s, a.Actual(0), &bare).said())
 }
 
 // said names who answers, and with which status.

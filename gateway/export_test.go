@@ -7,22 +7,22 @@ func (g *Gateway) Pseudonym() string { return g.pseudonym }
 func (g *Gateway) Crowded() bool { return g.server.Crowded() }
 
 // CachedPreflights returns how many answers the preflight cache holds.
-func (g *Gateway) CachedPreflights() int { return g.current.Load().preflights.Len() }
+func (g *Gateway) CachedPreflights() int { return g.current.Load().Preflights.Len() }
 
 // Break makes every request that is forwarded from now on panic: its upstream has no counters.
 func (g *Gateway) Break() {
 	broken := *g.current.Load()
-	broken.routes = nil
-	for _, r := range g.current.Load().routes {
+	broken.Routes = nil
+	for _, r := range g.current.Load().Routes {
 		r := *r
-		r.upstream = nil
-		broken.routes = append(broken.routes, &r)
+		r.Upstream = nil
+		broken.Routes = append(broken.Routes, &r)
 	}
 	g.current.Store(&broken)
 }
 
 // Shares reports whether the limits of g in Redis are shared now.
-func Shares(g *Gateway) bool { return g.current.Load().limits.Shared() }
+func Shares(g *Gateway) bool { return g.current.Load().Limits.Shared() }
 
 // StoreOf tells the stores of shared limits apart.
-func StoreOf(g *Gateway) any { return g.current.Load().limits.Store() }
+func StoreOf(g *Gateway) any { return g.current.Load().Limits.Store() }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/rewrite"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -76,7 +77,7 @@ func (x *exchange) appendVary(dst []byte, e *rewrite.FieldEdits, origin bool) []
 }
 
 // capture keeps what the fields of the response will say of the request, which is gone by then.
-func (x *exchange) capture(r *target) {
+func (x *exchange) capture(r *snapshot.Route) {
 	if r.NeedsHost {
 		x.host = append(x.host[:0], x.asked()...)
 		x.asker.Set(x.scheme(), x.req.Host, x.req.Path, r.Rewrite)

@@ -15,12 +15,12 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
 	edits := x.route.Response
-	p := x.route.policy
+	p := x.route.Policy
 	if p != nil && !p.Passthrough() {
 		dst = x.appendShared(dst, res, p)
 	} else {
 		for i := range res.Fields {
-			if f := &res.Fields[i]; x.route.passes(res, f) && !x.overrides(f) {
+			if f := &res.Fields[i]; x.route.Passes(res, f) && !x.overrides(f) {
 				dst = x.appendPassing(dst, f)
 			}
 		}
@@ -60,18 +60,6 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	return framing
 }
 
-// passes reports whether an upstream's field line is for the client: it does not end here, and is not
-// for the route to set or to leave out. What it says of CORS may still be for the policy to say; see owns.
-func (r *target) passes(res *wire.Response, f *wire.Field) bool {
-	return res.Forwardable(f) && !r.Response.Drops(f.Name)
-}
-
-// owns reports whether the route's policy alone sets a field: an upstream's line never passes.
-func (r *target) owns(f *wire.Field) bool {
-	p := r.policy
-	return p != nil && !p.Passthrough() && (f.ID == wire.AccessControlAllowOrigin || f.ID == wire.Other && p.Owns(f.Name))
-}
-
 // appendPassing appends an upstream's field line that is for the client.
 func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
 	switch {
@@ -96,7 +84,7 @@ func (x *exchange) Interim(dst []byte, res *wire.Response) []byte {
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
 	for i := range res.Fields {
-		if f := &res.Fields[i]; x.route.passes(res, f) && !x.route.owns(f) {
+		if f := &res.Fields[i]; x.route.Passes(res, f) && !x.route.Owns(f) {
 			dst = appendField(dst, f)
 		}
 	}
@@ -118,13 +106,13 @@ func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) 
 	for i := range res.Fields {
 		f := &res.Fields[i]
 		switch {
-		case !x.route.passes(res, f) || x.overrides(f):
+		case !x.route.Passes(res, f) || x.overrides(f):
 			continue
 		case f.ID == wire.Vary && p.VaryOrigin():
 			x.vary = append(x.vary, f.Value)
 			continue
-		case x.route.owns(f):
-			x.route.metrics.Conflict(f.Name)
+		case x.route.Owns(f):
+			x.route.Metrics.Conflict(f.Name)
 			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
 				exposed = append(exposed, f.Value)
 			}

@@ -12,8 +12,8 @@ import (
 // that may go on, as the client spelt it, then what the gateway has to say of the client.
 // Nothing is copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
-	x.traced = x.s.tracing.join(x)
-	x.head = x.appendRequestTo(x.head[:0], x.route.upstream.Pool)
+	x.traced = x.joinTrace()
+	x.head = x.appendRequestTo(x.head[:0], x.route.Upstream.Pool)
 }
 
 // appendRequestTo appends the head that an upstream gets.
@@ -66,7 +66,7 @@ func (x *exchange) believes(f *wire.Field) bool {
 	case wire.XForwardedOther:
 		return x.trusted
 	case wire.XOriginal:
-		return x.trusted && slices.ContainsFunc(x.s.config.Trust.PassHeaders, func(name string) bool { return wire.EqualFold(f.Name, name) })
+		return x.trusted && slices.ContainsFunc(x.s.Config.Trust.PassHeaders, func(name string) bool { return wire.EqualFold(f.Name, name) })
 	}
 	return false
 }

@@ -20,13 +20,14 @@ import (
 	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/ratelimit"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A Gateway serves one configuration at a time. Its methods are safe for concurrent use.
 type Gateway struct {
-	current   atomic.Pointer[snapshot] // what is served now; never nil
-	mu        sync.Mutex               // serializes Reload, Listen and Shutdown; no request takes it
+	current   atomic.Pointer[snapshot.Snapshot] // what is served now; never nil
+	mu        sync.Mutex                        // serializes Reload, Listen and Shutdown; no request takes it
 	log       *slog.Logger
 	metrics   *metrics.Metrics
 	access    *access.Log // nil: none
@@ -67,14 +68,14 @@ type Gateway struct {
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g := &Gateway{log: log, metrics: metrics.New(), copies: backend.NewCopies(log), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
 		inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
-	s, problems, warnings := compile(cfg, nil, g.metrics)
+	s, problems, warnings := snapshot.Compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	g.stores.Log, g.stores.Metrics = log, g.metrics
 	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
 	g.warn(warnings)
-	g.server = edge.NewServer(s.edge, g.handle, g.refuse)
+	g.server = edge.NewServer(s.Edge, g.handle, g.refuse)
 	g.server.OnRefusal(g.handleFault)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
 		g.metrics.Lost(l)
@@ -89,7 +90,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 // Check reports what is wrong with a configuration beyond what its parser sees, and apart from
 // that what is worth a warning.
 func Check(cfg *config.Config) (problems, warnings config.Problems) {
-	_, problems, warnings = compile(cfg, nil, metrics.NewUnread())
+	_, problems, warnings = snapshot.Compile(cfg, nil, metrics.NewUnread())
 	return problems, warnings
 }
 
@@ -104,29 +105,29 @@ func (g *Gateway) warn(warnings config.Problems) {
 }
 
 // swap makes s current. Nothing here can fail.
-func (g *Gateway) swap(s *snapshot) {
+func (g *Gateway) swap(s *snapshot.Snapshot) {
 	prev := g.current.Load()
 	before := prev
 	if prev == nil {
-		before = new(snapshot)
+		before = new(snapshot.Snapshot)
 	}
-	s.upstreams.Start(before.upstreams, g.spareDescriptors, g.log)
+	s.Upstreams.Start(before.Upstreams, g.spareDescriptors, g.log)
 	g.swapExporter(prev, s)
-	g.stores.Swap(before.limits, s.limits)
+	g.stores.Swap(before.Limits, s.Limits)
 	if g.serving {
-		g.work.Go(certs.Start(prev.certs, s.certs, g.log))
+		g.work.Go(certs.Start(prev.Certs, s.Certs, g.log))
 	}
 	g.current.Store(s)
-	g.server.Configure(s.edge)
+	g.server.Configure(s.Edge)
 	if prev != nil {
-		prev.upstreams.Stop(s.upstreams)
+		prev.Upstreams.Stop(s.Upstreams)
 		g.forget(prev, s)
 	}
 	select {
 	case g.swapped <- struct{}{}:
 	default: // there is one to be taken
 	}
-	g.metrics.Generation.Set(float64(s.generation))
+	g.metrics.Generation.Set(float64(s.Generation))
 	g.reloaded()
 }
 
@@ -134,7 +135,7 @@ func (g *Gateway) swap(s *snapshot) {
 func (g *Gateway) Listen() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next, err := g.rebind(g.current.Load().config, g.current.Load().certs.Auths)
+	next, err := g.rebind(g.current.Load().Config, g.current.Load().Certs.Auths)
 	for _, s := range g.inherited {
 		s.Leave()
 	}
@@ -175,7 +176,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	if g.closed {
 		return errors.New("the gateway has stopped: its configuration cannot be changed")
 	}
-	if p := restartOnly(prev.config, cfg); len(p) > 0 {
+	if p := restartOnly(prev.Config, cfg); len(p) > 0 {
 		g.ReloadFailed(p)
 		return p
 	}
@@ -183,22 +184,22 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		return err
 	}
 	s := g.current.Load()
-	s.certs.ACME.Retry() // whoever reloads may have put something right
-	g.log.Info("configuration reloaded", "generation", s.generation, "routes", len(s.routes))
+	s.Certs.ACME.Retry() // whoever reloads may have put something right
+	g.log.Info("configuration reloaded", "generation", s.Generation, "routes", len(s.Routes))
 	return nil
 }
 
 // replace compiles cfg and makes it current, or returns why not. Precondition: g.mu is held.
-func (g *Gateway) replace(cfg *config.Config, prev *snapshot) error {
-	s, problems, warnings := compile(cfg, prev, g.metrics)
+func (g *Gateway) replace(cfg *config.Config, prev *snapshot.Snapshot) error {
+	s, problems, warnings := snapshot.Compile(cfg, prev, g.metrics)
 	if len(problems) > 0 {
 		g.ReloadFailed(problems)
 		return problems
 	}
 	bindings := g.bindings
-	if len(bindings) > 0 && cfg != prev.config {
+	if len(bindings) > 0 && cfg != prev.Config {
 		var err error
-		if bindings, err = g.rebind(cfg, s.certs.Auths); err != nil {
+		if bindings, err = g.rebind(cfg, s.Certs.Auths); err != nil {
 			g.ReloadFailed(err)
 			return err
 		}
@@ -227,7 +228,7 @@ func restartOnly(old, cfg *config.Config) (p config.Problems) {
 // Config returns the configuration in force and its generation.
 func (g *Gateway) Config() (*config.Config, uint64) {
 	s := g.current.Load()
-	return s.config, s.generation
+	return s.Config, s.Generation
 }
 
 // Registry returns the metrics.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -14,10 +15,10 @@ import (
 // says why. The target's own origin always passes.
 // Precondition: the route has a policy.
 func (x *exchange) guarded() bool {
-	p := x.route.policy
+	p := x.route.Policy
 	block := p.Block() && x.fromPage()
 	socket := x.req.WebSocket && p.WebSocketOriginCheck() && x.req.OriginLines > 0
-	forged := x.route.csrf != csrfOff && x.crossSite()
+	forged := x.route.CSRF != snapshot.CSRFOff && x.crossSite()
 	if !block && !socket && !forged {
 		return false
 	}
@@ -29,11 +30,11 @@ func (x *exchange) guarded() bool {
 		x.noteRefusal(refusedBlock)
 	case socket:
 		x.noteRefusal(refusedWebSocket)
-	case x.route.csrf == csrfEnforce:
-		x.route.metrics.CSRF.Inc()
+	case x.route.CSRF == snapshot.CSRFEnforce:
+		x.route.Metrics.CSRF.Inc()
 		x.noteRefusal(refusedCSRF)
 	default:
-		x.route.metrics.CSRF.Inc()
+		x.route.Metrics.CSRF.Inc()
 		x.noteRefusal(reportedCSRF)
 		return false
 	}
@@ -81,15 +82,6 @@ func (x *exchange) sameOrigin() bool {
 	// Not bytes.EqualFold, which takes the Kelvin sign for a k.
 	return x.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(x.asked(), port)))
 }
-
-// csrfMode is a policy's csrf key.
-type csrfMode uint8
-
-const (
-	csrfOff csrfMode = iota
-	csrfReport
-	csrfEnforce
-)
 
 // crossSite reports whether a browser sent an unsafe request from another origin, by the rules of
 // Go's net/http.CrossOriginProtection: what Sec-Fetch-Site says, or else, from browsers that do

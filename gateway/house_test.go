@@ -46,6 +46,7 @@ func TestHouse(t *testing.T) {
 		"gateway/rewrite":            {"gateway/config", "gateway/upstream", "gateway/wire"},
 		"gateway/policy":             {"gateway/config", "gateway/cors", "gateway/files", "gateway/metrics", "matcher"},
 		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/edge", "gateway/files", "gateway/metrics"},
+		"gateway/snapshot":           {"cache", "gateway/access", "gateway/backend", "gateway/certs", "gateway/config", "gateway/cors", "gateway/descriptors", "gateway/edge", "gateway/files", "gateway/lint", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/trace", "gateway/upstream", "gateway/wire"},
 		"gateway/ratelimit":          {"gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
 		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/discover", "gateway/wire"},
 		"gateway/descriptors":        {"gateway/config"},

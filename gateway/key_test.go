@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -16,7 +17,7 @@ func question(t testing.TB, head []byte) (*exchange, bool) {
 	if n == 0 || fault != nil {
 		return nil, false
 	}
-	return &exchange{req: req, route: &target{id: uint32(len(req.Path))}}, true
+	return &exchange{req: req, route: &snapshot.Route{ID: uint32(len(req.Path))}}, true
 }
 
 // sameQuestion is the twin of comparing keys: it compares what the answer may depend on.
@@ -30,7 +31,7 @@ func sameQuestion(x, y *exchange) bool {
 		return list
 	}
 	a, b := lists(x), lists(y)
-	if len(a) != len(b) || x.route.id != y.route.id || x.req.WantsPrivate != y.req.WantsPrivate ||
+	if len(a) != len(b) || x.route.ID != y.route.ID || x.req.WantsPrivate != y.req.WantsPrivate ||
 		!bytes.Equal(x.req.Origin, y.req.Origin) || !bytes.Equal(x.req.ACRM, y.req.ACRM) {
 		return false
 	}

@@ -52,10 +52,10 @@ func (x *exchange) elsewhere() bool {
 		return true
 	}
 	r := x.route
-	if r == nil || r.upstream == nil && r.split == nil || x.answersPreflight() {
+	if r == nil || r.Upstream == nil && r.Split == nil || x.answersPreflight() {
 		return false
 	}
-	return x.upgrade != "" || x.req.ConnectionAuth || r.blocking()
+	return x.upgrade != "" || x.req.ConnectionAuth || r.Blocking()
 }
 
 // rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.
@@ -90,10 +90,10 @@ func (x *exchange) Attempts() *upstream.Attempts { return &x.attempts }
 // others into its buffer meanwhile: the first two stand at the front of the request that is sent,
 // unless the path is another there, the others are copied behind it.
 func (x *exchange) Prepare(content []byte) *wire.Fault {
-	if int64(len(content)) > x.route.maxContent {
+	if int64(len(content)) > x.route.MaxContent {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
 	}
-	if x.route.mirror != nil {
+	if x.route.Mirror != nil {
 		x.mirror(content, true)
 	}
 	x.frameLength(int64(len(content)))
@@ -120,7 +120,7 @@ func (x *exchange) Prepare(content []byte) *wire.Fault {
 func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 	x.out = dst
 	if x.answerFault(f); f == edge.FaultTimeout {
-		x.limit = "timeouts.body_idle = " + x.s.config.Timeouts.BodyIdle.String() // it is the content that is late
+		x.limit = "timeouts.body_idle = " + x.s.Config.Timeouts.BodyIdle.String() // it is the content that is late
 	}
 	return x.out
 }
@@ -170,16 +170,16 @@ func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, e
 
 // Cut is part of loop.Exchange, and what the blocking engine does.
 func (x *exchange) Cut(e *upstream.Endpoint, err error) {
-	if x.ended(err, x.route.streamIdle.Key) {
+	if x.ended(err, x.route.StreamIdle.Key) {
 		return
 	}
 	x.failure = backend.ClassCut
-	x.route.upstream.Metrics.Failures[backend.ClassCut].Inc()
+	x.route.Upstream.Metrics.Failures[backend.ClassCut].Inc()
 	attrs := []any{"endpoint", e.Address.Label, "error", err}
 	if err == upstream.ErrStalled {
-		attrs = append(attrs, "limit", "upstream."+x.route.upstream.Name+".idle_timeout")
+		attrs = append(attrs, "limit", "upstream."+x.route.Upstream.Name+".idle_timeout")
 	}
-	x.warn("response cut off", &x.route.upstream.Cut, attrs...)
+	x.warn("response cut off", &x.route.Upstream.Cut, attrs...)
 }
 
 // Done is part of loop.Exchange.

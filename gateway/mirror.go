@@ -12,7 +12,7 @@ import (
 //
 // Precondition: the route has a mirror, and the request's head is still to be read.
 func (x *exchange) mirror(content []byte, whole bool) {
-	m := x.route.mirror
+	m := x.route.Mirror
 	switch {
 	case !m.Chosen():
 	case !whole || len(content) > smallContent || x.upgrade != "" || x.req.ConnectionAuth:

@@ -41,7 +41,7 @@ func replace(t testing.TB, path, text string) {
 
 // allows reports whether the policy in force allows an origin.
 func (g *Gateway) allows(origin string) bool {
-	i, _ := g.current.Load().policies["app"].CORS.AllowedOrigin([]byte(origin))
+	i, _ := g.current.Load().Policies["app"].CORS.AllowedOrigin([]byte(origin))
 	return i >= 0
 }
 
@@ -127,7 +127,7 @@ func TestMillionOrigins(t *testing.T) {
 	}
 	t.Logf("reloaded in %v", time.Since(begun))
 	after := g.current.Load()
-	if after == before || after.policies["app"] != before.policies["app"] || after.routes[0].policy != before.routes[0].policy {
+	if after == before || after.Policies["app"] != before.Policies["app"] || after.Routes[0].Policy != before.Routes[0].Policy {
 		t.Error("the policy was compiled again")
 	}
 }
@@ -141,7 +141,7 @@ func TestPolicyTakenOver(t *testing.T) {
 	}
 	f := func(change func(c *config.CORS), text string, want bool) {
 		t.Helper()
-		before := g.current.Load().policies["app"]
+		before := g.current.Load().Policies["app"]
 		replace(t, path, text)
 		next := *cfg
 		next.CORS = []config.CORS{cfg.CORS[0]}
@@ -149,7 +149,7 @@ func TestPolicyTakenOver(t *testing.T) {
 		if err := g.Reload(&next); err != nil {
 			t.Fatal(err)
 		}
-		if got := g.current.Load().policies["app"] == before; got != want {
+		if got := g.current.Load().Policies["app"] == before; got != want {
 			t.Errorf("taken over: %t, want %t", got, want)
 		}
 	}

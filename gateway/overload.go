@@ -6,8 +6,6 @@ import (
 	runtimemetrics "runtime/metrics"
 	"sync/atomic"
 	"time"
-
-	"github.com/corsgate/corsgate/gateway/config"
 )
 
 // This file refuses what is too much at once, so that what was accepted stays fast. The rules are:
@@ -22,15 +20,9 @@ import (
 //
 // What a crowd of connections changes is decided in package edge.
 
-// Shares of limits.in_flight, in percent, and of GOMEMLIMIT, from which on routes are shed, by
-// rank. There is no share of memory for high priority: what it would save is the gateway's own.
-var (
-	shedInFlight = [...]int64{85, 95, 100}
-	shedMemory   = [...]float64{.70, .85}
-)
-
-// ranks are the priorities of routes.
-var ranks = map[string]uint8{"low": 0, "normal": 1, "high": 2}
+// shedMemory are the shares of GOMEMLIMIT from which on routes are shed, by rank. There is none for high priority: what it
+// would save is the gateway's own.
+var shedMemory = [...]float64{.70, .85}
 
 // overload counts what is in flight and watches memory. It is safe for concurrent use.
 type overload struct {
@@ -39,34 +31,13 @@ type overload struct {
 	memory atomic.Uint32
 }
 
-// room is what a route has: how many requests may be in flight for one of it to be let in.
-type room struct {
-	rank uint8
-	most int64
-}
-
-// roomOf returns the room of a route. inFlight is limits.in_flight, or what it is derived from.
-func roomOf(c *config.Route, inFlight int) room {
-	rank := ranks[c.Priority]
-	return room{rank, max(1, int64(inFlight)*shedInFlight[rank]/100)}
-}
-
-// inFlight returns how many requests may be in flight. What is not said is derived: as many as
-// there may be connections, which HTTP/1.1 cannot exceed, but HTTP/2 can.
-func (s *snapshot) inFlight() int {
-	if n := s.config.Limits.InFlight; n > 0 {
-		return n
-	}
-	return s.edge.Connections
-}
-
 // shed counts a request that is to be forwarded, until left, or reports that it is one too many.
 func (x *exchange) shed() bool {
 	o, r := &x.g.overload, x.route
 	switch {
-	case uint32(r.room.rank) < o.memory.Load():
+	case uint32(r.Room.Rank) < o.memory.Load():
 		x.g.metrics.ShedMemory.Inc()
-	case o.inFlight.Add(1) > r.room.most:
+	case o.inFlight.Add(1) > r.Room.Most:
 		o.inFlight.Add(-1)
 		x.g.metrics.ShedInFlight.Inc()
 	default:

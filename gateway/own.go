@@ -6,6 +6,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -84,7 +85,7 @@ func (x *exchange) answer(a *ownAnswer, extra string) {
 
 // answerFault makes the whole response to a request that is refused for a fault of the message. The connection ends after it.
 func (x *exchange) answerFault(f *wire.Fault) {
-	x.closing, x.failure, x.limit = true, f.Class, x.s.limitOf(f)
+	x.closing, x.failure, x.limit = true, f.Class, x.s.LimitOf(f)
 	extra := ""
 	if f == edge.FaultMemory {
 		x.g.metrics.ShedMemory.Inc()
@@ -109,21 +110,21 @@ func (x *exchange) reject(f *wire.Fault) {
 		if x.isPreflight {
 			method = q.ACRM
 		}
-		i, miss := x.s.table.Find(q.Host, q.Path, method, q.PlainPath)
+		i, miss := x.s.Table.Find(q.Host, q.Path, method, q.PlainPath)
 		if x.miss = miss; i >= 0 {
-			x.route = x.s.routes[i]
+			x.route = x.s.Routes[i]
 		}
 	}
-	x.failure, x.limit = f.Class, x.s.limitOf(f)
+	x.failure, x.limit = f.Class, x.s.LimitOf(f)
 	x.noteUntaken()
 	x.answerFault(f)
 }
 
 // allowed returns an Allow field line for the request's path.
 func (x *exchange) allowed() string {
-	methods := x.s.table.Methods(x.req.Host, x.req.Path, standardMethods)
+	methods := x.s.Table.Methods(x.req.Host, x.req.Path, snapshot.StandardMethods)
 	if len(methods) == 0 {
-		methods = standardMethods
+		methods = snapshot.StandardMethods
 	}
 	return "Allow: " + strings.Join(methods, ", ") + "\r\n"
 }
@@ -202,7 +203,7 @@ func exposedOf(status int) [][]byte {
 func (x *exchange) policy() *cors.Policy {
 	switch {
 	case x.route != nil:
-		return x.route.policy
+		return x.route.Policy
 	case x.failure == failurePanic:
 		return nil // it may be what has panicked
 	}
@@ -210,5 +211,5 @@ func (x *exchange) policy() *cors.Policy {
 	if x.miss.Misread() {
 		path = nil // nobody knows what it is
 	}
-	return x.s.policyFor(x.req.Host, path)
+	return x.s.PolicyFor(x.req.Host, path)
 }

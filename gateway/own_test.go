@@ -19,7 +19,7 @@ func TestOwnAnswersAreReadable(t *testing.T) {
 	answer := func(path, origin string, a *ownAnswer, preflight bool) string {
 		x := &exchange{g: g, req: &wire.Request{}}
 		head := "GET " + path + " HTTP/1.1\r\nHost: h\r\nOrigin: " + origin + "\r\n\r\n"
-		if n, fault := x.req.Parse([]byte(head), g.current.Load().edge.Limits); n == 0 {
+		if n, fault := x.req.Parse([]byte(head), g.current.Load().Edge.Limits); n == 0 {
 			t.Fatal(fault)
 		}
 		x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), false, 0, time.Now())

@@ -24,11 +24,11 @@ func (x *exchange) preflight() {
 	x.actual = false
 	var buf [maxKey]byte
 	key, cacheable := x.appendKey(buf[:0])
-	if cacheable = cacheable && x.s.preflights != nil; cacheable {
-		if cached, ok := x.s.preflights.Get(key); ok {
-			x.status = r.policy.PreflightStatus()
+	if cacheable = cacheable && x.s.Preflights != nil; cacheable {
+		if cached, ok := x.s.Preflights.Get(key); ok {
+			x.status = r.Policy.PreflightStatus()
 			d := x.allow(cached)
-			r.metrics.Preflights.Hit.Inc()
+			r.Metrics.Preflights.Hit.Inc()
 			x.changes(d)
 			return
 		}
@@ -39,13 +39,13 @@ func (x *exchange) preflight() {
 		Method: x.req.ACRM, MethodLines: x.req.ACRMLines,
 		Headers: x.lists(lists[:0]), PrivateNetwork: x.req.WantsPrivate,
 	}
-	x.status = r.policy.PreflightStatus()
+	x.status = r.Policy.PreflightStatus()
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	start := len(out)
-	out, x.reason = r.policy.AppendPreflight(out, &req)
-	r.metrics.Preflights.Computed[x.reason].Inc()
+	out, x.reason = r.Policy.AppendPreflight(out, &req)
+	r.Metrics.Preflights.Computed[x.reason].Inc()
 	var d policy.Difference
-	if r.shadow != nil {
+	if r.Shadow != nil {
 		d = x.tryPreflight(&req, out[start:])
 		x.changes(d)
 	}
@@ -61,7 +61,7 @@ func (x *exchange) preflight() {
 	}
 	if cacheable {
 		var answer [answerBuffer]byte
-		x.s.preflights.Offer(key, appendAnswer(answer[:0], out, x.req.Origin, d))
+		x.s.Preflights.Offer(key, appendAnswer(answer[:0], out, x.req.Origin, d))
 	}
 	x.out = x.appendEnd(x.appendOwn(out))
 }
@@ -100,7 +100,7 @@ func appendAnswer(dst, lines, origin []byte, d policy.Difference) []byte {
 
 // deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
 func (x *exchange) deny(lines []byte) {
-	x.status = x.route.policy.RefusedStatus(x.reason)
+	x.status = x.route.Policy.RefusedStatus(x.reason)
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	out = append(appendRefused(x.appendOwn(out), x.reason.String()), lines...)
 	if x.status == 204 {
@@ -143,7 +143,7 @@ func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
 	if q.OriginLines != 1 || q.ACRMLines != 1 {
 		return dst, false
 	}
-	dst = binary.BigEndian.AppendUint32(dst, x.route.id)
+	dst = binary.BigEndian.AppendUint32(dst, x.route.ID)
 	private := byte(0)
 	if q.WantsPrivate {
 		private = 1

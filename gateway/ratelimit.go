@@ -10,26 +10,26 @@ import (
 
 // limitSubject returns the request as limits count it.
 func (x *exchange) limitSubject() ratelimit.Subject {
-	return ratelimit.Subject{Request: x.req, Client: x.client, Policy: x.route.policy, Route: x.route.limitKey, Now: x.now}
+	return ratelimit.Subject{Request: x.req, Client: x.client, Policy: x.route.Policy, Route: x.route.LimitKey, Now: x.now}
 }
 
 // admit counts the request in its route's limit, and reports whether it may pass. Precondition: there is one.
 func (x *exchange) admit() bool {
 	q := x.limitSubject()
-	x.rate = x.route.limit.Admit(&q)
+	x.rate = x.route.Limit.Admit(&q)
 	return x.rate.Allowed
 }
 
 // admitPreflight is admit for a preflight.
 func (x *exchange) admitPreflight() bool {
 	q := x.limitSubject()
-	x.rate = x.route.limit.AdmitPreflight(&q)
+	x.rate = x.route.Limit.AdmitPreflight(&q)
 	return x.rate.Allowed
 }
 
 // refuseLimited answers a request or a preflight that is one too many. What its page needs to come back in time is exposed.
 func (x *exchange) refuseLimited() {
-	l := x.route.limit
+	l := x.route.Limit
 	if x.answersPreflight() {
 		l.Metrics.RefusedPreflights.Inc()
 	} else {
@@ -59,7 +59,7 @@ func (x *exchange) appendRateLines(dst []byte, l *ratelimit.Limit, remaining, ne
 // nothing where the bucket is not its own, because that would tell of others, and nothing with a redirect,
 // which it is to follow at once.
 func (x *exchange) appendRate(dst []byte) []byte {
-	l := x.route.limit
+	l := x.route.Limit
 	if l == nil || !l.Personal() || x.status/100 == 3 && x.status != 304 {
 		return dst
 	}

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/frequent"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/corsgate/corsgate/matcher"
 )
@@ -93,7 +93,7 @@ func (x *exchange) noteRefusal(what refusal) {
 	x.noted = true
 	r := x.route
 	var buf [512]byte
-	key := append(append(buf[:0], r.name...), 0)
+	key := append(append(buf[:0], r.Name...), 0)
 	start := len(key)
 	if x.reason != cors.NoOrigin {
 		key = appendPrintable(key, x.req.Origin)
@@ -106,7 +106,7 @@ func (x *exchange) noteRefusal(what refusal) {
 	if e, isNew := t.Count(key, x.now); isNew {
 		origin := string(key[start:end])
 		*e = Refusal{
-			Route: r.name, Policy: x.s.config.Routes[r.id].CORS, Origin: origin,
+			Route: r.Name, Policy: x.s.Config.Routes[r.ID].CORS, Origin: origin,
 			Refused: refusalNames[what], Reason: x.reason.String(), Example: x.example(what, origin),
 		}
 	}
@@ -146,7 +146,7 @@ func (x *exchange) example(what refusal, origin string) fetch.Question {
 	path := string(x.shownPath())
 	if len(path) > maxExamplePath {
 		if path = ""; x.route != nil {
-			path = x.s.config.Routes[x.route.id].Path
+			path = x.s.Config.Routes[x.route.ID].Path
 		}
 	}
 	q.URL = scheme + "://" + string(x.req.Host) + path
@@ -177,28 +177,20 @@ func (g *Gateway) Refusals() []Refusal {
 }
 
 // forget drops from the lists of what is most frequent what is about policies, or pairs of them, that s has changed.
-func (g *Gateway) forget(prev, s *snapshot) {
-	before := map[string]*target{}
-	for _, r := range prev.routes {
-		before[r.name] = r
+func (g *Gateway) forget(prev, s *snapshot.Snapshot) {
+	before := map[string]*snapshot.Route{}
+	for _, r := range prev.Routes {
+		before[r.Name] = r
 	}
 	policies, shadows := map[string]bool{}, map[string]bool{}
-	for _, r := range s.routes {
-		if old := before[r.name]; old != nil {
-			policies[r.name] = reflect.DeepEqual(prev.policyOf(old), s.policyOf(r))
-			shadows[r.name] = old.shadow != nil && r.shadow != nil && old.shadow.Same(r.shadow)
+	for _, r := range s.Routes {
+		if old := before[r.Name]; old != nil {
+			policies[r.Name] = reflect.DeepEqual(prev.PolicyTable(old), s.PolicyTable(r))
+			shadows[r.Name] = old.Shadow != nil && r.Shadow != nil && old.Shadow.Same(r.Shadow)
 		}
 	}
 	g.refusals.Keep(func(r *Refusal) bool { return policies[r.Route] })
 	g.shadows.Keep(func(d *ShadowDiff) bool { return shadows[d.Route] })
-}
-
-// policyOf returns the table of a route's policy, or nil.
-func (s *snapshot) policyOf(r *target) *config.CORS {
-	if p := s.policies[s.config.Routes[r.id].CORS]; p != nil {
-		return &p.Table
-	}
-	return nil
 }
 
 // maxQuoted bounds what is kept of a value of Origin that is none, in bytes.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"sync"
 	"time"
@@ -36,12 +35,12 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 		Renewed: g.swapped,
 		Files: func() map[string]files.Digest {
 			s := g.current.Load()
-			watched := s.files()
+			watched := s.Files()
 			if reload == nil {
 				return watched
 			}
-			if info, err := os.Stat(s.config.File); err != nil || info.Mode().IsRegular() { // what is read from a pipe cannot change
-				watched[s.config.File] = s.config.Sum()
+			if info, err := os.Stat(s.Config.File); err != nil || info.Mode().IsRegular() { // what is read from a pipe cannot change
+				watched[s.Config.File] = s.Config.Sum()
 			}
 			return watched
 		},
@@ -52,14 +51,14 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 // changed takes over what has changed in files that the configuration in force names.
 func (g *Gateway) changed(paths []string, reload func()) {
 	s := g.current.Load()
-	origins, valueFiles := s.policies.Files(), s.config.ValueFiles()
+	origins, valueFiles := s.Policies.Files(), s.Config.ValueFiles()
 	named, secrets, values := false, false, false
 	for _, path := range paths {
-		_, secret := s.certs.Files[path]
+		_, secret := s.Certs.Files[path]
 		_, value := valueFiles[path]
 		_, origin := origins[path]
 		if !secret && !value && !origin {
-			if reload != nil && path == s.config.File {
+			if reload != nil && path == s.Config.File {
 				reload() // which reads all that the file names
 				return
 			}
@@ -82,17 +81,9 @@ func (g *Gateway) warnDaily(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-day.C:
-			g.current.Load().certs.Warn(g.log, now)
+			g.current.Load().Certs.Warn(g.log, now)
 		}
 	}
-}
-
-// files returns the files that the configuration names and that are watched, by path, with digests of what was read.
-func (s *snapshot) files() map[string]files.Digest {
-	all := s.policies.Files()
-	maps.Copy(all, s.certs.Files)
-	maps.Copy(all, s.config.ValueFiles())
-	return all
 }
 
 // refresh compiles the configuration in force again, and logs what comes of it. secrets says that certificates are to be
@@ -104,7 +95,7 @@ func (g *Gateway) refresh(secrets, values bool) {
 		return
 	}
 	prev := g.current.Load()
-	what, cfg := "origins", prev.config
+	what, cfg := "origins", prev.Config
 	if secrets {
 		again := *cfg // another one, of which nothing was read yet
 		what, cfg = "certificates", &again
@@ -112,8 +103,8 @@ func (g *Gateway) refresh(secrets, values bool) {
 	var err error
 	if values {
 		what = "values"
-		if cfg, err = prev.config.Again(); err == nil {
-			if p := restartOnly(prev.config, cfg); len(p) > 0 {
+		if cfg, err = prev.Config.Again(); err == nil {
+			if p := restartOnly(prev.Config, cfg); len(p) > 0 {
 				err = p
 			}
 		}
@@ -129,5 +120,5 @@ func (g *Gateway) refresh(secrets, values bool) {
 		}
 		return
 	}
-	g.log.Info(what+" reloaded", "generation", g.current.Load().generation)
+	g.log.Info(what+" reloaded", "generation", g.current.Load().Generation)
 }

@@ -15,21 +15,21 @@ func (g *Gateway) registerScraped() {
 	m.Read(metrics.LoopConnections, g.loopConnections)
 	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.overload.inFlight.Load()) })
 	m.ReadOne(metrics.PreflightCacheEntries, func() float64 {
-		if c := g.current.Load().preflights; c != nil {
+		if c := g.current.Load().Preflights; c != nil {
 			return float64(c.Len())
 		}
 		return 0
 	})
 	m.ReadOne(metrics.PreflightCacheBytes, func() float64 {
-		if c := g.current.Load().preflights; c != nil {
+		if c := g.current.Load().Preflights; c != nil {
 			return float64(c.Bytes())
 		}
 		return 0
 	})
-	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.current.Load().limits.Bytes(emit) })
-	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().certs.Expiries(emit) })
+	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.current.Load().Limits.Bytes(emit) })
+	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().Certs.Expiries(emit) })
 	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
-		for _, d := range g.current.Load().certs.ACME.Domains() {
+		for _, d := range g.current.Load().Certs.ACME.Domains() {
 			n, _ := d.Failures()
 			emit(float64(n), d.Name)
 		}
@@ -42,7 +42,7 @@ func (g *Gateway) registerScraped() {
 func (g *Gateway) registerEndpoints() {
 	read := func(s *metrics.Scraped, value func(c *backend.Condition) float64) {
 		g.metrics.Read(s, func(emit metrics.Emit) {
-			g.current.Load().upstreams.Conditions(func(c *backend.Condition) { emit(value(c), c.Upstream, c.Endpoint) })
+			g.current.Load().Upstreams.Conditions(func(c *backend.Condition) { emit(value(c), c.Upstream, c.Endpoint) })
 		})
 	}
 	read(metrics.UpstreamHealthy, func(c *backend.Condition) float64 { return c.Healthy })
@@ -56,7 +56,7 @@ func (g *Gateway) registerEndpoints() {
 	read(metrics.UpstreamInFlight, func(c *backend.Condition) float64 { return float64(c.InFlight) })
 	read(metrics.UpstreamStreams, func(c *backend.Condition) float64 { return float64(c.Streams) })
 	g.metrics.Read(metrics.UpstreamDiscovered, func(emit metrics.Emit) {
-		g.current.Load().upstreams.Conditions(func(c *backend.Condition) {
+		g.current.Load().Upstreams.Conditions(func(c *backend.Condition) {
 			if c.Named {
 				emit(float64(c.Servers), c.Upstream, c.Endpoint)
 			}
@@ -78,4 +78,4 @@ func (g *Gateway) loopConnections(emit metrics.Emit) {
 func (g *Gateway) Totals() metrics.Totals { return g.metrics.Totals() }
 
 // Upstreams returns what can be told of each upstream now, by name.
-func (g *Gateway) Upstreams() []backend.Status { return g.current.Load().upstreams.Status() }
+func (g *Gateway) Upstreams() []backend.Status { return g.current.Load().Upstreams.Status() }

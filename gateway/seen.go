@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // Seen returns questions that pages have asked lately, at most n: the most frequent of those that were refused, and as far as
@@ -19,18 +20,18 @@ func (g *Gateway) Seen(n int) []fetch.Question {
 		}
 	}
 	s := g.current.Load()
-	if s.preflights == nil {
+	if s.Preflights == nil {
 		return list
 	}
-	for _, key := range s.preflights.Recent(n - len(list)) {
-		list = append(list, s.questionOf(key))
+	for _, key := range s.Preflights.Recent(n - len(list)) {
+		list = append(list, questionOf(s, key))
 	}
 	return list
 }
 
 // questionOf returns the question that a key of the preflight cache stands for; see appendKey.
-func (s *snapshot) questionOf(key string) fetch.Question {
-	r := &s.config.Routes[binary.BigEndian.Uint32([]byte(key))]
+func questionOf(s *snapshot.Snapshot, key string) fetch.Question {
+	r := &s.Config.Routes[binary.BigEndian.Uint32([]byte(key))]
 	var values []string
 	for rest := key[5:]; rest != ""; {
 		end := 2 + int(binary.BigEndian.Uint16([]byte(rest)))

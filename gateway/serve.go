@@ -97,7 +97,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if x.up.Stream != nil {
 		c.Stay()
 	}
-	x.up.Bound = x.bind(c, x.route.upstream.Pool)
+	x.up.Bound = x.bind(c, x.route.Upstream.Pool)
 	err := x.attempts.Do(&x.up)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
@@ -143,18 +143,18 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if x.up.Upgrade = x.upgrade; x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
-	if r.upstream.Config.SendProxyProtocol {
+	if r.Upstream.Config.SendProxyProtocol {
 		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
 	}
 	if !x.req.HasContent() {
-		if r.mirror != nil {
+		if r.Mirror != nil {
 			x.mirror(nil, true)
 		}
 		x.frameLength(0)
 		x.up.Head = x.head
 		return true
 	}
-	c.LimitContent(r.maxContent)
+	c.LimitContent(r.MaxContent)
 	content, whole, err := c.Buffered()
 	switch {
 	case err != nil || whole:
@@ -170,7 +170,7 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 		x.refuseContent(c, err)
 		return false
 	}
-	if r.mirror != nil {
+	if r.Mirror != nil {
 		x.mirror(content, whole)
 	}
 	x.up.Content = content
@@ -275,9 +275,9 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		extra = "Retry-After: 1\r\n"
 	}
 	if !x.ended(failed.Err, "") {
-		x.warn("upstream failed", &x.route.upstream.Failed, attrs...)
+		x.warn("upstream failed", &x.route.Upstream.Failed, attrs...)
 		x.failure = failed.Class
-		x.route.upstream.Metrics.Failures[failed.Class].Inc()
+		x.route.Upstream.Metrics.Failures[failed.Class].Inc()
 	}
 	x.write(failed.Status, extra, ownFailures[failed.Class].text)
 }

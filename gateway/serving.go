@@ -30,7 +30,7 @@ func (g *Gateway) Serve() error {
 	if !g.closed {
 		g.serving = true
 		g.runLoops()
-		g.work.Go(certs.Start(nil, g.current.Load().certs, g.log))
+		g.work.Go(certs.Start(nil, g.current.Load().Certs, g.log))
 		for _, b := range g.bindings {
 			g.start(b)
 		}
@@ -82,7 +82,7 @@ func (g *Gateway) Alive(within time.Duration) bool {
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.draining.Store(true)
 	s := g.current.Load()
-	if d := s.config.Timeouts.LameDuck; d > 0 {
+	if d := s.Config.Timeouts.LameDuck; d > 0 {
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
@@ -149,9 +149,9 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 	g.closeQUIC()
 	g.work.Wait()
 	g.copies.Stop(edge.GraceBefore(ctx), ctx.Done())
-	g.exports.stop(g.current.Load().exporting(), ctx.Done())
-	g.stores.Stop(g.current.Load().limits, edge.GraceBefore(ctx))
-	g.current.Load().upstreams.Stop(nil)
+	g.exports.stop(g.current.Load().Exporter(), ctx.Done())
+	g.stores.Stop(g.current.Load().Limits, edge.GraceBefore(ctx))
+	g.current.Load().Upstreams.Stop(nil)
 	g.closeAccessLog()
 	return err
 }
@@ -159,7 +159,7 @@ func (g *Gateway) stop(ctx context.Context, release func(*edge.Sockets) error) e
 // stopACME ends all work for certificates, and waits for that unless ctx is done. Precondition: g.mu is held.
 func (g *Gateway) stopACME(ctx context.Context) {
 	ended := make(chan struct{})
-	wait := certs.Start(g.current.Load().certs, nil, g.log)
+	wait := certs.Start(g.current.Load().Certs, nil, g.log)
 	go func() { defer close(ended); wait() }()
 	select {
 	case <-ended:

@@ -29,7 +29,7 @@ const shadowBuffer = 1024
 // Precondition: the route has a shadow.
 func (x *exchange) tryPreflight(req *cors.Preflight, fields []byte) policy.Difference {
 	var buf [shadowBuffer]byte
-	would, reason := x.route.shadow.CORS.AppendPreflight(buf[:0], req)
+	would, reason := x.route.Shadow.CORS.AppendPreflight(buf[:0], req)
 	return policy.Differ(x.reason, fields, reason, would)
 }
 
@@ -38,8 +38,8 @@ func (x *exchange) tryPreflight(req *cors.Preflight, fields []byte) policy.Diffe
 // Precondition: the route has a shadow.
 func (x *exchange) tryActual() {
 	var buf, wouldBuf [shadowBuffer]byte
-	fields, reason := x.route.policy.AppendActual(buf[:0], x.req.Origin, x.req.OriginLines)
-	would, wouldReason := x.route.shadow.CORS.AppendActual(wouldBuf[:0], x.req.Origin, x.req.OriginLines)
+	fields, reason := x.route.Policy.AppendActual(buf[:0], x.req.Origin, x.req.OriginLines)
+	would, wouldReason := x.route.Shadow.CORS.AppendActual(wouldBuf[:0], x.req.Origin, x.req.OriginLines)
 	x.changes(policy.Differ(reason, fields, wouldReason, would))
 }
 
@@ -48,7 +48,7 @@ func (x *exchange) changes(d policy.Difference) {
 	if d.Change == policy.Unchanged {
 		return
 	}
-	x.route.shadow.Count(d.Change)
+	x.route.Shadow.Count(d.Change)
 	x.noteShadow(d)
 }
 
@@ -56,7 +56,7 @@ func (x *exchange) changes(d policy.Difference) {
 func (x *exchange) noteShadow(d policy.Difference) {
 	r := x.route
 	var buf [512]byte
-	key := append(append(buf[:0], r.name...), 0)
+	key := append(append(buf[:0], r.Name...), 0)
 	start := len(key)
 	key = appendPrintable(key, x.req.Origin)
 	end := len(key)
@@ -67,7 +67,7 @@ func (x *exchange) noteShadow(d policy.Difference) {
 	e, isNew := t.Count(key, x.now)
 	if isNew {
 		*e = ShadowDiff{
-			Route: r.name, Policy: r.shadow.Of.Name, Shadow: r.shadow.By.Name,
+			Route: r.Name, Policy: r.Shadow.Of.Name, Shadow: r.Shadow.By.Name,
 			Origin: string(key[start:end]), Change: d.Change.String(),
 		}
 	}

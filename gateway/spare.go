@@ -12,7 +12,7 @@ func (g *Gateway) spareDescriptors() {
 	}
 	g.server.MakeRoom(true)
 	if s := g.current.Load(); s != nil { // it is nil while the first one starts
-		for _, u := range s.upstreams {
+		for _, u := range s.Upstreams {
 			u.Pool.Spare()
 		}
 	}

@@ -14,7 +14,7 @@ const maxSuggested = 256
 // refuseFlaw answers a request whose target no URL can have.
 func (x *exchange) refuseFlaw(flaw *wire.Fault) {
 	x.g.metrics.Malformed(flaw.Class)
-	x.closing, x.failure, x.limit = true, flaw.Class, x.s.limitOf(flaw)
+	x.closing, x.failure, x.limit = true, flaw.Class, x.s.LimitOf(flaw)
 	x.noteUntaken()
 	text := flaw.Reason
 	if target := x.escapedTarget(); flaw.Status == 400 && flaw != wire.FaultControl && len(target) <= maxSuggested {

@@ -3,13 +3,11 @@ package gateway
 import (
 	"context"
 	"encoding/binary"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -22,46 +20,6 @@ import (
 //   - without one a trace is started here, sampled or not; the tracestate of a trace that was not
 //     understood goes. See W3C, "Trace Context", section 4;
 //   - a client's word that a trace is sampled is believed from trusted peers only: it costs work.
-
-// tracing is a table [trace]. nil: traces pass as they are.
-type tracing struct {
-	config   config.Trace
-	exporter *trace.Exporter // nil: nothing is recorded
-	below    uint64          // of a random number, which then means sampled
-}
-
-// compileTracing takes over the exporter of prev if it is for the same collector.
-func compileTracing(c *config.Trace, prev *snapshot, m *metrics.Metrics) *tracing {
-	if c == nil {
-		return nil
-	}
-	t := &tracing{config: *c}
-	if t.below = uint64(c.Sample*(1<<63)) * 2; c.Sample == 1 {
-		t.below = math.MaxUint64
-	}
-	var old *tracing
-	if prev != nil {
-		old = prev.tracing
-	}
-	switch {
-	case c.Endpoint == "":
-	case old != nil && old.config.Endpoint == c.Endpoint && old.config.Service == c.Service:
-		t.exporter = old.exporter
-	default:
-		t.exporter = trace.New(c.Endpoint, c.Service, func(n int) { m.SpansDropped.Add(float64(n)) })
-	}
-	return t
-}
-
-// exporting returns what spans go to, or nil.
-func (s *snapshot) exporting() *trace.Exporter {
-	if s == nil || s.tracing == nil {
-		return nil
-	}
-	return s.tracing.exporter
-}
-
-func (t *tracing) sample() bool { return t.below > 0 && rand.Uint64() < t.below }
 
 // traced is what becomes of traceparent and tracestate in a request.
 type traced struct {
@@ -77,8 +35,9 @@ func (t *traced) drops(id wire.FieldID) bool {
 
 var traceParent = []byte("traceparent")
 
-// join makes x's request part of a trace, and decides whether it is recorded.
-func (t *tracing) join(x *exchange) (d traced) {
+// joinTrace makes the request part of a trace, and decides whether it is recorded.
+func (x *exchange) joinTrace() (d traced) {
+	t := x.s.Tracing
 	if t == nil {
 		return d
 	}
@@ -88,13 +47,13 @@ func (t *tracing) join(x *exchange) (d traced) {
 	}
 	var from [8]byte
 	if valid {
-		from, c.Sampled = c.Parent, c.Sampled && x.trusted || t.sample()
+		from, c.Sampled = c.Parent, c.Sampled && x.trusted || t.Sample()
 	} else {
-		c.Sampled = t.sample()
+		c.Sampled = t.Sample()
 		binary.BigEndian.PutUint64(c.Trace[:8], rand.Uint64())
 		binary.BigEndian.PutUint64(c.Trace[8:], rand.Uint64()|1) // never all 0
 	}
-	record := c.Sampled && t.exporter != nil
+	record := c.Sampled && t.Exporter != nil
 	if valid && !record {
 		return d
 	}
@@ -104,7 +63,7 @@ func (t *tracing) join(x *exchange) (d traced) {
 			Context: c, From: from, Start: x.now,
 			Method: string(x.req.Method), Scheme: x.scheme(), Host: string(x.req.Host), Path: string(x.req.Path),
 			Client: string(x.appendClient(nil)), RequestID: string(x.requestID()),
-			Route: x.route.name, Upstream: x.route.upstream.Name,
+			Route: x.route.Name, Upstream: x.route.Upstream.Name,
 		}
 	}
 	return traced{context: c, write: !x.route.Request.Drops(traceParent), started: !valid}
@@ -118,7 +77,7 @@ func (x *exchange) endSpan(e *upstream.Endpoint, now time.Time) {
 		span.Endpoint = e.Address.Label
 	}
 	span.End, span.Status, span.Error = now, x.status, x.failure
-	if to := x.g.current.Load().exporting(); to != nil {
+	if to := x.g.current.Load().Exporter(); to != nil {
 		to.Put(span)
 	} else {
 		x.g.metrics.SpansDropped.Inc()
@@ -133,8 +92,8 @@ type exports struct {
 }
 
 // swapExporter starts the exporter of a snapshot that becomes current, and lets that of the one before end.
-func (g *Gateway) swapExporter(prev, s *snapshot) {
-	old, now := prev.exporting(), s.exporting()
+func (g *Gateway) swapExporter(prev, s *snapshot.Snapshot) {
+	old, now := prev.Exporter(), s.Exporter()
 	if now != nil && now != old {
 		g.exports.running.Go(func() { now.Run(g.exports.ctx, g.log) })
 	}

@@ -25,8 +25,8 @@ func (x *exchange) tunnel(c *edge.Conn) {
 		defer x.rescue(c)
 		defer x.g.metrics.Tunnels.Dec()
 		m := &x.g.metrics.TunnelBytes
-		err := x.up.Tunnel(client, read, backend.OrNoBound(x.route.tunnelIdle.Time), m.FromClient, m.FromUpstream)
-		x.ended(err, x.route.tunnelIdle.Key)
+		err := x.up.Tunnel(client, read, backend.OrNoBound(x.route.TunnelIdle.Time), m.FromClient, m.FromUpstream)
+		x.ended(err, x.route.TunnelIdle.Key)
 		x.up.End(time.Now())
 		x.account(x.up.Endpoint, time.Now())
 	})

@@ -18,7 +18,7 @@ func (x *exchange) switches() string {
 	case x.req.WebSocket:
 		return "websocket"
 	}
-	for _, protocol := range r.upgrades {
+	for _, protocol := range r.Upgrades {
 		if wire.EqualFold(x.req.Upgrade, protocol) {
 			return protocol
 		}

@@ -15,7 +15,7 @@ import (
 // shows returns the certificate that a client is shown, and how long its staple is.
 func shows(t *testing.T, g *Gateway) (serial string, staple int) {
 	t.Helper()
-	c, err := g.current.Load().edge.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: "h.example", SupportedVersions: []uint16{tls.VersionTLS13},
+	c, err := g.current.Load().Edge.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: "h.example", SupportedVersions: []uint16{tls.VersionTLS13},
 		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}})
 	if err != nil {
 		t.Fatal(err)
@@ -86,10 +86,10 @@ upstream = "api"
 	log.await(t, reloaded)
 	want(old, false)
 
-	before := g.current.Load().upstreams["api"]
+	before := g.current.Load().Upstreams["api"]
 	next.Write(t, dir, "u")
 	log.await(t, reloaded)
-	if g.current.Load().upstreams["api"] == before {
+	if g.current.Load().Upstreams["api"] == before {
 		t.Error("the upstream is met with the old certificate")
 	}
 }

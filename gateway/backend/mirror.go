@@ -92,7 +92,7 @@ func (c *Copies) begin() bool {
 }
 
 // Stop lets no more copies begin, and returns when those under way have ended. They are given up
-// after grace, or when done is closed: nobody waits for them.
+// after grace, or when done is closed: they are not worth the wait.
 func (c *Copies) Stop(grace time.Duration, done <-chan struct{}) {
 	c.mu.Lock()
 	c.stopped = true

@@ -14,7 +14,7 @@ import (
 // This file gets certificates by ACME. The rules are:
 //
 //   - certificates from files come first: what they cover is not asked for;
-//   - nobody waits for an authority: serving begins with what is stored, and goes on with what there is;
+//   - serving never waits for an authority: it begins with the stored certificates, and continues with those there are;
 //   - work begins when connections are accepted, and ends before they no longer are: an authority must be able to look.
 
 // compileACME makes the set of certificates of a configuration.

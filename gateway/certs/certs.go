@@ -78,7 +78,7 @@ func knownRoots(cfg *config.Config) *x509.CertPool {
 	add := func(key, name string) {
 		file, err := cfg.Named(key, name)
 		if name == "" || err != nil {
-			return // whoever needs it reports that
+			return // reported where it is needed
 		}
 		if text, err := files.Read(file); err == nil {
 			roots.AppendCertsFromPEM(text)

@@ -29,7 +29,7 @@ type stamp struct {
 
 func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
-// Read returns the content of a file that does not change while it is read: half of what somebody is writing is worse than
+// Read returns the content of a file that does not change while it is read: half of a file that is being written is worse than
 // an error. The error names the file.
 func Read(named config.NamedFile) ([]byte, error) {
 	file, err := named.Open()

@@ -167,7 +167,7 @@ func (l *linter) unnamed(prefix, suffix string) string {
 // fastest is what one client sends in a second at most, in bytes, unless it is in the same room.
 const fastest = 125_000_000
 
-// tooLarge finds a bound on content that the time allowed for it does not let anybody reach.
+// tooLarge finds a bound on content that no client can reach in the time allowed for it.
 func (l *linter) tooLarge(key string, r *config.Route) {
 	if r.BodyBytes == nil || r.Timeout <= 0 || float64(*r.BodyBytes) <= fastest*r.Timeout.Seconds() {
 		return
@@ -204,7 +204,7 @@ func (l *linter) ownHost(c *config.CORS) {
 }
 
 // redirected finds policies of http origins only, whose pages a redirect to https would strand: where a request is
-// redirected from one foreign origin to another, a browser goes on with Origin: null. See Fetch, "serializing a request
+// redirected from one foreign origin to another, a browser continues with Origin: null. See Fetch, "serializing a request
 // origin", and "redirect-taint".
 func (l *linter) redirected(c *config.CORS) {
 	if c.OriginsFile != "" || len(c.Origins) == 0 || c.DangerouslyAllowNullOrigin ||

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics are the counters of a gateway. What is exported may be counted by anybody at any time; what a route, an upstream or
+// Metrics are the counters of a gateway. What is exported may be counted at any time; what a route, an upstream or
 // a limit counts is resolved by a method of that name.
 type Metrics struct {
 	registry *prometheus.Registry

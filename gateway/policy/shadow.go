@@ -12,8 +12,8 @@ import (
 
 // This file tries another policy on the requests of a route, and counts what would change. The rules are:
 //
-//   - nothing of it reaches a client: the fields that the shadow would send are compared and forgotten;
-//   - a request without Origin is no CORS request, and nothing of it would change for a page;
+//   - clients see none of it: the fields that the shadow would send are compared and forgotten;
+//   - a request without Origin is not a CORS request, and a page would see no change;
 //   - where both allow, only what a page can tell is a change: see cors.SameEffect. Names that an upstream exposes
 //     (merge_expose) are left out, for the comparison is made before the upstream is asked;
 //   - where both deny nothing changes, whatever the reasons.

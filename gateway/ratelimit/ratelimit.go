@@ -20,10 +20,10 @@ import (
 //     long as the limit's table does not change;
 //   - a preflight is answered whatever its client did before: a browser takes any other answer for a
 //     network error, so that the page cannot learn of the limit. But preflights have a bucket of their own,
-//     preflightShare times as large, because an endless flood of them is no browser's;
+//     preflightShare times as large, because no browser sends an endless flood of them;
 //   - a client does not leave a limit by leaving out what it counts by: requests without the field share one bucket, as do
 //     those from origins that the route's policy does not allow. What clients may invent, the values of a field and the
-//     origins that a pattern allows, is a bucket each. That is no way past the limit of one value, and the client's network
+//     origins that a pattern allows, is a bucket each. That does not get a client past the limit of one value, and its network
 //     answers for how many it invents;
 //   - the fields are those of draft-ietf-httpapi-ratelimit-headers-10.
 
@@ -136,7 +136,7 @@ func (l *Limit) AdmitPreflight(q *Subject) limit.Verdict {
 	return l.preflights.admit(l, q, by)
 }
 
-// Personal reports whether clients have buckets of their own: what is left in one tells nothing of others.
+// Personal reports whether clients have buckets of their own: what is left in one says nothing about others.
 func (l *Limit) Personal() bool { return l.by != byOrigin && l.by != byRoute }
 
 // AppendPolicy appends the line RateLimit-Policy.

@@ -26,7 +26,7 @@ import (
 // A store is a table [redis].
 type store struct {
 	config config.Redis
-	sum    [sha256.Size]byte // of the files: if they change, connections are made anew
+	sum    [sha256.Size]byte // of the files: if they change, connections are made again
 	shared *shared.Store
 }
 

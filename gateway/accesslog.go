@@ -18,28 +18,13 @@ func (g *Gateway) LogAccess(d access.Destination) {
 	// One for each loop; the connections that have goroutines share them, and so do refusals.
 	shards := runtime.GOMAXPROCS(0)
 	g.access = access.New(d, g.log, shards)
+	g.proxy.LogAccess(g.access)
 	g.metrics.ReadOne(metrics.AccessLogDropped, func() float64 { return float64(g.access.Dropped()) })
 }
 
 // RedirectAccess makes d the destination of the lines to come in the access log.
 // Precondition: LogAccess was called.
 func (g *Gateway) RedirectAccess(d access.Destination) { g.access.Redirect(d) }
-
-// shard returns where the i-th loop logs requests, or nil if LogAccess was not called.
-func (g *Gateway) shard(i int) *access.Shard {
-	if g.access == nil {
-		return nil
-	}
-	return g.access.Shard(i)
-}
-
-// anyShard is shard for whoever is no loop.
-func (g *Gateway) anyShard() *access.Shard {
-	if g.access == nil {
-		return nil
-	}
-	return g.access.AnyShard()
-}
 
 // closeAccessLog writes what is left, unless nobody reads it.
 func (g *Gateway) closeAccessLog() {

@@ -39,7 +39,7 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("QUIC handshakes under way", "1024, and half", "edge/quic.go", "maxHandshakes", "1024")
 	f("QUIC handshakes under way", "from 64 on", "edge/quic.go", "validateFrom", "64")
 	f("QUIC handshakes under way", "an eighth", "edge/quic.go", "siteShare", "8")
-	f("memory for requests that are not all there", "three fifths", "overload.go", "relieveTo", "0.6")
+	f("memory for requests that are not all there", "three fifths", "proxy/overload.go", "relieveTo", "0.6")
 	f("a turn of an event loop", "32 requests", "loop/loop_linux.go", "requestsATurn", "32")
 	f("a turn of an event loop", "64 KiB read", "loop/loop_linux.go", "readBuffer", "65536")
 	f("streams of one HTTP/2 connection", "| 100 |", "h2/session.go", "MaxStreams", "100")
@@ -55,7 +55,7 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("copies for a mirror", "64 under way", "backend/mirror.go", "maxMirrored", "64")
 	f("copies for a mirror", "10 s each", "backend/mirror.go", "mirrorTime", "10000000000")
 	f("watches in etcd", "64 nodes", "fleet/seen.go", "maxSights", "64")
-	f("content read before the upstream is asked", "64 KiB a request", "exchange.go", "aheadContent", "65536")
+	f("content read before the upstream is asked", "64 KiB a request", "proxy/exchange.go", "aheadContent", "65536")
 	f("responses read ahead of a client", "256 KiB a client", "loop/ahead_linux.go", "aheadOfClient", "262144")
 	f("responses read ahead of a client", "64 MiB in all", "loop/ahead_linux.go", "aheadOfAll", "67108864")
 }

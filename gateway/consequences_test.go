@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
 )
@@ -36,7 +36,7 @@ func TestConsequences(t *testing.T) {
 	}
 	f := func(what, old, new string, want ...string) {
 		t.Helper()
-		list, asked, err := gateway.Consequences(parse(t, before), parse(t, strings.Replace(before, old, new, 1)), seen)
+		list, asked, err := explain.Consequences(parse(t, before), parse(t, strings.Replace(before, old, new, 1)), seen)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestConsequences(t *testing.T) {
 			if c.Seen {
 				mark = "*"
 			}
-			v := func(v gateway.Verdict) string {
+			v := func(v explain.Verdict) string {
 				return fmt.Sprint(v.Route, " ", v.Anonymous, "/", v.Credentialed, " ", v.Reason, " ", v.Status)
 			}
 			got = append(got, fmt.Sprintf("%s %s %s %s %v: %s → %s", mark, c.Question.Origin, c.Question.Method, strings.TrimPrefix(c.Question.URL, "https://"), c.Question.Headers, v(c.Before), v(c.After)))
@@ -96,8 +96,8 @@ func TestConsequencesAreBounded(t *testing.T) {
 	for i := range 40 {
 		text += fmt.Sprintf("[route.r%d]\npath = \"/%d\"\ncors = \"app\"\nrespond = {}\n", i, i)
 	}
-	list, asked, err := gateway.Consequences(parse(t, text), parse(t, strings.Replace(text, "https://o7.", "https://p7.", 1)), nil)
-	if err != nil || asked != gateway.MaxQuestions {
+	list, asked, err := explain.Consequences(parse(t, text), parse(t, strings.Replace(text, "https://o7.", "https://p7.", 1)), nil)
+	if err != nil || asked != explain.MaxQuestions {
 		t.Fatalf("%d questions, %v", asked, err)
 	}
 	if len(list) < 20 {
@@ -107,7 +107,7 @@ func TestConsequencesAreBounded(t *testing.T) {
 
 func TestConsequencesOfWhatCannotBe(t *testing.T) {
 	cfg := parse(t, strings.Replace(before, "https://app.example", "https://app.example/", 1))
-	_, _, err := gateway.Consequences(parse(t, before), cfg, nil)
+	_, _, err := explain.Consequences(parse(t, before), cfg, nil)
 	var problems config.Problems
 	if !errors.As(err, &problems) {
 		t.Errorf("error %v", err)

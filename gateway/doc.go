@@ -1,55 +1,61 @@
-// Package gateway is what happens to one request.
+// Package gateway is the only thing that changes while corsgate runs: one pointer to what is served, one lock, and Serve,
+// Reload and Shutdown. Everything else is in the packages below it.
 //
 // # A request's life
 //
-//	bytes → edge: strict validation → handle: load the snapshot → begin
+//	bytes → edge, loop: strict validation → proxy: load the snapshot → begin
 //	  begin: route → the policy's shadow, if it has one, only counts what it would change
 //	               → preflight? answered from the cache or by the policy
 //	               → one too many? refused by the route's limit; preflights are counted apart
-//	               → answered here? redirect, refusal, fixed response
+//	               → a guard says no, or answered here? redirect, refusal, fixed response
 //	               → else an exchange with an upstream
 //	  the exchange → finish: the upstream's CORS fields dropped, ours set → bytes
 //
 // begin and finish are plain functions over bytes: they know no socket and no engine. Around
-// them an engine makes the exchange; see handle.
+// them an engine makes the exchange; see [proxy.Proxy.Serve] and [proxy.Proxy.Exchanges].
 //
 // # The house
 //
 //	cmd/corsgate        the command line
-//	benchmarks          comparisons with other gateways and libraries
 //	  │
-//	gateway             this package: begin, finish; reload
-//	├─ gateway/snapshot   one configuration, compiled                        → all tables
-//	├─ gateway/backend    an [upstream.NAME] at work; splits and mirrors     → certs, upstream
-//	├─ gateway/ratelimit  a [limit.NAME] at work, here or in Redis           → certs, cors, limit
-//	├─ gateway/policy     a [cors.NAME] at work, with its file and shadow    → config, cors, files, metrics
-//	├─ gateway/certs      certificates, ours and those that are asked for    → acme, config, edge, files, metrics
-//	├─ gateway/lint       what is valid and can hardly be meant              → config, descriptors, rewrite, route
-//	├─ gateway/rewrite    what a route changes: the path, fields, URLs       → config, upstream, wire
-//	├─ gateway/metrics    every Prometheus metric, in one place              → cors, edge, limit/shared, wire
-//	├─ gateway/descriptors  who has how many of them                         → config
-//	├─ gateway/files      files that others replace: read whole, watched     → config
-//	├─ gateway/config     TOML → Config: defaults, positions, every error at once
-//	├─ gateway/fetch      the browser's half of CORS: what it asks, what it makes of the answers → cors, wire
-//	├─ gateway/cors       the CORS protocol as pure functions over bytes     → matcher
-//	│  └─ …/nethttp       a policy in front of a handler of net/http; for others
-//	├─ gateway/route      (host, path, method) → route
-//	├─ gateway/upstream   endpoints, pools, balance, one exchange            → wire
-//	│  └─ …/discover      the servers that a name stands for, by DNS        (below upstream alone)
-//	├─ gateway/edge       listeners, connections, fasthttp's server, HTTP/3  → wire, h2
-//	├─ gateway/h2         HTTP/2 connections: bytes in, events out           → wire
-//	├─ gateway/limit      how often, by key: rate limits                     (standard library only)
-//	│  └─ …/shared        the same over many gateways, in Redis               (limit, and gateway, alone)
-//	├─ gateway/trace      trace context, and spans for a collector            (standard library only)
-//	├─ gateway/acme       certificates from an authority, by certmagic
-//	├─ gateway/access     the access log, off the request path
-//	├─ gateway/fleet      what a fleet of gateways shares, in etcd
-//	├─ gateway/admin      metrics, health, reload, pprof for operators       → fetch
-//	├─ gateway/frequent   the most frequent of many, in bounded memory       (standard library only)
-//	├─ gateway/logging    how often a line is logged                         (standard library only)
-//	├─ gateway/printable  text of others, fit for a terminal and a log
-//	└─ gateway/wire       HTTP/1.1 messages: the one parser, both sides      (standard library only)
-//	matcher             does this origin belong to this set?                 (standard library only)
+//	gateway             what changes: one pointer, one lock, Serve, Reload, Shutdown
+//	├─ explain            what becomes of a question, why, and the fewest edits that change it
+//	├─ proxy              the life of one request
+//	├─ listen             what is listened on, replaced while it is served
+//	├─ snapshot           one configuration, compiled: immutable, complete
+//	│                     tables of a configuration, ready to serve:
+//	├─ backend              an [upstream.NAME] at work; splits and mirrors
+//	├─ ratelimit            a [limit.NAME] at work, here or in Redis
+//	├─ policy               a [cors.NAME] at work, with its file of origins and its shadow
+//	├─ certs                certificates, ours and those that are asked for
+//	├─ lint                 what is valid and can hardly be meant
+//	├─ descriptors          who has how many of them
+//	├─ rewrite              what a route changes: the path, fields, URLs
+//	│                     bricks:
+//	├─ metrics              every Prometheus metric, in one place
+//	├─ fetch                the browser's half of CORS: what it asks, what it makes of the answers; for others, too
+//	├─ files                files that others replace: read whole, watched
+//	├─ frequent             the most frequent of many, in bounded memory       (standard library only)
+//	├─ logging              how often a line is logged                         (standard library only)
+//	├─ printable            text of others, fit for a terminal and a log       (standard library only)
+//	│                     the ground:
+//	├─ config               TOML → Config: defaults, positions, every error at once
+//	├─ cors                 the CORS protocol as pure functions over bytes     → matcher
+//	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
+//	├─ route                (host, path, method) → route
+//	├─ loop                 event loops (Linux)                                → edge, h2, upstream, wire
+//	├─ edge                 listeners, connections, fasthttp's server, HTTP/3  → h2, wire
+//	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
+//	├─ upstream             endpoints, pools, balance, one exchange            → wire
+//	│  └─ …/discover        the servers that a name stands for, by DNS         (below upstream alone)
+//	├─ wire                 HTTP/1.1 messages: the one parser, both sides      (standard library only)
+//	├─ limit                how often, by key: rate limits                     (standard library only)
+//	│  └─ …/shared          the same over many gateways, in Redis
+//	├─ trace                trace context, and spans for a collector           (standard library only)
+//	├─ access               the access log, off the request path
+//	├─ acme                 certificates from an authority, by certmagic
+//	└─ beside them: fleet, what gateways share in etcd; admin, the pages of operators
+//	matcher             does this origin belong to this set?                   (standard library only)
 //	cache               the preflight LRU
 //
 // Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is an authority,
@@ -57,8 +63,11 @@
 // gateway/tooltest finds the programs that they need. The servers among them are built from
 // gateway/internal/doubles, a module of its own.
 //
-// Imports point down this list only, and between the children of gateway only along an arrow; a
-// test holds it. Only gateway/edge knows fasthttp and quic-go. Only gateway/fleet knows etcd, and to
+// Each may import only what is left of it in this order, and what is on the ground; a test holds it:
+//
+//	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | proxy, listen | explain | gateway
+//
+// Only matcher, cache, cors and fetch are meant for others; the rest is internal. Only gateway/edge knows fasthttp and quic-go. Only gateway/fleet knows etcd, and to
 // it a configuration is a text.
 //
 // # Rules that stay true
@@ -73,8 +82,8 @@
 //  6. Access-Control-Allow-Origin is absent, or "*" without credentials, or the request's Origin.
 //  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless
 //     the policy says so.
-//  8. What is routed is what is forwarded: the path that chose the route is the path sent, octet by
-//     octet. Where a route rewrites it, segments that its own path begins with are left off the front
+//  8. What is routed is what is forwarded: the path that chose the route is the path sent, byte by
+//     byte. Where a route rewrites it, segments that its own path begins with are left off the front
 //     and configured ones put there; nothing is decoded, and what comes out is a path that the
 //     gateway itself would take, or the request is refused.
 package gateway

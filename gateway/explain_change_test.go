@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
@@ -22,7 +22,7 @@ func TestExplainChangesHelp(t *testing.T) {
 		cfg := parse(t, text)
 		for range 20 {
 			q := randomQuestion(random)
-			before, err := gateway.Explain(cfg, q)
+			before, err := explain.Config(cfg, q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestExplainChangesHelp(t *testing.T) {
 				hopeless++
 				continue
 			}
-			after, err := gateway.Explain(parse(t, edited), q)
+			after, err := explain.Config(parse(t, edited), q)
 			if err != nil {
 				if strings.Contains(strings.Join(before.Notes, "\n"), "check would still refuse") {
 					continue

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/pkitest"
 )
@@ -60,7 +60,7 @@ client_auth = "optional"
 		{"https://api.test:9443/", "PUT", "", `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`},
 		{"https://api.test:7443/", "PUT", "", `without one a client is answered like any other (client_auth = "optional")`},
 	} {
-		e, err := gateway.Explain(cfg, fetch.Question{Origin: "https://app.example", Method: x.method, URL: x.url, Listener: x.listener})
+		e, err := explain.Config(cfg, fetch.Question{Origin: "https://app.example", Method: x.method, URL: x.url, Listener: x.listener})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ client_auth = "optional"
 			t.Errorf("%s %s %q:\n got %s\nwant %s", x.method, x.url, x.listener, notes, x.want)
 		}
 	}
-	_, err := gateway.Explain(cfg, fetch.Question{Origin: "https://app.example", URL: "https://api.test/", Listener: "member"})
+	_, err := explain.Config(cfg, fetch.Question{Origin: "https://app.example", URL: "https://api.test/", Listener: "member"})
 	if want := `there is no listener "member": the listeners are plain, public, members, partners, anyone`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
@@ -54,7 +55,7 @@ func TestExplainIsWhatHappens(t *testing.T) {
 		}
 		for range questions {
 			q := randomQuestion(random)
-			e, err := gateway.Explain(cfg, q)
+			e, err := explain.Config(cfg, q)
 			if err != nil {
 				t.Fatalf("seed %d: %+v: %v", seed, q, err)
 			}
@@ -81,8 +82,8 @@ func TestExplainIsWhatHappens(t *testing.T) {
 }
 
 // undated returns e without the dates of its answers.
-func undated(e gateway.Explanation) gateway.Explanation {
-	for _, x := range []*gateway.ExplainedExchange{e.Preflight, e.Actual} {
+func undated(e explain.Explanation) explain.Explanation {
+	for _, x := range []*explain.ExplainedExchange{e.Preflight, e.Actual} {
 		if x != nil {
 			x.Response = slices.DeleteFunc(slices.Clone(x.Response), isFresh)
 		}
@@ -91,7 +92,7 @@ func undated(e gateway.Explanation) gateway.Explanation {
 }
 
 // compare asks the gateway at address and returns where it, or a browser, disagrees with e.
-func compare(t *testing.T, address string, q fetch.Question, e gateway.Explanation) string {
+func compare(t *testing.T, address string, q fetch.Question, e explain.Explanation) string {
 	t.Helper()
 	https := strings.HasPrefix(q.URL, "https:")
 	var preflight, actual *http.Response
@@ -117,7 +118,7 @@ func compare(t *testing.T, address string, q fetch.Question, e gateway.Explanati
 	return ""
 }
 
-func compareAnswer(t *testing.T, address string, https bool, x *gateway.ExplainedExchange) (*http.Response, string) {
+func compareAnswer(t *testing.T, address string, https bool, x *explain.ExplainedExchange) (*http.Response, string) {
 	t.Helper()
 	request := strings.Join(x.Request, "\r\n") + "\r\n"
 	if https {

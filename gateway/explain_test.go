@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/google/go-cmp/cmp"
 )
@@ -53,7 +53,7 @@ func TestExplainText(t *testing.T) {
 // said returns what explain writes, without the date.
 func said(t *testing.T, cfg *config.Config, q fetch.Question) string {
 	t.Helper()
-	e, err := gateway.Explain(cfg, q)
+	e, err := explain.Config(cfg, q)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
@@ -97,7 +97,7 @@ func TestExplainQuestions(t *testing.T) {
 		t.Helper()
 		q := sane
 		change(&q)
-		_, err := gateway.Explain(cfg, q)
+		_, err := explain.Config(cfg, q)
 		if err == nil {
 			t.Errorf("%+v is no error, want %q", q, want)
 			return
@@ -181,7 +181,7 @@ func TestExplainQuestions(t *testing.T) {
 // TestExplainConfiguration: a configuration that cannot be served explains nothing but its problems.
 func TestExplainConfiguration(t *testing.T) {
 	cfg := parse(t, strings.Replace(policy("http://127.0.0.1:1", "ONE"), "https://myapp.com", "https://MyApp.com", 1))
-	_, err := gateway.Explain(cfg, fetch.Question{Origin: "https://a.example", URL: "https://api.example/"})
+	_, err := explain.Config(cfg, fetch.Question{Origin: "https://a.example", URL: "https://api.example/"})
 	if problems := (config.Problems)(nil); !errors.As(err, &problems) || !strings.Contains(err.Error(), "corsgate.toml:") {
 		t.Errorf("%v, want problems", err)
 	}
@@ -192,7 +192,7 @@ func TestExplainJSON(t *testing.T) {
 	cfg := parse(t, policy("http://127.0.0.1:1", "ONE"))
 	f := func(q fetch.Question) {
 		t.Helper()
-		e, err := gateway.Explain(cfg, q)
+		e, err := explain.Config(cfg, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,14 +237,14 @@ func FuzzQuestion(f *testing.F) {
 		if header != "" {
 			q.Headers = []string{header}
 		}
-		e, err := gateway.Explain(cfg, q)
+		e, err := explain.Config(cfg, q)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("%+v: %q is not one line", q, err)
 			}
 			return
 		}
-		again, err := gateway.Explain(cfg, e.Question)
+		again, err := explain.Config(cfg, e.Question)
 		if err != nil {
 			t.Fatalf("%+v was understood as %+v: %v", q, e.Question, err)
 		}

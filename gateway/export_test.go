@@ -1,28 +1,28 @@
 package gateway
 
 // Pseudonym returns what the gateway calls itself in Via.
-func (g *Gateway) Pseudonym() string { return g.pseudonym }
+func (g *Gateway) Pseudonym() string { return g.proxy.Pseudonym() }
 
 // Crowded reports whether responses end their connections, because others wait.
 func (g *Gateway) Crowded() bool { return g.server.Crowded() }
 
 // CachedPreflights returns how many answers the preflight cache holds.
-func (g *Gateway) CachedPreflights() int { return g.current.Load().Preflights.Len() }
+func (g *Gateway) CachedPreflights() int { return g.proxy.Current().Preflights.Len() }
 
 // Break makes every request that is forwarded from now on panic: its upstream has no counters.
 func (g *Gateway) Break() {
-	broken := *g.current.Load()
+	broken := *g.proxy.Current()
 	broken.Routes = nil
-	for _, r := range g.current.Load().Routes {
+	for _, r := range g.proxy.Current().Routes {
 		r := *r
 		r.Upstream = nil
 		broken.Routes = append(broken.Routes, &r)
 	}
-	g.current.Store(&broken)
+	g.proxy.Swap(&broken)
 }
 
 // Shares reports whether the limits of g in Redis are shared now.
-func Shares(g *Gateway) bool { return g.current.Load().Limits.Shared() }
+func Shares(g *Gateway) bool { return g.proxy.Current().Limits.Shared() }
 
 // StoreOf tells the stores of shared limits apart.
-func StoreOf(g *Gateway) any { return g.current.Load().Limits.Store() }
+func StoreOf(g *Gateway) any { return g.proxy.Current().Limits.Store() }

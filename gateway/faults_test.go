@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/proxy"
 )
 
 const faultsConfig = `
@@ -48,7 +49,7 @@ func TestFaults(t *testing.T) {
 		} {
 			t.Run(engine+"/"+c.name, func(t *testing.T) {
 				var response string
-				var refusals []gateway.Refusal
+				var refusals []proxy.Refusal
 				lines := loggedOf(t, engine, faultsConfig, func(g *gateway.Gateway, address string) {
 					nc, err := net.Dial("tcp", address)
 					if err != nil {

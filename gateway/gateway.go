@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -12,13 +11,15 @@ import (
 	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/access"
-	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/corsgate/corsgate/gateway/frequent"
+	"github.com/corsgate/corsgate/gateway/explain"
+	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/listen"
 	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,48 +27,32 @@ import (
 
 // A Gateway serves one configuration at a time. Its methods are safe for concurrent use.
 type Gateway struct {
-	current   atomic.Pointer[snapshot.Snapshot] // what is served now; never nil
-	mu        sync.Mutex                        // serializes Reload, Listen and Shutdown; no request takes it
-	log       *slog.Logger
-	metrics   *metrics.Metrics
-	access    *access.Log // nil: none
-	server    *edge.Server
-	listeners listeners
-	pseudonym string // in Via: unique to this process, says nothing about it
-	draining  atomic.Bool
-	succeeded atomic.Bool // by a process that accepts on the same sockets
-	overload  overload
-	shadows   frequent.List[ShadowDiff]
-	loading   loading
-	spared    atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
-	short     logging.Sampler // of the log's lines on what the machine is short of
-	relief    logging.Sampler // likewise on memory
-	refusals  frequent.List[Refusal]
-	copies    *backend.Copies
-	exports   exports
-	stores    ratelimit.Stores
-	swapped   chan struct{}   // has an element after a swap; see Watch
-	warned    config.Problems // warnings that were logged
+	proxy  *proxy.Proxy // one pointer: what is served now
+	listen *listen.Set  // guarded by mu
+	server *edge.Server
+	mu     sync.Mutex // one lock: serializes Reload, Listen and Shutdown; no request takes it
 
-	bindings  []*binding // what is listened on
-	inherited map[inheritance]*edge.Sockets
+	log     *slog.Logger
+	metrics *metrics.Metrics
+	access  *access.Log // nil: none
+	loading loading
+	short   logging.Sampler // of the log's lines on what the machine is short of
+	relief  logging.Sampler // likewise on memory
+	spared  atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
+	exports exports
+	stores  ratelimit.Stores
+	swapped chan struct{}   // has an element after a swap; see Watch
+	warned  config.Problems // warnings that were logged
 
-	inheritedDatagrams map[inheritance]*edge.Datagrams
-	fading             []*edge.Datagrams // retired: they close when their last connection has ended
-
-	loops   []engine                 // nil: no listener has needed them yet
-	turning atomic.Pointer[[]engine] // loops, once they run
-	serving bool                     // Serve was called
-	closed  bool                     // Shutdown stops, or has stopped, what is served
-	work    sync.WaitGroup
-	failure chan error
-	ended   chan struct{} // closed after Shutdown
+	closed bool           // Shutdown stops, or has stopped, what is served
+	work   sync.WaitGroup // what a swap has stopped and still ends
+	ended  chan struct{}  // closed after Shutdown
 }
 
 // New returns a gateway that does not listen yet. An error is of type config.Problems.
 func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{log: log, metrics: metrics.New(), copies: backend.NewCopies(log), pseudonym: "cg-" + rand.Text()[:12], swapped: make(chan struct{}, 1),
-		inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}, failure: make(chan error, 1), ended: make(chan struct{})}
+	m := metrics.New()
+	g := &Gateway{proxy: proxy.New(log, m), log: log, metrics: m, swapped: make(chan struct{}, 1), ended: make(chan struct{})}
 	s, problems, warnings := snapshot.Compile(cfg, nil, g.metrics)
 	if len(problems) > 0 {
 		return nil, problems
@@ -75,13 +60,14 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g.stores.Log, g.stores.Metrics = log, g.metrics
 	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
 	g.warn(warnings)
-	g.server = edge.NewServer(s.Edge, g.handle, g.refuse)
-	g.server.OnRefusal(g.handleFault)
+	g.server = edge.NewServer(s.Edge, g.proxy.Serve, g.proxy.Refuse)
+	g.server.OnRefusal(g.proxy.ServeFault)
 	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
 		g.metrics.Lost(l)
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.server.OnShort(g.noteShort)
+	g.listen = listen.NewSet(g.server, g.proxy.Exchanges, log)
 	g.swap(s)
 	g.registerScraped()
 	return g, nil
@@ -106,7 +92,7 @@ func (g *Gateway) warn(warnings config.Problems) {
 
 // swap makes s current. Nothing here can fail.
 func (g *Gateway) swap(s *snapshot.Snapshot) {
-	prev := g.current.Load()
+	prev := g.proxy.Current()
 	before := prev
 	if prev == nil {
 		before = new(snapshot.Snapshot)
@@ -114,14 +100,13 @@ func (g *Gateway) swap(s *snapshot.Snapshot) {
 	s.Upstreams.Start(before.Upstreams, g.spareDescriptors, g.log)
 	g.swapExporter(prev, s)
 	g.stores.Swap(before.Limits, s.Limits)
-	if g.serving {
+	if g.listen.Serving() {
 		g.work.Go(certs.Start(prev.Certs, s.Certs, g.log))
 	}
-	g.current.Store(s)
+	g.proxy.Swap(s)
 	g.server.Configure(s.Edge)
 	if prev != nil {
 		prev.Upstreams.Stop(s.Upstreams)
-		g.forget(prev, s)
 	}
 	select {
 	case g.swapped <- struct{}{}:
@@ -135,36 +120,38 @@ func (g *Gateway) swap(s *snapshot.Snapshot) {
 func (g *Gateway) Listen() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next, err := g.rebind(g.current.Load().Config, g.current.Load().Certs.Auths)
-	for _, s := range g.inherited {
-		s.Leave()
-	}
-	clear(g.inherited)
-	for _, d := range g.inheritedDatagrams {
-		d.Close()
-	}
-	clear(g.inheritedDatagrams)
-	if err != nil {
-		for _, l := range g.loops {
-			l.Drain(0)
-		}
-		g.loops = nil
-		return err
-	}
-	g.exchange(next)
-	return nil
+	s := g.proxy.Current()
+	return g.listen.Listen(s.Config, s.Certs.Auths)
+}
+
+// Inherit has Listen use sockets that another process has handed over, for listeners of the same
+// address. It closes the files.
+func (g *Gateway) Inherit(sockets []listen.Socket) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.listen.Inherit(sockets)
+}
+
+// Sockets returns duplicates of all sockets, for another process to be given. The files are the caller's.
+func (g *Gateway) Sockets() ([]listen.Socket, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.listen.Sockets()
+}
+
+// Attach adds a listener that was made elsewhere; c says how it is to be served. It must be called
+// before Serve. A reload that changes it needs a restart.
+func (g *Gateway) Attach(l *edge.Listener, c *config.Listener) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listen.Attach(l, c)
 }
 
 // Addr returns where a listener listens, as "host:port" or a path, or "" if there is none of that name.
 func (g *Gateway) Addr(listener string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, b := range g.bindings {
-		if b.on[0].Name == listener {
-			return b.on[0].Addr().String()
-		}
-	}
-	return ""
+	return g.listen.Addr(listener)
 }
 
 // Reload makes cfg the configuration in force, or returns why not and changes nothing.
@@ -172,7 +159,7 @@ func (g *Gateway) Addr(listener string) string {
 func (g *Gateway) Reload(cfg *config.Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	prev := g.current.Load()
+	prev := g.proxy.Current()
 	if g.closed {
 		return errors.New("the gateway has stopped: its configuration cannot be changed")
 	}
@@ -183,7 +170,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	if err := g.replace(cfg, prev); err != nil {
 		return err
 	}
-	s := g.current.Load()
+	s := g.proxy.Current()
 	s.Certs.ACME.Retry() // whoever reloads may have put something right
 	g.log.Info("configuration reloaded", "generation", s.Generation, "routes", len(s.Routes))
 	return nil
@@ -196,17 +183,17 @@ func (g *Gateway) replace(cfg *config.Config, prev *snapshot.Snapshot) error {
 		g.ReloadFailed(problems)
 		return problems
 	}
-	bindings := g.bindings
-	if len(bindings) > 0 && cfg != prev.Config {
+	install := func() {}
+	if cfg != prev.Config {
 		var err error
-		if bindings, err = g.rebind(cfg, s.Certs.Auths); err != nil {
+		if install, err = g.listen.Rebind(cfg, s.Certs.Auths); err != nil {
 			g.ReloadFailed(err)
 			return err
 		}
 	}
 	g.warn(warnings)
 	g.swap(s)
-	g.exchange(bindings)
+	install()
 	return nil
 }
 
@@ -227,12 +214,31 @@ func restartOnly(old, cfg *config.Config) (p config.Problems) {
 
 // Config returns the configuration in force and its generation.
 func (g *Gateway) Config() (*config.Config, uint64) {
-	s := g.current.Load()
+	s := g.proxy.Current()
 	return s.Config, s.Generation
+}
+
+// Refusals returns the origins that policies have refused, the most frequent first, at most 256. The list is never nil.
+// A reload forgets those of a route whose policy it changes, whatever their files of origins hold, and those without a route.
+func (g *Gateway) Refusals() []proxy.Refusal { return g.proxy.Refusals() }
+
+// ShadowDiffs returns what the shadows of policies would change, the most frequent first, at most 256. The list is
+// never nil. A reload keeps the counts of the routes whose policies it does not change, whatever their files of origins
+// hold.
+func (g *Gateway) ShadowDiffs() []proxy.ShadowDiff { return g.proxy.ShadowDiffs() }
+
+// Seen returns questions that pages have asked lately, at most n: the most frequent of those that were refused, and as far as
+// there is room preflights that were allowed. Allowed requests without a preflight leave no trace that could be listed.
+func (g *Gateway) Seen(n int) []fetch.Question { return g.proxy.Seen(n) }
+
+// Explain answers q for the configuration in force. It counts nothing and remembers nothing. An error says what is
+// wrong with the question.
+func (g *Gateway) Explain(q fetch.Question) (explain.Explanation, error) {
+	return explain.Of(g.proxy.Current(), q)
 }
 
 // Registry returns the metrics.
 func (g *Gateway) Registry() *prometheus.Registry { return g.metrics.Registry() }
 
 // Ready reports whether new requests are welcome: it is false while the gateway drains.
-func (g *Gateway) Ready() bool { return !g.draining.Load() }
+func (g *Gateway) Ready() bool { return !g.proxy.Draining() }

@@ -52,6 +52,10 @@ func TestHouse(t *testing.T) {
 		"gateway/descriptors":        {"gateway/config"},
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
+		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/wire", "matcher"},
+		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/loop", "gateway/metrics"},
+		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/wire", "matcher"},
+		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/upstream", "gateway/wire"},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
 		"gateway/admin":              {"gateway/printable", "gateway/fetch"},
 		"gateway/access":             {"gateway/printable"},
@@ -62,7 +66,21 @@ func TestHouse(t *testing.T) {
 		"gateway/fleet":              {"gateway/printable"},                                               // a room of its own: it knows etcd, and nothing of configurations
 		"gateway/fleet/etcdtest":     {"gateway/tooltest"},                                                // for tests only
 	}
-	top := []string{"gateway", "gateway/loop"}
+	top := []string{"gateway"}
+	// The order of the rooms that a request and a reload pass: each may import only what is left of it.
+	order := [][]string{{"descriptors", "files", "frequent", "logging", "printable"}, {"metrics", "fetch", "rewrite"}, {"lint", "certs", "policy"},
+		{"backend", "ratelimit"}, {"snapshot"}, {"proxy", "listen"}, {"explain"}}
+	for i, level := range order {
+		for _, room := range level {
+			for _, below := range allowed["gateway/"+room] {
+				for _, right := range order[i:] {
+					if slices.Contains(right, strings.TrimPrefix(below, "gateway/")) {
+						t.Errorf("gateway/%s may import %s, which is not left of it", room, below)
+					}
+				}
+			}
+		}
+	}
 	// Who may import libraries.
 	libraries := map[string][]string{
 		"github.com/valyala/fasthttp":      {"gateway/edge"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/listen"
 	"github.com/corsgate/corsgate/gateway/pkitest"
 	"github.com/quic-go/quic-go"
 )
@@ -130,7 +131,7 @@ func TestHTTP3HandedOver(t *testing.T) {
 		*gateway.Gateway
 		served, over chan error
 	}
-	start := func(name string, sockets []gateway.Socket) process {
+	start := func(name string, sockets []listen.Socket) process {
 		t.Helper()
 		g, err := gateway.New(parseFor(t, three, policy(url, name)), discard())
 		if err != nil {

@@ -41,7 +41,7 @@ func replace(t testing.TB, path, text string) {
 
 // allows reports whether the policy in force allows an origin.
 func (g *Gateway) allows(origin string) bool {
-	i, _ := g.current.Load().Policies["app"].CORS.AllowedOrigin([]byte(origin))
+	i, _ := g.proxy.Current().Policies["app"].CORS.AllowedOrigin([]byte(origin))
 	return i >= 0
 }
 
@@ -118,7 +118,7 @@ func TestMillionOrigins(t *testing.T) {
 			t.Errorf("%s is allowed: %t, want %t", origin, !want, want)
 		}
 	}
-	before := g.current.Load()
+	before := g.proxy.Current()
 	next := *cfg
 	next.Cache.Preflights = 7
 	begun = time.Now()
@@ -126,7 +126,7 @@ func TestMillionOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("reloaded in %v", time.Since(begun))
-	after := g.current.Load()
+	after := g.proxy.Current()
 	if after == before || after.Policies["app"] != before.Policies["app"] || after.Routes[0].Policy != before.Routes[0].Policy {
 		t.Error("the policy was compiled again")
 	}
@@ -141,7 +141,7 @@ func TestPolicyTakenOver(t *testing.T) {
 	}
 	f := func(change func(c *config.CORS), text string, want bool) {
 		t.Helper()
-		before := g.current.Load().Policies["app"]
+		before := g.proxy.Current().Policies["app"]
 		replace(t, path, text)
 		next := *cfg
 		next.CORS = []config.CORS{cfg.CORS[0]}
@@ -149,7 +149,7 @@ func TestPolicyTakenOver(t *testing.T) {
 		if err := g.Reload(&next); err != nil {
 			t.Fatal(err)
 		}
-		if got := g.current.Load().Policies["app"] == before; got != want {
+		if got := g.proxy.Current().Policies["app"] == before; got != want {
 			t.Errorf("taken over: %t, want %t", got, want)
 		}
 	}

@@ -34,7 +34,7 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 		Log:     g.log,
 		Renewed: g.swapped,
 		Files: func() map[string]files.Digest {
-			s := g.current.Load()
+			s := g.proxy.Current()
 			watched := s.Files()
 			if reload == nil {
 				return watched
@@ -50,7 +50,7 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 
 // changed takes over what has changed in files that the configuration in force names.
 func (g *Gateway) changed(paths []string, reload func()) {
-	s := g.current.Load()
+	s := g.proxy.Current()
 	origins, valueFiles := s.Policies.Files(), s.Config.ValueFiles()
 	named, secrets, values := false, false, false
 	for _, path := range paths {
@@ -81,7 +81,7 @@ func (g *Gateway) warnDaily(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-day.C:
-			g.current.Load().Certs.Warn(g.log, now)
+			g.proxy.Current().Certs.Warn(g.log, now)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (g *Gateway) refresh(secrets, values bool) {
 	if g.closed {
 		return
 	}
-	prev := g.current.Load()
+	prev := g.proxy.Current()
 	what, cfg := "origins", prev.Config
 	if secrets {
 		again := *cfg // another one, of which nothing was read yet
@@ -120,5 +120,5 @@ func (g *Gateway) refresh(secrets, values bool) {
 		}
 		return
 	}
-	g.log.Info(what+" reloaded", "generation", g.current.Load().Generation)
+	g.log.Info(what+" reloaded", "generation", g.proxy.Current().Generation)
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"strconv"
-
 	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/metrics"
 )
@@ -10,26 +8,26 @@ import (
 // registerScraped says where what is read at a scrape is found: in the configuration that is in force then.
 func (g *Gateway) registerScraped() {
 	m := g.metrics
-	m.Read(metrics.Connections, g.listeners.open)
-	m.Read(metrics.Streams, g.listeners.streams)
-	m.Read(metrics.LoopConnections, g.loopConnections)
-	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.overload.inFlight.Load()) })
+	m.Read(metrics.Connections, g.listen.Connections)
+	m.Read(metrics.Streams, g.listen.Streams)
+	m.Read(metrics.LoopConnections, g.listen.LoopConnections)
+	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.proxy.InFlight()) })
 	m.ReadOne(metrics.PreflightCacheEntries, func() float64 {
-		if c := g.current.Load().Preflights; c != nil {
+		if c := g.proxy.Current().Preflights; c != nil {
 			return float64(c.Len())
 		}
 		return 0
 	})
 	m.ReadOne(metrics.PreflightCacheBytes, func() float64 {
-		if c := g.current.Load().Preflights; c != nil {
+		if c := g.proxy.Current().Preflights; c != nil {
 			return float64(c.Bytes())
 		}
 		return 0
 	})
-	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.current.Load().Limits.Bytes(emit) })
-	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.current.Load().Certs.Expiries(emit) })
+	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.proxy.Current().Limits.Bytes(emit) })
+	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.proxy.Current().Certs.Expiries(emit) })
 	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
-		for _, d := range g.current.Load().Certs.ACME.Domains() {
+		for _, d := range g.proxy.Current().Certs.ACME.Domains() {
 			n, _ := d.Failures()
 			emit(float64(n), d.Name)
 		}
@@ -42,7 +40,7 @@ func (g *Gateway) registerScraped() {
 func (g *Gateway) registerEndpoints() {
 	read := func(s *metrics.Scraped, value func(c *backend.Condition) float64) {
 		g.metrics.Read(s, func(emit metrics.Emit) {
-			g.current.Load().Upstreams.Conditions(func(c *backend.Condition) { emit(value(c), c.Upstream, c.Endpoint) })
+			g.proxy.Current().Upstreams.Conditions(func(c *backend.Condition) { emit(value(c), c.Upstream, c.Endpoint) })
 		})
 	}
 	read(metrics.UpstreamHealthy, func(c *backend.Condition) float64 { return c.Healthy })
@@ -56,7 +54,7 @@ func (g *Gateway) registerEndpoints() {
 	read(metrics.UpstreamInFlight, func(c *backend.Condition) float64 { return float64(c.InFlight) })
 	read(metrics.UpstreamStreams, func(c *backend.Condition) float64 { return float64(c.Streams) })
 	g.metrics.Read(metrics.UpstreamDiscovered, func(emit metrics.Emit) {
-		g.current.Load().Upstreams.Conditions(func(c *backend.Condition) {
+		g.proxy.Current().Upstreams.Conditions(func(c *backend.Condition) {
 			if c.Named {
 				emit(float64(c.Servers), c.Upstream, c.Endpoint)
 			}
@@ -64,18 +62,8 @@ func (g *Gateway) registerEndpoints() {
 	})
 }
 
-// loopConnections tells how many connections each event loop has: the kernel chooses the loop of a connection, by a hash, so
-// a few busy connections can make one loop work more than the others.
-func (g *Gateway) loopConnections(emit metrics.Emit) {
-	if loops := g.turning.Load(); loops != nil {
-		for i, l := range *loops {
-			emit(float64(l.Clients()), strconv.Itoa(i))
-		}
-	}
-}
-
 // Totals returns how much was done.
 func (g *Gateway) Totals() metrics.Totals { return g.metrics.Totals() }
 
 // Upstreams returns what can be told of each upstream now, by name.
-func (g *Gateway) Upstreams() []backend.Status { return g.current.Load().Upstreams.Status() }
+func (g *Gateway) Upstreams() []backend.Status { return g.proxy.Current().Upstreams.Status() }

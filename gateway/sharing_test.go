@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/internal/redistest"
 )
@@ -186,7 +187,7 @@ func TestSharingReload(t *testing.T) {
 // TestSharedIsExplained: explain tells where a limit is counted, and check that a [redis] is for nothing.
 func TestSharedIsExplained(t *testing.T) {
 	text := strings.ReplaceAll(inRedis(limitConfig, "127.0.0.1:1"), "UPSTREAM", "http://127.0.0.1:1")
-	e, err := gateway.Explain(parse(t, text), fetch.Question{Origin: "https://myapp.com", URL: "http://api.example/api"})
+	e, err := explain.Config(parse(t, text), fetch.Question{Origin: "https://myapp.com", URL: "http://api.example/api"})
 	if err != nil {
 		t.Fatal(err)
 	}

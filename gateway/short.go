@@ -20,3 +20,24 @@ func (g *Gateway) noteShort(on *edge.Listener, err error) {
 	}
 	g.log.Warn("connections cannot be taken in", attrs...)
 }
+
+// relieve ends requests that are not all there, until so many bytes are free, and returns how many are.
+func (g *Gateway) relieve(want int64) (freed int64) {
+	ended, freed := g.server.Relieve(want)
+	if ended > 0 {
+		g.noteRelief(ended, freed)
+	}
+	return freed
+}
+
+func (g *Gateway) noteRelief(ended int, freed int64) {
+	held, ok := g.relief.Pass(time.Now())
+	if !ok {
+		return
+	}
+	attrs := []any{"requests", ended, "bytes", freed, "advice", "raise GOMEMLIMIT, or lower limits.header_bytes, timeouts.header and timeouts.body_idle"}
+	if held > 0 {
+		attrs = append(attrs, "more_before", held)
+	}
+	g.log.Warn("memory is short: requests that were not all there have ended", attrs...)
+}

@@ -11,14 +11,10 @@ func (g *Gateway) spareDescriptors() {
 		return
 	}
 	g.server.MakeRoom(true)
-	if s := g.current.Load(); s != nil { // it is nil while the first one starts
+	if s := g.proxy.Current(); s != nil { // it is nil while the first one starts
 		for _, u := range s.Upstreams {
 			u.Pool.Spare()
 		}
 	}
-	if loops := g.turning.Load(); loops != nil {
-		for _, l := range *loops {
-			l.Spare()
-		}
-	}
+	g.listen.Spare()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
@@ -71,7 +72,7 @@ redirect = { to = "https://user:s3cr3t@b.example/x" }
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]string{"/": {`"Set-Cookie: ***"`, `"X-Mixed: v1 ${env:SECRET} end"`, `"X-Plain: plain"`, `for ${env:SECRET}`, `"pattern":"${env:ORIGIN}"`}, "/b": {"https://***@b.example/x"}} {
-		e, err := Explain(cfg, fetch.Question{Origin: "https://app.example.com", Method: "GET", URL: "https://api.example.com" + path})
+		e, err := explain.Config(cfg, fetch.Question{Origin: "https://app.example.com", Method: "GET", URL: "https://api.example.com" + path})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 // shows returns the certificate that a client is shown, and how long its staple is.
 func shows(t *testing.T, g *Gateway) (serial string, staple int) {
 	t.Helper()
-	c, err := g.current.Load().Edge.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: "h.example", SupportedVersions: []uint16{tls.VersionTLS13},
+	c, err := g.proxy.Current().Edge.TLS.GetCertificate(&tls.ClientHelloInfo{ServerName: "h.example", SupportedVersions: []uint16{tls.VersionTLS13},
 		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}})
 	if err != nil {
 		t.Fatal(err)
@@ -86,10 +86,10 @@ upstream = "api"
 	log.await(t, reloaded)
 	want(old, false)
 
-	before := g.current.Load().Upstreams["api"]
+	before := g.proxy.Current().Upstreams["api"]
 	next.Write(t, dir, "u")
 	log.await(t, reloaded)
-	if g.current.Load().Upstreams["api"] == before {
+	if g.proxy.Current().Upstreams["api"] == before {
 		t.Error("the upstream is met with the old certificate")
 	}
 }

@@ -137,7 +137,7 @@ func TestWatch(t *testing.T) {
 	}
 	log.await(t, refused, "holds no pattern")
 	wantAllowed(t, g, "https://f.com", true)
-	if v := g.current.Load().Generation; v != 4 {
+	if v := g.proxy.Current().Generation; v != 4 {
 		t.Errorf("generation %d, want 4", v)
 	}
 }
@@ -203,7 +203,7 @@ func TestWatchFollowsReloads(t *testing.T) {
 	log.await(t, reloaded)
 	wantAllowed(t, g, "https://d.com", true)
 	// The first file is nobody's now.
-	generation := g.current.Load().Generation
+	generation := g.proxy.Current().Generation
 	replace(t, path, "https://e.com\n")
 	replace(t, other, "https://f.com\n")
 	log.await(t, reloaded, fmt.Sprint("generation=", generation+1))

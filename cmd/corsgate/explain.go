@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/spf13/cobra"
 )
@@ -39,7 +39,7 @@ of a redirect decides that, and with 2 if the file or the question is invalid.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
-			return explain(path, shared, q, format, c.OutOrStdout(), c.ErrOrStderr())
+			return runExplain(path, shared, q, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
@@ -57,7 +57,7 @@ of a redirect decides that, and with 2 if the file or the question is invalid.`,
 	return c
 }
 
-func explain(path, shared string, q fetch.Question, format string, stdout, stderr io.Writer) error {
+func runExplain(path, shared string, q fetch.Question, format string, stdout, stderr io.Writer) error {
 	if format != "text" && format != "json" {
 		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
 	}
@@ -67,7 +67,7 @@ func explain(path, shared string, q fetch.Question, format string, stdout, stder
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	e, err := gateway.Explain(cfg, q)
+	e, err := explain.Config(cfg, q)
 	stop()
 	if err != nil {
 		return &exitError{exitUsage, err}

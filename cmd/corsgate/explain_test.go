@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
@@ -43,7 +43,7 @@ func TestExplain(t *testing.T) {
 
 func TestExplainJSON(t *testing.T) {
 	_, out, _ := command("explain", "-c", write(t, valid), "--origin", "https://a.example", "--format", "json", "https://api.example/<x>")
-	var e gateway.Explanation
+	var e explain.Explanation
 	if err := json.Unmarshal([]byte(out), &e); err != nil || !e.Allowed || e.Outcome != fetch.Allowed || e.Route.Name != "api" {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/fleet"
 )
@@ -33,7 +33,7 @@ func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared 
 	if err != nil {
 		return failed(err)
 	}
-	changed, asked, err := gateway.Consequences(before, cfg, seen)
+	changed, asked, err := explain.Consequences(before, cfg, seen)
 	if err != nil {
 		return failed(err)
 	}
@@ -50,7 +50,7 @@ func printDiff(out io.Writer, from, to config.Source) {
 const maxConsequences = 40
 
 // printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
-func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen int) {
+func printConsequences(out io.Writer, changed []explain.Consequence, asked, seen int) {
 	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
 	if len(changed) == 0 {
 		fmt.Fprintf(out, "for pages nothing changes (%s)\n", about)
@@ -75,7 +75,7 @@ func printConsequences(out io.Writer, changed []gateway.Consequence, asked, seen
 }
 
 // transition says how a verdict changes.
-func transition(before, after gateway.Verdict) string {
+func transition(before, after explain.Verdict) string {
 	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
 	var parts []string
 	step := func(what string, from, to fetch.Outcome) {
@@ -92,7 +92,7 @@ func transition(before, after gateway.Verdict) string {
 	case credentialed:
 		step("with credentials ", before.Credentialed, after.Credentialed)
 	}
-	answer := func(v gateway.Verdict) string {
+	answer := func(v explain.Verdict) string {
 		if v.Status == 0 {
 			return "the upstream's answer"
 		}
@@ -109,7 +109,7 @@ func transition(before, after gateway.Verdict) string {
 }
 
 // inRoute says which routes took the request.
-func inRoute(before, after gateway.Verdict) string {
+func inRoute(before, after explain.Verdict) string {
 	if before.Route == after.Route {
 		return fmt.Sprintf("  [route.%s]", after.Route)
 	}

@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/listen"
 )
 
 // This file replaces the process by one of another binary. The rules are:
@@ -46,9 +46,9 @@ type place struct{ Key, Address string }
 
 // A legacy is what a process was given by the one that it replaces.
 type legacy struct {
-	ready     *os.File                    // nil: it replaces none
-	sockets   []gateway.Socket            // of the gateway
-	operators map[string][]gateway.Socket // of listeners for operators, by adminKey or metricsKey
+	ready     *os.File                   // nil: it replaces none
+	sockets   []listen.Socket            // of the gateway
+	operators map[string][]listen.Socket // of listeners for operators, by adminKey or metricsKey
 }
 
 // inherit returns what this process was given.
@@ -63,11 +63,11 @@ func inherit() (*legacy, error) {
 		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
 	}
 	syscall.CloseOnExec(readyPipe)
-	h := &legacy{ready: os.NewFile(readyPipe, "ready"), operators: map[string][]gateway.Socket{}}
+	h := &legacy{ready: os.NewFile(readyPipe, "ready"), operators: map[string][]listen.Socket{}}
 	for i, p := range places {
 		fd := firstSocket + i
 		syscall.CloseOnExec(fd)
-		socket := gateway.Socket{Key: p.Key, Address: p.Address, File: os.NewFile(uintptr(fd), p.Address)}
+		socket := listen.Socket{Key: p.Key, Address: p.Address, File: os.NewFile(uintptr(fd), p.Address)}
 		if p.Key == adminKey || p.Key == metricsKey {
 			h.operators[p.Key] = append(h.operators[p.Key], socket)
 		} else {
@@ -196,7 +196,7 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 }
 
 // sockets returns duplicates of all listening sockets.
-func (p *process) sockets() ([]gateway.Socket, error) {
+func (p *process) sockets() ([]listen.Socket, error) {
 	list, err := p.gate.Sockets()
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (p *process) sockets() ([]gateway.Socket, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, gateway.Socket{Key: o.key, Address: string(o.address), File: file})
+		list = append(list, listen.Socket{Key: o.key, Address: string(o.address), File: file})
 	}
 	return list, nil
 }

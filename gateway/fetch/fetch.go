@@ -101,10 +101,11 @@ type Step struct {
 	Text string `json:"text"`
 }
 
-// ExampleURL returns a URL for a host and path of a route. host may start with "*", for any labels, and "" is any host.
-func ExampleURL(host, path string) string {
-	if host == "" {
-		host = "any.example"
+// ExampleURL returns a URL for a route of these hosts, none for any, and a path. A host may start with "*", for any labels.
+func ExampleURL(hosts []string, path string) string {
+	host := "any.example"
+	if len(hosts) > 0 {
+		host = strings.Replace(hosts[0], "*", "any", 1)
 	}
-	return "https://" + strings.Replace(host, "*", "any", 1) + path
+	return "https://" + host + path
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway"
+	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 )
 
@@ -37,7 +37,7 @@ func (s *stage) agree(t *testing.T, c *testCase, got result, preflights int) str
 }
 
 // explain asks about c, and then about what it is redirected to.
-func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) {
+func (s *stage) explain(t *testing.T, c *testCase) (hops []explain.Explanation) {
 	t.Helper()
 	q := fetch.Question{Origin: c.origin(), Method: c.Verb, Headers: c.Headers, Credentials: c.Credentials, URL: c.URL, Mode: c.Mode}
 	if c.By == "form" {
@@ -75,7 +75,7 @@ func (s *stage) explain(t *testing.T, c *testCase) (hops []gateway.Explanation) 
 
 // predicted returns whether, by explain, the page gets what it asks for; of a redirect that it does not want followed,
 // whether there is one.
-func predicted(c *testCase, hops []gateway.Explanation) bool {
+func predicted(c *testCase, hops []explain.Explanation) bool {
 	if c.Redirect != "" {
 		return hops[0].Outcome == fetch.Redirected
 	}
@@ -100,7 +100,7 @@ func (c *testCase) happened(got result) bool {
 }
 
 // verdict returns the browser's verdict for the credentials mode that was asked about.
-func verdict(e gateway.Explanation) fetch.Verdict {
+func verdict(e explain.Explanation) fetch.Verdict {
 	if e.Question.Credentials {
 		return e.Credentialed
 	}
@@ -108,7 +108,7 @@ func verdict(e gateway.Explanation) fetch.Verdict {
 }
 
 // location returns where the gateway redirects to.
-func location(e gateway.Explanation) string {
+func location(e explain.Explanation) string {
 	for _, line := range e.Actual.Response {
 		if to, ok := strings.CutPrefix(line, "Location: "); ok {
 			return to

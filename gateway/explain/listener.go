@@ -1,0 +1,109 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/proxy"
+	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file finds the listener of a question, and says what it makes of clients without a certificate.
+
+// hasListener returns an error that names the listeners if there is none of a name. "" is always there.
+func hasListener(s *snapshot.Snapshot, name string) error {
+	var names []string
+	for i := range s.Config.Listeners {
+		names = append(names, s.Config.Listeners[i].Name)
+		if names[i] == name {
+			return nil
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return fmt.Errorf("there is no listener %q: the listeners are %s", name, strings.Join(names, ", "))
+}
+
+// listenerFor returns what a listener tells an exchange of the question.
+func listenerFor(s *snapshot.Snapshot, a *inquiry) *edge.Listener {
+	l := edge.NewListener("explain", nil)
+	if c := listenerOf(s.Config, a); c != nil {
+		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
+		if a.bare {
+			_, _, mode := s.Config.ClientAuthOf(c)
+			l.ClientAuth = &edge.ClientAuth{Exempt: mode == "preflight-exempt"}
+		}
+	}
+	return l
+}
+
+// listenerOf returns the listener of a question; that which it names, or else that of its URL's port and
+// scheme, or of its port, or the first of its scheme, or the first. Without any listener it is nil.
+func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
+	port := string(a.Host[len(wire.HostName([]byte(a.Host))):])
+	if port == "" {
+		port = ":" + a.DefaultPort()
+	}
+	var best *config.Listener
+	most := -1
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		fit := 0
+		if l.TLS == a.HTTPS {
+			fit++
+		}
+		if strings.HasSuffix(string(l.Address), port) {
+			fit += 2
+		}
+		switch {
+		case a.listener == l.Name:
+			return l
+		case fit > most:
+			best, most = l, fit
+		}
+	}
+	return best
+}
+
+// asksForCertificate says what the listener of a question makes of clients without a certificate, or "".
+func asksForCertificate(s *snapshot.Snapshot, a *inquiry) string {
+	l := listenerOf(s.Config, a)
+	if l == nil || !a.HTTPS {
+		return ""
+	}
+	file, key, mode := s.Config.ClientAuthOf(l)
+	if file == "" {
+		return ""
+	}
+	which := "and this request is one"
+	if !a.Credentials {
+		which = "and this request carries none"
+	}
+	note := fmt.Sprintf("listener %s asks clients for a certificate (%s, %s): a browser shows one with credentials only, %s, and never with a preflight; ",
+		l.Name, key, place(s.Config, key), which)
+	switch mode {
+	case "require":
+		return note + `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`
+	case "optional":
+		return note + `without one a client is answered like any other (client_auth = "optional")`
+	}
+	bare := *a
+	bare.bare = true
+	note += `without one a client is answered preflights only (client_auth = "preflight-exempt")`
+	if a.NeedsPreflight() {
+		note += fmt.Sprintf(": this preflight with %s", said(ask(s, &bare, a.Preflight())))
+	}
+	return note + fmt.Sprintf(", and this request with %s", said(ask(s, &bare, a.Actual(0))))
+}
+
+// said names who answers, and with which status.
+func said(r *proxy.Rehearsal) string {
+	if r.Status != 0 {
+		return fmt.Sprint(r.Status)
+	}
+	return "what the upstream says"
+}

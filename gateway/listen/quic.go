@@ -1,0 +1,188 @@
+package listen
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+)
+
+// This file binds what HTTP/3 comes by: beside a listener's sockets one of UDP, of the same address and number. As with
+// sockets, it stays when the listener is exchanged for another one of the same address. When HTTP/3 is switched off it
+// stays until its last connection has ended, and refuses new ones: also those that another listener of the same port would
+// take, if its own address is the more specific one. They come by TCP meanwhile.
+
+// A quicBinding is the UDP side of a binding. The zero value is that of one without HTTP/3.
+type quicBinding struct {
+	datagrams *edge.Datagrams
+	shared    bool // it is that of the binding that this one replaces, or of another process
+	revived   bool // it was about to go
+}
+
+// bindQUIC makes the UDP side of b. old and leaving are those of bind.
+func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
+	tcp, ok := b.sockets.Addr().(*net.TCPAddr)
+	if !ok {
+		return fmt.Errorf("HTTP/3 needs the address of a TCP socket, and %s is none", b.sockets.Addr())
+	}
+	q := &b.quic
+	key := inheritance{"listener." + b.config.Name, string(b.config.Address)}
+	switch {
+	case old != nil && old.quic.datagrams != nil:
+		q.datagrams, q.shared = old.quic.datagrams, true
+	case s.inheritedDatagrams[key] != nil:
+		q.datagrams, q.shared = s.inheritedDatagrams[key], true
+		delete(s.inheritedDatagrams, key)
+	default:
+		if q.datagrams = s.revive(tcp); q.datagrams != nil {
+			q.shared, q.revived = true, true
+			break
+		}
+		if network, name := b.config.Address.Split(); network == "systemd" {
+			d, err := edge.BindSystemdDatagrams(name)
+			if err != nil {
+				return err
+			}
+			q.datagrams = d
+			break
+		}
+		beside := slices.ContainsFunc(leaving, func(l *binding) bool { return l.quic.datagrams != nil && l.hasPort(b.config.Address) })
+		var err error
+		if q.datagrams, err = edge.BindDatagrams(tcp, beside); err != nil {
+			return fmt.Errorf("UDP, for http3: %w", err)
+		}
+	}
+	for _, l := range b.on {
+		l.AltSvc = announcement(tcp.Port)
+	}
+	return nil
+}
+
+// revive returns what HTTP/3 came by until it was switched off at an address, if it is there still.
+func (s *Set) revive(at *net.TCPAddr) *edge.Datagrams {
+	for _, d := range s.fading {
+		if a := d.Addr(); a.Port == at.Port && a.IP.Equal(at.IP) && d.Revive() {
+			return d
+		}
+	}
+	return nil
+}
+
+// discard undoes what bindQUIC has done.
+func (q *quicBinding) discard() {
+	switch {
+	case q.datagrams == nil:
+	case q.revived:
+		q.datagrams.Retire()
+	case !q.shared:
+		q.datagrams.Close()
+	}
+}
+
+// startQUIC has a binding take in QUIC connections, if it is to.
+func (s *Set) startQUIC(b *binding) {
+	d := b.quic.datagrams
+	if d == nil {
+		return
+	}
+	s.fading = slices.DeleteFunc(s.fading, func(f *edge.Datagrams) bool { return f == d || f.Closed() })
+	d.Lead(b.on[0])
+	if !d.Begin() {
+		return // it does already
+	}
+	s.log.Info("listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
+	if has, wants := d.ReadBuffer(); has < wants {
+		s.log.Warn("the system gives HTTP/3 less buffer than it should have: packets may be lost under load",
+			"listener", b.config.Name, "octets", has, "advice", fmt.Sprintf("sysctl net.core.rmem_max=%d net.core.wmem_max=%d", wants, wants))
+	}
+	s.work.Go(func() { s.failed(s.server.ServeDatagrams(d)) })
+}
+
+// retireQUIC ends the UDP side of a binding, unless one of next goes on with it.
+func (s *Set) retireQUIC(b *binding, next []*binding) {
+	d := b.quic.datagrams
+	if d == nil || slices.ContainsFunc(next, func(n *binding) bool { return n.quic.datagrams == d }) {
+		return
+	}
+	d.Retire()
+	s.fading = append(s.fading, d)
+	s.log.Info("no longer listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
+}
+
+// refuseQUIC takes in no further QUIC connection.
+func (s *Set) refuseQUIC() {
+	for _, d := range s.allDatagrams() {
+		d.Refuse()
+	}
+}
+
+// closeQUIC closes what connections came by, when there are none any more.
+func (s *Set) closeQUIC() {
+	for _, d := range s.allDatagrams() {
+		d.Close()
+	}
+}
+
+func (s *Set) allDatagrams() []*edge.Datagrams {
+	list := slices.Clone(s.fading)
+	for _, b := range s.bindings {
+		if b.quic.datagrams != nil {
+			list = append(list, b.quic.datagrams)
+		}
+	}
+	return list
+}
+
+// inheritDatagrams takes what is of UDP out of the files that were handed over for an address.
+func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File, failed error) {
+	var datagrams []*os.File
+	for _, f := range files {
+		if edge.IsDatagrams(f) {
+			datagrams = append(datagrams, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	if len(datagrams) == 0 {
+		return rest, nil
+	}
+	d, err := edge.InheritDatagrams(datagrams)
+	if err != nil {
+		return rest, fmt.Errorf("a UDP socket that was handed over for %s cannot be used: %w", k.address, err)
+	}
+	s.inheritedDatagrams[k] = d
+	return rest, nil
+}
+
+// HandOver leaves UDP sockets to the process that has them. Whose first packet this process has read makes its
+// handshake here, for which there is the grace: it would be refused by who does not know better, and not come again by UDP.
+func (s *Set) HandOver(grace time.Duration) {
+	var left []*edge.Datagrams
+	for _, b := range s.bindings {
+		if d := b.quic.datagrams; d != nil {
+			d.HandOver()
+			left = append(left, d)
+		}
+	}
+	const tick = 10 * time.Millisecond // more than quic-go takes to look at what it has read
+	for still, by := 0, time.Now().Add(grace); len(left) > 0 && still < 2 && time.Now().Before(by); time.Sleep(tick) {
+		still++
+		if s.server.Handshakes() > 0 || slices.ContainsFunc(left, func(d *edge.Datagrams) bool { return !d.Left() }) {
+			still = 0
+		}
+	}
+}
+
+// altSvcAge is how long a client may remember the announcement, in seconds.
+const altSvcAge = 24 * 60 * 60
+
+// announcement returns the field line that announces HTTP/3 on a port.
+func announcement(port int) []byte {
+	b := strconv.AppendInt([]byte(`Alt-Svc: h3=":`), int64(port), 10)
+	b = strconv.AppendInt(append(b, `"; ma=`...), altSvcAge, 10)
+	return append(b, '\r', '\n')
+}

@@ -1,0 +1,31 @@
+package proxy
+
+import (
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file answers an authority that wants to see whether a name is ours; see package certs.
+
+const challengePath = "/.well-known/acme-challenge/"
+
+// mayProve reports whether the request looks like that of an authority. It costs others the comparison of a few octets.
+func (x *exchange) mayProve() bool {
+	path := x.req.Path
+	return x.s.Certs.ACME != nil && len(path) > len(challengePath) && string(path[:len(challengePath)]) == challengePath &&
+		string(x.req.Method) == "GET" && x.s.Certs.ACME.Has(string(wire.HostName(x.req.Host)))
+}
+
+// prove answers an authority. It reports false if that has not asked for what the request asks for: somebody else may be
+// meant, behind the gateway. See RFC 8555, section 8.3.
+func (x *exchange) prove() bool {
+	answer := x.s.Certs.ACME.KeyAuthorization(string(wire.HostName(x.req.Host)), string(x.req.Path[len(challengePath):]))
+	if answer == "" {
+		return false
+	}
+	x.route, x.status = nil, 200
+	out := edge.AppendStatusLine(x.out[:0], x.status)
+	out = append(out, "Content-Type: application/octet-stream\r\n"...)
+	x.out = x.appendContent(x.appendShareExposing(x.appendOwn(out), nil, nil), answer)
+	return true
+}

@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/route"
+	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// begin decides what becomes of a request, of which find has found the route. It reports true if
+// x.out holds the whole response, false if x.head holds the head of a request to the route's
+// upstream.
+func (x *exchange) begin() (answered bool) {
+	if x.proves && x.prove() {
+		return true
+	}
+	if x.asksReady {
+		x.sayReady()
+		return true
+	}
+	r := x.route
+	if flaw := x.req.Flaw; flaw != nil && (r == nil || !x.answersPreflight()) {
+		x.refuseFlaw(flaw)
+		return true
+	}
+	if x.bare && (r == nil || !x.answersPreflight()) {
+		x.answer(ownCertificate, "")
+		return true
+	}
+	if r != nil && r.Shadow != nil && !x.isPreflight {
+		x.tryActual()
+	}
+	if r != nil && (r.NeedsHost || r.NeedsID) {
+		x.capture(r)
+	}
+	switch {
+	case r == nil:
+		x.refuseMiss()
+		x.noteUntaken()
+	case x.answersPreflight():
+		if r.Limit != nil && !x.admitPreflight() {
+			x.refuseLimited()
+		} else {
+			x.preflight()
+		}
+	case x.redirectHTTPS && !x.https:
+		x.redirectToHTTPS()
+	case x.loops():
+		x.answer(ownLoop, "")
+	case r.Limit != nil && !x.admit():
+		x.refuseLimited()
+	case r.Policy != nil && x.guarded():
+		x.refuseGuarded()
+	case x.refusesConnectionAuth():
+		x.answer(ownConnection, "")
+	case x.refusesLookalike():
+		x.answer(ownName, "")
+	case x.content > r.MaxContent:
+		x.answer(ownContent, "")
+	case r.Rewrite != nil && r.Rewrite.Refuses(x.req.Path):
+		x.answer(ownPrefix, "")
+	case r.Redirect != nil:
+		x.redirect(r.Redirect)
+	case r.Respond != nil:
+		x.respond(r.Respond)
+	case x.shed():
+		x.refuseShed()
+	default:
+		if r.Split != nil {
+			x.route = r.Splits[r.Split.Pick(x.req, x.client)]
+		}
+		x.prepareAttempts()
+		x.appendRequest()
+		return false
+	}
+	return true
+}
+
+// find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
+func (x *exchange) find() {
+	if x.asksReady = x.readyPath != "" && string(x.req.Path) == x.readyPath; x.asksReady {
+		x.proves, x.isPreflight, x.upgrade = false, false, ""
+		return
+	}
+	x.proves = x.mayProve()
+	method := x.req.Method
+	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
+	if x.isPreflight {
+		method = x.req.ACRM
+	}
+	i, miss := x.s.Table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
+	if x.miss = miss; i >= 0 {
+		x.route = x.s.Routes[i]
+	}
+	if x.upgrade = ""; len(x.req.Upgrade) > 0 {
+		x.upgrade = x.switches()
+	}
+}
+
+// answersPreflight reports whether the request is a preflight that the route's policy answers.
+func (x *exchange) answersPreflight() bool {
+	p := x.route.Policy
+	return x.isPreflight && p != nil && !p.Passthrough()
+}
+
+// refuseMiss answers a request that no route takes.
+func (x *exchange) refuseMiss() {
+	switch {
+	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
+		x.answerOptions()
+	case x.miss.Misread():
+		x.p.metrics.Malformed("path")
+		x.closing, x.failure = true, ownPath.failure
+		x.write(ownPath.status, "", Misreading(x.miss)+": "+MisreadingFix(x.miss))
+	case x.miss == route.NoHost:
+		x.answer(ownHost, "")
+	case x.isPreflight && x.miss == route.NoMethod:
+		x.answer(ownUnrouted, "")
+	case x.isPreflight:
+		x.answer(ownPreflight, "")
+	case x.miss == route.NoMethod:
+		x.answer(ownMethod, x.allowed())
+	default:
+		x.answer(ownNotFound, "")
+	}
+}
+
+// answerOptions answers a question to the server as a whole. See RFC 9110, section 9.3.7.
+func (x *exchange) answerOptions() {
+	x.answer(ownOptions, "Allow: "+strings.Join(snapshot.StandardMethods, ", ")+"\r\n")
+}
+
+// loops reports whether the request has passed through this process before. See RFC 9110,
+// section 7.6.3.
+func (x *exchange) loops() bool {
+	if !x.req.HasVia {
+		return false
+	}
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(x.p.pseudonym)) {
+			return true
+		}
+	}
+	return false
+}
+
+// redirectToHTTPS answers with the same URI under https.
+func (x *exchange) redirectToHTTPS() {
+	if x.req.Path[0] != '/' {
+		x.answerOptions() // "*" is no resource, and has no URI
+		return
+	}
+	if len(x.asked()) == 0 {
+		x.answer(ownNoHost, "")
+		return
+	}
+	host := string(wire.HostName(x.asked()))
+	x.answer(ownHTTPS, "Location: https://"+host+string(x.req.Path)+string(x.req.Query)+"\r\n")
+}
+
+// redirect answers with a configured redirect.
+func (x *exchange) redirect(r *snapshot.Redirect) {
+	path := "/" // of "*", too
+	if x.req.Path[0] == '/' {
+		path = string(x.appendPath(nil))
+	}
+	to := strings.ReplaceAll(r.To, "$path", path)
+	if !strings.Contains(r.To, "?") {
+		to += string(x.req.Query)
+	}
+	x.write(r.Status, "Location: "+to+"\r\n", "See "+to)
+}
+
+// respond answers with a configured response.
+func (x *exchange) respond(r *snapshot.Respond) {
+	x.status = r.Status
+	x.out = append(x.out[:0], r.Head...)
+	x.out = x.appendOwn(x.out)
+	x.out = x.appendRate(x.out)
+	x.out = x.appendShareExposing(x.out, x.route.Response, exposedOf(r.Status))
+	if r.Status == 204 || r.Status == 304 {
+		x.out = x.appendEnd(x.out)
+		return
+	}
+	x.out = x.appendContent(x.out, r.Body)
+}

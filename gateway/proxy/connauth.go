@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// This file keeps apart the users of upstreams that authenticate connections (NTLM, Negotiate). The rules are:
+//
+//   - from the first request with such credentials the client's connection has a connection of its own to that upstream,
+//     for all its requests there, as long as it lasts; the event loop leaves it to the other engine, for good;
+//   - that connection is never shared, and nothing is tried again on another;
+//   - a connection whose response offers such a scheme is not used again, unless it is the client's own;
+//   - a connection of HTTP/2 or HTTP/3 may carry the requests of many, so credentials by it are refused, and
+//     challenges are left out;
+//   - no copy of such a request is made.
+
+// maxBound bounds the connections that belong to one client.
+const maxBound = 4
+
+// A bound is a connection that belongs to the client, with where it leads.
+type bound struct {
+	to *upstream.Upstream
+	upstream.Bound
+}
+
+// bind returns the client's own connection to an upstream; nil: the exchange may use any.
+func (x *exchange) bind(c *edge.Conn, to *upstream.Upstream) *upstream.Bound {
+	for _, b := range x.bound {
+		if b.to == to {
+			return &b.Bound
+		}
+	}
+	if !x.req.ConnectionAuth || x.major > 1 {
+		return nil
+	}
+	if len(x.bound) == maxBound {
+		x.bound[0].Close()
+		x.bound = append(x.bound[:0], x.bound[1:]...)
+	}
+	b := &bound{to: to}
+	x.bound = append(x.bound, b)
+	c.Keep(x.unbind)
+	return &b.Bound
+}
+
+// unbind closes what belongs to a client that has gone.
+func (x *exchange) unbind() {
+	for _, b := range x.bound {
+		b.Close()
+	}
+	x.bound = nil
+}
+
+// refusesConnectionAuth reports whether the request has credentials for a connection that is not its own.
+func (x *exchange) refusesConnectionAuth() bool {
+	return x.major > 1 && x.req.ConnectionAuth && (x.route.Upstream != nil || x.route.Split != nil)
+}
+
+// appendChallenges appends the challenges of a field that can be met on a shared connection, if there are any.
+func appendChallenges(dst []byte, f *wire.Field) []byte {
+	begin := len(dst)
+	dst = append(append(dst, f.Name...), ": "...)
+	empty := len(dst)
+	if dst = wire.AppendPortableChallenges(dst, f.Value); len(dst) == empty {
+		return dst[:begin]
+	}
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"math"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"sync/atomic"
+	"time"
+)
+
+// This file refuses what is too much at once, so that what was accepted stays fast. The rules are:
+//
+//   - only requests for an upstream are shed, and last of all checks: preflights, refusals and
+//     answers of the gateway's own cost no more than the 503 would;
+//   - a route of low priority is shed from 85 % of limits.in_flight on, one of normal priority from
+//     95 %, one of high priority from 100 %: so there is always room for what matters more;
+//   - when memory runs out as GOMEMLIMIT sees it, those requests end first that are not all there and hold most of it; if that
+//     is not enough, low priority is shed, then normal; a limit that is not set is none;
+//   - a WebSocket, or another upgrade, is in flight until it is agreed to: what limits those is limits.connections.
+//
+// What a crowd of connections changes is decided in package edge.
+
+// shedMemory are the shares of GOMEMLIMIT from which on routes are shed, by rank. There is none for high priority: what it
+// would save is the gateway's own.
+var shedMemory = [...]float64{.70, .85}
+
+// overload counts what is in flight and watches memory. It is safe for concurrent use.
+type overload struct {
+	inFlight atomic.Int64
+	// memory is the least rank that there is memory for; 0: all.
+	memory atomic.Uint32
+}
+
+// shed counts a request that is to be forwarded, until left, or reports that it is one too many.
+func (x *exchange) shed() bool {
+	o, r := &x.p.overload, x.route
+	switch {
+	case uint32(r.Room.Rank) < o.memory.Load():
+		x.p.metrics.ShedMemory.Inc()
+	case o.inFlight.Add(1) > r.Room.Most:
+		o.inFlight.Add(-1)
+		x.p.metrics.ShedInFlight.Inc()
+	default:
+		x.inFlight = true
+		return false
+	}
+	return true
+}
+
+// left takes back what shed has counted, once.
+func (x *exchange) left() {
+	if x.inFlight {
+		x.inFlight = false
+		x.p.overload.inFlight.Add(-1)
+	}
+}
+
+// retryAfter are lines that send clients back at different times, lest they all come at once.
+var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-After: 3\r\n", "Retry-After: 4\r\n"}
+
+// refuseShed answers a request that was shed.
+func (x *exchange) refuseShed() {
+	x.answer(ownShed, retryAfter[x.seq%uint32(len(retryAfter))])
+}
+
+// WatchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is
+// nothing to be looked at. relieve gives back so many bytes, if it can, and returns how many it did.
+func (p *Proxy) WatchMemory(stop <-chan struct{}, relieve func(want int64) (freed int64)) {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		return
+	}
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	var known pressure
+	for {
+		limit := debug.SetMemoryLimit(-1)
+		inUse, collections := memoryInUse()
+		inUse = known.inUse(inUse, collections)
+		if want := inUse - relieveTo*float64(limit); inUse >= shedMemory[0]*float64(limit) {
+			if freed := relieve(int64(want)); freed > 0 {
+				known.relieved(freed, collections)
+				inUse -= float64(freed)
+			}
+		}
+		p.overload.note(inUse, limit)
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// relieveTo is the share of GOMEMLIMIT that is to be in use after requests that are not all there were ended.
+const relieveTo = .60
+
+// A pressure remembers what was given back and still counts as in use, because no collection has begun since.
+type pressure struct {
+	freed float64
+	until uint64 // the collection that has begun since
+}
+
+// inUse returns what is in use by a measure of the last of so many collections.
+func (p *pressure) inUse(measured float64, collections uint64) float64 {
+	if collections >= p.until {
+		p.freed = 0
+	}
+	return max(0, measured-p.freed)
+}
+
+// relieved notes that something was given back. The collection that ends next may have begun before.
+func (p *pressure) relieved(freed int64, collections uint64) {
+	p.freed += float64(freed)
+	p.until = collections + 2
+}
+
+// note sheds what there is no memory for.
+func (o *overload) note(inUse float64, limit int64) {
+	least := uint32(0)
+	for rank, share := range shedMemory {
+		if inUse >= share*float64(limit) {
+			least = uint32(rank) + 1
+		}
+	}
+	o.memory.Store(least)
+}
+
+// memoryInUse returns what the last garbage collection has found in use, and stacks, in bytes, and how many collections there were.
+// What is garbage does not count: the collector, which knows the limit, will come for it.
+func memoryInUse() (bytes float64, collections uint64) {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	runtimemetrics.Read(samples)
+	return float64(samples[0].Value.Uint64() + samples[1].Value.Uint64()), samples[2].Value.Uint64()
+}

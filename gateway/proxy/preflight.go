@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+
+	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/policy"
+	"github.com/corsgate/corsgate/gateway/wire"
+)
+
+// maxKey bounds a key of the preflight cache, in bytes. What browsers send is a fifth of it;
+// longer questions are worth no memory.
+const maxKey = 512
+
+// preflight answers a preflight on behalf of the route's policy.
+//
+// The answer is a function of the key alone, so allowed answers are remembered. Denied ones are
+// not: anyone can invent origins, and a memory of refusals would be the inventor's to fill.
+func (x *exchange) preflight() {
+	r := x.route
+	x.actual = false
+	var buf [maxKey]byte
+	key, cacheable := x.appendKey(buf[:0])
+	if cacheable = cacheable && x.s.Preflights != nil; cacheable {
+		if cached, ok := x.s.Preflights.Get(key); ok {
+			x.status = r.Policy.PreflightStatus()
+			d := x.allow(cached)
+			r.Metrics.Preflights.Hit.Inc()
+			x.changes(d)
+			return
+		}
+	}
+	var lists [16][]byte // more lines than any browser sends; further ones are allocated
+	req := cors.Preflight{
+		Origin: x.req.Origin, OriginLines: x.req.OriginLines,
+		Method: x.req.ACRM, MethodLines: x.req.ACRMLines,
+		Headers: x.lists(lists[:0]), PrivateNetwork: x.req.WantsPrivate,
+	}
+	x.status = r.Policy.PreflightStatus()
+	out := edge.AppendStatusLine(x.out[:0], x.status)
+	start := len(out)
+	out, x.reason = r.Policy.AppendPreflight(out, &req)
+	r.Metrics.Preflights.Computed[x.reason].Inc()
+	var d policy.Difference
+	if r.Shadow != nil {
+		d = x.tryPreflight(&req, out[start:])
+		x.changes(d)
+	}
+	if x.reason != cors.Allowed {
+		x.noteRefusal(refusedPreflight)
+		x.out = out
+		var lines [shadowBuffer]byte
+		x.deny(append(lines[:0], out[start:]...))
+		return
+	}
+	if x.status != 204 {
+		out = append(out, "Content-Length: 0\r\n"...)
+	}
+	if cacheable {
+		var answer [answerBuffer]byte
+		x.s.Preflights.Offer(key, appendAnswer(answer[:0], out, x.req.Origin, d))
+	}
+	x.out = x.appendEnd(x.appendOwn(out))
+}
+
+// allow makes the response from an answer that the cache holds.
+func (x *exchange) allow(answer []byte) policy.Difference {
+	answer, d := policy.CutDifference(answer)
+	end := len(answer) - 2
+	at := int(binary.BigEndian.Uint16(answer[end:]))
+	x.reason = cors.Allowed
+	x.out = append(x.out[:0], answer[:at]...)
+	if at > 0 {
+		x.out = append(x.out, x.req.Origin...)
+	}
+	x.out = append(x.out, answer[at:end]...)
+	x.out = x.appendEnd(x.appendOwn(x.out))
+	return d
+}
+
+// Most answers fit in this many bytes; further ones are allocated.
+const answerBuffer = 1024
+
+// appendAnswer appends what the cache holds: the status line and the policy's lines, where the origin in them is or 0, and what a
+// shadow would change. The origin itself is left out. So most questions to one policy have the same answer, and the cache holds it once.
+func appendAnswer(dst, lines, origin []byte, d policy.Difference) []byte {
+	const name = "\r\nAccess-Control-Allow-Origin: "
+	before, value, _ := bytes.Cut(lines, []byte(name))
+	at := len(before) + len(name)
+	if at <= math.MaxUint16 && bytes.HasPrefix(value, origin) {
+		dst = append(append(dst, lines[:at]...), value[len(origin):]...)
+	} else {
+		dst, at = append(dst, lines...), 0
+	}
+	return d.Append(binary.BigEndian.AppendUint16(dst, uint16(at)))
+}
+
+// deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
+func (x *exchange) deny(lines []byte) {
+	x.status = x.route.Policy.RefusedStatus(x.reason)
+	out := edge.AppendStatusLine(x.out[:0], x.status)
+	out = append(appendRefused(x.appendOwn(out), x.reason.String()), lines...)
+	if x.status == 204 {
+		x.out = x.appendEnd(out)
+		return
+	}
+	out = append(out, "Content-Type: text/plain; charset=utf-8\r\n"...)
+	x.out = x.appendContent(out, denials[x.reason])
+}
+
+// denials are the texts of refused preflights, by reason.
+var denials = func() (t [cors.NumReasons]string) {
+	for i := range t {
+		t[i] = "CORS preflight refused: " + cors.Reason(i).String() + "\n"
+	}
+	return t
+}()
+
+// lists appends the values of Access-Control-Request-Headers.
+func (x *exchange) lists(dst [][]byte) [][]byte {
+	if x.req.ACRHLines == 0 {
+		return dst
+	}
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if f.ID == wire.AccessControlRequestHeaders {
+			dst = append(dst, f.Value)
+		}
+	}
+	return dst
+}
+
+// appendKey appends what the answer to a preflight depends on: the route, the private-network
+// bit, Access-Control-Request-Method, the lines of Access-Control-Request-Headers, and Origin last,
+// because the cache likes keys that differ in their end.
+// Each value stands behind its length, so no two questions have the same key. It reports false
+// for a question that is not to be remembered.
+func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
+	q := x.req
+	if q.OriginLines != 1 || q.ACRMLines != 1 {
+		return dst, false
+	}
+	dst = binary.BigEndian.AppendUint32(dst, x.route.ID)
+	private := byte(0)
+	if q.WantsPrivate {
+		private = 1
+	}
+	dst = append(dst, private)
+	dst, ok := appendValue(dst, q.ACRM)
+	for i := 0; ok && q.ACRHLines > 0 && i < len(q.Fields); i++ {
+		if f := &q.Fields[i]; f.ID == wire.AccessControlRequestHeaders {
+			dst, ok = appendValue(dst, f.Value)
+		}
+	}
+	if ok {
+		dst, ok = appendValue(dst, q.Origin)
+	}
+	return dst, ok
+}
+
+// appendValue appends v behind its length if there is room in dst.
+func appendValue(dst, v []byte) ([]byte, bool) {
+	if len(dst)+2+len(v) > cap(dst) {
+		return dst, false
+	}
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(v))) // at most maxKey
+	return append(dst, v...), true
+}

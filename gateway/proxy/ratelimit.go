@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"strconv"
+
+	"github.com/corsgate/corsgate/gateway/ratelimit"
+)
+
+// This file refuses what comes too often, and tells clients of their limits; see package ratelimit.
+
+// limitSubject returns the request as limits count it.
+func (x *exchange) limitSubject() ratelimit.Subject {
+	return ratelimit.Subject{Request: x.req, Client: x.client, Policy: x.route.Policy, Route: x.route.LimitKey, Now: x.now}
+}
+
+// admit counts the request in its route's limit, and reports whether it may pass. Precondition: there is one.
+func (x *exchange) admit() bool {
+	q := x.limitSubject()
+	x.rate = x.route.Limit.Admit(&q)
+	return x.rate.Allowed
+}
+
+// admitPreflight is admit for a preflight.
+func (x *exchange) admitPreflight() bool {
+	q := x.limitSubject()
+	x.rate = x.route.Limit.AdmitPreflight(&q)
+	return x.rate.Allowed
+}
+
+// refuseLimited answers a request or a preflight that is one too many. What its page needs to come back in time is exposed.
+func (x *exchange) refuseLimited() {
+	l := x.route.Limit
+	if x.answersPreflight() {
+		l.Metrics.RefusedPreflights.Inc()
+	} else {
+		l.Metrics.RefusedRequests.Inc()
+	}
+	x.failure = ownLimit.failure
+	wait := ratelimit.Seconds(x.rate.Next)
+	dst := append(x.open(ownLimit.status), "Retry-After: "...)
+	dst = strconv.AppendInt(dst, wait, 10)
+	dst = x.appendRateLines(append(dst, "\r\n"...), l, 0, wait)
+	var digits [20]byte
+	x.close(dst, ownLimit.text, " Retry after ", string(strconv.AppendInt(digits[:0], wait, 10)), " s.\n")
+}
+
+// appendRateLines appends what a client is told of a limit. What the route sets by hand, or leaves out, is the route's.
+func (x *exchange) appendRateLines(dst []byte, l *ratelimit.Limit, remaining, next int64) []byte {
+	if !x.route.UserSet.RateLimitPolicy {
+		dst = l.AppendPolicy(dst)
+	}
+	if !x.route.UserSet.RateLimit {
+		dst = l.AppendItem(dst, remaining, next)
+	}
+	return dst
+}
+
+// appendRate appends what a client is told of its limit in a response to a request that was admitted. It is told
+// nothing where the bucket is not its own, because that would tell of others, and nothing with a redirect,
+// which it is to follow at once.
+func (x *exchange) appendRate(dst []byte) []byte {
+	l := x.route.Limit
+	if l == nil || !l.Personal() || x.status/100 == 3 && x.status != 304 {
+		return dst
+	}
+	return x.appendRateLines(dst, l, x.rate.Remaining, ratelimit.Seconds(x.rate.Next))
+}

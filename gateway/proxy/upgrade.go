@@ -1,0 +1,49 @@
+package proxy
+
+import "github.com/corsgate/corsgate/gateway/wire"
+
+// This file decides which requests may switch to another protocol. What does not may still be
+// answered: whoever asks for an upgrade must bear to be answered in HTTP (RFC 9110, section 7.8).
+
+// switches returns the protocol that the request asks for, as it is spelt here, if the route lets it
+// through to the upstream, else "". HTTP/3 has no upgrades, and HTTP/2 has what RFC 8441 defines, which is read as one.
+//
+// A WebSocket passes everywhere: browsers open it, policies guard it, and only an upstream that has
+// read the key can agree. What any other protocol does in a tunnel is for the route to vouch for.
+func (x *exchange) switches() string {
+	r := x.route
+	switch {
+	case r == nil || x.major > 2:
+		return ""
+	case x.req.WebSocket:
+		return "websocket"
+	}
+	for _, protocol := range r.Upgrades {
+		if wire.EqualFold(x.req.Upgrade, protocol) {
+			return protocol
+		}
+	}
+	return ""
+}
+
+// appendOffers appends the protocols that a response of status 426 requires one of. See RFC 9110, section 15.5.22.
+func appendOffers(dst []byte, res *wire.Response) []byte {
+	offers := false
+	for i := range res.Fields {
+		if f := &res.Fields[i]; f.ID == wire.Upgrade && len(f.Value) > 0 {
+			dst = appendField(dst, f)
+			offers = true
+		}
+	}
+	if offers {
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	}
+	return dst
+}
+
+// appendUpgrade appends the fields that ask for, or agree to, the switch: they are hop-by-hop, so each
+// hop writes them.
+func (x *exchange) appendUpgrade(dst []byte) []byte {
+	dst = append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), x.upgrade...)
+	return append(dst, '\r', '\n')
+}

@@ -130,24 +130,21 @@ func networkCovers(network netip.Prefix, q Pattern) bool {
 	return err == nil && network.Contains(addr)
 }
 
+// hostCovers compares labels from the last to the first.
 func hostCovers(p, q string) bool {
-	pLabels, qLabels := strings.Split(p, "."), strings.Split(q, ".")
-	skip := len(qLabels) - len(pLabels)
-	switch {
-	case skip < 0:
-		return false
-	case pLabels[0] == "*" && len(pLabels) > 1:
-		// Whatever q says there, it says one or more labels.
-		pLabels, skip = pLabels[1:], skip+1
-	case skip > 0 || qLabels[0] == "*" && len(qLabels) > 1:
-		return false
-	}
-	for i, label := range pLabels {
-		if !labelCovers(label, qLabels[skip+i]) {
+	for more := false; ; more = true {
+		pDot, qDot := strings.LastIndexByte(p, '.'), strings.LastIndexByte(q, '.')
+		pLabel, qLabel := p[pDot+1:], q[qDot+1:]
+		switch {
+		case pDot < 0 && pLabel == "*" && more:
+			return true // whatever q says there, it says one or more labels
+		case pDot < 0:
+			return qDot < 0 && (qLabel != "*" || !more) && labelCovers(pLabel, qLabel)
+		case qDot < 0 || !labelCovers(pLabel, qLabel):
 			return false
 		}
+		p, q = p[:pDot], q[:qDot]
 	}
-	return true
 }
 
 // labelCovers takes a star of q for one more byte, one that no literal of p equals. If then a star of p spans it,

@@ -167,7 +167,7 @@ func TestParseAllocs(t *testing.T) {
 		return n, fault
 	})
 	f("response", func() (int, *wire.Fault) { return res.Parse(answer, generous) })
-	chunks := []byte("5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n")
+	chunks := []byte("5;a=b\r\nhello\r\n0\r\n\r\n")
 	f("chunks", func() (int, *wire.Fault) {
 		_, used, _, fault := wire.Unchunk(nil, chunks)
 		return used, fault

@@ -9,17 +9,18 @@ const (
 	maxChunkDigits = 16        // chunk-size, with leading zeros
 )
 
-// Chunked decodes the chunked transfer coding piece by piece, as octets arrive. Extensions and
-// trailers are validated and dropped. The zero value is at the beginning of the content.
+// Chunked decodes the chunked transfer coding piece by piece, as bytes arrive. Extensions are validated
+// and dropped, the trailer section is validated and kept. The zero value is at the beginning of the content.
 // See RFC 9112, section 7.1.
 type Chunked struct {
-	state  chunkState
-	digits uint8
-	lines  uint8  // trailer lines so far
-	size   uint64 // of this chunk, then what is left of it
-	line   int    // octets of this line so far
-	waste  int    // framing octets in excess
-	total  int    // octets of the trailer section
+	state    chunkState
+	digits   uint8
+	lines    uint8  // trailer lines so far
+	size     uint64 // of this chunk, then what is left of it
+	line     int    // bytes of this line so far; of a trailer, where its value begins
+	waste    int    // framing bytes in excess
+	total    int    // bytes of the trailer section, as it came
+	trailers []byte // see Trailers
 }
 
 type chunkState uint8
@@ -39,6 +40,7 @@ const (
 	chunkDataLF
 	trailerStart
 	trailerName
+	trailerBlank // between the colon and the value
 	trailerValue
 	trailerLF
 	chunkEndLF
@@ -48,7 +50,11 @@ const (
 // Done reports whether the last chunk and the trailer section have been read.
 func (c *Chunked) Done() bool { return c.state == chunkDone }
 
-// Left returns how many octets the current chunk has yet to bring, which may be more than anybody
+// Trailers returns the lines of the trailer section when the decoder is Done: each is a name, a colon, a space, the value without
+// blanks around it, and CRLF, as heads are written. nil: there are none. Decoding them again yields the same.
+func (c *Chunked) Trailers() []byte { return c.trailers }
+
+// Left returns how many bytes the current chunk has yet to bring, which may be more than anyone
 // would want to wait for.
 func (c *Chunked) Left() uint64 { return c.size }
 
@@ -219,9 +225,10 @@ func (c *Chunked) tokenByte(b byte, token bool) *Fault {
 	return nil
 }
 
-// trailerByte reads one octet of the trailer section or of the empty line that ends the content.
+// trailerByte reads one byte of the trailer section or of the empty line that ends the content. What is kept of the section is
+// bounded like what came of it: a space after a colon may have been added.
 func (c *Chunked) trailerByte(b byte) *Fault {
-	if c.total++; c.total > maxTrailer {
+	if c.total++; c.total > maxTrailer || len(c.trailers) > maxTrailer-len("\r\n") {
 		return FaultTrailer
 	}
 	switch c.state {
@@ -235,19 +242,16 @@ func (c *Chunked) trailerByte(b byte) *Fault {
 		}
 		c.state = trailerName
 	case trailerName:
-		switch {
-		case b == ':':
-			c.state = trailerValue
-		case octet[b]&tchar == 0:
+		if b == ':' {
+			c.trailers = append(c.trailers, ": "...)
+			c.line, c.state = len(c.trailers), trailerBlank
+			return nil
+		}
+		if octet[b]&tchar == 0 {
 			return FaultTrailer
 		}
-	case trailerValue:
-		switch {
-		case b == '\r':
-			c.state = trailerLF
-		case octet[b]&fieldByte == 0:
-			return FaultTrailer
-		}
+	case trailerBlank, trailerValue:
+		return c.trailerValueByte(b)
 	case trailerLF:
 		if b != '\n' {
 			return FaultTrailer
@@ -258,22 +262,25 @@ func (c *Chunked) trailerByte(b byte) *Fault {
 			return FaultTrailer
 		}
 		c.state = chunkDone
+		return nil
 	}
+	c.trailers = append(c.trailers, b)
 	return nil
 }
 
-// AppendChunkSize appends the line that opens a chunk of n octets.
-func AppendChunkSize(dst []byte, n int) []byte {
-	const digits = "0123456789abcdef"
-	shift := 0
-	for n>>shift > 0xf {
-		shift += 4
+// trailerValueByte reads one byte of a value, or of the blanks around it, or the one after it.
+func (c *Chunked) trailerValueByte(b byte) *Fault {
+	switch {
+	case b == '\r':
+		c.trailers = append(c.trailers[:c.line], trim(c.trailers[c.line:])...)
+		c.state = trailerLF
+	case octet[b]&fieldByte == 0:
+		return FaultTrailer
+	case c.state == trailerBlank && (b == ' ' || b == '\t'):
+		return nil
+	default:
+		c.state = trailerValue
 	}
-	for ; shift >= 0; shift -= 4 {
-		dst = append(dst, digits[n>>shift&0xf])
-	}
-	return append(dst, '\r', '\n')
+	c.trailers = append(c.trailers, b)
+	return nil
 }
-
-// LastChunk ends chunked content without trailers.
-const LastChunk = "0\r\n\r\n"

@@ -54,7 +54,7 @@ func TestChunked(t *testing.T) {
 	honest := strings.Repeat("1\r\na\r\n", 1000)
 	f(honest+"0\r\n\r\n", strings.Repeat("a", 1000), nil)
 
-	// Section 7.1.2: trailer fields, dropped; section 5 says what a field line is.
+	// Section 7.1.2: trailer fields; section 5 says what a field line is.
 	f("0\r\nA: b\r\nContent-Length: 9\r\nC:\r\n\r\n", "", nil)
 	for _, trailer := range []string{"A : b", " A: b", "A", ": b", "A: \x00", "A: b\rc", "A: b\n"} {
 		bad("0\r\n"+trailer+"\r\n\r\n", wire.FaultTrailer)
@@ -107,4 +107,74 @@ func TestAppendChunkSize(t *testing.T) {
 			t.Errorf("AppendChunkSize(%d) = %q, want %q", n, got, want)
 		}
 	}
+}
+
+func TestTrailers(t *testing.T) {
+	f := func(section, want string) {
+		t.Helper()
+		in := "0\r\n" + section + "\r\n"
+		for step := range 3 {
+			if _, got, used, done, fault := decodeTrailed([]byte(in+"GET"), step+1); got != want || used != len(in) || !done || fault != nil {
+				t.Errorf("decode(%.60q) in pieces of %d: %.60q, %d of %d, %t, %v, want %.60q", in, step+1, got, used, len(in), done, fault, want)
+			}
+		}
+		checkChunked(t, in)
+	}
+	f("", "")
+	f("A: b\r\n", "A: b\r\n")
+	f("A:b\r\nc_d:\t e\tf \t\r\ng:\r\nh: \t\r\nA:\xff\r\n", "A: b\r\nc_d: e\tf\r\ng: \r\nh: \r\nA: \xff\r\n")
+	// The bounds are those of what is kept, too: it is decoded again on the way.
+	full := strings.Repeat("A:b\r\n", 127)
+	value := strings.Repeat("v", 16<<10-2-127-len(full)-len("B: \r\n"))
+	f(full+"B:"+value+"\r\n", strings.ReplaceAll(full, ":", ": ")+"B: "+value+"\r\n")
+	if _, _, _, _, fault := decodeTrailed([]byte("0\r\n"+full+"B:"+value+"v\r\n\r\n"), 5); fault != wire.FaultTrailer {
+		t.Errorf("a section that is too large when it is written again: %v", fault)
+	}
+}
+
+func TestValidTrailers(t *testing.T) {
+	f := func(lines, want string, fault *wire.Fault) {
+		t.Helper()
+		if got, why := wire.ValidTrailers([]byte(lines)); string(got) != want || why != fault {
+			t.Errorf("ValidTrailers(%.60q) = %.60q, %v, want %.60q, %v", lines, got, why, want, fault)
+		}
+	}
+	f("", "", nil)
+	f("a: b\r\nc: d\r\n", "a: b\r\nc: d\r\n", nil)
+	for _, bad := range []string{"a", "a: b", "a: b\r", "a: b\n", "a: b\r\n\r\n", "a: b\r\n\r\nGET / HTTP/1.1\r\n", "\r\n", "a b: c\r\n", ":status: 200\r\n", "a: \x00\r\n",
+		strings.Repeat("a: b\r\n", 129), "a: " + strings.Repeat("b", 16<<10) + "\r\n"} {
+		f(bad, "", wire.FaultTrailer)
+	}
+}
+
+func TestMayTrail(t *testing.T) {
+	f := func(name string, want bool) {
+		t.Helper()
+		if got := wire.MayTrail([]byte(name)); got != want {
+			t.Errorf("MayTrail(%q) = %t, want %t", name, got, want)
+		}
+	}
+	// RFC 9110, section 6.5.1, forbids what frames, routes, admits, or says what content is, and what the registry does not allow.
+	never := []string{"Content-Length", "Transfer-Encoding", "Trailer", "TE", "Connection", "Keep-Alive", "Upgrade", "HTTP2-Settings", "Host", "Expect", "Max-Forwards",
+		"Range", "If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "Cache-Control", "Pragma", "Age", "Expires", "Date", "Vary", "Warning", "Retry-After",
+		"Location", "Refresh", "Authorization", "Authentication-Info", "WWW-Authenticate", "Proxy-Authorization", "Proxy-Authenticate", "Proxy-Status", "Proxy", "Cookie",
+		"Set-Cookie", "Set-Cookie2", "Content-Type", "Content-Encoding", "Content-Range", "Content-Location", "Content-Disposition", "Content-Security-Policy",
+		// Sharing, and what browsers and proxies vouch for.
+		"Origin", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers", "Access-Control-Request-Method", "Timing-Allow-Origin",
+		"Cross-Origin-Resource-Policy", "Sec-Fetch-Site", "Sec-WebSocket-Key", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix",
+		"X-Forwarded-User", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "CF-Connecting-IP", "True-Client-IP", "Via", "X-Request-Id", "traceparent", "tracestate",
+		// The gateway's own.
+		"Alt-Svc", "RateLimit", "RateLimit-Policy", "Cors-Refused", "Strict-Transport-Security", "Priority"}
+	for _, name := range never {
+		f(name, false)
+		f(strings.ToUpper(name), false)
+		f(asciiLower(name), false)
+		f(strings.ReplaceAll(name, "-", "_"), false)
+		f(strings.ReplaceAll(name, "-", "."), false)
+	}
+	for _, name := range []string{"X-Checksum", "Grpc-Status", "grpc-message", "grpc-status-details-bin", "Server-Timing", "ETag", "Digest", "Repr-Digest", "Content-Digest", "X", "X_Sum",
+		"Origins", "Contents", "X-Forwarded", "Secret", strings.Repeat("n", 200)} {
+		f(name, true)
+	}
+	f("Content-Type"+strings.Repeat("x", 200), false)
 }

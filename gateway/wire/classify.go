@@ -39,6 +39,8 @@ func (r *Request) classify() *Fault {
 			if fault := r.connection(f.Value, &c); fault != nil {
 				return fault
 			}
+		case TE:
+			r.TakesTrailers = r.Minor == 1 && (r.TakesTrailers || hasMember(f.Value, "trailers"))
 		case Expect:
 			c.expects++
 			c.continues = EqualFold(f.Value, "100-continue")
@@ -183,6 +185,17 @@ func (r *Request) connection(v []byte, c *requestFacts) *Fault {
 		}
 	}
 	return nil
+}
+
+// hasMember reports whether a comma-separated list has a member, in any case.
+func hasMember(list []byte, want string) bool {
+	for rest := list; rest != nil; {
+		var member []byte
+		if member, rest = nextMember(rest); EqualFold(member, want) {
+			return true
+		}
+	}
+	return false
 }
 
 // Forwardable reports whether f, one of the request's own fields, goes on to the next hop as it

@@ -9,15 +9,21 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// decode feeds in to a decoder in pieces of step octets.
+// decode feeds in to a decoder in pieces of step bytes.
 func decode(in []byte, step int) (content []byte, used int, done bool, fault *wire.Fault) {
+	content, _, used, done, fault = decodeTrailed(in, step)
+	return content, used, done, fault
+}
+
+// decodeTrailed is decode, and returns the trailer section too.
+func decodeTrailed(in []byte, step int) (content []byte, trailers string, used int, done bool, fault *wire.Fault) {
 	var c wire.Chunked
 	for from := 0; from < len(in) && !c.Done(); {
 		piece := in[from:min(from+step, len(in))]
 		for len(piece) > 0 && !c.Done() {
 			data, n, fault := c.Next(piece)
 			if fault != nil {
-				return nil, 0, false, fault
+				return nil, "", 0, false, fault
 			}
 			content = append(content, data...)
 			piece = piece[n:]
@@ -25,17 +31,20 @@ func decode(in []byte, step int) (content []byte, used int, done bool, fault *wi
 			used = from
 		}
 	}
-	return content, used, c.Done(), nil
+	if c.Done() {
+		trailers = string(c.Trailers())
+	}
+	return content, trailers, used, c.Done(), nil
 }
 
 func checkChunked(t *testing.T, in string) {
 	t.Helper()
-	content, size, ok := slowChunks(in)
+	content, trailers, size, ok := slowChunks(in)
 	_, _, _, first := decode([]byte(in), len(in)+1)
 	for _, step := range []int{len(in) + 1, 1, 3} {
-		got, used, done, fault := decode([]byte(in), step)
-		if done != ok || fault != first || ok && (string(got) != content || used != size) {
-			t.Fatalf("decode(%q, %d) = %q, %d, %t, %v, want %q, %d, %t, %v", in, step, got, used, done, fault, content, size, ok, first)
+		got, lines, used, done, fault := decodeTrailed([]byte(in), step)
+		if done != ok || fault != first || ok && (string(got) != content || lines != trailers || used != size) {
+			t.Fatalf("decode(%q, %d) = %q, %q, %d, %t, %v, want %q, %q, %d, %t, %v", in, step, got, lines, used, done, fault, content, trailers, size, ok, first)
 		}
 	}
 	if !ok {
@@ -45,12 +54,20 @@ func checkChunked(t *testing.T, in string) {
 	if err != nil || string(std) != content {
 		t.Fatalf("%q is accepted as %q, net/http reads %q, %v", in, content, std, err)
 	}
-	written := append(append(wire.AppendChunkSize(nil, len(content)), content...), "\r\n"+wire.LastChunk...)
-	if len(content) == 0 {
-		written = []byte(wire.LastChunk)
+	written := wire.AppendLastChunk(wire.AppendChunk(nil, []byte(content)), []byte(trailers))
+	again, lines, used, done, fault := decodeTrailed(written, 1)
+	if !done || fault != nil || used != len(written) || string(again) != content || lines != trailers {
+		t.Fatalf("%q, written again: %q, %q, %v, want %q", in, again, lines, fault, trailers)
 	}
-	if again, used, done, fault := decode(written, 1); !done || fault != nil || used != len(written) || string(again) != content {
-		t.Fatalf("%q, written again: %q, %v", in, again, fault)
+	if valid, fault := wire.ValidTrailers([]byte(trailers)); fault != nil || string(valid) != trailers {
+		t.Fatalf("ValidTrailers(%q) = %q, %v", trailers, valid, fault)
+	}
+	for rest := []byte(trailers); len(rest) > 0; {
+		var line, name []byte
+		line, name, rest = wire.CutTrailer(rest)
+		if !wire.IsToken(name) || !strings.HasPrefix(string(line), string(name)+": ") || strings.Index(string(line), "\r\n") != len(line)-2 {
+			t.Fatalf("CutTrailer of %q: %q, %q", trailers, line, name)
+		}
 	}
 }
 
@@ -64,6 +81,7 @@ func FuzzChunked(f *testing.F) {
 	}
 	f.Add("5;a=b;c=\"d\\\"\t;e\";f\r\nhello\r\n00;x\r\nA: b\r\nc:\r\n\r\n")
 	f.Add(strings.Repeat("1;a=b\r\nx\r\n", 30) + "0\r\n\r\n")
+	f.Add("0\r\nA:\t b \t\r\nB:\r\nC: \t \r\nd:e\r\n\r\n")
 	f.Fuzz(checkChunked)
 }
 

@@ -79,11 +79,11 @@ func checkRequest(t *testing.T, in string, lim wire.Limits) {
 		return
 	}
 	got := slowRequest{slowMessage{n, int(r.Minor), want.fields, r.Length, r.Chunked, r.Close},
-		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket, r.Flaw != nil, string(r.Upgrade)}
+		string(r.Method), string(r.Path), string(r.Query), string(r.Host), r.PlainPath, r.Continue, r.WebSocket, r.Flaw != nil, string(r.Upgrade), r.TakesTrailers}
 	sameFields(t, r.Fields, r.Forwardable, want.fields)
 	if w := *want; got.method != w.method || got.path != w.path || got.query != w.query || got.host != w.host || got.size != w.size ||
 		got.minor != w.minor || got.length != w.length || got.chunked != w.chunked || got.close != w.close ||
-		got.plain != w.plain || got.flawed != w.flawed || got.continues != w.continues || got.ws != w.ws || got.upgrade != w.upgrade {
+		got.plain != w.plain || got.flawed != w.flawed || got.continues != w.continues || got.ws != w.ws || got.upgrade != w.upgrade || got.takes != w.takes {
 		t.Fatalf("Parse(%q) = %+v, want %+v", in, got, w)
 	}
 	fixedPoint(t, in, &r)
@@ -166,7 +166,7 @@ func stdRequest(t *testing.T, in string, n int, r *wire.Request) {
 	rest := in[n:]
 	switch {
 	case r.Chunked:
-		content, size, ok := slowChunks(rest)
+		content, _, size, ok := slowChunks(rest)
 		if !ok {
 			return // net/http is laxer; FuzzChunked compares what both accept
 		}

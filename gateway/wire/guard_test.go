@@ -107,7 +107,7 @@ func TestGuardInterimResponses(t *testing.T) {
 	}
 }
 
-// Trailers are read past and given to nobody.
+// Trailers are no content, and no field of the head: they are returned apart.
 func TestGuardTrailers(t *testing.T) {
 	in := []byte("5\r\nhello\r\n0\r\nHost: evil.test\r\nContent-Length: 9\r\n\r\nGET")
 	got, used, done, fault := decode(in, 1)

@@ -35,7 +35,7 @@ func randomFields(r *rand.Rand) string {
 		"X-Forwarded-By":        {"x"},
 		"X_Under":               {"1"},
 		"X-A":                   {"v", "a\tb", "\xe9\xff", "a\x00b", "a\x7f", "a\x1fb", "\t", "12345678\t12345678", "1234567\x8012345678"},
-		"TE":                    {"trailers"},
+		"TE":                    {"trailers", "Trailers", "gzip, trailers", "trailers;q=1", "gzip;q=0.5,,trailers,", ""},
 		"Bad Name":              {"v"},
 		"":                      {"v"},
 		"Date":                  {"now"},
@@ -103,7 +103,7 @@ func randomChunks(r *rand.Rand) string {
 	extension()
 	b.WriteString(pick(r, "\r\n", "\r\n", "\r\n", "\n"))
 	for range r.IntN(3) {
-		b.WriteString(pick(r, "X-A: b\r\n", "a:\r\n", "A : b\r\n", ": b\r\n", " folded\r\n", "A: \x00\r\n", "A: b\n", "A\r\n", "A: b\rc: d\r\n"))
+		b.WriteString(pick(r, "X-A: b\r\n", "a:\r\n", "a: \t b \t\r\n", "a:\t\r\n", "a:b\tc\r\n", "A : b\r\n", ": b\r\n", " folded\r\n", "A: \x00\r\n", "A: b\n", "A\r\n", "A: b\rc: d\r\n"))
 	}
 	b.WriteString(pick(r, "\r\n", "\r\n", "\r\n", "\n", ""))
 	return b.String() + pick(r, "", "GET / HTTP/1.1")

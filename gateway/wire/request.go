@@ -28,6 +28,10 @@ type Request struct {
 	Length  int64 // octets of content, 0 without a Content-Length
 	Chunked bool  // the content is chunked; Length is 0
 
+	// TakesTrailers reports that TE names trailers, in HTTP/1.1: the client, and those before it, take a trailer section.
+	// See RFC 9110, section 10.1.4.
+	TakesTrailers bool
+
 	Close    bool // the client does not want the connection to persist
 	Continue bool // the client waits for 100 (Continue)
 	// Upgrade is what the client would rather speak: the value of the only Upgrade line of an HTTP/1.1

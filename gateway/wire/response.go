@@ -229,13 +229,15 @@ func (r *Response) Framing(head bool) Framing {
 // Forwardable reports whether f, one of the response's own fields, goes on to the client: it is
 // not hop-by-hop, not named by Connection, and not framing, which the gateway writes itself.
 func (r *Response) Forwardable(f *Field) bool {
-	if f.ID == ContentLength || f.ID.HopByHop() {
-		return false
-	}
+	return f.ID != ContentLength && !f.ID.HopByHop() && !r.Named(f.Name)
+}
+
+// Named reports whether Connection names a field.
+func (r *Response) Named(name []byte) bool {
 	for _, option := range r.options {
-		if len(option) == len(f.Name) && foldEqual(option, f.Name) {
-			return false
+		if len(option) == len(name) && foldEqual(option, name) {
+			return true
 		}
 	}
-	return true
+	return false
 }

@@ -15,41 +15,47 @@ var (
 	trailerShape   = fieldShape
 )
 
-// slowChunks decodes the chunked content that s begins with. It returns the content, how much
-// of s it took, and whether it is complete and acceptable.
-func slowChunks(s string) (content string, size int, ok bool) {
+// slowChunks decodes the chunked content that s begins with. It returns the content, the lines of the trailer section as a head
+// would have them, how much of s it took, and whether it is complete and acceptable.
+func slowChunks(s string) (content, trailers string, size int, ok bool) {
 	all, waste := s, 0
 	for {
 		line, rest, found := strings.Cut(s, "\r\n")
 		m := chunkLineShape.FindStringSubmatch(line)
 		if !found || m == nil || len(line)+2 > 4095 {
-			return "", 0, false
+			return "", "", 0, false
 		}
 		n, err := strconv.ParseUint(m[1], 16, 62)
 		if waste = max(0, waste+len(line)+2-16-int(min(n, 4095))); err != nil || waste > 16<<10 {
-			return "", 0, false
+			return "", "", 0, false
 		}
 		if s = rest; n == 0 {
 			break
 		}
 		if uint64(len(s)) < n+2 || s[n:n+2] != "\r\n" {
-			return "", 0, false
+			return "", "", 0, false
 		}
 		content += s[:n]
 		s = s[n+2:]
 	}
-	trailer := 0
+	section := 0
 	for lines := 0; ; lines++ {
 		line, rest, found := strings.Cut(s, "\r\n")
-		if trailer += len(line) + 2; !found || trailer > 16<<10 || lines > 128 {
-			return "", 0, false
+		if section += len(line) + 2; !found || section > 16<<10 || lines > 128 || len(trailers)+2 > 16<<10 {
+			return "", "", 0, false
 		}
 		if s = rest; line == "" {
-			return content, len(all) - len(s), true
+			return content, trailers, len(all) - len(s), true
 		}
-		if lines == 128 || !trailerShape.MatchString(line) {
-			return "", 0, false
+		m := trailerShape.FindStringSubmatch(line)
+		if lines == 128 || m == nil {
+			return "", "", 0, false
 		}
+		const blanks = " \t"
+		if len(trailers+m[1]+": "+strings.TrimLeft(m[2], blanks))+2 > 16<<10 {
+			return "", "", 0, false
+		}
+		trailers += m[1] + ": " + strings.Trim(m[2], blanks) + "\r\n"
 	}
 }
 

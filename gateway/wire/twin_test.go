@@ -65,6 +65,7 @@ type slowRequest struct {
 	plain, continues, ws      bool
 	flawed                    bool
 	upgrade                   string
+	takes                     bool
 }
 
 type slowResponse struct {
@@ -247,6 +248,7 @@ func (r *slowRequest) slowRest() bool {
 		}
 		r.continues = content
 	}
+	r.takes = r.minor == 1 && slices.Contains(r.members("te"), "trailers")
 	upgrades := r.values("upgrade")
 	if len(upgrades) == 1 && r.minor == 1 && !content && slices.Contains(r.members("connection"), "upgrade") {
 		r.upgrade = upgrades[0]

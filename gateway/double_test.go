@@ -128,8 +128,8 @@ func readRequest(r *bufio.Reader) bool {
 			var err error
 			if chunked {
 				_, err = io.Copy(io.Discard, httputil.NewChunkedReader(r))
-				if err == nil {
-					_, err = r.Discard(len("\r\n"))
+				for line := ""; err == nil && line != "\r\n"; { // the trailer section
+					line, err = r.ReadString('\n')
 				}
 			} else {
 				_, err = io.CopyN(io.Discard, r, length)

@@ -270,7 +270,7 @@ func strict(text string) error {
 		switch {
 		case strings.Contains(name, "_"):
 			return fmt.Errorf("field %q", name)
-		case name == "keep-alive" || name == "te" || name == "trailer" || name == "proxy-connection" || name == "proxy-authorization":
+		case name == "te" && line != "TE: trailers" || name == "keep-alive" || name == "trailer" && names["transfer-encoding"] == 0 || name == "proxy-connection" || name == "proxy-authorization":
 			return fmt.Errorf("hop-by-hop field %q", name)
 		}
 	}
@@ -279,8 +279,8 @@ func strict(text string) error {
 		return fmt.Errorf("%d Host lines", names["host"])
 	case names["content-length"]+names["transfer-encoding"] > 1:
 		return fmt.Errorf("framed twice")
-	case (names["connection"] > 0) != (names["upgrade"] > 0):
-		return fmt.Errorf("Connection without Upgrade")
+	case names["connection"] != names["upgrade"]+names["te"] || names["connection"] > 1:
+		return fmt.Errorf("%d Connection, %d Upgrade, %d TE", names["connection"], names["upgrade"], names["te"])
 	}
 	r := bufio.NewReader(strings.NewReader(text))
 	req, err := http.ReadRequest(r)

@@ -186,14 +186,14 @@ func TestHTTP3Content(t *testing.T) {
 	f("PURGE -1 [chunked] hello <nil> map[]", "PURGE", "hello", -1)
 	f("POST 20000 [] "+strings.Repeat("x", 20000)+" <nil> map[]", "POST", strings.Repeat("x", 20000), 20000)
 
-	// Trailers are dropped.
+	// Trailers go on as such.
 	r, _ := http.NewRequest("POST", "https://"+address+"/", struct{ io.Reader }{strings.NewReader("hello")})
 	r.ContentLength, r.Trailer = -1, http.Header{"X-Trailer": {"1"}}
 	res, err := client.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body, err := io.ReadAll(res.Body); string(body) != "POST -1 [chunked] hello <nil> map[]" || err != nil {
+	if body, err := io.ReadAll(res.Body); string(body) != "POST -1 [chunked] hello <nil> map[X-Trailer:[1]]" || err != nil {
 		t.Errorf("with trailers: %q, %v", body, err)
 	}
 	res.Body.Close()

@@ -214,7 +214,6 @@ func (c *Conn) accept(n int) {
 		c.readBy = time.Time{} // the deadline is not what was set
 	}
 	c.head, c.r = n, n
-	c.chunked = wire.Chunked{}
 	c.remaining = r.Length
 	c.ended = !r.HasContent()
 	c.waiting = r.Continue && c.r == c.w
@@ -244,6 +243,7 @@ func (c *Conn) compact() {
 	}
 	c.w = copy(c.in, c.in[c.r:c.w])
 	c.r, c.head = 0, 0
+	c.chunked = wire.Chunked{}
 }
 
 // await waits for the first octet of a request. It reports whether one came, and, if not, whether the

@@ -25,6 +25,10 @@ func (c *Conn) LimitContent(octets int64) { c.limit = octets }
 // ContentRead reports whether all content of the current request has been read.
 func (c *Conn) ContentRead() bool { return c.ended }
 
+// Trailers returns the lines of the trailer section of the current request, when all of its content has been read. They are valid
+// until the end of the handler, and may be none. See [wire.Chunked.Trailers].
+func (c *Conn) Trailers() []byte { return c.chunked.Trailers() }
+
 // Buffered returns the whole content, decoded, if all of it has come in with the head, and
 // whether that is so. The slice is valid until the end of the handler. It is used up.
 // The error is a *wire.Fault that can be seen already: nothing of such a request needs to go on.
@@ -40,7 +44,9 @@ func (c *Conn) Buffered() (content []byte, whole bool, err error) {
 		if int64(size) > c.limit || d.Left() > uint64(c.limit) {
 			return nil, false, c.fail(FaultContentSize)
 		}
-		whole = d.Done()
+		if whole = d.Done(); whole {
+			c.chunked = d
+		}
 	}
 	if !whole {
 		return nil, false, nil

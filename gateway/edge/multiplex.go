@@ -168,7 +168,12 @@ func (m *h2Conn) event(ev h2.Event) {
 		st := ev.Stream.Owner.(*h2Stream)
 		st.Feed(ev.Data, ev.End, nil)
 	case h2.Trailers:
-		ev.Stream.Owner.(*h2Stream).Feed(nil, true, ev.Data)
+		st := ev.Stream.Owner.(*h2Stream)
+		if m.s.Head().Fault != nil {
+			st.Refuse(wire.FaultTrailer)
+		} else {
+			st.Feed(nil, true, ev.Data)
+		}
 	case h2.Gone:
 		if ev.Ours {
 			m.c.server.onFault(FaultFrames, m.c.peer)

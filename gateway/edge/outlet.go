@@ -46,11 +46,15 @@ func (o *Outlet) Pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most 
 			return n, leaves, fault
 		}
 		n += k
-		end := o.ends(b[n:]) || o.tunnel && closed && n == len(b)
+		end, trailers := o.ends(b[n:])
+		end = end || o.tunnel && closed && n == len(b)
 		if len(data) > 0 || end {
-			s.AppendData(st, data, end)
+			s.AppendData(st, data, end && len(trailers) == 0)
 			most -= len(data)
 			o.done = end
+		}
+		if len(trailers) > 0 {
+			s.AppendTrailers(st, trailers)
 		}
 		if k == 0 && !end {
 			break
@@ -109,17 +113,20 @@ func (o *Outlet) decode(b []byte, room int) (data []byte, n int, fault *wire.Fau
 	return data, n, fault
 }
 
-// ends reports whether the content ends with what was decoded, and perhaps what frames that at the front of b.
-func (o *Outlet) ends(b []byte) bool {
+// ends reports whether the content ends with what was decoded, and perhaps what frames that at the front of b, and returns the lines
+// of the trailer section then.
+func (o *Outlet) ends(b []byte) (end bool, trailers []byte) {
 	switch {
 	case o.tunnel:
-		return false
+		return false, nil
 	case o.framing == wire.ByLength:
-		return o.left == 0
+		return o.left == 0, nil
 	case o.framing != wire.ByChunks:
-		return false
+		return false, nil
 	}
 	d := o.decoder
-	data, _, fault := d.Next(b)
-	return fault == nil && len(data) == 0 && d.Done()
+	if data, _, fault := d.Next(b); fault != nil || len(data) > 0 || !d.Done() {
+		return false, nil
+	}
+	return true, d.Trailers()
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -48,6 +49,7 @@ type Pipe struct {
 	held    int // content in it that was not given back
 	used    int // content that was read since Used
 	ended   bool
+	flaw    error // why the content has no end; nil: it has one
 	failed  error
 	gone    func() // see watch
 
@@ -101,7 +103,8 @@ func (p *Pipe) decide(chunked bool) {
 	p.text = nil
 }
 
-// Feed adds content, and the end of it if end is set; trailers are lines that come with it.
+// Feed adds content, and the end of it if end is set; trailers are the lines that come with it, which content of a length that the
+// head has told, and that the handler may have, cannot carry.
 func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,9 +121,39 @@ func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 		p.in = append(p.in, b...)
 	}
 	p.held += len(b)
-	if p.ended = end; end && p.chunked {
-		p.in = append(append(append(p.in, "0\r\n"...), trailers...), '\r', '\n')
+	if p.ended = end; end && len(trailers) > 0 && !p.chunked && p.whole {
+		p.rechunk()
 	}
+	if end && p.chunked {
+		p.in = wire.AppendLastChunk(p.in, trailers)
+	}
+	signal(p.readable)
+}
+
+// rechunk makes chunked content of all that has come, of which nothing was read.
+func (p *Pipe) rechunk() {
+	end := bytes.Index(p.in, []byte("\r\n\r\n")) + 2
+	head, content := p.in[:end], p.in[end+2:]
+	p.in = nil
+	p.text = Unsized(append([]byte(nil), head...))
+	p.decide(true)
+	p.in = wire.AppendChunk(p.in, content)
+}
+
+// Refuse ends the content of a request for a fault of what came after it.
+func (p *Pipe) Refuse(f *wire.Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	switch {
+	case !p.decided:
+		p.decide(true)
+	case !p.chunked && p.whole:
+		p.rechunk() // or nobody would look for what follows
+	}
+	p.ended, p.flaw = true, f
 	signal(p.readable)
 }
 
@@ -189,6 +222,8 @@ func (p *Pipe) Read(b []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		case p.at < len(p.in) && (p.ended || !p.whole):
 			return p.read(b), nil
+		case p.ended && p.flaw != nil:
+			return 0, p.flaw
 		case p.ended:
 			return 0, io.EOF
 		}

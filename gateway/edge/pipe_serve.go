@@ -29,8 +29,12 @@ func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
 			flaw = faultProtocol
 		}
 	}
-	p.whole = h.Length > 0 && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
-	known := h.Length >= 0 || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
+	sized := h.Length >= 0
+	if sized && !ended && Announces(text) {
+		text, sized = Unsized(text), false
+	}
+	p.whole = sized && h.Length > 0 && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
+	known := sized || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
 	p.begin(text, known, ended, expects(method))
 	return flaw
 }
@@ -65,6 +69,21 @@ func appendUpgrade(text, protocol []byte) []byte {
 	rand.Read(nonce[:]) //nolint:errcheck // it cannot fail
 	text = append(text, "\r\nSec-WebSocket-Key: "...)
 	return append(base64.StdEncoding.AppendEncode(text, nonce[:]), '\r', '\n')
+}
+
+// Announces reports whether a head, in HTTP/1.1 text as of package h2, says that a trailer section will follow the content. Such content
+// has to go on in chunks, whatever its length is known to be.
+func Announces(text []byte) bool { return bytes.Contains(text, []byte("\r\ntrailer: ")) }
+
+// Unsized takes Content-Length out of such a head, in place.
+func Unsized(text []byte) []byte {
+	const line = "\r\ncontent-length: "
+	at := bytes.Index(text, []byte(line))
+	if at < 0 {
+		return text
+	}
+	end := at + len(line) + bytes.IndexByte(text[at+len(line):], '\r')
+	return append(text[:at], text[end:]...)
 }
 
 // expects reports whether a method is one that is used with content.

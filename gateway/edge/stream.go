@@ -2,8 +2,10 @@ package edge
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +53,7 @@ func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
 	st.w, st.r, st.rc = w, r, http.NewResponseController(w)
 	_, sized := r.Header["Content-Length"]
 	st.content = r.Body != http.NoBody && r.ContentLength != 0 || sized
-	st.chunked = st.content && !sized
+	st.chunked = st.content && (!sized || len(r.Trailer) > 0)
 }
 
 // end forgets all but memory to use again.
@@ -77,7 +79,7 @@ func (st *stream) appendHead(dst []byte) []byte {
 	line(r.Method, " ", r.RequestURI, " HTTP/1.1")
 	line("Host: ", r.Host)
 	for name, values := range r.Header {
-		if name == "Host" { // it is what r.Host is, or net/http has refused it
+		if name == "Host" || st.chunked && name == "Content-Length" { // Host is what r.Host is, or net/http has refused it
 			continue
 		}
 		for _, v := range values {
@@ -86,6 +88,9 @@ func (st *stream) appendHead(dst []byte) []byte {
 	}
 	if st.chunked {
 		line("Transfer-Encoding: chunked")
+		if len(r.Trailer) > 0 {
+			line("Trailer: ", strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", "))
+		}
 	}
 	return append(dst, '\r', '\n')
 }
@@ -138,11 +143,11 @@ func (st *stream) readChunk(p []byte) (int, error) {
 	n, err := st.readBody(p[size : len(p)-end])
 	if n == 0 {
 		if err == io.EOF {
-			st.ended = true
-			return copy(p, wire.LastChunk), nil
+			return st.readLast(p)
 		}
 		return 0, st.explain(err)
 	}
+	st.read += int64(n)
 	const digits = "0123456789abcdef"
 	for i := range size - 2 {
 		p[i] = digits[n>>(4*(size-3-i))&0xf]
@@ -214,7 +219,11 @@ func (st *stream) setFields() {
 	h := st.w.Header()
 	for i := range st.response.Fields {
 		f := &st.response.Fields[i]
-		if f.ID.HopByHop() {
+		switch {
+		case f.ID == wire.Trailer:
+			h["trailer"] = append(h["trailer"], string(f.Value)) // under the canonical name quic-go would act upon it
+			continue
+		case f.ID.HopByHop():
 			continue
 		}
 		name := textproto.CanonicalMIMEHeaderKey(string(f.Name))
@@ -258,7 +267,9 @@ func (st *stream) sendContent(p []byte) error {
 				return fault
 			}
 			p = p[n:]
-			st.done = st.decoder.Done()
+			if st.done = st.decoder.Done(); st.done {
+				st.setTrailers()
+			}
 		default: // a response without an end is not made for HTTP/1.1
 			p = nil
 		}

@@ -3,9 +3,16 @@ package edge
 import (
 	"errors"
 	"io"
+	"maps"
+	"net/http"
+	"net/textproto"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file has what of HTTP/3 quic-go leaves to others, and net/http does for HTTP/2.
@@ -36,6 +43,7 @@ func (st *stream) look() error {
 	switch {
 	case n > 0:
 		st.looked = buf[:n]
+	case err == io.EOF && st.trailed():
 	case err == io.EOF:
 		st.content, st.chunked = false, false
 	default:
@@ -44,13 +52,54 @@ func (st *stream) look() error {
 	return nil
 }
 
+// trailed reports whether a trailer section has come.
+func (st *stream) trailed() bool {
+	for _, values := range st.r.Trailer { // before, it has the names that were announced
+		if len(values) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// readLast reads the end of content in chunks. A request whose content is not as long as it said has none.
+func (st *stream) readLast(p []byte) (int, error) {
+	st.ended = true
+	if st.r.ContentLength >= 0 && st.read != st.r.ContentLength {
+		return 0, io.EOF
+	}
+	var lines []byte
+	for _, name := range slices.Sorted(maps.Keys(st.r.Trailer)) {
+		for _, v := range st.r.Trailer[name] {
+			if strings.ContainsAny(name+v, "\r\n") {
+				v = "\x00" // which none may hold
+			}
+			lines = append(append(append(append(lines, name...), ": "...), v...), '\r', '\n')
+		}
+	}
+	st.head, st.at = wire.AppendLastChunk(st.head[:0], lines), 0
+	st.at = copy(p, st.head)
+	return st.at, nil
+}
+
+// setTrailers gives quic-go the trailer section of the response, which it sends when the handler has returned.
+func (st *stream) setTrailers() {
+	h := st.w.Header()
+	for lines := st.decoder.Trailers(); len(lines) > 0; {
+		var line, name []byte
+		line, name, lines = wire.CutTrailer(lines)
+		key := http.TrailerPrefix + textproto.CanonicalMIMEHeaderKey(string(name))
+		h[key] = append(h[key], string(line[len(name)+len(": "):len(line)-len("\r\n")]))
+	}
+}
+
 // peek notes that there is no content if the end of the stream has come already. It reads nothing: a deadline that has
 // passed lets only what needs no waiting be seen, at the second look.
 func (st *stream) peek() {
 	st.rc.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // streams of quic-go have deadlines
 	var b [1]byte
 	for range 2 {
-		if n, err := st.r.Body.Read(b[:]); n == 0 && err == io.EOF && !st.cut() {
+		if n, err := st.r.Body.Read(b[:]); n == 0 && err == io.EOF && !st.cut() && !st.trailed() {
 			st.content, st.chunked = false, false
 		}
 	}

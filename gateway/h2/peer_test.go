@@ -126,7 +126,10 @@ func (p *peer) text(ev Event) string {
 		line, _, _ := strings.Cut(string(p.s.Head().Text), "\r\n")
 		s += " " + line
 	}
-	if len(ev.Data) > 0 {
+	switch {
+	case ev.Kind == Trailers && p.s.Head().Fault != nil:
+		s += " too large"
+	case len(ev.Data) > 0:
 		s += fmt.Sprintf(" %q", ev.Data)
 	}
 	if ev.End {

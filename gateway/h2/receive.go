@@ -75,9 +75,6 @@ func (s *Session) blockDone(id uint32, block []byte) Event {
 		return s.broken(id, st, ProtocolError)
 	}
 	st.remote = true
-	if h.Fault != nil {
-		return Event{Kind: Data, Stream: st, End: true} // too large to be kept
-	}
 	return Event{Kind: Trailers, Stream: st, End: true, Data: h.Text}
 }
 

@@ -56,7 +56,8 @@ const (
 	Cancelled
 	// Data is a piece of content. Its bytes, in Data, are given back by Read.
 	Data
-	// Trailers are lines as in a head of HTTP/1.1, in Data, valid until the next Next. End is set.
+	// Trailers are lines as in a head of HTTP/1.1, in Data, valid until the next Next. End is set. If they are larger than the limits
+	// Head has a Fault, and Data is not all of them.
 	Trailers
 	// Gone is a stream that was reset: by the client, or, if Ours is set, because of what the client did. Stream is nil if the
 	// caller has not heard of it; else Close, Done or Reset it.
@@ -153,7 +154,7 @@ func (s *Session) Use(scratch *Scratch) {
 	s.scratch = scratch
 }
 
-// Head is that of the last Request or Cancelled, valid until Next is called again, for any session of the Scratch.
+// Head is that of the last Request, Trailers or Cancelled, valid until Next is called again, for any session of the Scratch.
 func (s *Session) Head() *Head { return &s.scratch.head }
 
 // Open returns how many streams there are.

@@ -76,7 +76,7 @@ func TestMalformed(t *testing.T) {
 	p.feed(p.headers(23, false, postOf("/")...))
 	equal(t, "trailers with a pseudo-field", p.feed(p.headers(23, true, field{":path", "/"})), "gone 23 ours PROTOCOL_ERROR")
 	p.feed(p.headers(25, false, postOf("/")...))
-	equal(t, "trailers that are too large", p.feed(p.headers(25, true, field{"x", strings.Repeat("y", 16000)}, field{"y", strings.Repeat("y", 999)})), "data 25 end")
+	equal(t, "trailers that are too large", p.feed(p.headers(25, true, field{"x", strings.Repeat("y", 16000)}, field{"y", strings.Repeat("y", 999)})), "trailers 25 too large end")
 }
 
 // TestTooLarge: a head above the limits is a request with a fault, and others go on.

@@ -22,7 +22,7 @@ func (t *stream) send(l *Loop, b []byte, end bool) bool {
 			now = h2.Share // others have their turn
 			s.grown = true
 		}
-		rest := s.AppendData(t.st, b[:now], end && now == len(b))
+		rest := t.appendData(l, b[:now], end && now == len(b))
 		if b = b[now-len(rest):]; len(b) > 0 {
 			l.arm(&t.timer, l.server.Options().BodyIdle)
 		}
@@ -39,6 +39,17 @@ func (t *stream) send(l *Loop, b []byte, end bool) bool {
 		return l.flushFrames(c)
 	}
 	return true
+}
+
+// appendData sends content as far as there is a window for it, and returns the rest; with end, the last of it, and the trailers.
+func (t *stream) appendData(l *Loop, b []byte, end bool) (rest []byte) {
+	s := l.room(t.c)
+	rest = s.AppendData(t.st, b, end && t.trailers == nil)
+	if end && t.trailers != nil && len(rest) == 0 {
+		s.AppendTrailers(t.st, t.trailers)
+		t.trailers = nil
+	}
+	return rest
 }
 
 func (t *stream) client() *client { return t.c }
@@ -72,12 +83,15 @@ func (t *stream) interim(l *Loop, out []byte) bool {
 
 func (t *stream) answer(l *Loop, out []byte, _ bool) bool {
 	l.out = out[:0]
-	return t.deliver(l, out, bytes.Index(out, []byte("\r\n\r\n"))+4, true)
+	return t.deliver(l, out, bytes.Index(out, []byte("\r\n\r\n"))+4, true, nil)
 }
 
-func (t *stream) deliver(l *Loop, out []byte, head int, end bool) bool {
+func (t *stream) deliver(l *Loop, out []byte, head int, end bool, trailers []byte) bool {
+	if len(trailers) > 0 {
+		t.trailers = trailers
+	}
 	if head > 0 {
-		whole := end && head == len(out)
+		whole := end && head == len(out) && t.trailers == nil
 		l.room(t.c).AppendHead(t.st, out[:head], whole)
 		t.over = whole
 	}

@@ -18,8 +18,8 @@ type bridge struct {
 }
 
 // cross has a goroutine serve a request: text is its head, without its empty line. If it is late, what the session has of the
-// head is gone, and content is what has come of the content.
-func (l *Loop) cross(t *stream, text, content []byte, late bool) {
+// head is gone, and content and trailers are what has come of these.
+func (l *Loop) cross(t *stream, text, content, trailers []byte, late bool) {
 	b := &bridge{t: t}
 	at := addresses{}
 	if a, err := unix.Getsockname(int(t.c.fd)); err == nil {
@@ -34,9 +34,13 @@ func (l *Loop) cross(t *stream, text, content []byte, late bool) {
 	b.out.Begin(text)
 	var flaw *wire.Fault
 	if late {
-		b.pipe.BeginLate(text, t.sized, t.st.Ended() && content == nil)
-		if content != nil {
-			b.pipe.Feed(content, t.st.Ended(), nil)
+		if len(trailers) > 0 {
+			text = edge.Unsized(text)
+		}
+		more := content != nil || len(trailers) > 0
+		b.pipe.BeginLate(text, t.sized && len(trailers) == 0, t.st.Ended() && !more)
+		if more {
+			b.pipe.Feed(content, t.st.Ended(), trailers)
 		}
 	} else {
 		flaw = b.pipe.Begin(t.c.h2.Head(), text, t.st.Ended())
@@ -52,7 +56,7 @@ func (l *Loop) cross(t *stream, text, content []byte, late bool) {
 func (l *Loop) crossLate(t *stream) {
 	text, content := t.text, t.content
 	l.wheel.clear(&t.timer)
-	l.cross(t, text, content, true)
+	l.cross(t, text, content, nil, true)
 	t.text, t.content = nil, nil
 	l.release(text)
 	if content != nil {

@@ -28,11 +28,11 @@ type caller interface {
 	// framing returns how content is framed for the caller, which HTTP/1.1 would frame in this way; UntilClose: not at all.
 	framing(as wire.Framing) wire.Framing
 	// interim sends an interim response, answer a whole one, or the beginning of one whose rest is not the call's; deliver a part
-	// of one, of which the first head bytes are its head, and end says that it is the last. They report false if the caller is no
-	// more. out is the loop's buffer.
+	// of one, of which the first head bytes are its head, and end says that it is the last; trailers come with it, which are in out
+	// already where content is framed. They report false if the caller is no more. out is the loop's buffer.
 	interim(l *Loop, out []byte) bool
 	answer(l *Loop, out []byte, last bool) bool
-	deliver(l *Loop, out []byte, head int, end bool) bool
+	deliver(l *Loop, out []byte, head int, end bool, trailers []byte) bool
 	// readable returns how much may be read from the upstream at once, of so much at most.
 	readable(most int) int
 	// behind reports whether something has yet to go out; full whether the upstream has to wait for that: then the caller calls
@@ -75,7 +75,7 @@ func (c *client) interim(l *Loop, out []byte) bool { return l.send(c, out) }
 
 func (c *client) answer(l *Loop, out []byte, last bool) bool { return l.respond(c, out, last) }
 
-func (c *client) deliver(l *Loop, out []byte, _ int, _ bool) bool {
+func (c *client) deliver(l *Loop, out []byte, _ int, _ bool, _ []byte) bool {
 	return len(out) == 0 || l.send(c, out)
 }
 

@@ -25,10 +25,10 @@ type Exchange interface {
 	Begin(dst []byte, c Client) (out []byte, ends bool, next Next)
 	// Attempts returns where the request goes, and by when, from the first to the last attempt.
 	Attempts() *upstream.Attempts
-	// Prepare takes the content of the request, decoded, or returns why it is not wanted. After it,
-	// nothing of Head aliases the loop's buffer. Request then returns the whole request for the
+	// Prepare takes the content of the request, decoded, and the lines of its trailer section, which may be none, or returns why they
+	// are not wanted. After it, nothing of Head aliases the loop's buffer. Request then returns the whole request for the
 	// upstream, valid until Done.
-	Prepare(content []byte) *wire.Fault
+	Prepare(content, trailers []byte) *wire.Fault
 	Request() []byte
 	// Sent notes that the request, or as much of it as there was room for, was written to an
 	// endpoint, in a turn of the loop that began at the given time.
@@ -42,6 +42,9 @@ type Exchange interface {
 	// response, which it does if ends is set, and how the content has to be framed. If it reports
 	// false, out is instead all that the client is answered, and the connection ends.
 	Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool)
+	// Trailers appends those lines of the response's trailer section that the client gets, of those that the upstream has sent. See
+	// [wire.Chunked.Trailers].
+	Trailers(dst, lines []byte) []byte
 	// Fail appends the response to a request whose exchange failed before a response began. e is
 	// nil if the upstream had no endpoint.
 	Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool)

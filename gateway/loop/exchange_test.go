@@ -57,7 +57,7 @@ func (x *plain) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next lo
 
 func (x *plain) Attempts() *upstream.Attempts { return &x.attempts }
 
-func (x *plain) Prepare(content []byte) *wire.Fault {
+func (x *plain) Prepare(content, _ []byte) *wire.Fault {
 	if x.path == "/unwanted" {
 		return edge.FaultContentSize
 	}
@@ -81,6 +81,8 @@ func (x *plain) Refuse(dst []byte, f *wire.Fault) []byte {
 }
 
 func (x *plain) Interim(dst []byte, _ *wire.Response) []byte { return dst }
+
+func (x *plain) Trailers(dst, _ []byte) []byte { return dst }
 
 func (x *plain) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool) {
 	if x.path == "/panic-finish" {

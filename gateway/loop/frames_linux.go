@@ -159,9 +159,9 @@ func (l *Loop) frame(c *client, ev h2.Event) {
 		c.h2.begun++
 		l.beginStream(c, ev.Stream, ev.End)
 	case h2.Data:
-		l.streamContent(ev.Stream.Owner.(*stream), ev.Data, ev.End, nil)
+		l.streamContent(ev.Stream.Owner.(*stream), ev.Data, ev.End, nil, nil)
 	case h2.Trailers:
-		l.streamContent(ev.Stream.Owner.(*stream), nil, true, ev.Data)
+		l.streamTrailers(ev.Stream.Owner.(*stream), ev.Data, c.h2.Head().Fault != nil)
 	case h2.Gone:
 		if ev.Ours {
 			l.server.Fault(edge.FaultFrames, c.peer)

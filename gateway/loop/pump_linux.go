@@ -74,7 +74,7 @@ func (l *Loop) pump(t *stream) (more bool) {
 func (l *Loop) sendUnsent(t *stream) bool {
 	s, b := l.room(t.c), t.unsent
 	share := b[:min(len(b), h2.Share)]
-	rest := s.AppendData(t.st, share, t.over && len(share) == len(b))
+	rest := t.appendData(l, share, t.over && len(share) == len(b))
 	n := len(share) - len(rest)
 	if n == 0 && len(b) > 0 {
 		return false

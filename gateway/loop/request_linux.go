@@ -88,7 +88,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 		l.await(c, 0, opts.Header)
 		return 0, true
 	}
-	size, used, door := l.content(r, b[head:])
+	size, used, trailers, door := l.content(r, b[head:])
 	if door {
 		l.giveBack(x)
 		l.handOver(c, b)
@@ -112,7 +112,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 		if r.Chunked {
 			wire.Unchunk(content, b[head:head+used])
 		}
-		if fault = x.Prepare(content); fault == nil {
+		if fault = x.Prepare(content, trailers); fault == nil {
 			l.forward(&c.call, x)
 			return head + used, l.alive(c)
 		}
@@ -154,20 +154,20 @@ func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	c.need = need
 }
 
-// content finds the content of a request in b, which follows its head. It returns its octets when
-// decoded and those it takes, -1 if it is small but not all here. door reports that the request is
+// content finds the content of a request in b, which follows its head. It returns its bytes when
+// decoded and those it takes, -1 if it is small but not all here, and the trailer section. door reports that the request is
 // not for the loop.
-func (l *Loop) content(r *wire.Request, b []byte) (size, used int, door bool) {
+func (l *Loop) content(r *wire.Request, b []byte) (size, used int, trailers []byte, door bool) {
 	switch {
 	case r.Chunked:
 		size, used, d, fault := wire.Unchunk(nil, b)
-		return size, used, fault != nil || !d.Done()
+		return size, used, d.Trailers(), fault != nil || !d.Done()
 	case r.Length <= int64(len(b)):
-		return int(r.Length), int(r.Length), false
+		return int(r.Length), int(r.Length), nil, false
 	case r.Length > smallContent || r.Continue:
-		return 0, 0, true
+		return 0, 0, nil, true
 	}
-	return 0, -1, false
+	return 0, -1, nil, false
 }
 
 // send sends octets to a client. It reports false if the client is no more.

@@ -108,15 +108,19 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 		}
 		done = u.framing == wire.ByLength && u.left == 0 || u.framing == wire.ByChunks && u.chunked.Done()
 	}
+	var trailers []byte
+	if done && u.framing == wire.ByChunks && len(u.chunked.Trailers()) > 0 {
+		trailers = c.x.Trailers(nil, u.chunked.Trailers())
+	}
 	if done && u.as == wire.ByChunks && u.framing != wire.NoContent {
-		out = append(out, wire.LastChunk...)
+		out = wire.AppendLastChunk(out, trailers)
 	}
 	l.out, u.begun = out[:0], true
 	if u.saved != nil {
 		l.release(u.saved)
 		u.saved = nil
 	}
-	if !c.to.deliver(l, out, head, done) {
+	if !c.to.deliver(l, out, head, done, trailers) {
 		return
 	}
 	switch {

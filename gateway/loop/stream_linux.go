@@ -22,10 +22,11 @@ type stream struct {
 	sized   bool          // the head says how much content there is
 	since   time.Duration // since the loop's start: when it has begun
 
-	unsent []byte // of the content of the response: there is no window for it
-	over   bool   // the response ends with unsent
-	queued bool   // it is one of c.h2.waiting
-	bridge *bridge
+	unsent   []byte // of the content of the response: there is no window for it
+	over     bool   // the response ends with unsent
+	trailers []byte // that come after it
+	queued   bool   // it is one of c.h2.waiting
+	bridge   *bridge
 }
 
 // beginStream acts on a new request, whose head the session has.
@@ -36,12 +37,15 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 	method := h.Text[:max(0, bytes.IndexByte(h.Text, ' '))]
 	switch {
 	case h.Fault != nil, end, string(method) == "CONNECT":
-		l.serve(t, append(h.Text, '\r', '\n'), nil, h.Fault)
+		l.serve(t, append(h.Text, '\r', '\n'), nil, nil, h.Fault)
 	case len(h.Protocol) > 0, h.Length > smallContent, bytes.Contains(h.Text, []byte("\r\nexpect: ")):
-		l.cross(t, h.Text, nil, false)
+		l.cross(t, h.Text, nil, nil, false)
 	default:
 		t.text = append(l.buffer(), h.Text...)
 		t.sized = h.Length >= 0
+		if t.sized && edge.Announces(t.text) {
+			t.text, t.sized = edge.Unsized(t.text), false
+		}
 		switch string(method) {
 		case "POST", "PUT", "PATCH":
 			t.expects = true
@@ -52,8 +56,23 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 	}
 }
 
-// streamContent acts on content of a request, and on its end.
-func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte) {
+// streamTrailers acts on the trailer section of a request, which ends it; large: it is larger than the limits.
+func (l *Loop) streamTrailers(t *stream, lines []byte, large bool) {
+	var fault *wire.Fault
+	switch {
+	case t.bridge != nil && large:
+		t.bridge.pipe.Refuse(wire.FaultTrailer)
+		return
+	case t.bridge == nil && t.text != nil && large:
+		fault = wire.FaultTrailer
+	case t.bridge == nil && t.text != nil:
+		lines, fault = wire.ValidTrailers(lines)
+	}
+	l.streamContent(t, nil, true, lines, fault)
+}
+
+// streamContent acts on content of a request, and on its end, with the trailers that come with it, or what is wrong with them.
+func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte, flaw *wire.Fault) {
 	switch {
 	case t.bridge != nil:
 		t.bridge.pipe.Feed(b, end, trailers)
@@ -68,20 +87,17 @@ func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte) {
 		t.content = append(t.content, b...)
 	}
 	switch {
-	case end && len(trailers) == 0:
+	case end:
 		text, content := append(t.text, '\r', '\n'), t.content
 		t.text, t.content = nil, nil
 		l.wheel.clear(&t.timer)
-		l.serve(t, text, content, nil)
+		l.serve(t, text, content, trailers, flaw)
 		l.release(text)
 		if content != nil {
 			l.release(content)
 		}
-	case end, len(t.content) >= smallContent:
+	case len(t.content) >= smallContent:
 		l.crossLate(t)
-		if end {
-			t.bridge.pipe.Feed(nil, true, trailers)
-		}
 	case len(b) > 0 && !t.sized:
 		l.undecided = append(l.undecided, t)
 	}
@@ -95,8 +111,8 @@ func (l *Loop) decide(t *stream) {
 	}
 }
 
-// serve begins the exchange for a request: text is its whole head.
-func (l *Loop) serve(t *stream, text, content []byte, flaw *wire.Fault) {
+// serve begins the exchange for a request: text is its whole head. With a flaw it is answered and goes nowhere.
+func (l *Loop) serve(t *stream, text, content, trailers []byte, flaw *wire.Fault) {
 	c := t.c
 	x := l.exchange()
 	r := x.Head()
@@ -116,10 +132,10 @@ func (l *Loop) serve(t *stream, text, content []byte, flaw *wire.Fault) {
 	switch next {
 	case Elsewhere:
 		l.giveBack(x)
-		l.cross(t, text[:len(text)-len("\r\n")], content, true)
+		l.cross(t, text[:len(text)-len("\r\n")], content, trailers, true)
 		return
 	case Forwarded:
-		if fault = x.Prepare(content); fault == nil {
+		if fault = x.Prepare(content, trailers); fault == nil {
 			l.forward(&t.call, x)
 			return
 		}

@@ -176,8 +176,15 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	x.up.Content = content
 	switch {
 	case whole:
-		x.frameLength(int64(len(content)))
+		lines, fault := requestTrailers(r, x.req, x.major, c.Trailers())
+		if fault != nil {
+			x.refuseContent(c, fault)
+			return false
+		}
+		x.up.Content = nil
+		x.frame(content, lines)
 	case x.req.Chunked:
+		x.up.RequestTrailers = x.trailersOf(c)
 		x.frameChunks()
 		x.up.Chunked = true
 	default:
@@ -314,7 +321,7 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 		switch {
 		case err == io.EOF:
 			if framing == wire.ByChunks {
-				x.out = append(x.out, wire.LastChunk...)
+				x.out = wire.AppendLastChunk(x.out, x.Trailers(nil, x.up.Trailers()))
 			}
 			return len(x.out) == 0 || c.Send(x.out) == nil
 		case err != nil:

@@ -52,6 +52,9 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	case x.req.Minor == 1:
 		framing = wire.ByChunks
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+		if res.Chunked && x.takesTrailers() {
+			dst = appendAnnounced(dst, res.Fields, res.Named)
+		}
 	default:
 		framing = wire.UntilClose
 		x.closing = true

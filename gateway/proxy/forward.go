@@ -14,6 +14,9 @@ import (
 func (x *exchange) appendRequest() {
 	x.traced = x.joinTrace()
 	x.head = x.appendRequestTo(x.head[:0], x.route.Upstream.Pool)
+	if x.req.TakesTrailers && x.upgrade == "" {
+		x.head = append(x.head, "TE: trailers\r\nConnection: TE\r\n"...)
+	}
 }
 
 // appendRequestTo appends the head that an upstream gets.
@@ -229,9 +232,10 @@ func (x *exchange) appendFraming(dst []byte, octets int64) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// frameChunks ends x.head for content of unknown length.
+// frameChunks ends x.head for content of unknown length, or with trailers.
 func (x *exchange) frameChunks() {
-	x.head = append(x.head, "Transfer-Encoding: chunked\r\n\r\n"...)
+	x.head = append(x.head, "Transfer-Encoding: chunked\r\n"...)
+	x.head = append(appendAnnounced(x.head, x.req.Fields, x.req.Named), '\r', '\n')
 }
 
 func expectsContent(method []byte) bool {

@@ -52,7 +52,7 @@ func (x *exchange) elsewhere() bool {
 		return true
 	}
 	r := x.route
-	if r == nil || r.Upstream == nil && r.Split == nil || x.answersPreflight() {
+	if r == nil || r.Upstream == nil && r.Split == nil || x.answersPreflight() || x.req.Flaw != nil {
 		return false
 	}
 	return x.upgrade != "" || x.req.ConnectionAuth || r.Blocking()
@@ -89,15 +89,18 @@ func (x *exchange) Attempts() *upstream.Attempts { return &x.attempts }
 // What finish needs of the request is its method, path, Host and Origin, and the loop will read
 // others into its buffer meanwhile: the first two stand at the front of the request that is sent,
 // unless the path is another there, the others are copied behind it.
-func (x *exchange) Prepare(content []byte) *wire.Fault {
+func (x *exchange) Prepare(content, trailers []byte) *wire.Fault {
 	if int64(len(content)) > x.route.MaxContent {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
 	}
 	if x.route.Mirror != nil {
 		x.mirror(content, true)
 	}
-	x.frameLength(int64(len(content)))
-	x.head = append(x.head, content...)
+	lines, fault := requestTrailers(x.route, x.req, x.major, trailers)
+	if fault != nil {
+		return fault
+	}
+	x.frame(content, lines)
 	x.request = len(x.head)
 	r := x.req
 	x.head = append(append(x.head, r.Host...), r.Origin...)

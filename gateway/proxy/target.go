@@ -17,7 +17,7 @@ func (x *exchange) refuseFlaw(flaw *wire.Fault) {
 	x.closing, x.failure, x.limit = true, flaw.Class, x.s.LimitOf(flaw)
 	x.noteUntaken()
 	text := flaw.Reason
-	if target := x.escapedTarget(); flaw.Status == 400 && flaw != wire.FaultControl && len(target) <= maxSuggested {
+	if target := x.escapedTarget(); flaw.Status == 400 && flaw.Class == wire.FaultUnescaped.Class && flaw != wire.FaultControl && len(target) <= maxSuggested {
 		text += ": write " + string(target)
 	}
 	x.write(flaw.Status, "", text)

@@ -63,10 +63,15 @@ func (l *Lookalikes) Passes(name []byte) bool {
 			}
 		}
 	}
+	return l.others && !l.Counts(name)
+}
+
+// Counts reports whether a name is one that the route counts or balances by, or could be taken for it.
+func (l *Lookalikes) Counts(name []byte) bool {
 	for _, k := range l.keys {
 		if wire.SameVariable(name, k) {
-			return false
+			return true
 		}
 	}
-	return l.others
+	return false
 }

@@ -23,6 +23,9 @@ type Exchange struct {
 	// io.EOF should come with the last octets: a response that is quicker than it is an early one.
 	Stream  io.Reader
 	Chunked bool
+	// RequestTrailers, if set, returns the lines of the trailer section that follows the content, when Stream has come to its end. It
+	// needs Chunked, and is called by the goroutine that reads Stream. See [wire.Chunked.Trailers].
+	RequestTrailers func() ([]byte, error)
 	// Continue, if set, holds Stream back: Head says "Expect: 100-continue", and Stream is not read
 	// before the upstream has asked for it, or a second has passed. Continue is called first. If the
 	// final response comes before that, Stream is never read. See RFC 9110, section 10.1.1.
@@ -293,6 +296,10 @@ func (x *Exchange) Next() ([]byte, error) {
 	return run, err
 }
 
+// Trailers returns the lines of the response's trailer section, when Next has returned io.EOF. They are valid until End, and may be
+// none. See [wire.Chunked.Trailers].
+func (x *Exchange) Trailers() []byte { return x.content.chunked.Trailers() }
+
 // Whole returns all content of the response if it has come in with the head, and whether that is
 // so. The slice is valid until End.
 func (x *Exchange) Whole() ([]byte, bool) {
@@ -341,6 +348,7 @@ func (x *Exchange) End(now time.Time) {
 	}
 	x.unwatch()
 	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context, x.Bound = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	x.RequestTrailers, x.content.chunked = nil, wire.Chunked{}
 	if x.stream {
 		x.stream = false
 		e.EndStream()

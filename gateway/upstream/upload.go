@@ -37,12 +37,12 @@ func (x *Exchange) startUpload(c *conn) {
 	done := make(chan error, 1)
 	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Client != nil}
 	x.uploaded, x.progress = done, p
-	stream, chunked, timeout := x.Stream, x.Chunked, x.timeout
+	stream, chunked, trailers, timeout := x.Stream, x.Chunked, x.RequestTrailers, x.timeout
 	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may go on beside the response
 	x.Endpoint.Hold(x.holder)
 	p.holder = x.holder
 	go func() {
-		err := upload(c, stream, chunked, timeout, p)
+		err := upload(c, stream, chunked, trailers, timeout, p)
 		if err == nil {
 			p.end(time.Now())
 		}
@@ -148,7 +148,7 @@ func (x *Exchange) stopUpload(cancel bool) error {
 	return x.upload
 }
 
-func upload(c *conn, stream io.Reader, chunked bool, timeout time.Duration, p *progress) error {
+func upload(c *conn, stream io.Reader, chunked bool, trailers func() ([]byte, error), timeout time.Duration, p *progress) error {
 	buf := streamBuffers.Get().(*[streamBuffer]byte)
 	defer streamBuffers.Put(buf)
 	const front = 16 // room for the line that opens a chunk
@@ -172,14 +172,29 @@ func upload(c *conn, stream io.Reader, chunked bool, timeout time.Duration, p *p
 		switch {
 		case err == io.EOF:
 			if chunked {
-				_, err = c.send([]byte(wire.LastChunk), time.Now(), timeout)
-				return err
+				return uploadLast(c, trailers, timeout)
 			}
 			return nil
 		case err != nil:
 			return fmt.Errorf("%w: %w", ErrContent, err)
 		}
 	}
+}
+
+// uploadLast ends content in chunks.
+func uploadLast(c *conn, trailers func() ([]byte, error), timeout time.Duration) error {
+	last := []byte(wire.LastChunk)
+	if trailers != nil {
+		lines, err := trailers()
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrContent, err)
+		}
+		if len(lines) > 0 {
+			last = wire.AppendLastChunk(nil, lines)
+		}
+	}
+	_, err := c.send(last, time.Now(), timeout)
+	return err
 }
 
 // frame makes a chunk of buf[front:front+n] in place and returns it.

@@ -108,11 +108,17 @@ func TestHTTP3Reload(t *testing.T) {
 }
 
 func TestHTTP3PortInUse(t *testing.T) {
-	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var taken net.PacketConn
+	for tcp := net.Listener(nil); tcp == nil; { // until the port is free for TCP, which the gateway binds first
+		var err error
+		if taken, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		if tcp, err = net.Listen("tcp", taken.LocalAddr().String()); err == nil {
+			tcp.Close()
+		}
 	}
-	defer taken.Close()
 	cfg := parseFor(t, three, hello)
 	cfg.Listeners[0].Address = config.Address(taken.LocalAddr().String())
 	g, err := gateway.New(cfg, discard())

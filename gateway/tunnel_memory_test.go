@@ -50,7 +50,7 @@ func serveTunnels(t *testing.T, up socketServer) {
 		engine = secure
 	}
 	up.keys += "max_connections = 20000\n"
-	_, address := serveOn(t, engine, tunnelConfig(up, "[timeouts]\nidle = \"1h\"\n"))
+	_, address := serveOn(t, engine, tunnelConfig(up, "[timeouts]\nidle = \"1h\"\n[limits]\nconnections = 20000\n"))
 	fmt.Println(address)
 	for in := bufio.NewReader(os.Stdin); ; {
 		if _, err := in.ReadString('\n'); err != nil {

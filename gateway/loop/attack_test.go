@@ -280,7 +280,7 @@ func small(t testing.TB, c syscall.Conn, octets int) {
 // TestReadAheadIsBounded: when what is read ahead for all clients is all that it may be, a slow reader is served as slowly as
 // it reads; and in the end nothing counts any more.
 func TestReadAheadIsBounded(t *testing.T) {
-	const size = 4 << 20
+	const size = 16 << 20 // four times what the system takes for a socket, by default
 	defer loop.SetMostAhead(loop.SetMostAhead(0))
 	up := newPeer(t, func(c net.Conn, r *bufio.Reader) {
 		http.ReadRequest(r)

@@ -121,17 +121,17 @@ func TestShed(t *testing.T) {
 				until(t, "the request has left", func() bool { return sample(t, g, `corsgate_in_flight`) == held })
 			}
 			const low, normal, high = "GET /low HTTP/1.1\r\nHost: h\r\nOrigin: https://myapp.com\r\n\r\n", "GET /normal HTTP/1.1\r\nHost: h\r\n\r\n", "GET /high HTTP/1.1\r\nHost: h\r\n\r\n"
-			all := waiting("/low", 17)
+			all := waiting("/low", 12)
 			status(low, 503)
 			status(normal, 200)
 			// A client may have its response before the exchange is over.
 			left := func() { counted(t, g, `corsgate_in_flight`, len(all)) }
 			left()
-			all = append(all, waiting("/normal", 2)...)
+			all = append(all, waiting("/normal", 4)...)
 			status(normal, 503)
 			status(high, 200)
 			left()
-			all = append(all, waiting("/high", 1)...)
+			all = append(all, waiting("/high", 4)...)
 			status(high, 503)
 			status("GET /fixed HTTP/1.1\r\nHost: h\r\n\r\n", 200)
 			status("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", 404)

@@ -506,7 +506,8 @@ type Route struct {
 	// Upgrades are the protocols, "name" or "name/version", that requests may be upgraded to, case-insensitively, beside
 	// WebSocket, which needs no word. Of clients by HTTP/1.1 only. Default none: the request goes on without its Upgrade.
 	Upgrades []string
-	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high".
+	// Priority says who is shed first: at 85 % of Limits.InFlight "low", at 95 % "normal" (default), at all of it "high". Each leaves
+	// at least 4 places, or a quarter of all if that is less, to the next higher one.
 	Priority string
 	// RequestSetHeaders are fields to set on the request before it is forwarded. In a value $client_ip,
 	// $request_id, $host and $scheme stand for what they say, and $$ for a dollar sign. So do $client_cert_subject,

@@ -171,10 +171,16 @@ type Room struct {
 	Most int64
 }
 
+// roomApart is how many places at least are left to each higher priority, or a quarter of all if that is less. What a share of a
+// small limit leaves, one or two, is taken by the first requests of a burst.
+const roomApart = 4
+
 // roomOf returns the room of a route. inFlight is limits.in_flight, or what it is derived from.
 func roomOf(c *config.Route, inFlight int) Room {
 	rank := ranks[c.Priority]
-	return Room{rank, max(1, int64(inFlight)*roomShares[rank]/100)}
+	n := int64(inFlight)
+	apart := min(roomApart, n/4) * int64(len(roomShares)-1-int(rank))
+	return Room{rank, max(1, min(n*roomShares[rank]/100, n-apart))}
 }
 
 // inFlight returns how many requests may be in flight. What is not said is derived: as many as

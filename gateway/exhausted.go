@@ -21,9 +21,10 @@ func (g *Gateway) noteShort(on *edge.Listener, err error) {
 	g.log.Warn("connections cannot be taken in", attrs...)
 }
 
-// relieve ends requests that are not all there, until so many bytes are free, and returns how many are.
-func (g *Gateway) relieve(want int64) (freed int64) {
-	ended, freed := g.server.Relieve(want)
+// relieve ends requests that are not all there, until they give back so many bytes and hold no more than their share of the limit on
+// all memory. It returns how many bytes they gave back.
+func (g *Gateway) relieve(want, limit int64) (freed int64) {
+	ended, freed := g.server.Relieve(want, limit)
 	if ended > 0 {
 		g.noteRelief(ended, freed)
 	}

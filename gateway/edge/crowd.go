@@ -39,9 +39,11 @@ func (s *Server) NewSilence(after int, since time.Time) Silence {
 var moments = [...]time.Duration{Fresh: 250 * time.Millisecond, Between: 50 * time.Millisecond, Partial: time.Second}
 
 // long reports whether the silence is more than a moment, so long after the server's birth.
-func (s Silence) long(age time.Duration) bool {
-	since := int64(s & (1<<silenceKind - 1))
-	return age.Microseconds()-since >= moments[s>>silenceKind].Microseconds()
+func (s Silence) long(age time.Duration) bool { return s.lasts(age) >= moments[s>>silenceKind] }
+
+// lasts returns for how long the silence has lasted, so long after the server's birth.
+func (s Silence) lasts(age time.Duration) time.Duration {
+	return age.Truncate(time.Microsecond) - time.Duration(s&(1<<silenceKind-1))*time.Microsecond
 }
 
 // Long reports whether a silence is more than a moment.

@@ -1,33 +1,37 @@
 package loop
 
-import "github.com/corsgate/corsgate/gateway/edge"
+import (
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/edge"
+)
 
 // This file is the loop as an edge.Reliever: what it holds of requests that are not all there.
 
-// holds returns how much memory a client holds for a request that is not all there, and for that alone.
-func (l *Loop) holds(c *client) int {
-	if !c.is(partial) || c.busy() || c.linger >= 0 || c.h2 != nil || !l.server.Long(l.silence(c)) {
+// holds returns how much memory a client holds for a request that is not all there, and for that alone, if it has waited for so long.
+func (l *Loop) holds(c *client, age time.Duration) int {
+	if !c.is(partial) || c.busy() || c.linger >= 0 || c.h2 != nil || !l.server.Partial(l.silence(c), age) {
 		return 0
 	}
 	return cap(c.saved)
 }
 
 // holdsStream is the same for a request of HTTP/2.
-func (l *Loop) holdsStream(t *stream) int {
-	if t.text == nil || !l.server.Long(l.server.NewSilence(edge.Partial, l.start.Add(t.since))) {
+func (l *Loop) holdsStream(t *stream, age time.Duration) int {
+	if t.text == nil || !l.server.Partial(l.server.NewSilence(edge.Partial, l.start.Add(t.since)), age) {
 		return 0
 	}
 	return cap(t.text) + cap(t.content)
 }
 
-// partials calls f for each request that is not all there, with what it holds, until f returns false.
-func (l *Loop) partials(f func(c *client, t *stream, n int) bool) {
+// partials calls f for each request of an age that is not all there, with what it holds, until f returns false.
+func (l *Loop) partials(age time.Duration, f func(c *client, t *stream, n int) bool) {
 	for _, s := range l.sockets {
 		if s == nil || s.client == nil {
 			continue
 		}
 		c := s.client
-		if n := l.holds(c); n > 0 && !f(c, nil, n) {
+		if n := l.holds(c, age); n > 0 && !f(c, nil, n) {
 			return
 		}
 		if c.h2 == nil || c.linger >= 0 {
@@ -35,7 +39,7 @@ func (l *Loop) partials(f func(c *client, t *stream, n int) bool) {
 		}
 		for st := range c.h2.All() {
 			if t, ok := st.Owner.(*stream); ok {
-				if n := l.holdsStream(t); n > 0 && !f(c, t, n) {
+				if n := l.holdsStream(t, age); n > 0 && !f(c, t, n) {
 					return
 				}
 			}
@@ -44,9 +48,9 @@ func (l *Loop) partials(f func(c *client, t *stream, n int) bool) {
 }
 
 // Held is part of edge.Reliever.
-func (l *Loop) Held(h *edge.Held) {
+func (l *Loop) Held(age time.Duration, h *edge.Held) {
 	l.do(func() error { //nolint:errcheck // there is no error
-		l.partials(func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
+		l.partials(age, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
 		return nil
 	})
 }
@@ -55,11 +59,11 @@ func (l *Loop) Held(h *edge.Held) {
 const relieveATurn = 32
 
 // Relieve is part of edge.Reliever.
-func (l *Loop) Relieve(least int, most int64) (ended int, freed int64) {
+func (l *Loop) Relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
 	for freed < most {
 		n, bytes := 0, int64(0)
 		l.do(func() error { //nolint:errcheck // likewise
-			n, bytes = l.relieve(least, most-freed)
+			n, bytes = l.relieve(age, least, most-freed)
 			return nil
 		})
 		ended, freed = ended+n, freed+bytes
@@ -70,13 +74,13 @@ func (l *Loop) Relieve(least int, most int64) (ended int, freed int64) {
 	return ended, freed
 }
 
-func (l *Loop) relieve(least int, most int64) (ended int, freed int64) {
+func (l *Loop) relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
 	type request struct {
 		c *client
 		t *stream
 	}
 	var all []request
-	l.partials(func(c *client, t *stream, n int) bool {
+	l.partials(age, func(c *client, t *stream, n int) bool {
 		if n >= least {
 			all, freed = append(all, request{c, t}), freed+int64(n)
 		}

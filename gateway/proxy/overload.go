@@ -13,9 +13,10 @@ import (
 //   - only requests for an upstream are shed, and last of all checks: preflights, refusals and
 //     answers of the gateway's own cost no more than the 503 would;
 //   - a route of low priority is shed from 85 % of limits.in_flight on, one of normal priority from
-//     95 %, one of high priority from 100 %: so there is always room for what matters more;
-//   - when memory runs out as GOMEMLIMIT sees it, those requests end first that are not all there and hold most of it; if that
-//     is not enough, low priority is shed, then normal; a limit that is not set is none;
+//     95 %, one of high priority from 100 %, but each leaves some places, however few there are: so there is always
+//     room for what matters more;
+//   - requests that are not all there hold at most a quarter of GOMEMLIMIT, or the largest of them end; so they do when memory
+//     runs out for another reason; if that is not enough, low priority is shed, then normal; a limit that is not set is none;
 //   - a WebSocket, or another upgrade, is in flight until it is agreed to: what limits those is limits.connections.
 //
 // What a crowd of connections changes is decided in package edge.
@@ -64,35 +65,59 @@ func (x *exchange) refuseShed() {
 }
 
 // WatchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is
-// nothing to be looked at. relieve gives back so many bytes, if it can, and returns how many it did.
-func (p *Proxy) WatchMemory(stop <-chan struct{}, relieve func(want int64) (freed int64)) {
+// nothing to be looked at. relieve gives back so many bytes, if it can, or more to keep a bound that follows from the limit,
+// and returns how many it did.
+func (p *Proxy) WatchMemory(stop <-chan struct{}, relieve func(want, limit int64) (freed int64)) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		return
 	}
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
 	var known pressure
 	for {
-		limit := debug.SetMemoryLimit(-1)
-		inUse, collections := memoryInUse()
-		inUse = known.inUse(inUse, collections)
-		if want := inUse - relieveTo*float64(limit); inUse >= shedMemory[0]*float64(limit) {
-			if freed := relieve(int64(want)); freed > 0 {
-				known.relieved(freed, collections)
-				inUse -= float64(freed)
-			}
-		}
-		p.overload.note(inUse, limit)
+		pause := p.lookAtMemory(&known, relieve)
 		select {
 		case <-stop:
 			return
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }
 
+// lookAtMemory looks at memory once, and returns how long it is to the next time.
+func (p *Proxy) lookAtMemory(known *pressure, relieve func(want, limit int64) (freed int64)) (pause time.Duration) {
+	limit := debug.SetMemoryLimit(-1)
+	m := readMemory()
+	inUse := known.inUse(m.inUse, m.collections)
+	want := 0.0
+	if inUse >= shedMemory[0]*float64(limit) {
+		want = inUse - relieveTo*float64(limit)
+	}
+	pause = longestPause
+	// A look at all requests is only worth it if they can hold too much.
+	if want > 0 || m.heap > float64(limit)/lookAt {
+		start := time.Now()
+		if freed := relieve(int64(want), limit); freed > 0 {
+			known.relieved(freed, m.collections)
+			inUse = max(0, inUse-float64(freed))
+		}
+		pause = pauseAfter(time.Since(start))
+	}
+	p.overload.note(inUse, limit)
+	return pause
+}
+
+const shortestPause, longestPause = 50 * time.Millisecond, 250 * time.Millisecond
+
+// pauseAfter returns how long it is to the next look at all requests after one that took so long: there may be many, and event
+// loops serve nothing else meanwhile.
+func pauseAfter(took time.Duration) time.Duration {
+	return min(max(50*took, shortestPause), longestPause)
+}
+
 // relieveTo is the share of GOMEMLIMIT that is to be in use after requests that are not all there were ended.
 const relieveTo = .60
+
+// lookAt is the part of GOMEMLIMIT, as a divisor, that the heap has before requests that are not all there are looked at.
+const lookAt = 4
 
 // A pressure remembers what was given back and still counts as in use, because no collection has begun since.
 type pressure struct {
@@ -125,10 +150,22 @@ func (o *overload) note(inUse float64, limit int64) {
 	o.memory.Store(least)
 }
 
-// memoryInUse returns what the last garbage collection has found in use, and stacks, in bytes, and how many collections there were.
-// What is garbage does not count: the collector, which knows the limit, will come for it.
-func memoryInUse() (bytes float64, collections uint64) {
-	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+// A memory is how much of it is in use, in bytes.
+type memory struct {
+	inUse       float64 // what the last garbage collection has found in use, and stacks
+	heap        float64 // objects, those included that are garbage
+	collections uint64  // how many there were
+}
+
+// readMemory returns how much memory is in use. What is garbage does not count: the collector, which knows the limit, will
+// come for it.
+func readMemory() memory {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	runtimemetrics.Read(samples)
-	return float64(samples[0].Value.Uint64() + samples[1].Value.Uint64()), samples[2].Value.Uint64()
+	return memory{
+		inUse:       float64(samples[0].Value.Uint64() + samples[1].Value.Uint64()),
+		heap:        float64(samples[2].Value.Uint64()),
+		collections: samples[3].Value.Uint64(),
+	}
 }

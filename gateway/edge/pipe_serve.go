@@ -33,7 +33,7 @@ func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
 	if sized && !ended && Announces(text) {
 		text, sized = Unsized(text), false
 	}
-	p.whole = sized && h.Length > 0 && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
+	p.whole = sized && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
 	known := sized || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
 	p.begin(text, known, ended, expects(method))
 	return flaw

@@ -96,7 +96,7 @@ func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte, fla
 		if content != nil {
 			l.release(content)
 		}
-	case len(t.content) >= smallContent:
+	case !t.sized && len(t.content) >= smallContent:
 		l.crossLate(t)
 	case len(b) > 0 && !t.sized:
 		l.undecided = append(l.undecided, t)

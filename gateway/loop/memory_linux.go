@@ -24,15 +24,17 @@ func (l *Loop) holdsStream(t *stream, age time.Duration) int {
 	return cap(t.text) + cap(t.content)
 }
 
-// partials calls f for each request of an age that is not all there, with what it holds, until f returns false.
-func (l *Loop) partials(age time.Duration, f func(c *client, t *stream, n int) bool) {
-	for _, s := range l.sockets {
+// partials calls f for each request of an age that is not all there, with what it holds, until f returns false. It begins with a
+// socket, and returns the one to go on with, or len(l.sockets).
+func (l *Loop) partials(age time.Duration, from int, f func(c *client, t *stream, n int) bool) (next int) {
+	for i := from; i < len(l.sockets); i++ {
+		s := l.sockets[i]
 		if s == nil || s.client == nil {
 			continue
 		}
 		c := s.client
 		if n := l.holds(c, age); n > 0 && !f(c, nil, n) {
-			return
+			return i
 		}
 		if c.h2 == nil || c.linger >= 0 {
 			continue
@@ -40,17 +42,18 @@ func (l *Loop) partials(age time.Duration, f func(c *client, t *stream, n int) b
 		for st := range c.h2.All() {
 			if t, ok := st.Owner.(*stream); ok {
 				if n := l.holdsStream(t, age); n > 0 && !f(c, t, n) {
-					return
+					return i
 				}
 			}
 		}
 	}
+	return len(l.sockets)
 }
 
 // Held is part of edge.Reliever.
 func (l *Loop) Held(age time.Duration, h *edge.Held) {
 	l.do(func() error { //nolint:errcheck // there is no error
-		l.partials(age, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
+		l.partials(age, 0, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
 		return nil
 	})
 }
@@ -60,27 +63,27 @@ const relieveATurn = 32
 
 // Relieve is part of edge.Reliever.
 func (l *Loop) Relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
-	for freed < most {
-		n, bytes := 0, int64(0)
+	for next, done := 0, false; !done && freed < most; {
+		done = true         // unless the loop says otherwise: it may have ended
 		l.do(func() error { //nolint:errcheck // likewise
-			n, bytes = l.relieve(age, least, most-freed)
+			var n int
+			var bytes int64
+			n, bytes, next = l.relieve(age, least, most-freed, next)
+			ended, freed, done = ended+n, freed+bytes, next >= len(l.sockets)
 			return nil
 		})
-		ended, freed = ended+n, freed+bytes
-		if n < relieveATurn {
-			break
-		}
 	}
 	return ended, freed
 }
 
-func (l *Loop) relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
+// relieve ends some of those requests, from a socket on, and returns the one to go on with.
+func (l *Loop) relieve(age time.Duration, least int, most int64, from int) (ended int, freed int64, next int) {
 	type request struct {
 		c *client
 		t *stream
 	}
 	var all []request
-	l.partials(age, func(c *client, t *stream, n int) bool {
+	next = l.partials(age, from, func(c *client, t *stream, n int) bool {
 		if n >= least {
 			all, freed = append(all, request{c, t}), freed+int64(n)
 		}
@@ -97,5 +100,5 @@ func (l *Loop) relieve(age time.Duration, least int, most int64) (ended int, fre
 			l.refuseStreamContent(r.t, edge.FaultMemory)
 		}
 	}
-	return len(all), freed
+	return len(all), freed, next
 }

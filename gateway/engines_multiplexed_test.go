@@ -102,23 +102,40 @@ func (e *scripted) playMultiplexed(t *testing.T, engine, config string) bool {
 		if res.ProtoMajor != majors[engine] {
 			t.Errorf("it came by %s", res.Proto)
 		}
-		if diff := cmp.Diff(essence(wanted, r.Method, g.Pseudonym()), essence(res, r.Method, g.Pseudonym())); diff != "" {
+		want, got := essence(wanted, r.Method, g.Pseudonym()), essence(res, r.Method, g.Pseudonym())
+		if res.ProtoMajor == 3 {
+			want = asFarAs(want, got)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the client (-want +got):\n%s", diff)
 		}
 		wanted, _ = http.ReadResponse(bufio.NewReader(strings.NewReader(e.want.overTLS().client)), nil)
-		var want, got []string
+		var wantRequests, gotRequests []string
 		via := strings.NewReplacer("1.1 PSEUDONYM", strings.TrimPrefix(res.Proto, "HTTP/")+" PSEUDONYM")
 		for _, s := range e.want.overTLS().upstream {
-			want = append(want, sorted(via.Replace(s)))
+			wantRequests = append(wantRequests, sorted(via.Replace(s)))
 		}
 		for _, s := range d.requests() {
-			got = append(got, sorted(mask(s, g.Pseudonym())))
+			gotRequests = append(gotRequests, sorted(mask(s, g.Pseudonym())))
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(wantRequests, gotRequests); diff != "" {
 			t.Errorf("the upstream (-want +got):\n%s", diff)
 		}
 	}
 	return true
+}
+
+// asFarAs is the essence of a response that is cut off, with no more of the content than got has: a reset of a QUIC stream may
+// overtake what was sent before it.
+func asFarAs(want, got string) string {
+	head, content, _ := strings.Cut(want, "\r\n\r\n")
+	_, came, _ := strings.Cut(got, "\r\n\r\n")
+	content, cut := strings.CutSuffix(content, "(cut)")
+	came, gotCut := strings.CutSuffix(came, "(cut)")
+	if !cut || !gotCut || !strings.HasPrefix(content, came) {
+		return want
+	}
+	return head + "\r\n\r\n" + came + "(cut)"
 }
 
 // essence is what of a response does not depend on the version: its status, its fields in order of their names, its content.

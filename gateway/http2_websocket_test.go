@@ -1,3 +1,7 @@
+//go:build linux
+
+//lint:file-ignore SA1019 x/net's Transport is used for what net/http's has no way to say: extended CONNECT.
+
 package gateway_test
 
 import (

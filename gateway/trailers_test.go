@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 x/net's Transport is one of the clients that trailers are shown to.
+
 package gateway_test
 
 import (

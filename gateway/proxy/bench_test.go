@@ -33,9 +33,6 @@ cors     = "app"
 upstream = "api"
 `
 
-// logAll has every request logged.
-const logAll = "[log]\naccess = \"all\"\n"
-
 // What a browser sends, as far as it matters.
 const (
 	usualFields = "Host: api.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0\r\n" +

@@ -2,6 +2,7 @@
 package logging
 
 import (
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -25,4 +26,17 @@ func (s *Sampler) Pass(now time.Time) (held int64, ok bool) {
 		return 0, false
 	}
 	return s.held.Swap(0), true
+}
+
+// Warn logs a line, unless one was logged less than a second ago. The line says how many were held back before it.
+func (s *Sampler) Warn(log *slog.Logger, what string, attrs ...any) (logged bool) {
+	held, ok := s.Pass(time.Now())
+	if !ok {
+		return false
+	}
+	if held > 0 {
+		attrs = append(attrs, "more_before", held)
+	}
+	log.Warn(what, attrs...)
+	return true
 }

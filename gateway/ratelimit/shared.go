@@ -153,14 +153,8 @@ func (r *Stores) note(d *store) func(bool, error) {
 		switch {
 		case !shared:
 			r.Metrics.RedisFallback.Set(1)
-			if held, ok := r.sampler.Pass(time.Now()); ok {
-				fell = true
-				what = append(what, "error", why.Error(), "on_failure", d.config.OnFailure)
-				if held > 0 {
-					what = append(what, "more_before", held)
-				}
-				r.Log.Warn("rate limits are not shared: redis fails", what...)
-			}
+			what = append(what, "error", why.Error(), "on_failure", d.config.OnFailure)
+			fell = r.sampler.Warn(r.Log, "rate limits are not shared: redis fails", what...) || fell
 		default:
 			r.Metrics.RedisFallback.Set(0)
 			if fell {

@@ -18,34 +18,8 @@ import (
 // TestLoopAllocations is TestWholeAllocations for the event loop. It holds when every request is
 // logged, too.
 func TestLoopAllocations(t *testing.T) {
-	up, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		for { // of each loop that has something to forward, one
-			c, err := up.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				response := []byte(responseHead + "{}")
-				buf := make([]byte, 16<<10)
-				for {
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-					if _, err := c.Write(response); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	cfg, err := config.Parse("corsgate.toml", []byte(strings.Replace(benchConfig+logAll, "127.0.0.1:1", up.Addr().String(), 1)))
+	up := answering(t)
+	cfg, err := config.Parse("corsgate.toml", []byte(strings.Replace(benchConfig+logAll, "127.0.0.1:1", up, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +59,6 @@ func TestLoopAllocations(t *testing.T) {
 		t.Error(err)
 	}
 	<-served
-	up.Close()
-	<-answered
 }
 
 // framedAllocations is the same over HTTP/2, for a connection that has done so before.

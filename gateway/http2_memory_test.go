@@ -8,10 +8,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -64,33 +62,13 @@ func serveIdle(t *testing.T, engine string) {
 }
 
 func idleCosts(t *testing.T, engine string, n, most int) {
-	child := exec.Command(os.Args[0], "-test.run=^TestIdleHTTP2Memory$")
-	child.Env = append(os.Environ(), "CORSGATE_TEST_IDLE="+engine)
-	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	out := bufio.NewReader(stdout)
-	defer func() { stdin.Close(); io.Copy(io.Discard, out); child.Wait() }()
-	address, err := out.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = strings.TrimSpace(address)
+	stdin, out, address, pid := itself(t, "TestIdleHTTP2Memory", "CORSGATE_TEST_IDLE="+engine)
 	used := func() (heap, stacks, resident int) {
 		io.WriteString(stdin, "\n")
 		if _, err := fmt.Fscanln(out, &heap, &stacks); err != nil {
 			t.Fatal(err)
 		}
-		return heap, stacks, memory(t, child.Process.Pid, "VmRSS:")
+		return heap, stacks, memory(t, pid, "VmRSS:")
 	}
 	var mu sync.Mutex
 	var opened []net.Conn

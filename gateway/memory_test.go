@@ -1,12 +1,10 @@
 package gateway_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,28 +32,10 @@ func TestMemory(t *testing.T) {
 		http.NewResponseController(w).EnableFullDuplex()
 		io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r.Body}, make([]byte, 64<<10))
 	}))
-	child := exec.Command(os.Args[0], "-test.run=^TestMemory$")
-	child.Env = append(os.Environ(), "CORSGATE_TEST_UPSTREAM="+url)
-	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { stdin.Close(); io.Copy(io.Discard, stdout); child.Wait() }()
-	address, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, address, pid := itself(t, "TestMemory", "CORSGATE_TEST_UPSTREAM="+url)
 	transport := &http.Transport{WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10}
 	defer transport.CloseIdleConnections()
-	req, _ := http.NewRequest("POST", "http://"+strings.TrimSpace(address)+"/", io.LimitReader(&counting{}, size))
+	req, _ := http.NewRequest("POST", "http://"+address+"/", io.LimitReader(&counting{}, size))
 	req.ContentLength = size
 	res, err := transport.RoundTrip(req)
 	if err != nil {
@@ -65,7 +45,7 @@ func TestMemory(t *testing.T) {
 	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{res.Body}, make([]byte, 64<<10)); n != size || err != nil {
 		t.Errorf("%d octets, %v, want %d", n, err, size)
 	}
-	peak := memory(t, child.Process.Pid, "VmHWM:")
+	peak := memory(t, pid, "VmHWM:")
 	t.Logf("at most %d MiB, test binary and all", peak>>20)
 	if peak > most {
 		t.Errorf("the gateway's process had %d MiB, want at most %d", peak>>20, most>>20)

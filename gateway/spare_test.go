@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -60,23 +58,8 @@ func fewDescriptors(t *testing.T, engine string) (address, operators string) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		tooltest.Missing(t, "it needs /proc: %v", err)
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestSpareDescriptors$")
-	child.Env = append(os.Environ(), "CORSGATE_TEST_SPARE="+engine, "CORSGATE_TEST_UPSTREAM="+echoing(t))
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); io.Copy(io.Discard, out); child.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if _, scanned := fmt.Sscan(strings.TrimSpace(line), &address, &operators); err != nil || scanned != nil {
+	_, _, line, _ := itself(t, "TestSpareDescriptors", "CORSGATE_TEST_SPARE="+engine, "CORSGATE_TEST_UPSTREAM="+echoing(t))
+	if _, err := fmt.Sscan(line, &address, &operators); err != nil {
 		t.Fatalf("%q, %v, want two addresses", line, err)
 	}
 	return address, operators

@@ -9,10 +9,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -64,33 +62,13 @@ func serveTunnels(t *testing.T, up socketServer) {
 }
 
 func tunnelsCost(t *testing.T, up socketServer, n, most int) {
-	child := exec.Command(os.Args[0], "-test.run=^TestTunnelMemory$")
-	child.Env = append(os.Environ(), "CORSGATE_TEST_TUNNELS="+up.url, "CORSGATE_TEST_KEYS="+up.keys)
-	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	out := bufio.NewReader(stdout)
-	defer func() { stdin.Close(); io.Copy(io.Discard, out); child.Wait() }()
-	address, err := out.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = strings.TrimSpace(address)
+	stdin, out, address, pid := itself(t, "TestTunnelMemory", "CORSGATE_TEST_TUNNELS="+up.url, "CORSGATE_TEST_KEYS="+up.keys)
 	resident := func() int {
 		io.WriteString(stdin, "\n")
 		if line, err := out.ReadString('\n'); line != "done\n" {
 			t.Fatalf("%q, %v", line, err)
 		}
-		return memory(t, child.Process.Pid, "VmRSS:")
+		return memory(t, pid, "VmRSS:")
 	}
 	var mu sync.Mutex
 	var opened []net.Conn

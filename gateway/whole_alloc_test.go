@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/access"
@@ -51,33 +52,8 @@ const (
 // wholeGateway serves g and an upstream on loopback, and returns a connection to g.
 func wholeGateway(tb testing.TB, logs bool) net.Conn {
 	tb.Helper()
-	up, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := up.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				response := []byte(responseHead + "{}")
-				buf := make([]byte, 16<<10)
-				for {
-					// A request comes in one piece here, and there is one at a time.
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-					if _, err := c.Write(response); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	cfg, err := config.Parse("corsgate.toml", []byte("[upstream.api]\nendpoints = [\"http://"+up.Addr().String()+"\"]\n"+benchConfig[len("\n[upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n"):]+logAll))
+	up := answering(tb)
+	cfg, err := config.Parse("corsgate.toml", []byte(strings.Replace(benchConfig+logAll, "127.0.0.1:1", up, 1)))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -105,9 +81,43 @@ func wholeGateway(tb testing.TB, logs bool) net.Conn {
 			tb.Error(err)
 		}
 		<-served
-		up.Close()
 	})
 	return c
+}
+
+// answering returns the address of an upstream that answers each request and allocates nothing for it, until the test ends. A
+// request comes to it in one piece, and there is one at a time on a connection.
+func answering(tb testing.TB) string {
+	tb.Helper()
+	up, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := up.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				response := []byte(responseHead + "{}")
+				buf := make([]byte, 16<<10)
+				for {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					if _, err := c.Write(response); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	tb.Cleanup(func() { up.Close(); <-ended })
+	return up.Addr().String()
 }
 
 // roundTrip sends head and reads a response with length octets of content.

@@ -106,5 +106,5 @@ func (c *LRU) Recent(n int) []string {
 	return keys
 }
 
-// shard chooses by a seeded hash: whoever invents keys cannot aim at one shard. It takes bits that a slot's meta leaves out.
+// shard chooses by a seeded hash: a client that invents keys cannot aim at one shard. It takes bits that a slot's meta leaves out.
 func (c *LRU) shard(hash uint64) *shard { return &c.shards[hash%shards] }

@@ -114,7 +114,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// What nobody refers to is forgotten, and what many refer to is kept once.
+// A value without references is forgotten, and one with many is kept once.
 func TestTexts(t *testing.T) {
 	s := newShard(10)
 	for i := range 1000 {

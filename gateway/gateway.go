@@ -171,7 +171,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 		return err
 	}
 	s := g.proxy.Current()
-	s.Certs.ACME.Retry() // whoever reloads may have put something right
+	s.Certs.ACME.Retry() // what made an order fail may have been put right
 	g.log.Info("configuration reloaded", "generation", s.Generation, "routes", len(s.Routes))
 	return nil
 }

@@ -80,7 +80,7 @@ func plan(s Scale) []Scenario {
 		s.secure("tls-forward", "Forwarded requests over TLS, by connections", "Closed loop over kept connections of TLS 1.3.", forward(app, users)),
 		s.streams("h2-preflight", "Preflights over HTTP/2, by streams", preflight(app, users)),
 		s.streams("h2-forward", "Forwarded requests over HTTP/2, by streams", forward(app, users)),
-		s.secure("handshakes", "Handshakes of TLS 1.3, by connections", "Each connection is closed after one preflight and opened anew, without resumption: what a request costs here is a full handshake.", preflight(app, users, "Connection: close\r\n")),
+		s.secure("handshakes", "Handshakes of TLS 1.3, by connections", "Each connection is closed after one preflight and opened again, without resumption: what a request costs here is a full handshake.", preflight(app, users, "Connection: close\r\n")),
 		s.overload(), s.fields(), s.downloads(), s.uploads(), s.origins(), s.routes(), s.cache(),
 	}
 }

@@ -26,7 +26,7 @@ lines in the file, the preflight and its answer, each step of the Fetch standard
 edits of the file that would allow the request. Nothing is sent: the file need not be served, and
 the code that serves is the code that decides.
 
-The scheme of URL is the one that the browser uses, whoever ends TLS. A header is "Name: value" or a
+The scheme of URL is the one that the browser uses, wherever TLS ends. A header is "Name: value" or a
 "Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
 others do not, Content-Type included, for which APIs want application/json.
 

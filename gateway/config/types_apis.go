@@ -252,8 +252,8 @@ type Route struct {
 	Upstream string
 	// Split are the upstreams among which requests are divided, or nil.
 	Split []SplitShare
-	// SplitKey is what requests of one client have in common, so that all go to one of Split: "client_ip",
-	// "header:NAME" or "cookie:NAME". "": nothing, each request is divided anew. Default "".
+	// SplitKey is what requests of one client have in common, so that all of them go to the same upstream: "client_ip",
+	// "header:NAME" or "cookie:NAME". "": nothing, the upstream is chosen for each request. Default "".
 	SplitKey string
 	// Mirror says which requests are also sent to another upstream, or is nil.
 	Mirror *Mirror
@@ -313,7 +313,7 @@ type SplitShare struct {
 
 // Mirror is mirror = { … } of a route.
 type Mirror struct {
-	// Upstream names the upstream that gets copies of requests, and whose responses nobody sees.
+	// Upstream names the upstream that gets copies of requests, and whose responses are discarded.
 	Upstream string
 	// Share of the requests is copied: 0 to 1. Default 1.
 	Share float64

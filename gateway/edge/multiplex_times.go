@@ -60,7 +60,7 @@ func (m *h2Conn) late() bool {
 		m.asked = true
 		m.arm()
 		signal(m.work)
-	case m.s.Open() > 0: // nobody is there
+	case m.s.Open() > 0: // the PING was not answered
 		m.finish()
 	case !m.leaves:
 		m.goAway()

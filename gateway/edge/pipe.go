@@ -56,7 +56,7 @@ type Pipe struct {
 	// The response.
 	out    []byte
 	closed bool // the handler has ended its side
-	left   bool // the handler has ended, so that nobody reads either
+	left   bool // the handler has ended, so that it reads no more
 	woken  bool // wake was called, and nothing taken since
 
 	readBy, writeBy time.Time
@@ -151,7 +151,7 @@ func (p *Pipe) Refuse(f *wire.Fault) {
 	case !p.decided:
 		p.decide(true)
 	case !p.chunked && p.whole:
-		p.rechunk() // or nobody would look for what follows
+		p.rechunk() // or what follows would not be looked for
 	}
 	p.ended, p.flaw = true, f
 	signal(p.readable)

@@ -174,7 +174,7 @@ func (t *transport) Read(p []byte) (int, error) {
 }
 
 // note looks at what was read. No record begins with a letter, as requests do: of those crypto/tls reads five bytes and perhaps
-// more, and gives them up, but whoever sent them gets an answer.
+// more, and gives them up, but their sender gets an answer.
 func (t *transport) note(b []byte) {
 	if len(t.plain) > 0 || len(b) > 0 && t.records == (recordCount{}) && looksLikeHTTP([5]byte{b[0], ' '}) {
 		t.plain = append(t.plain, b...)

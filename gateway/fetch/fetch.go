@@ -29,7 +29,7 @@ type Question struct {
 	// Credentials is the credentials mode "include": cookies, client certificates and HTTP authentication.
 	Credentials bool `json:"credentials"`
 	// URL is what is asked for, absolute, of the scheme http or https, or of a WebSocket ws or wss: what the browser
-	// uses, whoever ends TLS.
+	// uses, wherever TLS ends.
 	URL string `json:"url"`
 	// Mode is how the page asks: "cors", fetch()'s usual mode, "no-cors", "same-origin", "navigate", which is a form or
 	// a link, or "websocket". "" is what the URL's scheme says, "cors" or "websocket".

@@ -53,7 +53,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", c.priorities, got, c.want)
 		}
 	}
-	// It goes on where it stopped, whoever comes and goes.
+	// It goes on where it stopped, whichever streams come and go.
 	p := greeted(t)
 	five := []string{"", "", "", "", ""}
 	for _, want := range []string{"1 3 5", "7 9 1", "3 5 7"} {

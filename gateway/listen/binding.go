@@ -230,7 +230,7 @@ func (s *Set) install(next []*binding) {
 		}
 		s.retireQUIC(b, next)
 		if b.sockets != nil && !slices.ContainsFunc(next, func(n *binding) bool { return n.sockets == b.sockets }) {
-			b.sockets.Close() //nolint:errcheck // nobody accepts on them
+			b.sockets.Close() //nolint:errcheck // nothing is accepted on them any more
 			s.log.Info("no longer listening", "listener", b.config.Name, "address", b.sockets.Addr().String())
 		}
 	}

@@ -172,7 +172,7 @@ func (s *Set) Stop(ctx context.Context, left bool) error {
 		if left {
 			b.sockets.Leave()
 		} else {
-			b.sockets.Close() //nolint:errcheck // nobody accepts on them
+			b.sockets.Close() //nolint:errcheck // nothing is accepted on them any more
 		}
 	}
 	err := s.server.Drain(ctx)

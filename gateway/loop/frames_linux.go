@@ -229,7 +229,7 @@ func (l *Loop) framesExpired(c *client) {
 		l.room(c).Ping()
 		s.asked = true
 		l.restFrames(c)
-	case s.Open() > 0: // nobody is there
+	case s.Open() > 0: // the PING was not answered
 		l.abort(c)
 	case !s.leaves:
 		l.goAway(c)

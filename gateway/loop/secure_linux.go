@@ -76,7 +76,7 @@ func (l *Loop) readSecure(c *client) {
 }
 
 // unseal acts on all that a client's records say: those that have come, and those that crypto/tls had read before. It
-// goes on to the end because epoll knows nothing of octets that were read. Where the end is crypto/tls says by errLater; if as many
+// goes on to the end because epoll knows nothing of bytes that were read. Where the end is crypto/tls says by errLater; if as many
 // records were read as have come, and none in part, it need not be asked, which would cost a lock and an allocation.
 func (l *Loop) unseal(c *client) {
 	defer func() { l.records.came = nil }()
@@ -102,7 +102,7 @@ func (l *Loop) unseal(c *client) {
 			return
 		case err == nil:
 		case err == errLater: //nolint:errorlint // crypto/tls returns it as it is
-			c.records = ended // also those without octets for us
+			c.records = ended // also those without bytes for us
 			return
 		case errors.Is(err, io.EOF):
 			l.clientEOF(c)

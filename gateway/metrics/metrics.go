@@ -122,7 +122,7 @@ func (m *Metrics) addRequests() {
 	}
 	m.SpansDropped = m.counter("trace_spans_dropped_total", "Sampled spans that were lost because the collector was slow, or did not take them.")
 	m.Tunnels = m.gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")
-	carried := m.counters("tunnel_bytes_total", "Octets that tunnels have carried, by where they came from.", "from")
+	carried := m.counters("tunnel_bytes_total", "Bytes that tunnels have carried, by where they came from.", "from")
 	m.TunnelBytes.FromClient, m.TunnelBytes.FromUpstream = carried.WithLabelValues("client"), carried.WithLabelValues("upstream")
 }
 

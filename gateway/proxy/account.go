@@ -118,7 +118,7 @@ const (
 	failureCertificate = "client-certificate" // the request needs one
 )
 
-// Refuse counts and logs a request that was refused before it was one. It is not logged if nobody knows whose it was.
+// Refuse counts and logs a request that was refused before it was one. It is not logged if its client is unknown.
 func (p *Proxy) Refuse(f *wire.Fault, peer netip.Addr) {
 	p.metrics.Malformed(f.Class)
 	if s := p.anyShard(); s != nil && peer.IsValid() && p.current.Load().Logged.On() {

@@ -9,7 +9,7 @@ import (
 
 const challengePath = "/.well-known/acme-challenge/"
 
-// mayProve reports whether the request looks like that of an authority. It costs others the comparison of a few octets.
+// mayProve reports whether the request looks like that of an authority. It costs others the comparison of a few bytes.
 func (x *exchange) mayProve() bool {
 	path := x.req.Path
 	return x.s.Certs.ACME != nil && len(path) > len(challengePath) && string(path[:len(challengePath)]) == challengePath &&

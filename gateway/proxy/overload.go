@@ -56,7 +56,7 @@ func (x *exchange) left() {
 	}
 }
 
-// retryAfter are lines that send clients back at different times, lest they all come at once.
+// retryAfter are lines that send clients back at different times, so that they do not all come at once.
 var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-After: 3\r\n", "Retry-After: 4\r\n"}
 
 // refuseShed answers a request that was shed.

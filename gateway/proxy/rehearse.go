@@ -17,7 +17,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file makes an exchange that nobody notices: the request is parsed and decided by what serves all others (Parse,
+// This file makes an exchange that leaves no trace: the request is parsed and decided by what serves all others (Parse,
 // begin, finish), but what it counts goes into metrics of its own, nothing is remembered, and no upstream is asked. The
 // response of an upstream is taken to be a plain 200 without fields that matter.
 

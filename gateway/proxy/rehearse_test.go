@@ -11,7 +11,7 @@ import (
 )
 
 // uncounted are the parts of a route that count, or lead to what does, and that a rehearsal may share with what is served,
-// with the reason. Whoever adds a field to a route that counts must silence it in silencedRoute, or say here why not.
+// with the reason. A field of a route that counts must be silenced in silencedRoute, or stand here with the reason why not.
 var uncounted = map[string]string{
 	"Upstream": "a rehearsal asks no upstream: only the engines do",
 	"Rules":    "Locations has the upstream, to compare names",

@@ -22,7 +22,7 @@ type ShadowDiff struct {
 	frequent.Frequency
 }
 
-// Most answers fit in this many octets; further ones are allocated.
+// Most answers fit in this many bytes; further ones are allocated.
 const shadowBuffer = 1024
 
 // tryPreflight compares what was made of a preflight with what the route's shadow makes of it.

@@ -141,7 +141,7 @@ func TestKeepalived(t *testing.T) {
 		said := filepath.Join(t.TempDir(), "said")
 		c := exec.CommandContext(t.Context(), keepalived, "--config-test="+said, "--use-file", path)
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it signals its group
-		c.Run()                                            //nolint:errcheck // as above
+		c.Run()                                            // as above
 		b, err := os.ReadFile(said)
 		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ func described(t *testing.T) (names []string) {
 		t.Fatal(err)
 	}
 	g.LogAccess(access.Destination{Out: os.Stderr})
-	defer g.Shutdown(t.Context()) //nolint:errcheck // there are no requests
+	defer g.Shutdown(t.Context()) // there are no requests
 	descs := make(chan *prometheus.Desc)
 	go func() { g.Registry().Describe(descs); close(descs) }()
 	for d := range descs {

@@ -43,7 +43,7 @@ func newLab(t *testing.T) *lab {
 	}
 	t.Cleanup(func() {
 		for n := range addresses {
-			exec.Command(l.ip, "netns", "del", l.name+n).Run() //nolint:errcheck // it is not there
+			exec.Command(l.ip, "netns", "del", l.name+n).Run() // it is not there
 		}
 	})
 	run(t, l.ip, "-n", l.name+"c", "link", "add", "br0", "type", "bridge")
@@ -74,9 +74,9 @@ func (l *lab) start(machine string, args ...string) *exec.Cmd {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() {
-		c.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it has ended
+		c.Process.Signal(syscall.SIGTERM) // it has ended
 		kill := time.AfterFunc(5*time.Second, func() { c.Process.Kill() })
-		c.Wait() //nolint:errcheck // however it ends
+		c.Wait() // however it ends
 		kill.Stop()
 		if l.t.Failed() {
 			l.t.Logf("%s, on %s:\n%s", args[0], machine, log.String())
@@ -105,7 +105,7 @@ func (l *lab) has(machine string) bool {
 
 // says asks at an address, as the client.
 func (l *lab) says(address string) string {
-	out, _ := l.command("c", "curl", "--silent", "--max-time", "1", "http://"+address+":8080/").Output() //nolint:errcheck // "" tells
+	out, _ := l.command("c", "curl", "--silent", "--max-time", "1", "http://"+address+":8080/").Output() // "" tells
 	return string(out)
 }
 

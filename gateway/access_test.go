@@ -133,7 +133,7 @@ func TestAccessLog(t *testing.T) {
 		case "/api/broken":
 			w.WriteHeader(500)
 		default:
-			io.WriteString(w, "{}") //nolint:errcheck // the client will see
+			io.WriteString(w, "{}") // the client will see
 		}
 	}))
 	const site, evil = "Origin: https://myapp.com", "Origin: https://evil.example"
@@ -260,7 +260,7 @@ func TestAccessLogBlocked(t *testing.T) {
 			const requests = 8000 // the pipe and the buffers hold fewer
 			go func() {
 				for range requests {
-					io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") //nolint:errcheck // the reader will see
+					io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") // the reader will see
 				}
 			}()
 			head := make([]byte, len("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\nContent-Length: 2\r\n\r\nok"))

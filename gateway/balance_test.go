@@ -33,7 +33,7 @@ func (w *ward) serve(res http.ResponseWriter, r *http.Request) {
 	if check && w.ill.Load() || !check && w.broken.Load() {
 		res.WriteHeader(503)
 	}
-	io.WriteString(res, w.name) //nolint:errcheck // the client will see
+	io.WriteString(res, w.name) // the client will see
 }
 
 // wards returns n of them, named a, b and so on, and the list of their URLs as a configuration has it.

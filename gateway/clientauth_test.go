@@ -216,7 +216,7 @@ func statusOf(client http.RoundTripper, address, path string) string {
 	if err != nil {
 		return ""
 	}
-	io.Copy(io.Discard, res.Body) //nolint:errcheck // only the status matters
+	io.Copy(io.Discard, res.Body) // only the status matters
 	res.Body.Close()
 	return fmt.Sprint(res.StatusCode)
 }

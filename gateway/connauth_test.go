@@ -64,7 +64,7 @@ func (s *authServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(401)
 	default:
 		w.Header().Set("WWW-Authenticate", "Negotiate mutual")
-		io.WriteString(w, *user) //nolint:errcheck // the client notices
+		io.WriteString(w, *user) // the client notices
 	}
 }
 

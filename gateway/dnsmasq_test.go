@@ -63,7 +63,7 @@ func (d *dnsmasq) start(lines []string) bool {
 		d.t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { c.Wait(); close(ended) }() //nolint:errcheck // it is killed
+	go func() { c.Wait(); close(ended) }() // it is killed
 	d.process, d.ended = c, ended
 	listens := false
 	until(d.t, "dnsmasq listens, or has ended", func() bool {
@@ -85,7 +85,7 @@ func (d *dnsmasq) start(lines []string) bool {
 // kill ends it.
 func (d *dnsmasq) kill() {
 	if d.process != nil {
-		d.process.Process.Kill() //nolint:errcheck // it may have ended
+		d.process.Process.Kill() // it may have ended
 		<-d.ended
 		d.process = nil
 	}

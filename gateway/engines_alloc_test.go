@@ -89,7 +89,7 @@ func framedAllocations(t *testing.T, address string) {
 		b := []byte{0, byte(block.Len() >> 8), byte(block.Len()), 1, 5, 0, 0, 0, 0}
 		return append(b, block.Bytes()...)
 	}
-	io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00") //nolint:errcheck // a dead socket shows at the read
+	io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00") // a dead socket shows at the read
 	r := bufio.NewReader(c)
 	var header [9]byte
 	id := uint32(1)

@@ -149,7 +149,7 @@ func TestHealthOfSecureEndpoints(t *testing.T) {
 		t.Helper()
 		asked := make(chan string, 1000)
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, "ok") //nolint:errcheck // the client will see
+			io.WriteString(w, "ok") // the client will see
 			select {
 			case asked <- r.URL.Path + " of " + r.TLS.ServerName + " by " + r.TLS.PeerCertificates[0].DNSNames[0]:
 			default:

@@ -24,7 +24,7 @@ func TestRetries(t *testing.T) {
 	says := func(octets string) func(c *net.TCPConn, r *bufio.Reader) {
 		return func(c *net.TCPConn, r *bufio.Reader) {
 			if readRequest(r) {
-				io.WriteString(c, octets) //nolint:errcheck // the gateway will see
+				io.WriteString(c, octets) // the gateway will see
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func TestRetries(t *testing.T) {
 			var got []int
 			for range 2 { // one is for either endpoint
 				c := dial(t, address)
-				io.WriteString(c, request) //nolint:errcheck // the response shows
+				io.WriteString(c, request) // the response shows
 				res, err := http.ReadResponse(bufio.NewReader(c), nil)
 				if err != nil {
 					t.Fatalf("%s: %v", what, err)

@@ -55,19 +55,19 @@ func TestTimeouts(t *testing.T) {
 	full := newFull(t)
 	silent := newDouble(t, reply{mute: true})
 	begun := conversing(t, func(c *net.TCPConn, r *bufio.Reader) {
-		readHead(r)                                  //nolint:errcheck // it shows
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nCont") //nolint:errcheck // the client will see
-		io.Copy(io.Discard, r)                       //nolint:errcheck // until it is given up
+		readHead(r)                                  // it shows
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nCont") // the client will see
+		io.Copy(io.Discard, r)                       // until it is given up
 	})
 	half := conversing(t, func(c *net.TCPConn, r *bufio.Reader) {
-		readHead(r) //nolint:errcheck // it shows
+		readHead(r) // it shows
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
-		io.Copy(io.Discard, r) //nolint:errcheck // until it is given up
+		io.Copy(io.Discard, r) // until it is given up
 	})
 	halfEvents := conversing(t, func(c *net.TCPConn, r *bufio.Reader) {
-		readHead(r) //nolint:errcheck // it shows
+		readHead(r) // it shows
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata\n\n\r\n")
-		io.Copy(io.Discard, r) //nolint:errcheck // until it is given up
+		io.Copy(io.Discard, r) // until it is given up
 	})
 	busy := newDouble(t, reply{mute: true})
 	for _, c := range []struct {
@@ -121,7 +121,7 @@ func TestTimeouts(t *testing.T) {
 					}
 					conn := dial(t, address)
 					defer conn.Close()
-					io.WriteString(conn, request) //nolint:errcheck // the response shows
+					io.WriteString(conn, request) // the response shows
 					res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 					if err != nil {
 						t.Fatal(err)

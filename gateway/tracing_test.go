@@ -182,7 +182,7 @@ func TestTraceReload(t *testing.T) {
 			}
 		}
 		c := dial(t, address)
-		io.WriteString(c, "GET /early HTTP/1.1\r\nHost: h\r\n\r\nGET /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") //nolint:errcheck // the upstream waits for it
+		io.WriteString(c, "GET /early HTTP/1.1\r\nHost: h\r\n\r\nGET /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") // the upstream waits for it
 		<-asked                                                                                                               // so the first one has ended
 		reload(config(first, "0%"))                                                                                           // the same collector
 		reload(config(second, "0%"))
@@ -190,7 +190,7 @@ func TestTraceReload(t *testing.T) {
 			t.Errorf("%s: the first collector got %s", engine, text)
 		}
 		close(release)
-		io.ReadAll(c) //nolint:errcheck // what it says does not matter
+		io.ReadAll(c) // what it says does not matter
 		c.Close()
 		if err := g.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
@@ -227,7 +227,7 @@ func TestTraceCollectorHangs(t *testing.T) {
 		counted(t, g, `corsgate_requests_total{code_class="2xx"}{route="r"}`, 20) // a response is there before its span has ended
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		g.Shutdown(ctx) //nolint:errcheck // that there was no time is its only error
+		g.Shutdown(ctx) // that there was no time is its only error
 		<-served
 		if got := metric(g, "corsgate_trace_spans_dropped_total"); len(got) != 1 || !strings.HasSuffix(got[0], " 20") {
 			t.Errorf("%s: %q, want 20", engine, got)

@@ -90,7 +90,7 @@ func writeConfig(name, as string, v values) (string, error) {
 		return "", err
 	}
 	if err := render(f, name, v); err != nil {
-		f.Close() //nolint:errcheck // the first error is the one to tell
+		f.Close() // the first error is the one to tell
 		return "", err
 	}
 	return path, f.Close()

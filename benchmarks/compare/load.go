@@ -101,7 +101,7 @@ func (l Load) run() (LoadResult, error) {
 	if err != nil {
 		return LoadResult{}, fmt.Errorf("create epoll: %w", err)
 	}
-	defer unix.Close(poll) //nolint:errcheck // the process ends
+	defer unix.Close(poll) // the process ends
 	g := &generator{Load: l, poll: poll, conns: make([]conn, l.Connections), buffer: make([]byte, 256<<10)}
 	for _, r := range l.Requests {
 		g.raw = append(g.raw, []byte(r))

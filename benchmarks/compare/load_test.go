@@ -54,8 +54,8 @@ func load(t *testing.T, l Load, h http.HandlerFunc) LoadResult {
 func TestFixedRate(t *testing.T) {
 	l := Load{Connections: 4, Rate: 500, Duration: 200 * time.Millisecond, Requests: []string{forward(app, users), upload(app, users, 100_000)}}
 	r := load(t, l, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) //nolint:errcheck // a test
-		io.WriteString(w, "hello")  //nolint:errcheck // a test
+		io.Copy(io.Discard, r.Body) // a test
+		io.WriteString(w, "hello")  // a test
 	})
 	if r.Done+r.Late != 100 || r.Done == 0 || r.Bad+r.Broken > 0 {
 		t.Errorf("500 per second for 200 ms: %+v; want 100 done or late, and no fault", r)

@@ -46,7 +46,7 @@ func startPinned(cmd *exec.Cmd, cpu int) error {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return fmt.Errorf("pin to CPU %d: %w", cpu, err)
 	}
-	defer unix.SchedSetaffinity(0, &before) //nolint:errcheck // these CPUs were allowed a moment ago
+	defer unix.SchedSetaffinity(0, &before) // these CPUs were allowed a moment ago
 	return cmd.Start()
 }
 
@@ -57,7 +57,7 @@ func startServer(ctx context.Context, dir, name string, cpu, port int, timeout t
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	defer log.Close() // the child has its own descriptor
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -66,7 +66,7 @@ func startServer(ctx context.Context, dir, name string, cpu, port int, timeout t
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	p := &Process{Name: name, Pid: cmd.Process.Pid, Port: port, cmd: cmd, log: path, done: make(chan struct{})}
-	go func() { cmd.Wait(); close(p.done) }() //nolint:errcheck // how it ended is told by its log
+	go func() { cmd.Wait(); close(p.done) }() // how it ended is told by its log
 	if err := p.waitReady(ctx, timeout); err != nil {
 		p.Stop()
 		return nil, err
@@ -103,7 +103,7 @@ func (p *Process) Stop() {
 	case <-p.done:
 	case <-time.After(5 * time.Second):
 	}
-	syscall.Kill(-p.Pid, syscall.SIGKILL) //nolint:errcheck // most often nothing of it is left
+	syscall.Kill(-p.Pid, syscall.SIGKILL) // most often nothing of it is left
 	<-p.done
 }
 
@@ -111,7 +111,7 @@ func (p *Process) signal(s syscall.Signal) {
 	select {
 	case <-p.done:
 	default:
-		p.cmd.Process.Signal(s) //nolint:errcheck // it may end meanwhile
+		p.cmd.Process.Signal(s) // it may end meanwhile
 	}
 }
 
@@ -148,7 +148,7 @@ func runPinned(ctx context.Context, cpu int, input []byte, argv []string) ([]byt
 	if err := startPinned(cmd, cpu); err != nil {
 		return nil, 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) //nolint:errcheck // it may have ended
+	stop := context.AfterFunc(ctx, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) // it may have ended
 	defer stop()
 	err := cmd.Wait()
 	if ctx.Err() != nil {

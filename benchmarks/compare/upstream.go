@@ -26,7 +26,7 @@ func serveSlow(ctx context.Context, port string) error {
 		room <- struct{}{}
 		time.Sleep(slowFor)
 		<-room
-		io.WriteString(w, "{}\n") //nolint:errcheck // the client's loss
+		io.WriteString(w, "{}\n") // the client's loss
 	})
 }
 
@@ -35,7 +35,7 @@ func serveSlow(ctx context.Context, port string) error {
 func serveUpstream(ctx context.Context, port string) error {
 	const hello = `{"hello":"world","n":12345,"items":[1,2,3,4,5,6,7,8]}` + "\n"
 	return serve(ctx, port, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) //nolint:errcheck // the client's loss
+		io.Copy(io.Discard, r.Body) // the client's loss
 		body := hello
 		if size, ok := strings.CutPrefix(r.URL.Path, "/body/"); ok {
 			n, _ := strconv.Atoi(size)
@@ -44,7 +44,7 @@ func serveUpstream(ctx context.Context, port string) error {
 			w.Header().Set("Content-Type", "application/json")
 		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		io.WriteString(w, body) //nolint:errcheck // the client's loss
+		io.WriteString(w, body) // the client's loss
 	})
 }
 
@@ -54,7 +54,7 @@ func serve(ctx context.Context, port string, handle http.HandlerFunc) error {
 		return err
 	}
 	server := &http.Server{Addr: address(number), Handler: handle}
-	defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it ends either way
+	defer context.AfterFunc(ctx, func() { server.Close() })() // it ends either way
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

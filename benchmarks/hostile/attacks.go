@@ -54,7 +54,7 @@ func (a *attacker) headers(path string, more ...string) []byte {
 	a.block.Reset()
 	fields := append([]string{":method", "GET", ":scheme", "https", ":authority", "h", ":path", path}, more...)
 	for i := 0; i < len(fields); i += 2 {
-		a.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}) //nolint:errcheck // it is memory
+		a.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}) // it is memory
 	}
 	return a.block.Bytes()
 }
@@ -87,7 +87,7 @@ var attacks = []attack{
 	{name: "rapid reset", step: func(a *attacker, i uint32) { a.ask(id(i), true, "/slow"); a.WriteRSTStream(id(i), http2.ErrCodeCancel) }},
 	{name: "rapid reset, a little later", step: func(a *attacker, i uint32) {
 		a.ask(id(i), true, "/slow")
-		a.out.Flush() //nolint:errcheck // the next write tells
+		a.out.Flush() // the next write tells
 		a.WriteRSTStream(id(i), http2.ErrCodeCancel)
 	}},
 	{name: "made you reset: no increment", step: func(a *attacker, i uint32) { a.ask(id(i), true, "/slow"); a.WriteWindowUpdate(id(i), 0) }},
@@ -143,7 +143,7 @@ func continued(size int) func(*attacker, uint32) {
 		}
 		a.block.Reset()
 		if size > 0 {
-			a.enc.WriteField(hpack.HeaderField{Name: "x", Value: strings.Repeat("x", size), Sensitive: true}) //nolint:errcheck // it is memory
+			a.enc.WriteField(hpack.HeaderField{Name: "x", Value: strings.Repeat("x", size), Sensitive: true}) // it is memory
 		}
 		a.WriteContinuation(1, false, a.block.Bytes())
 	}
@@ -192,12 +192,12 @@ func (k *attack) run(address string, frames int, hold time.Duration, seed uint64
 		return end{}, err
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(hold + 30*time.Second)) //nolint:errcheck // a TCP socket has deadlines
+	c.SetDeadline(time.Now().Add(hold + 30*time.Second)) // a TCP socket has deadlines
 	a := &attacker{c: c, out: &counted{Writer: bufio.NewWriter(c)}, random: rand.New(rand.NewPCG(seed, 0))}
 	a.Framer = http2.NewFramer(a.out, bufio.NewReader(c))
 	a.AllowIllegalWrites, a.AllowIllegalReads = true, true
 	a.enc = hpack.NewEncoder(&a.block)
-	a.out.WriteString(http2.ClientPreface) //nolint:errcheck // the flush tells
+	a.out.WriteString(http2.ClientPreface) // the flush tells
 	a.WriteSettings()
 	a.WriteSettingsAck()
 	if k.begin != nil {
@@ -229,7 +229,7 @@ func (k *attack) run(address string, frames int, hold time.Duration, seed uint64
 		}
 	}
 	sent := a.out.frames - before
-	a.out.Flush() //nolint:errcheck // the reader tells
+	a.out.Flush() // the reader tells
 	wait := 2 * time.Second
 	if k.holds {
 		wait = hold
@@ -258,7 +258,7 @@ func (a *attacker) listen(over *atomic.Bool) string {
 		if g, ok := f.(*http2.GoAwayFrame); ok {
 			how = "goaway " + g.ErrCode.String()
 			over.Store(true)
-			io.Copy(io.Discard, a.c) //nolint:errcheck // until the end
+			io.Copy(io.Discard, a.c) // until the end
 			return how
 		}
 	}

@@ -25,13 +25,13 @@ func upstream(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case "/large":
 		w.Header().Set("Content-Length", strconv.Itoa(len(large)))
-		w.Write(large) //nolint:errcheck // the client has gone
+		w.Write(large) // the client has gone
 	case "/echo":
-		http.NewResponseController(w).EnableFullDuplex() //nolint:errcheck // it is HTTP/1.1
+		http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1.1
 		w.Header().Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
-		io.Copy(w, r.Body) //nolint:errcheck // likewise
+		io.Copy(w, r.Body) // likewise
 	default:
-		io.WriteString(w, "ok "+r.URL.RawQuery) //nolint:errcheck // likewise
+		io.WriteString(w, "ok "+r.URL.RawQuery) // likewise
 	}
 }
 
@@ -113,7 +113,7 @@ func visit(ctx context.Context, t *http.Transport, url string, r *rand.Rand, que
 	res, err := t.RoundTrip(req)
 	if path == "/slow" {
 		if err == nil {
-			res.Body.Close() //nolint:errcheck // it is read
+			res.Body.Close() // it is read
 			return small, fmt.Errorf("%s: got %s, want nothing", path, res.Status)
 		}
 		if errors.Is(err, context.Canceled) {
@@ -124,7 +124,7 @@ func visit(ctx context.Context, t *http.Transport, url string, r *rand.Rand, que
 	if err != nil {
 		return small, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	defer res.Body.Close() //nolint:errcheck // it is read
+	defer res.Body.Close() // it is read
 	got, err := io.ReadAll(res.Body)
 	if err != nil || string(got) != want || res.StatusCode/100 != 2 {
 		return small, fmt.Errorf("%s %s: %s, %d bytes, %v, want %d", method, path, res.Status, len(got), err, len(want))

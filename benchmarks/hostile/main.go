@@ -81,7 +81,7 @@ func run(ctx context.Context) (problems []string, err error) {
 	defer server.Close()
 	g, err := start(ctx, dir, o.bin, o.engine, server.URL)
 	if g != nil && g.Process != nil {
-		defer g.Process.Kill() //nolint:errcheck // it has ended, but for an error
+		defer g.Process.Kill() // it has ended, but for an error
 	}
 	if err != nil {
 		return nil, err

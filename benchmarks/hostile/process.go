@@ -80,7 +80,7 @@ func start(ctx context.Context, dir, bin, engine, upstream string) (*gateway, er
 	for range 200 {
 		res, err := http.Get("http://" + g.admin + "/readyz")
 		if err == nil {
-			res.Body.Close() //nolint:errcheck // it is not read
+			res.Body.Close() // it is not read
 			if res.StatusCode == 200 {
 				return g, nil
 			}
@@ -132,7 +132,7 @@ func (g *gateway) metrics() (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it is read
+	defer res.Body.Close() // it is read
 	all := map[string]float64{}
 	for s := bufio.NewScanner(res.Body); s.Scan(); {
 		at := strings.LastIndexByte(s.Text(), ' ')

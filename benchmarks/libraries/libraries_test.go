@@ -45,7 +45,7 @@ func libraries() []library {
 }
 
 // hello is what stands behind the libraries that are middleware.
-func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") } //nolint:errcheck // a benchmark
+func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") } // a benchmark
 
 func rsHandler(origins []string) http.Handler {
 	return rscors.New(rscors.Options{AllowedOrigins: origins, AllowedMethods: methods, AllowedHeaders: names,

@@ -72,7 +72,7 @@ func (r request) netHTTP() *http.Request {
 func (r request) raw() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s /api/users HTTP/1.1\r\nHost: api.example.com\r\n", r.method)
-	r.netHTTP().Header.Write(&b) //nolint:errcheck // a buffer
+	r.netHTTP().Header.Write(&b) // a buffer
 	b.WriteString("\r\n")
 	return b.Bytes()
 }

@@ -26,7 +26,7 @@ func serveNetHTTP(b *testing.B, h http.Handler) string {
 	done := make(chan error)
 	go func() { done <- s.Serve(l) }()
 	b.Cleanup(func() {
-		s.Close() //nolint:errcheck // the benchmark is over
+		s.Close() // the benchmark is over
 		<-done
 	})
 	return l.Addr().String()
@@ -37,9 +37,9 @@ func serveFiber(b *testing.B, app *fiber.App) string {
 	done := make(chan error)
 	go func() { done <- app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }()
 	b.Cleanup(func() {
-		l.Close()                           //nolint:errcheck // the benchmark is over
+		l.Close()                           // the benchmark is over
 		app.Server().CloseOnShutdown = true // its connections too
-		app.Shutdown()                      //nolint:errcheck // the same
+		app.Shutdown()                      // the same
 		<-done
 	})
 	return l.Addr().String()
@@ -75,7 +75,7 @@ respond = { status = 200, body = "hello", content_type = "text/plain" }
 	b.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		g.Shutdown(ctx) //nolint:errcheck // ctx is done, as it says
+		g.Shutdown(ctx) // ctx is done, as it says
 		<-done
 	})
 	return g.Addr("http")
@@ -122,7 +122,7 @@ func roundTrips(b *testing.B, address string, request []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // the benchmark is over
+	defer c.Close() // the benchmark is over
 	buffer := make([]byte, 4096)
 	length, err := firstAnswer(c, request, buffer)
 	if err != nil {

@@ -133,7 +133,7 @@ func (r *report) printJSON(w io.Writer) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	e.Encode(r) //nolint:errcheck // nobody is left to be told
+	e.Encode(r) // nobody is left to be told
 }
 
 func (r *report) printText(stdout, stderr io.Writer) {

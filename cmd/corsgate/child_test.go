@@ -111,7 +111,7 @@ func (c *child) ends(status int) {
 	for c.log.Scan() {
 		rest = append(rest, c.log.Text())
 	}
-	c.cmd.Wait() //nolint:errcheck // the status tells
+	c.cmd.Wait() // the status tells
 	if got := c.cmd.ProcessState.ExitCode(); got != status {
 		c.t.Errorf("exit status %d, want %d\n%s", got, status, strings.Join(rest, "\n"))
 	}
@@ -179,12 +179,12 @@ func newSlow(t *testing.T) *slow {
 		s.asked <- struct{}{}
 		select {
 		case <-s.release:
-			io.WriteString(w, "late") //nolint:errcheck // the test will see
+			io.WriteString(w, "late") // the test will see
 		case <-r.Context().Done():
 		}
 	})}
 	done := make(chan struct{})
-	go func() { defer close(done); server.Serve(l) }() //nolint:errcheck // Close ends it
+	go func() { defer close(done); server.Serve(l) }() // Close ends it
 	t.Cleanup(func() { server.Close(); <-done })
 	return s
 }

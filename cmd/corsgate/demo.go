@@ -53,7 +53,7 @@ func runDemo(ctx context.Context, ports demo.Ports, open bool, stdout, stderr io
 	// Pages keep connections open that nobody is waiting for.
 	grace, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	d.Stop(grace) //nolint:errcheck // all connections are closed now, one way or the other
+	d.Stop(grace) // all connections are closed now, one way or the other
 	return nil
 }
 
@@ -107,6 +107,6 @@ func openBrowser(url string) {
 	}
 	c := exec.Command(name, args...)
 	if c.Start() == nil {
-		c.Process.Release() //nolint:errcheck // it is let go
+		c.Process.Release() // it is let go
 	}
 }

@@ -19,7 +19,7 @@ var usualFiles = []string{"corsgate.toml", "/etc/corsgate/corsgate.toml"}
 // configFlag adds the flag --config to c.
 func configFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVarP(path, "config", "c", "", "configuration `FILE`, or - for standard input (default "+strings.Join(usualFiles, ", or else ")+")")
-	c.MarkFlagFilename("config", "toml") //nolint:errcheck // the flag is there
+	c.MarkFlagFilename("config", "toml") // the flag is there
 }
 
 // fileArgument lets c take the configuration file as an argument, too.

@@ -100,7 +100,7 @@ func (f *fleetPlace) open(c *cobra.Command) (*fleetClient, error) {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	return &fleetClient{Store: store, ctx: ctx, own: own, author: cmp.Or(f.who, whoami()),
-		close: func() { stop(); store.Close() }}, nil //nolint:errcheck // all that was to be written has been
+		close: func() { stop(); store.Close() }}, nil // all that was to be written has been
 }
 
 // own returns the text of a gateway's file, or one that says what the flags say.

@@ -43,7 +43,7 @@ func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared 
 
 // printDiff prints what changed between two texts.
 func printDiff(out io.Writer, from, to config.Source) {
-	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) //nolint:errcheck // nobody is left to be told
+	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) // nobody is left to be told
 }
 
 // maxConsequences is how many are printed.

@@ -57,13 +57,13 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			return failed(err)
 		}
 		if string(text.Text) == live.Text {
-			os.Remove(path) //nolint:errcheck // it is of no use, and does no harm
+			os.Remove(path) // it is of no use, and does no harm
 			fmt.Fprintln(c.OutOrStdout(), "nothing was changed")
 			return nil
 		}
 		err = f.run(c, client, text)
 		if err == nil && !f.dry {
-			os.Remove(path) //nolint:errcheck // likewise
+			os.Remove(path) // likewise
 			return nil
 		}
 		if err == nil {

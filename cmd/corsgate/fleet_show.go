@@ -111,7 +111,7 @@ func (s *fleetStatus) print(out io.Writer, now time.Time) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%v\t%d\t%d\t%d\t%s\n", printable.Line(n.Name), printable.Line(n.Address), revision, ready, now.Sub(n.Started).Round(time.Second),
 			n.Requests, n.Refused, n.Failed, printable.Line(n.Version))
 	}
-	t.Flush() //nolint:errcheck // nobody is left to be told
+	t.Flush() // nobody is left to be told
 	for _, n := range s.Nodes {
 		if n.Error != "" {
 			name := printable.Line(n.Name)
@@ -126,7 +126,7 @@ func printAsJSON(out io.Writer, v any) {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	e.Encode(v) //nolint:errcheck // nobody is left to be told
+	e.Encode(v) // nobody is left to be told
 }
 
 // revisionLine describes a revision in a line.

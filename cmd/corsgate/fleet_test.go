@@ -336,8 +336,8 @@ func TestFleetInterrupted(t *testing.T) {
 	if err := push.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	io.Copy(io.Discard, stdout) //nolint:errcheck // it ends
-	push.Wait()                 //nolint:errcheck // the status tells
+	io.Copy(io.Discard, stdout) // it ends
+	push.Wait()                 // the status tells
 	if got := push.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "not pushed: a signal came first") {
 		t.Errorf("exit status %d, want 1: %s", got, stderr.String())
 	}
@@ -401,7 +401,7 @@ func TestFleetUpgrade(t *testing.T) {
 	c.listens()
 	c.signal(syscall.SIGUSR2)
 	pid := c.await(takenOver).Pid
-	defer syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // it has ended by then, or should
+	defer syscall.Kill(pid, syscall.SIGKILL) // it has ended by then, or should
 	f.push(saysHere("two"), 0, "revision 2 is live")
 	until(t, "the successor takes over a revision", func() bool { return c.says("two") })
 	until(t, "the successor has the name", func() bool {

@@ -40,7 +40,7 @@ func (k kept) write(number int64, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has another name by then, or is of no use
+	defer os.Remove(f.Name()) // it has another name by then, or is of no use
 	defer f.Close()
 	if _, err := f.Write(append([]byte(k.head(number, text)), text...)); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (k kept) mark(number int64, sum string) error {
 
 // unmark notes that it has been tried.
 func (k kept) unmark() {
-	os.Remove(k.markPath()) //nolint:errcheck // then there is none, or it is overwritten by the next
+	os.Remove(k.markPath()) // then there is none, or it is overwritten by the next
 }
 
 // ended returns number and checksum of the revision that an earlier process tried and did not survive, or zeros. What is

@@ -57,7 +57,7 @@ func (l *logger) handler(w io.Writer) slog.Handler {
 // finish writes what is left, if it can within a second. Nothing may be logged after it.
 func (l *logger) finish() {
 	done := make(chan struct{})
-	go func() { l.kept.Close(); close(done) }() //nolint:errcheck // there is nothing to close
+	go func() { l.kept.Close(); close(done) }() // there is nothing to close
 	select {
 	case <-done:
 	case <-time.After(time.Second):

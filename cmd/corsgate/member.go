@@ -85,7 +85,7 @@ func (p *process) join(cfg *config.Config) error {
 	})
 	m.leave = sync.OnceFunc(func() {
 		stop()
-		store.Close() //nolint:errcheck // nothing is to be written any more
+		store.Close() // nothing is to be written any more
 	})
 	p.log.Info("in a fleet", "name", name, "prefix", cfg.Fleet.Prefix, "etcd", strings.Join(cfg.Fleet.Etcd, " "))
 	late := time.NewTimer(cfg.Fleet.StartTimeout)

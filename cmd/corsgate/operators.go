@@ -54,7 +54,7 @@ func (p *process) unbindOperators() {
 		return // the sockets are another's
 	}
 	for _, o := range p.operators {
-		o.sockets.Close() //nolint:errcheck // nothing was accepted
+		o.sockets.Close() // nothing was accepted
 	}
 	p.operators = nil
 }
@@ -96,8 +96,8 @@ func (p *process) serveOperators() (stop func()) {
 				o.sockets.Leave()
 				continue
 			}
-			servers[i].Close() //nolint:errcheck // the process ends
-			o.sockets.Close()  //nolint:errcheck // likewise
+			servers[i].Close() // the process ends
+			o.sockets.Close()  // likewise
 		}
 		done.Wait()
 	}
@@ -106,7 +106,7 @@ func (p *process) serveOperators() (stop func()) {
 // retireOperators ends accepting: a successor does that now.
 func (p *process) retireOperators() {
 	for _, o := range p.operators {
-		o.listener.Close() //nolint:errcheck // the successor accepts there
+		o.listener.Close() // the successor accepts there
 	}
 }
 

@@ -119,7 +119,7 @@ func newUp(t *testing.T) string {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
-			io.WriteString(w, "there") //nolint:errcheck // the test will see
+			io.WriteString(w, "there") // the test will see
 			return
 		}
 		c, rw, err := http.NewResponseController(w).Hijack()
@@ -127,11 +127,11 @@ func newUp(t *testing.T) string {
 			panic(err)
 		}
 		defer c.Close()
-		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") //nolint:errcheck // likewise
-		io.Copy(c, rw)                                                                                                                                                   //nolint:errcheck // likewise
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") // likewise
+		io.Copy(c, rw)                                                                                                                                                   // likewise
 	})}
 	done := make(chan struct{})
-	go func() { defer close(done); server.Serve(l) }() //nolint:errcheck // Close ends it
+	go func() { defer close(done); server.Serve(l) }() // Close ends it
 	t.Cleanup(func() { server.Close(); <-done })
 	return "http://" + l.Addr().String()
 }
@@ -150,7 +150,7 @@ func newTunnel(t *testing.T, url string) tunnel {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(5 * time.Minute))
-	io.WriteString(c, "GET /live HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n") //nolint:errcheck // the answer tells
+	io.WriteString(c, "GET /live HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n") // the answer tells
 	w := tunnel{c, bufio.NewReader(c)}
 	if res, err := http.ReadResponse(w.in, nil); err != nil || res.StatusCode != 101 {
 		t.Fatalf("WebSocket: %v, %v", res, err)
@@ -160,7 +160,7 @@ func newTunnel(t *testing.T, url string) tunnel {
 
 func (w tunnel) echoes(t *testing.T) {
 	t.Helper()
-	io.WriteString(w, "hello") //nolint:errcheck // the answer tells
+	io.WriteString(w, "hello") // the answer tells
 	b := make([]byte, 5)
 	if _, err := io.ReadFull(w.in, b); err != nil || string(b) != "hello" {
 		t.Errorf("the tunnel: %q, %v", b, err)

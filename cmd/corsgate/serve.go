@@ -174,7 +174,7 @@ func (p *process) open() error {
 func (p *process) abandon() {
 	now, end := context.WithCancel(context.Background())
 	end()
-	p.gate.Shutdown(now) //nolint:errcheck // there are no requests
+	p.gate.Shutdown(now) // there are no requests
 }
 
 // aside runs f until the function that it returns is called.
@@ -188,7 +188,7 @@ func (p *process) aside(f func(context.Context)) (stop func()) {
 // watch takes over changes of the files that the configuration names, and of its own if that is asked for.
 func (p *process) watch(ctx context.Context, all bool) {
 	if all {
-		p.gate.Watch(ctx, func() { p.reload() }) //nolint:errcheck // it has logged
+		p.gate.Watch(ctx, func() { p.reload() }) // it has logged
 		return
 	}
 	p.gate.Watch(ctx, nil)
@@ -259,7 +259,7 @@ func (p *process) replace(cfg *config.Config) error {
 	}
 	if err := p.gate.Reload(cfg); err != nil {
 		if lines.Close != nil {
-			lines.Close() //nolint:errcheck // nothing was written to it
+			lines.Close() // nothing was written to it
 		}
 		return err
 	}

@@ -48,7 +48,7 @@ func (p *process) wait(s *signals) error {
 	for {
 		select {
 		case <-reload:
-			p.reload() //nolint:errcheck // it has logged
+			p.reload() // it has logged
 			reload, rested = nil, time.After(calm)
 		case <-rested:
 			reload = s.reload

@@ -29,8 +29,8 @@ func TestServeTunnelsAtExit(t *testing.T) {
 		if _, err := http.ReadRequest(r); err != nil {
 			return
 		}
-		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n") //nolint:errcheck // the test will see
-		io.Copy(c, r)                                                                                         //nolint:errcheck // likewise
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n") // the test will see
+		io.Copy(c, r)                                                                                         // likewise
 	}()
 	c := spawn(t, write(t, strings.Replace(forwarding("http://"+up.Addr().String(), "100ms"), "upstream = \"up\"", "upstream = \"up\"\nupgrades = [\"echo\"]", 1)))
 	client, err := net.Dial("tcp", strings.TrimPrefix(c.gateway, "http://"))
@@ -38,7 +38,7 @@ func TestServeTunnelsAtExit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n") //nolint:errcheck // the test will see
+	io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n") // the test will see
 	res, err := http.ReadResponse(bufio.NewReader(client), nil)
 	if err != nil || res.StatusCode != 101 {
 		t.Fatalf("%v, %v, want 101", res, err)

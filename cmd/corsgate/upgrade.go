@@ -57,7 +57,7 @@ func inherit() (*legacy, error) {
 	if !ok {
 		return &legacy{}, nil
 	}
-	os.Unsetenv(successorVariable) //nolint:errcheck // its name is valid
+	os.Unsetenv(successorVariable) // its name is valid
 	var places []place
 	if err := json.Unmarshal([]byte(text), &places); err != nil {
 		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
@@ -96,12 +96,12 @@ func (h *legacy) bind(key string, a config.Address) (*edge.Sockets, error) {
 func (h *legacy) serves() {
 	for _, sockets := range h.operators {
 		for _, s := range sockets {
-			s.File.Close() //nolint:errcheck // it is not needed
+			s.File.Close() // it is not needed
 		}
 	}
 	if h.ready != nil {
-		h.ready.Write([]byte{1}) //nolint:errcheck // who does not listen any more has ended, or will
-		h.ready.Close()          //nolint:errcheck // likewise
+		h.ready.Write([]byte{1}) // who does not listen any more has ended, or will
+		h.ready.Close()          // likewise
 	}
 }
 
@@ -150,7 +150,7 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 	}
 	defer func() {
 		for _, s := range sockets {
-			s.File.Close() //nolint:errcheck // a duplicate
+			s.File.Close() // a duplicate
 		}
 	}()
 	ready, said, err := os.Pipe()
@@ -172,20 +172,20 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 	}
 	c.Env = append(successorEnvironment(os.Environ()), successorVariable+"="+string(text))
 	err = c.Start()
-	said.Close() //nolint:errcheck // the successor's goes on
+	said.Close() // the successor's goes on
 	if err != nil {
 		return 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a pipe can have one
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) }) // a pipe can have one
 	defer stop()
 	if n, _ := ready.Read(make([]byte, 1)); n == 1 {
 		pid := c.Process.Pid
-		go c.Wait() //nolint:errcheck // should it end before this process
+		go c.Wait() // should it end before this process
 		return pid, nil
 	}
 	late := ctx.Err()
-	c.Process.Kill() //nolint:errcheck // it may have ended
-	c.Wait()         //nolint:errcheck // its state tells
+	c.Process.Kill() // it may have ended
+	c.Wait()         // its state tells
 	switch {
 	case errors.Is(late, context.DeadlineExceeded):
 		return 0, fmt.Errorf("%s did not serve within %v", p.program, successorPatience)
@@ -240,7 +240,7 @@ func leaveAdmin(servers []*http.Server) {
 	defer cancel()
 	for _, server := range servers {
 		if server.Shutdown(ctx) != nil {
-			server.Close() //nolint:errcheck // the process ends
+			server.Close() // the process ends
 		}
 	}
 }

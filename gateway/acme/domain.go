@@ -225,7 +225,7 @@ func (d *Domain) discard(ctx context.Context) error {
 	if err := s.Lock(ctx, lock); err != nil {
 		return err
 	}
-	defer s.Unlock(ctx, lock) //nolint:errcheck // it is ours
+	defer s.Unlock(ctx, lock) // it is ours
 	_, err := d.stored()
 	var unusable *unusableError
 	if !errors.As(err, &unusable) {

@@ -119,7 +119,7 @@ func (i *issuer) register(ctx context.Context) (acme.Account, error) {
 	if err := i.storage.Lock(ctx, lock); err != nil {
 		return acme.Account{}, err
 	}
-	defer i.storage.Unlock(ctx, lock) //nolint:errcheck // it is ours
+	defer i.storage.Unlock(ctx, lock) // it is ours
 	if account, err := i.known(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return account, err
 	}

@@ -60,7 +60,7 @@ func (s *storage) TryLock(_ context.Context, name string) (bool, error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
-		f.Close() //nolint:errcheck // nothing was written
+		f.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return false, nil
 		}

@@ -125,7 +125,7 @@ func (a *Authority) Break(h http.HandlerFunc) {
 func (a *Authority) Intercept(f func(http.ResponseWriter, *http.Request) bool) { a.intercept.Store(&f) }
 
 // Down has the authority refuse connections.
-func (a *Authority) Down() { a.server.Close() } //nolint:errcheck // it listens no more
+func (a *Authority) Down() { a.server.Close() } // it listens no more
 
 // Up has it accept them, at the same address as before.
 func (a *Authority) Up() {

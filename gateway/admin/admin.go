@@ -84,7 +84,7 @@ func asJSON(value func() any) http.HandlerFunc {
 			panic("BUG: what is to be shown is not JSON: " + err.Error())
 		}
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(append(printable.JSON(b), '\n')) //nolint:errcheck // the client has gone
+		w.Write(append(printable.JSON(b), '\n')) // the client has gone
 	}
 }
 
@@ -106,12 +106,12 @@ func data(w http.ResponseWriter, v any) {
 		panic("BUG: what is to be shown is not JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(printable.JSON(b.Bytes())) //nolint:errcheck // the client has gone
+	w.Write(printable.JSON(b.Bytes())) // the client has gone
 }
 
 // text answers with lines for a person. The final newline is added.
 func text(w http.ResponseWriter, status int, lines string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	fmt.Fprintln(w, printable.Text(lines)) //nolint:errcheck // the client has gone
+	fmt.Fprintln(w, printable.Text(lines)) // the client has gone
 }

@@ -35,7 +35,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	if t, ok := answer.(interface{ WriteText(io.Writer) error }); ok && format == "text" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		t.WriteText(printable.Writer{W: w}) //nolint:errcheck // the client has gone
+		t.WriteText(printable.Writer{W: w}) // the client has gone
 		return
 	}
 	data(w, answer)

@@ -73,7 +73,7 @@ func (f NamedFile) Open() (*os.File, error) {
 	default:
 		return file, nil
 	}
-	file.Close() //nolint:errcheck // nothing was written
+	file.Close() // nothing was written
 	return nil, f.explain(err)
 }
 

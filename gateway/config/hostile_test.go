@@ -14,8 +14,8 @@ import (
 func work(text string) (bytes, allocations uint64) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	config.Parse("f", []byte(text))                                                                                                 //nolint:errcheck // only the work matters
-	config.ParseFleet(config.Source{Name: "own", Text: []byte("[fleet]\n")}, config.Source{Name: "revision 1", Text: []byte(text)}) //nolint:errcheck // likewise
+	config.Parse("f", []byte(text))                                                                                                 // only the work matters
+	config.ParseFleet(config.Source{Name: "own", Text: []byte("[fleet]\n")}, config.Source{Name: "revision 1", Text: []byte(text)}) // likewise
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs
 }

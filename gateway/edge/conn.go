@@ -319,14 +319,14 @@ func (c *Conn) armRead(timeout time.Duration) {
 
 func (c *Conn) setReadDeadline(by time.Time) {
 	c.readBy = by
-	c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	c.Conn.SetReadDeadline(by) // a dead socket shows at the read
 }
 
 // armWrite is armRead for writing.
 func (c *Conn) armWrite(timeout time.Duration) {
 	if by := time.Now().Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
 		c.writeBy = by
-		c.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+		c.Conn.SetWriteDeadline(by) // a dead socket shows at the write
 	}
 }
 

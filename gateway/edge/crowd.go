@@ -210,6 +210,6 @@ func (c *Conn) makeRoom() {
 		go c.quic.leaveNow()
 	default:
 		c.idle.Store(false)
-		c.socket.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a dead socket shows at the read
+		c.socket.SetReadDeadline(time.Unix(1, 0)) // a dead socket shows at the read
 	}
 }

@@ -57,8 +57,8 @@ func BindDatagrams(tcp net.Addr, beside bool) (*Datagrams, error) {
 }
 
 func newDatagrams(socket *net.UDPConn) *Datagrams {
-	socket.SetReadBuffer(datagramBuffer)  //nolint:errcheck // the system's bound is told of; see ReadBuffer
-	socket.SetWriteBuffer(datagramBuffer) //nolint:errcheck // likewise
+	socket.SetReadBuffer(datagramBuffer)  // the system's bound is told of; see ReadBuffer
+	socket.SetWriteBuffer(datagramBuffer) // likewise
 	return &Datagrams{socket: newPacketConn(socket), addr: socket.LocalAddr().(*net.UDPAddr)}
 }
 
@@ -97,7 +97,7 @@ func InheritDatagrams(files []*os.File) (*Datagrams, error) {
 		d.Close()
 	}
 	for _, pair := range pairs {
-		pair.Close() //nolint:errcheck // it is of no use
+		pair.Close() // it is of no use
 	}
 	return nil, failed
 }
@@ -123,7 +123,7 @@ func (d *Datagrams) ReadBuffer() (has, wants int) {
 	if err != nil {
 		return 0, datagramBuffer
 	}
-	raw.Control(func(fd uintptr) { //nolint:errcheck // the socket is open
+	raw.Control(func(fd uintptr) { // the socket is open
 		has, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
 	})
 	return has, datagramBuffer
@@ -151,7 +151,7 @@ func (d *Datagrams) Files() ([]*os.File, error) {
 	socket := os.NewFile(uintptr(fd), d.addr.String())
 	pairs, err := d.socket.newPairs()
 	if err != nil {
-		return []*os.File{socket}, nil //nolint:nilerr // where there is no such thing, connections end
+		return []*os.File{socket}, nil // where there is no such thing, connections end
 	}
 	return append([]*os.File{socket}, pairs...), nil
 }
@@ -227,9 +227,9 @@ func (d *Datagrams) closeIf(is func() bool) {
 	transport := d.transport
 	d.mu.Unlock()
 	if transport != nil {
-		transport.Close() //nolint:errcheck // the socket's end follows
+		transport.Close() // the socket's end follows
 	}
-	d.socket.Close() //nolint:errcheck // nobody reads from it
+	d.socket.Close() // nobody reads from it
 }
 
 // Refuse has handshakes under way, and those that would begin, come to nothing. Connections go on.
@@ -238,7 +238,7 @@ func (d *Datagrams) Refuse() {
 	listener := d.listener
 	d.mu.Unlock()
 	if listener != nil {
-		listener.Close() //nolint:errcheck // it cannot fail
+		listener.Close() // it cannot fail
 	}
 }
 

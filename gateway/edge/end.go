@@ -66,13 +66,13 @@ func (c *Conn) Abort() {
 // can tell: by a reset. It may be called from another goroutine than the one that sends.
 func (c *Conn) Break() {
 	if st, ok := c.Conn.(*stream); ok {
-		st.rc.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // which resets the stream
+		st.rc.SetWriteDeadline(time.Unix(1, 0)) // which resets the stream
 		return
 	}
 	if tcp, ok := c.socket.(interface{ SetLinger(sec int) error }); ok {
-		tcp.SetLinger(0) //nolint:errcheck // a plain end is better than none
+		tcp.SetLinger(0) // a plain end is better than none
 	}
-	c.socket.Close() //nolint:errcheck // it is not to be used again
+	c.socket.Close() // it is not to be used again
 }
 
 // Interrupt makes a read of content that is under way, and all later ones, fail. It may be
@@ -86,7 +86,7 @@ func (c *Conn) Interrupt() {
 
 // wake makes a read that is under way fail.
 func (c *Conn) wake() {
-	c.Conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // as in setReadDeadline
+	c.Conn.SetReadDeadline(time.Unix(1, 0)) // as in setReadDeadline
 }
 
 // Close closes the connection. If it was the gateway's wish, it first lets the client finish,
@@ -100,7 +100,7 @@ func (c *Conn) Close() error {
 		c.tunnels = true
 		go func() {
 			c.tunnel()
-			c.close() //nolint:errcheck // as everywhere
+			c.close() // as everywhere
 		}()
 	}
 	return nil
@@ -132,7 +132,7 @@ func (c *Conn) close() error {
 // kernel otherwise, counted by nothing.
 func resetOnClose(socket net.Conn) {
 	if t, ok := socket.(interface{ SetLinger(int) error }); ok {
-		t.SetLinger(0) //nolint:errcheck // best effort: the close follows anyway
+		t.SetLinger(0) // best effort: the close follows anyway
 	}
 }
 
@@ -147,14 +147,14 @@ func unsent(socket net.Conn) bool {
 		return false
 	}
 	left := 0
-	raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }) //nolint:errcheck // then there is nothing
+	raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }) // then there is nothing
 	return err == nil && left > 0
 }
 
 // linger ends the sending side and reads until the client ends its own, or the bounds are met.
 func (c *Conn) linger() {
 	if secure, ok := c.Conn.(*tls.Conn); ok && !c.plain {
-		secure.CloseWrite() //nolint:errcheck // the socket's follows
+		secure.CloseWrite() // the socket's follows
 	}
 	t, ok := c.socket.(interface{ CloseWrite() error })
 	if !ok || t.CloseWrite() != nil {
@@ -164,7 +164,7 @@ func (c *Conn) linger() {
 		c.in = make([]byte, firstBuffer)
 	}
 	// What comes in is of no interest, so TLS need not look at it.
-	c.socket.SetReadDeadline(time.Now().Add(LingerTime)) //nolint:errcheck // a dead socket shows at the read
+	c.socket.SetReadDeadline(time.Now().Add(LingerTime)) // a dead socket shows at the read
 	for left := MaxLinger; left > 0; {
 		n, err := c.socket.Read(c.in)
 		if err != nil {

@@ -38,7 +38,7 @@ func (s *Server) Spares(fd int) bool {
 func (s *Server) sparesFor(nc net.Conn) (spares bool) {
 	if c, ok := nc.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
-			raw.Control(func(fd uintptr) { spares = s.Spares(int(fd)) }) //nolint:errcheck // a dead socket shows at the read
+			raw.Control(func(fd uintptr) { spares = s.Spares(int(fd)) }) // a dead socket shows at the read
 		}
 	}
 	return spares

@@ -140,7 +140,7 @@ func (s *handshakes) admit(now time.Time) {
 		}
 		s.waiting.Remove(slowest)
 		h.in, h.ended = nil, true
-		h.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a dead socket shows at the read
+		h.SetReadDeadline(time.Unix(1, 0)) // a dead socket shows at the read
 		return                             // its end admits the newcomer
 	}
 }
@@ -177,7 +177,7 @@ func (h *handshake) Read(p []byte) (int, error) {
 	h.await()
 	n, err := h.Conn.Read(p)
 	if n == 0 && err != nil && time.Now().After(h.by) && speaks(h.Conn) {
-		h.Conn.SetReadDeadline(time.Now().Add(secondLook)) //nolint:errcheck // a dead socket shows at the read
+		h.Conn.SetReadDeadline(time.Now().Add(secondLook)) // a dead socket shows at the read
 		n, err = h.Conn.Read(p)                            // see receive
 	}
 	h.resume()
@@ -273,6 +273,6 @@ func (h *handshake) excuse(waited time.Duration) {
 	h.of.mu.Lock()
 	defer h.of.mu.Unlock()
 	if !h.ended {
-		h.SetDeadline(h.by) //nolint:errcheck // a dead socket shows at the read
+		h.SetDeadline(h.by) // a dead socket shows at the read
 	}
 }

@@ -71,8 +71,8 @@ func (q *quicConn) serve(conn *quic.Conn, server *http3.Server) {
 	if q.c.on.Revoked() {
 		q.leaveNow()
 	}
-	server.ServeQUICConn(conn)       //nolint:errcheck // what went wrong, the client did
-	conn.CloseWithError(noError, "") //nolint:errcheck // it returns none; if the connection has ended it does nothing
+	server.ServeQUICConn(conn)       // what went wrong, the client did
+	conn.CloseWithError(noError, "") // it returns none; if the connection has ended it does nothing
 	q.mu.Lock()
 	q.timer.Stop()
 	q.mu.Unlock()
@@ -148,7 +148,7 @@ func (q *quicConn) goAway() {
 	if q.active == 0 {
 		q.timer.Reset(q.grace())
 	}
-	go q.server.Shutdown(context.Background()) //nolint:errcheck // until the connection ends
+	go q.server.Shutdown(context.Background()) // until the connection ends
 }
 
 // leaveNow ends the connection, unless a request is under way.
@@ -170,7 +170,7 @@ func (q *quicConn) closeFirst(code quic.ApplicationErrorCode) {
 	conn := q.conn
 	q.mu.Unlock()
 	if conn != nil {
-		conn.CloseWithError(code, "") //nolint:errcheck // it returns none
+		conn.CloseWithError(code, "") // it returns none
 	}
 }
 

@@ -56,13 +56,13 @@ func NewListener(name string, ln net.Listener) *Listener {
 func removeStale(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil //nolint:nilerr // nothing is there, or the bind will say why not
+		return nil // nothing is there, or the bind will say why not
 	}
 	if info.Mode()&os.ModeSocket == 0 {
 		return fmt.Errorf("%s exists and is no socket: remove it or choose another path", path)
 	}
 	if c, err := net.Dial("unix", path); err == nil {
-		c.Close() //nolint:errcheck // it has told what it had to
+		c.Close() // it has told what it had to
 		return fmt.Errorf("another process serves %s: stop it or choose another path", path)
 	}
 	return os.Remove(path)
@@ -88,14 +88,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		nc, err := l.Listener.Accept()
 		if err == nil && l.server.sparesFor(nc) {
-			nc.Close() //nolint:errcheck // it was not admitted
+			nc.Close() // it was not admitted
 			err = os.NewSyscallError("accept4", syscall.EMFILE)
 		}
 		switch {
 		case err == nil:
 			delay = 0
 			if !l.awaitRoom() {
-				nc.Close() //nolint:errcheck // it was not admitted
+				nc.Close() // it was not admitted
 				return nil, net.ErrClosed
 			}
 			peer := peerAddr(nc)
@@ -105,7 +105,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			if l.server.Admit(peer, l) {
 				return l.server.register(nc, peer, l), nil
 			}
-			nc.Close() //nolint:errcheck // it was not admitted
+			nc.Close() // it was not admitted
 		case l.closed() || errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
 		default:

@@ -17,14 +17,14 @@ const (
 type mark [markSize]byte
 
 func newMark() (m mark) {
-	rand.Read(m[:]) //nolint:errcheck // it cannot fail
+	rand.Read(m[:]) // it cannot fail
 	return m
 }
 
 // GenerateConnectionID is part of quic.ConnectionIDGenerator.
 func (m mark) GenerateConnectionID() (quic.ConnectionID, error) {
 	var id [connectionIDSize]byte
-	rand.Read(id[copy(id[:], m[:]):]) //nolint:errcheck // it cannot fail
+	rand.Read(id[copy(id[:], m[:]):]) // it cannot fail
 	return quic.ConnectionIDFromBytes(id[:]), nil
 }
 

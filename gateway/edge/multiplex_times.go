@@ -40,7 +40,7 @@ func (m *h2Conn) arm() {
 	}
 	if d := by.Sub(m.readBy); d < 0 || d > by.Sub(now)/rearmDivisor {
 		m.readBy = by
-		m.c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+		m.c.Conn.SetReadDeadline(by) // a dead socket shows at the read
 	}
 }
 

@@ -152,10 +152,10 @@ func TestPipe(t *testing.T) {
 	p.Fail(ErrStreamGone)
 	<-gone
 	stop()
-	if err := <-wrote; err != ErrStreamGone { //nolint:errorlint // it is that
+	if err := <-wrote; err != ErrStreamGone { // it is that
 		t.Errorf("Write: %v", err)
 	}
-	if _, err := p.Read(b); err != ErrStreamGone { //nolint:errorlint // it is that
+	if _, err := p.Read(b); err != ErrStreamGone { // it is that
 		t.Errorf("Read: %v", err)
 	}
 }

@@ -349,7 +349,7 @@ func (p *Pipe) SetWriteDeadline(t time.Time) error {
 
 // SetDeadline is part of net.Conn.
 func (p *Pipe) SetDeadline(t time.Time) error {
-	p.SetWriteDeadline(t) //nolint:errcheck // it cannot fail
+	p.SetWriteDeadline(t) // it cannot fail
 	return p.SetReadDeadline(t)
 }
 

@@ -66,7 +66,7 @@ func (s *Server) ServePipe(p *Pipe, flaw *wire.Fault, peer netip.Addr, on *Liste
 func appendUpgrade(text, protocol []byte) []byte {
 	text = append(append(text, "Connection: Upgrade\r\nUpgrade: "...), protocol...)
 	var nonce [16]byte
-	rand.Read(nonce[:]) //nolint:errcheck // it cannot fail
+	rand.Read(nonce[:]) // it cannot fail
 	text = append(text, "\r\nSec-WebSocket-Key: "...)
 	return append(base64.StdEncoding.AppendEncode(text, nonce[:]), '\r', '\n')
 }

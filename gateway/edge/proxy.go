@@ -40,7 +40,7 @@ func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 		c.server.lost(c, LossUntrusted, errUntrusted)
 		return nil, false
 	}
-	c.socket.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	c.socket.SetReadDeadline(by) // a dead socket shows at the read
 	c.silent(Fresh)
 	defer c.spoke()
 	r := bufio.NewReaderSize(c.socket, proxyBuffer)
@@ -48,7 +48,7 @@ func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 	if err == nil {
 		err = c.named(header, proxy)
 	}
-	c.socket.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+	c.socket.SetReadDeadline(time.Time{}) // likewise
 	switch {
 	case err != nil && !time.Now().Before(by): // the library hides what the socket says
 		c.server.lost(c, LossHeaderTime, err)

@@ -40,13 +40,13 @@ const (
 
 func init() {
 	// It would print to stderr that the system bounds buffers; see ReadBuffer.
-	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") //nolint:errcheck // its name is valid
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // its name is valid
 }
 
 // ServeDatagrams takes in connections until d is closed. It returns nil then.
 func (s *Server) ServeDatagrams(d *Datagrams) error {
 	var key quic.StatelessResetKey
-	rand.Read(key[:]) //nolint:errcheck // it cannot fail
+	rand.Read(key[:]) // it cannot fail
 	transport := &quic.Transport{
 		Conn:                  d.socket,
 		ConnectionIDGenerator: d.socket.mark,
@@ -195,7 +195,7 @@ func (s *Server) serveQUIC(conn *quic.Conn) {
 	peer := quicPeer(conn.RemoteAddr())
 	if !s.nameSite(peer) {
 		s.lostFrom(peer, q.c.on, LossSite, errSite)
-		conn.CloseWithError(excessiveLoad, "") //nolint:errcheck // it returns none
+		conn.CloseWithError(excessiveLoad, "") // it returns none
 		return
 	}
 	q.c.peer = peer

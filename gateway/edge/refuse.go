@@ -29,7 +29,7 @@ func (c *Conn) Refuse(f *wire.Fault) {
 	}
 	c.server.onFault(f, c.peer)
 	var b [512]byte
-	c.Send(AppendRefusal(b[:0], f)) //nolint:errcheck // the connection ends either way
+	c.Send(AppendRefusal(b[:0], f)) // the connection ends either way
 }
 
 // Incomplete reports whether a fault is that a request is not all there: more of it is not waited for.

@@ -146,7 +146,7 @@ func (s *Server) Revoke(l *Listener) {
 
 func (s *Server) retire(l *Listener, grace time.Duration) {
 	l.retired.Store(true)
-	l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+	l.Close() // a listener that cannot be closed does not accept either
 	its := func(c *Conn) bool { return c.on == l }
 	s.farewell(its)
 	s.dismiss(grace, its)
@@ -183,7 +183,7 @@ func (s *Server) dismiss(grace time.Duration, which func(*Conn) bool) int {
 	by := time.Now().Add(grace)
 	for c := range s.conns {
 		if c.h2 == nil && which(c) && c.idle.CompareAndSwap(true, false) {
-			c.Conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+			c.Conn.SetReadDeadline(by) // a dead socket shows at the read
 		}
 	}
 	return len(s.conns)
@@ -196,7 +196,7 @@ func (s *Server) closeAll() {
 		if unsent(c.socket) {
 			resetOnClose(c.socket)
 		}
-		c.socket.Close() //nolint:errcheck // nothing is left to be done about it
+		c.socket.Close() // nothing is left to be done about it
 	}
 }
 
@@ -250,6 +250,6 @@ func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, h
 	c.in = c.in[:cap(c.in)]
 	go func() {
 		defer c.Close()
-		s.engine.ServeConn(c) //nolint:errcheck // what went wrong, the client did
+		s.engine.ServeConn(c) // what went wrong, the client did
 	}()
 }

@@ -170,14 +170,14 @@ func (s *Sockets) Listener(i int) (net.Listener, error) {
 func (s *Sockets) Close() error {
 	if s.made != nil {
 		if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.made) {
-			os.Remove(s.path) //nolint:errcheck // it is stale then, which the next to bind it sees
+			os.Remove(s.path) // it is stale then, which the next to bind it sees
 		}
 	}
 	return s.release()
 }
 
 // Leave closes the sockets and leaves the address to the process that they were handed over to.
-func (s *Sockets) Leave() { s.release() } //nolint:errcheck // the descriptors are closed in any case
+func (s *Sockets) Leave() { s.release() } // the descriptors are closed in any case
 
 func (s *Sockets) release() (err error) {
 	for _, fd := range s.fds {

@@ -125,11 +125,11 @@ func (st *stream) readBody(p []byte) (int, error) {
 		st.looked = st.looked[n:]
 		return n, nil
 	}
-	st.rc.SetReadDeadline(st.readBy) //nolint:errcheck // streams of net/http have deadlines
+	st.rc.SetReadDeadline(st.readBy) // streams of net/http have deadlines
 	n, err := st.r.Body.Read(p)
 	n, err = st.insist(p, n, err)
 	if err == nil {
-		st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+		st.rc.SetReadDeadline(time.Time{}) // likewise
 	}
 	return n, err
 }
@@ -196,22 +196,22 @@ func (st *stream) Write(p []byte) (int, error) {
 	}
 	// A deadline of net/http resets the stream, also while nobody writes. What is left of a complete response net/http sends
 	// when the handler has returned, so then the deadline stays.
-	st.rc.SetWriteDeadline(st.writeBy) //nolint:errcheck // streams of net/http have deadlines
+	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
 	if err := st.sendContent(b); err != nil || st.done {
 		return len(p), err
 	}
 	err := st.rc.Flush()
-	st.rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // as above
+	st.rc.SetWriteDeadline(time.Time{}) // as above
 	return len(p), err
 }
 
 // sendInterim sends an interim response. The final one has fields of its own.
 func (st *stream) sendInterim() {
-	st.rc.SetWriteDeadline(st.writeBy) //nolint:errcheck // streams of net/http have deadlines
+	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
 	st.setFields()
 	st.w.WriteHeader(st.response.Status)
 	clear(st.w.Header())
-	st.rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // likewise
+	st.rc.SetWriteDeadline(time.Time{}) // likewise
 }
 
 // setFields gives net/http the fields of the response.
@@ -246,7 +246,7 @@ func (st *stream) sendHead() {
 	}
 	st.w.WriteHeader(r.Status)
 	if st.done {
-		st.rc.Flush() //nolint:errcheck // or quic-go would add a length; a dead stream shows at its end
+		st.rc.Flush() // or quic-go would add a length; a dead stream shows at its end
 	}
 }
 

@@ -96,14 +96,14 @@ func (st *stream) setTrailers() {
 // peek notes that there is no content if the end of the stream has come already. It reads nothing: a deadline that has
 // passed lets only what needs no waiting be seen, at the second look.
 func (st *stream) peek() {
-	st.rc.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // streams of quic-go have deadlines
+	st.rc.SetReadDeadline(time.Unix(1, 0)) // streams of quic-go have deadlines
 	var b [1]byte
 	for range 2 {
 		if n, err := st.r.Body.Read(b[:]); n == 0 && err == io.EOF && !st.cut() && !st.trailed() {
 			st.content, st.chunked = false, false
 		}
 	}
-	st.rc.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+	st.rc.SetReadDeadline(time.Time{}) // likewise
 }
 
 // insist goes on with a read that has come to nothing: a frame without content, or trailers, which end it.

@@ -25,7 +25,7 @@ func (st *stream) SetWriteDeadline(t time.Time) error {
 
 // SetDeadline is part of net.Conn.
 func (st *stream) SetDeadline(t time.Time) error {
-	st.SetWriteDeadline(t) //nolint:errcheck // it cannot fail
+	st.SetWriteDeadline(t) // it cannot fail
 	return st.SetReadDeadline(t)
 }
 

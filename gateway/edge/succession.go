@@ -108,7 +108,7 @@ func (c *packetConn) forgetBefore(gone mark) (left []predecessor) {
 	}
 	for _, p := range *before {
 		if p.mark == gone {
-			p.pair.Close() //nolint:errcheck // nobody is at the other end
+			p.pair.Close() // nobody is at the other end
 		} else {
 			left = append(left, p)
 		}
@@ -192,7 +192,7 @@ func (c *packetConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.after != nil {
-		c.after.SetReadDeadline(t) //nolint:errcheck // what fails shows at the read
+		c.after.SetReadDeadline(t) // what fails shows at the read
 	}
 	return c.UDPConn.SetReadDeadline(t)
 }
@@ -203,11 +203,11 @@ func (c *packetConn) Close() error {
 	defer c.mu.Unlock()
 	if before := c.before.Swap(nil); before != nil {
 		for _, p := range *before {
-			p.pair.Close() //nolint:errcheck // nothing is left to be told
+			p.pair.Close() // nothing is left to be told
 		}
 	}
 	if c.after != nil {
-		c.after.Close() //nolint:errcheck // likewise
+		c.after.Close() // likewise
 	}
 	return c.UDPConn.Close()
 }
@@ -241,12 +241,12 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 	}
 	if err != nil {
 		for _, f := range theirs {
-			f.Close() //nolint:errcheck // it is not given to anybody
+			f.Close() // it is not given to anybody
 		}
 		return nil, err
 	}
 	if c.after != nil {
-		c.after.Close() //nolint:errcheck // of a successor that did not come to serve
+		c.after.Close() // of a successor that did not come to serve
 	}
 	c.after = conn.(*net.UnixConn)
 	return theirs, nil
@@ -255,7 +255,7 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 // succeeds has packets passed on to the processes that have the other ends of pairs, as newPairs has returned them.
 func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
 	var b [64 * markSize]byte
-	pairs[0].SetReadDeadline(time.Now().Add(time.Second)) //nolint:errcheck // it has been written already
+	pairs[0].SetReadDeadline(time.Now().Add(time.Second)) // it has been written already
 	n, err := pairs[0].Read(b[:])
 	if err != nil {
 		return err
@@ -284,6 +284,6 @@ func (c *packetConn) handOver() {
 	}
 	c.mu.Unlock()
 	if able && c.handed.CompareAndSwap(false, true) {
-		c.UDPConn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a socket that is closed is not read either
+		c.UDPConn.SetReadDeadline(time.Unix(1, 0)) // a socket that is closed is not read either
 	}
 }

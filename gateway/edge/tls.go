@@ -40,7 +40,7 @@ func NewTLS(list []*Certificate, managed Managed, minVersion uint16) *tls.Config
 			if isChallenge(hello) {
 				return authority, nil
 			}
-			return nil, nil //nolint:nilnil // the configuration itself
+			return nil, nil // the configuration itself
 		}
 	}
 	return c
@@ -144,7 +144,7 @@ func (t *transport) Write(p []byte) (int, error) {
 	if t.patience > 0 {
 		if by := time.Now().Add(t.patience); by.Sub(t.writeBy) > t.patience/rearmDivisor || t.writeBy.After(by) {
 			t.writeBy = by
-			t.Conn.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+			t.Conn.SetWriteDeadline(by) // a dead socket shows at the write
 		}
 	}
 	n, err := t.Conn.Write(p)
@@ -185,14 +185,14 @@ func (t *transport) note(b []byte) {
 // shakeHands makes the handshake before by. It reports false if there is no secure connection.
 func (c *Conn) shakeHands(by time.Time) bool {
 	secure := c.Conn.(*tls.Conn)
-	secure.SetDeadline(by) //nolint:errcheck // a dead socket shows in the handshake
+	secure.SetDeadline(by) // a dead socket shows in the handshake
 	h := c.server.shaking.begin(c, by, max(1, min(maxTLSHandshakes, c.opts.Connections/2)))
 	c.under.Conn = h
 	err := secure.Handshake()
 	c.under.Conn = c.socket
 	crowded := h.end()
 	if err == nil {
-		secure.SetDeadline(time.Time{}) //nolint:errcheck // likewise
+		secure.SetDeadline(time.Time{}) // likewise
 		if c.on.ClientAuth != nil {
 			c.under.identity = newIdentity(secure.ConnectionState().PeerCertificates)
 		}

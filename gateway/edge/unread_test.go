@@ -17,7 +17,7 @@ func TestUnread(t *testing.T) {
 	opts.BodyIdle = 50 * time.Millisecond
 	ln := loopback(t)
 	s := serve(t, opts, ln, func(c *edge.Conn) {
-		c.Send(append([]byte("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"), make([]byte, 64<<20)...)) //nolint:errcheck // it is cut
+		c.Send(append([]byte("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"), make([]byte, 64<<20)...)) // it is cut
 	})
 	c := dial(t, ln)
 	io.WriteString(c, next)
@@ -34,12 +34,12 @@ func TestDrainUnread(t *testing.T) {
 	small, release := make(chan bool), make(chan bool)
 	s := serve(t, options(), ln, func(c *edge.Conn) {
 		if string(c.Request.Path) == "/small" {
-			c.Send([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx")) //nolint:errcheck // it shows
+			c.Send([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx")) // it shows
 			small <- true
 			<-release
 			return
 		}
-		c.Send(append([]byte("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"), make([]byte, 64<<20)...)) //nolint:errcheck // it is cut
+		c.Send(append([]byte("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"), make([]byte, 64<<20)...)) // it is cut
 	})
 	large, little := dial(t, ln), dial(t, ln)
 	io.WriteString(large, next)

@@ -56,7 +56,7 @@ func speaks(nc net.Conn) (yes bool) {
 	if err != nil {
 		return false
 	}
-	raw.Control(func(fd uintptr) { //nolint:errcheck // a closed socket has nothing to say
+	raw.Control(func(fd uintptr) { // a closed socket has nothing to say
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, 0)
 		yes = n > 0 && err == nil

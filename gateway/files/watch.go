@@ -114,7 +114,7 @@ func settle(ctx context.Context, events <-chan fsnotify.Event) {
 
 func (w *Watcher) close() {
 	if w.notify != nil {
-		w.notify.Close() //nolint:errcheck // nothing is left to be told
+		w.notify.Close() // nothing is left to be told
 	}
 	if w.poll != nil {
 		w.poll.Stop()
@@ -162,7 +162,7 @@ func (w *Watcher) watch(directories []string) {
 	}
 	for _, old := range w.notify.WatchList() {
 		if !slices.Contains(directories, old) {
-			w.notify.Remove(old) //nolint:errcheck // it has gone
+			w.notify.Remove(old) // it has gone
 		}
 	}
 	for _, d := range directories {

@@ -190,12 +190,12 @@ func (b *binding) listenBlocking() error {
 // discard undoes what bind has done.
 func (b *binding) discard() {
 	for _, l := range b.on {
-		l.Close() //nolint:errcheck // nothing was accepted
+		l.Close() // nothing was accepted
 	}
 	b.discardLooped()
 	b.quic.discard()
 	if !b.shared {
-		b.sockets.Close() //nolint:errcheck // likewise
+		b.sockets.Close() // likewise
 	}
 }
 
@@ -230,7 +230,7 @@ func (s *Set) install(next []*binding) {
 		}
 		s.retireQUIC(b, next)
 		if b.sockets != nil && !slices.ContainsFunc(next, func(n *binding) bool { return n.sockets == b.sockets }) {
-			b.sockets.Close() //nolint:errcheck // nothing is accepted on them any more
+			b.sockets.Close() // nothing is accepted on them any more
 			s.log.Info("no longer listening", "listener", b.config.Name, "address", b.sockets.Addr().String())
 		}
 	}

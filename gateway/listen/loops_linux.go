@@ -110,7 +110,7 @@ func (s *Set) startOnLoops(b *binding) {
 
 func (b *binding) discardLooped() {
 	for _, fd := range b.looped {
-		unix.Close(fd) //nolint:errcheck // it was not used
+		unix.Close(fd) // it was not used
 	}
 	b.looped = nil
 }

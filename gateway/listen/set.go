@@ -160,7 +160,7 @@ func (s *Set) Stop(ctx context.Context, left bool) error {
 	grace := edge.GraceBefore(ctx)
 	for _, b := range s.bindings {
 		for _, l := range b.on {
-			l.Close() //nolint:errcheck // a listener that cannot be closed does not accept either
+			l.Close() // a listener that cannot be closed does not accept either
 		}
 	}
 	s.refuseQUIC()
@@ -172,7 +172,7 @@ func (s *Set) Stop(ctx context.Context, left bool) error {
 		if left {
 			b.sockets.Leave()
 		} else {
-			b.sockets.Close() //nolint:errcheck // nothing is accepted on them any more
+			b.sockets.Close() // nothing is accepted on them any more
 		}
 	}
 	err := s.server.Drain(ctx)

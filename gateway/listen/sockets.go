@@ -73,7 +73,7 @@ func (s *Set) Sockets() (list []Socket, err error) {
 
 func discardFiles(list []Socket) {
 	for _, s := range list {
-		s.File.Close() //nolint:errcheck // a duplicate
+		s.File.Close() // a duplicate
 	}
 }
 

@@ -46,7 +46,7 @@ func (l *Loop) Accept(fd int, on *edge.Listener) error {
 // current response, which says so; those between requests wait for one more, for [edge.Grace], unless
 // the listener was revoked: see [edge.Server.Revoke]. It may be called from any goroutine, and returns when the loop does not accept any more.
 func (l *Loop) Retire(on *edge.Listener) {
-	l.do(func() error { //nolint:errcheck // there is no error
+	l.do(func() error { // there is no error
 		l.unaccept(func(a *acceptor) bool { return a.on == on })
 		l.dismiss(edge.Grace, func(c *client) bool { return c.on == on })
 		return nil
@@ -78,11 +78,11 @@ func (l *Loop) acceptEvent(a *acceptor) {
 			return
 		}
 		if a.on.Activated {
-			unix.SetNonblock(int(a.fd), true) //nolint:errcheck // it can be set
+			unix.SetNonblock(int(a.fd), true) // it can be set
 		}
 		fd, from, err := unix.Accept4(int(a.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err == nil && l.server.Spares(fd) {
-			unix.Close(fd) //nolint:errcheck // it was not admitted
+			unix.Close(fd) // it was not admitted
 			err = unix.EMFILE
 		}
 		switch err {
@@ -113,10 +113,10 @@ func (l *Loop) resume(a *acceptor) { l.watch(&a.socket, unix.EPOLLIN) }
 
 func (l *Loop) welcome(a *acceptor, fd int, peer netip.Addr) {
 	if !l.server.Admit(peer, a.on) {
-		unix.Close(fd) //nolint:errcheck // it was not admitted
+		unix.Close(fd) // it was not admitted
 		return
 	}
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) //nolint:errcheck // it is only slower without
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // it is only slower without
 	l.begin(fd, peer, a.on, nil, false, false)
 }
 

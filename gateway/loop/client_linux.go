@@ -293,7 +293,7 @@ func (l *Loop) finishClient(c *client) {
 	l.keep(c, nil)
 	c.linger = 0
 	l.farewell(c)
-	unix.Shutdown(int(c.fd), unix.SHUT_WR) //nolint:errcheck // a dead socket shows at the read
+	unix.Shutdown(int(c.fd), unix.SHUT_WR) // a dead socket shows at the read
 	l.watch(&c.socket, readable)
 	c.since = l.now.Sub(l.start)
 	l.arm(&c.timer, edge.LingerTime)
@@ -360,7 +360,7 @@ func (l *Loop) giveUpClient(c *client) {
 
 // reset closes a connection so that the client can tell that its response is not complete.
 func (l *Loop) reset(c *client) {
-	unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) //nolint:errcheck // best effort
+	unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // best effort
 	l.endClient(c)
 }
 

@@ -71,7 +71,7 @@ func TestPause(t *testing.T) {
 		}
 		asked <- struct{}{}
 		<-reply
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // the test will see
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") // the test will see
 		asked <- struct{}{}
 	})
 	r := begin(t, nil, p.at())

@@ -57,6 +57,6 @@ func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool)
 		}
 		return false
 	}
-	socket.Close() //nolint:errcheck // the duplicate goes on
+	socket.Close() // the duplicate goes on
 	return true
 }

@@ -101,7 +101,7 @@ func (l *Loop) dial(c *call, p *pool) {
 		}
 		p.endpoint.Leave()
 		if err == nil {
-			unix.Close(fd) //nolint:errcheck // it was not used
+			unix.Close(fd) // it was not used
 		}
 	}()
 }
@@ -112,7 +112,7 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	defer nc.Close() //nolint:errcheck // the duplicate goes on
+	defer nc.Close() // the duplicate goes on
 	err = e.Patiently(context.Background(), deadline, func() error {
 		fd, err = duplicate(nc.(syscall.Conn))
 		return err

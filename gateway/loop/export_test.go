@@ -46,7 +46,7 @@ func (l *Loop) Counts() Counts {
 // Skip makes the loop believe, from its next turn on, that d has passed since. It is called on its goroutine.
 func (l *Loop) Skip(d time.Duration) {
 	l.start, l.now, l.nextDue = l.start.Add(-d), l.now.Add(-d), l.nextDue.Add(-d)
-	l.file.SetReadDeadline(l.nextDue) //nolint:errcheck // as in advance
+	l.file.SetReadDeadline(l.nextDue) // as in advance
 }
 
 // MostAhead is how much a loop may hold of one response: what is read ahead, one read more, and how it is framed.

@@ -40,13 +40,13 @@ func (l *Loop) Post(f func()) bool {
 		return false
 	}
 	b.tasks = append(b.tasks, f)
-	unix.Write(b.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) //nolint:errcheck // a full counter wakes as well
+	unix.Write(b.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // a full counter wakes as well
 	return true
 }
 
 func (l *Loop) readInbox() {
 	var b [8]byte
-	unix.Read(l.inbox.wake, b[:]) //nolint:errcheck // it is there to be emptied
+	unix.Read(l.inbox.wake, b[:]) // it is there to be emptied
 	l.inbox.mu.Lock()
 	l.tasks = append(l.tasks, l.inbox.tasks...)
 	l.inbox.tasks = nil
@@ -142,7 +142,7 @@ func (l *Loop) end() {
 			l.shut(&s.up.socket)
 		}
 	}
-	unix.Close(l.inbox.wake) //nolint:errcheck // nothing is lost with it
-	l.file.Close()           //nolint:errcheck // likewise
+	unix.Close(l.inbox.wake) // nothing is lost with it
+	l.file.Close()           // likewise
 	close(l.done)
 }

@@ -240,7 +240,7 @@ func (l *Loop) rescue() {
 func (l *Loop) advance() {
 	at := ticks(l.now.Sub(l.start))
 	l.nextDue = l.start.Add(time.Duration(at+1) * tick) // on the tick: it may be somebody's deadline
-	l.file.SetReadDeadline(l.nextDue)                   //nolint:errcheck // the file can have deadlines: it is polled
+	l.file.SetReadDeadline(l.nextDue)                   // the file can have deadlines: it is polled
 	l.wheel.advance(at, l.expired)
 	l.expireIdle()
 }

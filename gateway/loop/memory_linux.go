@@ -52,7 +52,7 @@ func (l *Loop) partials(age time.Duration, from int, f func(c *client, t *stream
 
 // Held is part of edge.Reliever.
 func (l *Loop) Held(age time.Duration, h *edge.Held) {
-	l.do(func() error { //nolint:errcheck // there is no error
+	l.do(func() error { // there is no error
 		l.partials(age, 0, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
 		return nil
 	})
@@ -65,7 +65,7 @@ const relieveATurn = 32
 func (l *Loop) Relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
 	for next, done := 0, false; !done && freed < most; {
 		done = true         // unless the loop says otherwise: it may have ended
-		l.do(func() error { //nolint:errcheck // likewise
+		l.do(func() error { // likewise
 			var n int
 			var bytes int64
 			n, bytes, next = l.relieve(age, least, most-freed, next)

@@ -101,7 +101,7 @@ func (l *Loop) unseal(c *client) {
 		case err == nil && whole && ended == c.records && len(l.records.came) == 0:
 			return
 		case err == nil:
-		case err == errLater: //nolint:errorlint // crypto/tls returns it as it is
+		case err == errLater: // crypto/tls returns it as it is
 			c.records = ended // also those without bytes for us
 			return
 		case errors.Is(err, io.EOF):
@@ -125,7 +125,7 @@ func (l *Loop) takeOut() []byte {
 
 // seal returns b as records. They must be sent, or the connection is of no use any more.
 func (l *Loop) seal(c *client, b []byte) []byte {
-	c.secure.Write(b) //nolint:errcheck // after an alert it writes nothing: the connection is about to end
+	c.secure.Write(b) // after an alert it writes nothing: the connection is about to end
 	return l.takeOut()
 }
 
@@ -134,8 +134,8 @@ func (l *Loop) farewell(c *client) {
 	if c.secure == nil || len(c.unsent) > 0 {
 		return
 	}
-	c.secure.CloseWrite() //nolint:errcheck // it writes to memory
+	c.secure.CloseWrite() // it writes to memory
 	if b := l.takeOut(); len(b) > 0 {
-		send(c.fd, b) //nolint:errcheck // the connection ends either way
+		send(c.fd, b) // the connection ends either way
 	}
 }

@@ -48,12 +48,12 @@ func (l *Loop) watch(s *socket, interest uint32) {
 func (l *Loop) drop(s *socket) {
 	l.wheel.remove(&s.timer)
 	l.sockets[s.fd] = nil
-	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) //nolint:errcheck // it is in the set
+	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) // it is in the set
 }
 
 // shut takes a socket out of the set and closes it, which the kernel also takes for its removal.
 func (l *Loop) shut(s *socket) {
 	l.wheel.remove(&s.timer)
 	l.sockets[s.fd] = nil
-	unix.Close(int(s.fd)) //nolint:errcheck // there is nothing to be done about it
+	unix.Close(int(s.fd)) // there is nothing to be done about it
 }

@@ -17,8 +17,8 @@ import (
 func TestUnread(t *testing.T) {
 	p := newPeer(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := http.ReadRequest(r); err == nil {
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n") //nolint:errcheck // it is cut
-			io.CopyN(c, zeros{}, 64<<20)                                             //nolint:errcheck // likewise
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n") // it is cut
+			io.CopyN(c, zeros{}, 64<<20)                                             // likewise
 		}
 	})
 	r := begin(t, func(r *trial) { r.options.BodyIdle = 50 * time.Millisecond }, p.at())

@@ -354,7 +354,7 @@ func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 		return false
 	}
 	if len(x.out) > 0 {
-		c.Send(x.out) //nolint:errcheck // the connection ends either way
+		c.Send(x.out) // the connection ends either way
 	}
 	if framing == wire.UntilClose {
 		c.Abort()

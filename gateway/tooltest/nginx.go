@@ -22,7 +22,7 @@ func Nginx(t testing.TB, lines func(address string) string) (port string) {
 	}
 	address := ln.Addr().String()
 	_, port, _ = net.SplitHostPort(address)
-	ln.Close() //nolint:errcheck // nothing was accepted
+	ln.Close() // nothing was accepted
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // nginx gives up root's rights
 		t.Fatal(err)
@@ -42,11 +42,11 @@ func Nginx(t testing.TB, lines func(address string) string) (port string) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		nginx.Wait() //nolint:errcheck // it is interrupted
+		nginx.Wait() // it is interrupted
 		close(ended)
 	}()
 	t.Cleanup(func() {
-		nginx.Process.Signal(os.Interrupt) //nolint:errcheck // it may have ended
+		nginx.Process.Signal(os.Interrupt) // it may have ended
 		<-ended
 		if t.Failed() {
 			t.Logf("nginx says:\n%s", log.String())
@@ -59,7 +59,7 @@ func Nginx(t testing.TB, lines func(address string) string) (port string) {
 		case <-time.After(10 * time.Millisecond):
 		}
 		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close() //nolint:errcheck // it has answered
+			c.Close() // it has answered
 			return port
 		}
 	}

@@ -182,7 +182,7 @@ func (s *sender) send(ctx context.Context) error {
 		return err
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // what it says does not matter
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // what it says does not matter
 	if res.StatusCode/100 != 2 {
 		return fmt.Errorf("it answered %s", res.Status)
 	}

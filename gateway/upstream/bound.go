@@ -12,7 +12,7 @@ type Bound struct {
 // Close closes the connection.
 func (b *Bound) Close() {
 	if b.conn != nil {
-		b.conn.Close() //nolint:errcheck // it is not to be used again
+		b.conn.Close() // it is not to be used again
 		b.conn = nil
 	}
 }
@@ -66,7 +66,7 @@ func (x *Exchange) onBound(c *conn, e *Endpoint, a *Attempts) (f Failure, err er
 		c, err = e.connect(x)
 		if over := x.abandoned(); over != nil {
 			if err == nil {
-				c.Close() //nolint:errcheck // it was not used
+				c.Close() // it was not used
 			}
 			return f, over
 		}

@@ -79,7 +79,7 @@ func (c *conn) lookOnce(fd uintptr) bool {
 
 func (c *conn) setReadBy(by time.Time) {
 	c.readBy = by
-	c.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	c.SetReadDeadline(by) // a dead socket shows at the read
 }
 
 // armRead moves the read deadline to timeout from now, or to an earlier deadline, unless it
@@ -109,7 +109,7 @@ func (c *conn) receive(p []byte) (int, error) {
 // speaks reports whether something can be read from the socket.
 func (c *conn) speaks() bool {
 	spoke := false
-	c.raw.Control(func(fd uintptr) { spoke = !c.poll.silent(fd) }) //nolint:errcheck // a dead socket has nothing to say
+	c.raw.Control(func(fd uintptr) { spoke = !c.poll.silent(fd) }) // a dead socket has nothing to say
 	return spoke
 }
 
@@ -117,7 +117,7 @@ func (c *conn) speaks() bool {
 func (c *conn) send(b []byte, now time.Time, timeout time.Duration) (int, error) {
 	if by := now.Add(timeout); by.Sub(c.writeBy) > timeout/rearmDivisor || c.writeBy.After(by) {
 		c.writeBy = by
-		c.SetWriteDeadline(by) //nolint:errcheck // a dead socket shows at the write
+		c.SetWriteDeadline(by) // a dead socket shows at the write
 	}
 	return c.Write(b)
 }

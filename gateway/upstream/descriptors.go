@@ -32,7 +32,7 @@ func (e *Endpoint) dial(ctx context.Context, by time.Time) (nc net.Conn, err err
 // that is free, so those below are in use.
 func (e *Endpoint) leaveSpare(_, _ string, raw syscall.RawConn) (err error) {
 	if most := e.opts.Descriptors; most > 0 {
-		raw.Control(func(fd uintptr) { //nolint:errcheck // a dead socket shows when it connects
+		raw.Control(func(fd uintptr) { // a dead socket shows when it connects
 			if fd >= uintptr(most) {
 				err = os.NewSyscallError("socket", syscall.EMFILE)
 			}
@@ -75,7 +75,7 @@ func (u *Upstream) Spare() {
 		e.mu.Lock()
 		n := (len(e.idle) + 1) / 2
 		for _, c := range e.idle[:n] {
-			c.Close() //nolint:errcheck // it was idle
+			c.Close() // it was idle
 		}
 		e.idle = append(e.idle[:0], e.idle[n:]...)
 		e.mu.Unlock()

@@ -165,7 +165,7 @@ func (x *Exchange) at(e *Endpoint, a *Attempts) (f Failure, err error) {
 	c, err := e.connect(x)
 	if over := x.abandoned(); over != nil {
 		if err == nil {
-			c.Close() //nolint:errcheck // it was not used
+			c.Close() // it was not used
 		}
 		return f, over
 	}
@@ -210,7 +210,7 @@ func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) 
 		x.begin(c)
 		if c.response.Status == 101 || x.flow == wire.Events {
 			if x.stream = e.BeginStream(); !x.stream {
-				x.stopUpload(true) //nolint:errcheck // it fails because it is told to
+				x.stopUpload(true) // it fails because it is told to
 				x.drop(c)
 				x.release()
 				return Failure{}, ErrStreams
@@ -223,7 +223,7 @@ func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) 
 	}
 	upload, ended := x.pollUpload()
 	if !ended {
-		x.stopUpload(true) //nolint:errcheck // it fails because it is told to
+		x.stopUpload(true) // it fails because it is told to
 	}
 	x.drop(c)
 	over := x.abandoned()
@@ -247,7 +247,7 @@ func (x *Exchange) on(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) 
 func (x *Exchange) drop(c *conn) {
 	x.unwatch()
 	c.giveBack()
-	c.Close() //nolint:errcheck // it is broken
+	c.Close() // it is broken
 	x.conn = nil
 }
 
@@ -325,7 +325,7 @@ func (x *Exchange) End(now time.Time) {
 		// What is still to be read from the client nobody waits for: the response is there. What was
 		// read is about to be sent, or has just been.
 		if complete = complete && x.ContentRead(); complete {
-			c.SetWriteDeadline(time.Now().Add(lastPiece)) //nolint:errcheck // a dead socket shows at the write
+			c.SetWriteDeadline(time.Now().Add(lastPiece)) // a dead socket shows at the write
 		}
 		complete = x.stopUpload(!complete) == nil && complete
 		c.writeBy = time.Time{} // not before the upload has ended: it is the upload's until then
@@ -344,7 +344,7 @@ func (x *Exchange) End(now time.Time) {
 		c.rests = Rest(&c.response, string(x.Method) == "HEAD")
 		e.give(c, now)
 	default:
-		c.Close() //nolint:errcheck // it is not to be used again
+		c.Close() // it is not to be used again
 	}
 	x.unwatch()
 	x.conn, x.Response, x.Stream, x.Cancel, x.Continue, x.Content, x.Client, x.Context, x.Bound = nil, nil, nil, nil, nil, nil, nil, nil, nil

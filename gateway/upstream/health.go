@@ -95,7 +95,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 	if h.Path == "" {
 		nc, err := e.dial(ctx, by)
 		if err == nil {
-			nc.Close() //nolint:errcheck // it has told what it had to
+			nc.Close() // it has told what it had to
 		}
 		return err
 	}
@@ -114,7 +114,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res.Body.Close() //nolint:errcheck // nothing of it is wanted
+	res.Body.Close() // nothing of it is wanted
 	if !slices.Contains(h.Status, res.StatusCode) {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}

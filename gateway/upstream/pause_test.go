@@ -45,7 +45,7 @@ func TestReceiveLate(t *testing.T) {
 	receive("")
 	for _, spared := range []bool{false, true} {
 		c.spared = spared
-		io.WriteString(peer, "late") //nolint:errcheck // it shows
+		io.WriteString(peer, "late") // it shows
 		for !c.speaks() {
 			time.Sleep(time.Millisecond)
 		}

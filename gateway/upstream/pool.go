@@ -58,7 +58,7 @@ func (e *Endpoint) take(now time.Time) *conn {
 			c.reused, c.idle = true, false
 			return c
 		}
-		c.Close() //nolint:errcheck // it is dead or too old
+		c.Close() // it is dead or too old
 	}
 }
 
@@ -82,7 +82,7 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 	e.mu.Lock()
 	if e.closed.Load() {
 		e.mu.Unlock()
-		c.Close() //nolint:errcheck // nobody will use it
+		c.Close() // nobody will use it
 		return
 	}
 	switch {
@@ -91,7 +91,7 @@ func (e *Endpoint) give(c *conn, now time.Time) {
 	case len(e.resting) < MaxResting:
 		e.resting = append(e.resting, c)
 	default:
-		c.Close() //nolint:errcheck // there are enough
+		c.Close() // there are enough
 	}
 	e.mu.Unlock()
 }
@@ -115,13 +115,13 @@ func (e *Endpoint) expire(now time.Time) {
 	defer e.mu.Unlock()
 	old := 0
 	for old < len(e.idle) && now.Sub(e.idle[old].since) >= e.opts.KeepAlive {
-		e.idle[old].Close() //nolint:errcheck // it was idle
+		e.idle[old].Close() // it was idle
 		old++
 	}
 	e.idle = append(e.idle[:0], e.idle[old:]...)
 	old = 0
 	for old < len(e.resting) && now.Sub(e.resting[old].since) >= e.opts.KeepAlive {
-		e.resting[old].Close() //nolint:errcheck // it was idle
+		e.resting[old].Close() // it was idle
 		old++
 	}
 	e.resting = append(e.resting[:0], e.resting[old:]...)
@@ -133,7 +133,7 @@ func (e *Endpoint) close() {
 	defer e.mu.Unlock()
 	e.closed.Store(true)
 	for _, c := range append(e.idle, e.resting...) {
-		c.Close() //nolint:errcheck // it was idle
+		c.Close() // it was idle
 	}
 	e.idle, e.resting = nil, nil
 }

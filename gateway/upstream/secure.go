@@ -49,7 +49,7 @@ func (e *Endpoint) connect(x *Exchange) (*conn, error) {
 func (e *Endpoint) ready(ctx context.Context, nc net.Conn, by time.Time, x *Exchange) (*conn, error) {
 	c, err := newConn(nc)
 	if err == nil && (e.opts.SendProxy || e.tls != nil) {
-		nc.SetDeadline(by) //nolint:errcheck // a dead socket shows at once
+		nc.SetDeadline(by) // a dead socket shows at once
 		if err = e.greet(ctx, c, x); err == nil {
 			err = nc.SetDeadline(time.Time{})
 		}

@@ -2,7 +2,7 @@ package upstream
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // RFC 6455 chose it; nothing secret depends on it
+	"crypto/sha1" // RFC 6455 chose it; nothing secret depends on it
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -25,7 +25,7 @@ func (x *Exchange) agrees(r *wire.Response) bool {
 // accepts reports whether a response proves that whoever sent it has read the key. See RFC 6455,
 // section 4.1: an upstream that was tricked into a 101 cannot know the answer.
 func accepts(r *wire.Response, key []byte) bool {
-	sum := sha1.Sum(append(append([]byte(nil), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...)) //nolint:gosec // as above
+	sum := sha1.Sum(append(append([]byte(nil), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...)) // as above
 	return string(r.Accept) == base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -41,7 +41,7 @@ func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, from
 	x.unwatch()
 	x.failed = true // End must not keep the connection
 	c := x.conn
-	defer c.Conn.Close() //nolint:errcheck // the tunnel is over
+	defer c.Conn.Close() // the tunnel is over
 	first := bytes.Clone(c.in[c.r:c.w])
 	// Nobody looks at the head any more.
 	c.in, c.r, c.w, c.response = nil, 0, 0, wire.Response{Status: c.response.Status}
@@ -109,8 +109,8 @@ func (t *tunnel) carry(dst, src *end, first []byte, carried Counter) {
 	// In this order, while await sets a deadline and then looks at the flag: the other direction
 	// sees one or the other.
 	t.over.Store(true)
-	src.SetDeadline(longAgo) //nolint:errcheck // the connection ends
-	dst.SetDeadline(longAgo) //nolint:errcheck // likewise
+	src.SetDeadline(longAgo) // the connection ends
+	dst.SetDeadline(longAgo) // likewise
 }
 
 // longAgo makes what is under way fail.
@@ -122,7 +122,7 @@ var errOver = errors.New("the tunnel is over")
 // await waits until there is something to read from src. It holds no buffer meanwhile.
 func (t *tunnel) await(src *end) error {
 	for {
-		src.SetReadDeadline(t.until()) //nolint:errcheck // a dead socket shows at the read
+		src.SetReadDeadline(t.until()) // a dead socket shows at the read
 		if t.over.Load() {
 			return errOver
 		}
@@ -146,7 +146,7 @@ func (t *tunnel) move(dst, src *end, carried Counter, buffered bool) error {
 	defer streamBuffers.Put(buf)
 	for {
 		if buffered {
-			src.SetReadDeadline(longAgo) //nolint:errcheck // as in await
+			src.SetReadDeadline(longAgo) // as in await
 		}
 		n, err := src.Read(buf[:])
 		if n > 0 {
@@ -166,7 +166,7 @@ func (t *tunnel) send(dst *end, b []byte, carried Counter) error {
 		return nil
 	}
 	t.touch()
-	dst.SetWriteDeadline(t.until()) //nolint:errcheck // a dead socket shows at the write
+	dst.SetWriteDeadline(t.until()) // a dead socket shows at the write
 	if _, err := dst.Write(b); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (x *Exchange) startUpload(c *conn) {
 		if errors.Is(err, ErrContent) {
 			// The rest of the request will not come: the upstream must notice, and whoever waits for
 			// its response too.
-			c.Close() //nolint:errcheck // it is broken either way
+			c.Close() // it is broken either way
 		}
 	}()
 }
@@ -93,7 +93,7 @@ func (p *progress) extend(now time.Time) {
 		by = p.deadline
 	}
 	p.until = by
-	p.conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+	p.conn.SetReadDeadline(by) // a dead socket shows at the read
 }
 
 // end notes that all was sent. From here on nobody reads from the client, so it is to be watched: the
@@ -103,7 +103,7 @@ func (p *progress) end(now time.Time) {
 	defer p.mu.Unlock()
 	p.ended = true
 	if by := now.Add(glance); p.watched && by.Before(p.until) {
-		p.conn.SetReadDeadline(by) //nolint:errcheck // a dead socket shows at the read
+		p.conn.SetReadDeadline(by) // a dead socket shows at the read
 	}
 }
 
@@ -118,7 +118,7 @@ func (p *progress) hold() (ended bool, release func()) {
 }
 
 // pollUpload returns the upload's outcome and whether there is one yet.
-func (x *Exchange) pollUpload() (err error, done bool) { //nolint:revive // the error is the outcome, not a failure
+func (x *Exchange) pollUpload() (err error, done bool) { // the error is the outcome, not a failure
 	if x.uploaded == nil {
 		return x.upload, true
 	}
@@ -141,7 +141,7 @@ func (x *Exchange) stopUpload(cancel bool) error {
 			return err
 		}
 		x.Cancel()
-		x.conn.Close() //nolint:errcheck // it ends a write that is under way
+		x.conn.Close() // it ends a write that is under way
 	}
 	x.upload = <-x.uploaded
 	x.uploaded = nil

@@ -70,7 +70,7 @@ func (x *Exchange) patient(c *conn, err error) bool {
 	gone := &x.gone
 	x.stopWatch = x.Client.Watch(func() {
 		gone.Store(true)
-		c.Conn.Close() //nolint:errcheck // whoever waits for it notices
+		c.Conn.Close() // whoever waits for it notices
 	})
 	return true
 }
@@ -117,7 +117,7 @@ func (x *Exchange) heed() (ctx context.Context, stop func()) {
 // obey closes c when the context is done, in place of the watch of a client. unwatch ends it.
 func (x *Exchange) obey(c *conn) {
 	if x.Context != nil {
-		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) //nolint:errcheck // whoever waits for it notices
+		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) // whoever waits for it notices
 		x.stopWatch = func() { over() }
 	}
 }

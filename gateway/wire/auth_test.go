@@ -11,8 +11,8 @@ func TestConnectionAuth(t *testing.T) {
 		t.Helper()
 		r := accepted(t, "GET / HTTP/1.1\r\nHost: a\r\naUTHORIZATION: "+value+"\r\n\r\n")
 		var res, proxy wire.Response
-		res.Parse([]byte("HTTP/1.1 401 No\r\nContent-Length: 0\r\nwww-authenticate: "+value+"\r\n\r\n"), generous)     //nolint:errcheck // judged below
-		proxy.Parse([]byte("HTTP/1.1 407 No\r\nContent-Length: 0\r\nProxy-Authenticate: "+value+"\r\n\r\n"), generous) //nolint:errcheck // likewise
+		res.Parse([]byte("HTTP/1.1 401 No\r\nContent-Length: 0\r\nwww-authenticate: "+value+"\r\n\r\n"), generous)     // judged below
+		proxy.Parse([]byte("HTTP/1.1 407 No\r\nContent-Length: 0\r\nProxy-Authenticate: "+value+"\r\n\r\n"), generous) // likewise
 		if r.ConnectionAuth != want || res.ConnectionAuth != want || proxy.ConnectionAuth != want {
 			t.Errorf("%q: ConnectionAuth is %t, %t and %t, want %t", value, r.ConnectionAuth, res.ConnectionAuth, proxy.ConnectionAuth, want)
 		}

@@ -39,7 +39,7 @@ func Start(t testing.TB) *Server {
 		if pc, err = net.ListenPacket("udp", ln.Addr().String()); err == nil {
 			break
 		}
-		ln.Close() //nolint:errcheck // the port is taken for UDP
+		ln.Close() // the port is taken for UDP
 		if try == 100 {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 		m.Truncate(s.largest)
 		m.Truncated = true
 	}
-	w.WriteMsg(m) //nolint:errcheck // the client asks again
+	w.WriteMsg(m) // the client asks again
 }
 
 // answer puts into m what the zone has, with the aliases on the way.

@@ -73,7 +73,7 @@ func (s *Server) start() (why string) {
 	}
 	ended := make(chan struct{})
 	go func(c *exec.Cmd) {
-		c.Wait() //nolint:errcheck // it is killed
+		c.Wait() // it is killed
 		close(ended)
 	}(s.running)
 	s.ended = ended
@@ -93,7 +93,7 @@ func (s *Server) start() (why string) {
 
 // Kill ends the server at once.
 func (s *Server) Kill() {
-	s.running.Process.Kill() //nolint:errcheck // it may have ended
+	s.running.Process.Kill() // it may have ended
 	<-s.ended
 	s.running = nil
 }

@@ -81,7 +81,7 @@ func (o *Options) dial() link {
 // quiet keeps the library from writing to stderr: what fails is told by errors, too. It does so for the process.
 func quiet() { logging.Disable() }
 
-func (r redisLink) close() { r.client.Close() } //nolint:errcheck // there is nothing to be lost
+func (r redisLink) close() { r.client.Close() } // there is nothing to be lost
 
 func (r redisLink) call(ctx context.Context, calls []call) error {
 	todo := make([]int, len(calls))

@@ -135,7 +135,7 @@ func hasRoute(a netip.AddrPort) bool {
 	if err != nil {
 		return false
 	}
-	c.Close() //nolint:errcheck // nothing was sent
+	c.Close() // nothing was sent
 	return true
 }
 

@@ -99,7 +99,7 @@ func plain(n *yaml.Node, count *int, depth int) (any, error) {
 func readTOML(text string) (any, error) {
 	var m map[string]any
 	if _, err := toml.Decode(text, &m); err != nil {
-		if e, ok := err.(toml.ParseError); ok { //nolint:errorlint // the library does not wrap it
+		if e, ok := err.(toml.ParseError); ok { // the library does not wrap it
 			return nil, &lineError{max(e.Position.Line, 1), "the TOML is malformed: " + oneLine(e.Message)}
 		}
 		return nil, fmt.Errorf("the TOML is malformed: %s", oneLine(err.Error()))

@@ -58,7 +58,7 @@ func Start(ports Ports, log *slog.Logger) (*Demo, error) {
 	}
 	fail := func(err error) (*Demo, error) {
 		for _, l := range bound {
-			l.Close() //nolint:errcheck // nothing was accepted
+			l.Close() // nothing was accepted
 		}
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (d *Demo) serve(l net.Listener, h http.Handler) {
 	}
 	d.servers = append(d.servers, s)
 	d.running.Go(func() {
-		s.Serve(l) //nolint:errcheck // it is that of Close
+		s.Serve(l) // it is that of Close
 	})
 }
 

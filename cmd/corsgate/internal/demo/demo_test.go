@@ -34,7 +34,7 @@ func start(t *testing.T) *Demo {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		d.Stop(ctx) //nolint:errcheck // a browser may keep a connection; it is closed all the same
+		d.Stop(ctx) // a browser may keep a connection; it is closed all the same
 	})
 	return d
 }

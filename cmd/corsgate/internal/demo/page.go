@@ -28,7 +28,7 @@ func (d *Demo) pages(origin string) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, page) //nolint:errcheck // the client has gone
+		io.WriteString(w, page) // the client has gone
 	})
 	mux.HandleFunc("GET /demo.json", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, facts{
@@ -61,5 +61,5 @@ func (d *Demo) pages(origin string) http.Handler {
 func send(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(value) //nolint:errcheck // the client has gone
+	json.NewEncoder(w).Encode(value) // the client has gone
 }

@@ -229,7 +229,7 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 		return a
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // only the head matters
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // only the head matters
 	a.status, a.code, a.header = res.Status, res.StatusCode, res.Header
 	if a.code == http.StatusTooManyRequests || a.code >= 500 && !q.missing {
 		p.unread = true

@@ -124,13 +124,14 @@ func TestCrowdInUse(t *testing.T) {
 			defer let()
 			g, address := serveOn(t, engine, "[limits]\nconnections = 2\nin_flight = 100\n[upstream.u]\nendpoints = [\""+up.URL+"\"]\n[route.a]\nupstream = \"u\"\n")
 			var all []crowdedClient
-			for range 3 {
+			for i := range 3 {
 				c := dial(t, address)
 				all = append(all, crowdedClient{c, bufio.NewReader(c)})
 				io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+				if i < 2 {
+					<-arrived // a connection that has sent nothing yet would give way to the next
+				}
 			}
-			<-arrived
-			<-arrived
 			until(t, "a crowd is noticed", func() bool { return g.Crowded() })
 			let()
 			closes := 0
@@ -141,11 +142,13 @@ func TestCrowdInUse(t *testing.T) {
 				}
 				if res.Close {
 					closes++
+					c.Close() // until then the gateway lingers
 				}
 			}
 			if closes == 0 {
 				t.Error("no response ends its connection")
 			}
+			until(t, "the crowd is over", func() bool { return !g.Crowded() })
 			last := dial(t, address)
 			if (crowdedClient{last, bufio.NewReader(last)}).ask(t) {
 				t.Error("there is room, and yet a connection ends after its response")

@@ -36,3 +36,13 @@ func itself(t *testing.T, test string, env ...string) (stdin io.Writer, stdout *
 	}
 	return in, out, strings.TrimSpace(line), child.Process.Pid
 }
+
+// byItself runs a test of this package in a process of its own, with some variables more in its environment, and fails as it does.
+func byItself(t *testing.T, test string, env ...string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s in a process of its own: %v\n%s", test, err, out)
+	}
+}

@@ -32,12 +32,16 @@ func TestUpstreamDiesDuringUpload(t *testing.T) {
 		}
 	}()
 	_, address := serve(t, policy("http://"+ln.Addr().String(), "ONE"))
-	for _, framing := range []string{"Content-Length: 100000", "Content-Length: 10000000", "Transfer-Encoding: chunked"} {
+	for framing, little := range map[string]bool{
+		"Content-Length: 100000":     true, // the rest is little enough to be read and dropped
+		"Content-Length: 10000000":   false,
+		"Transfer-Encoding: chunked": false,
+	} {
 		c := dial(t, address)
 		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nOrigin: https://myapp.com\r\n%s\r\n\r\n10800\r\n", framing)
 		io.WriteString(c, strings.Repeat("x", 66<<10)) // and no more comes
 		res, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || res.StatusCode != 502 || !res.Close || res.Header.Get("Access-Control-Allow-Origin") == "" {
+		if err != nil || res.StatusCode != 502 || !res.Close && !little || res.Header.Get("Access-Control-Allow-Origin") == "" {
 			t.Errorf("%s: %v, %v, want a shared 502 that ends the connection", framing, res, err)
 		}
 		c.Close()

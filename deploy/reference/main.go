@@ -33,32 +33,31 @@ func main() {
 
 const head = `# Configuration reference
 
-Every key of corsgate.toml: what it means, its unit, its default. This file is made from the doc comments of
+Every key of corsgate.toml with its meaning, unit and default. This file is generated from the doc comments of
 gateway/config by ` + "`go run ./deploy/reference gateway/config > deploy/configuration.md`" + `; do not edit it.
 
-Tables are named (` + "`[cors.app]`, `[route.api]`" + `): NAME is how other tables, logs, metrics and messages refer to the thing.
-Durations are strings such as "250ms", "10s", "24h", sizes such as "16KiB", "10MiB". Names of files are relative to the
-directory of corsgate.toml. A key that is not known, a value that
-makes no sense and a name that leads nowhere are errors, all of them reported at once by ` + "`corsgate check`" + `, which prints
-file, line and what to write instead. ` + "`corsgate init`" + ` prints a commented file to start from.
+Tables have names (` + "`[cors.app]`, `[route.api]`" + `), which other tables, logs, metrics and messages use.
+Durations are strings such as "250ms", "10s", "24h"; sizes are strings such as "16KiB", "10MiB". File names are relative to
+the directory of corsgate.toml. Unknown keys, invalid values and references to tables that do not exist are errors.
+` + "`corsgate check`" + ` reports all of them at once, with file, line and what to write instead. ` + "`corsgate init`" + ` prints a
+commented file to start from.
 
 ## Values from elsewhere
 
-In any string ` + "`${env:NAME}`" + ` stands for an environment variable, ` + "`${file:PATH}`" + ` for the content of a file, without one
-final line end, and ` + "`${credential:NAME}`" + ` for a credential of systemd (` + "`LoadCredential=`" + `). Files are watched; all of it is
-read again at each reload. What is not there is an error with its line. A dollar sign in such a value is literal, and
-` + "`$${`" + ` is a literal ` + "`${`" + `. Such values are secret: ` + "`/config`" + `, labels of metrics, explain and messages show the
-reference. What a fleet shares may refer to files below ` + "`fleet.files`" + ` only: a revision could have a gateway's environment
-sent to another server. (The address that an endpoint leads to is in the log where it cannot be reached.)
+In any string, ` + "`${env:NAME}`" + ` is replaced by an environment variable, ` + "`${file:PATH}`" + ` by the content of a file without
+its final newline, and ` + "`${credential:NAME}`" + ` by a systemd credential (` + "`LoadCredential=`" + `). Files are watched, and all values
+are read again at each reload. A missing value is an error with its line. Dollar signs in such a value are literal, and
+` + "`$${`" + ` is a literal ` + "`${`" + `. Such values are secret: ` + "`/config`" + `, metric labels, explain and messages show the reference
+instead. The shared configuration of a fleet may refer only to files below ` + "`fleet.files`" + `; otherwise a revision could send a
+gateway's environment to another server. (The log contains the address of an endpoint that cannot be reached.)
 
-The content of a file that a key names is shown nowhere either. Symbolic links in the names that a gateway's own file gives are
-followed.
+The contents of files that keys name are never shown either. Symbolic links are followed where a gateway's own file names them.
 
 ## Bounds
 
-A text is TOML 1.1 of at most 4 MiB. The name of a key, with those of its tables, has at most 10 parts and 256 bytes; values are
-nested at most 32 deep. A section has at most 1000 tables (5000 routes, 100 limits), all upstreams and splits together 10000
-endpoints and shares, and 1000 values may refer to something. A report lists 100 mistakes, and how many more there are.
+A configuration is TOML 1.1 of at most 4 MiB. The full name of a key has at most 10 parts and 256 bytes; values are nested at
+most 32 deep. A section has at most 1000 tables (5000 routes, 100 limits). All upstreams and splits together have at most 10000
+endpoints and shares, and at most 1000 values may be references. A report lists the first 100 mistakes and the number of others.
 `
 
 // write writes the reference of the types that are declared in dir.
@@ -141,48 +140,60 @@ func tableOf(d ast.Decl) *table {
 		t.name, t.doc, _ = strings.Cut(strings.TrimPrefix(text, spec.Name.Name+" is "), ". ")
 		t.name = strings.ToUpper(t.name[:1]) + strings.TrimSuffix(t.name[1:], ".")
 	}
-	keys := map[string]string{}
 	for _, f := range body.Fields.List {
 		for _, name := range f.Names {
-			keys[name.Name] = config.Key(name.Name)
-		}
-	}
-	for _, f := range body.Fields.List {
-		for _, name := range f.Names {
-			if text := oneLine(f.Doc.Text()); name.IsExported() && text != "Name is the table's name." && (spec.Name.Name != wholeFile || strings.Contains(text, "Default ")) {
-				t.fields = append(t.fields, field{keys[name.Name], sentence(name.Name, text, keys)})
+			text := oneLine(f.Doc.Text())
+			inFile := spec.Name.Name != wholeFile || strings.Contains(text, "Default ")
+			if name.IsExported() && text != "Name is the table's name." && inFile {
+				t.fields = append(t.fields, field{config.Key(name.Name), sentence(spec.Name.Name, name.Name, text)})
 			}
 		}
 	}
 	return t
 }
 
-// forProgrammers matches what concerns users of the package only.
-var forProgrammers = regexp.MustCompile(`( as it was written)?[,:] see \[Config\.Path\]|File names are as they were written; see \[Config\.Path\]\.`)
-
+// oneLine returns a comment as one line, without the sentences that refer to the methods of [config.Config]: those are for
+// programmers. Only whole sentences are left out.
 func oneLine(text string) string {
-	return forProgrammers.ReplaceAllString(strings.Join(strings.Fields(text), " "), "")
+	text = strings.Join(strings.Fields(text), " ")
+	var kept []string
+	for len(text) > 0 {
+		first, rest := text, ""
+		if at := sentenceEnd.FindStringIndex(text); at != nil {
+			first, rest = text[:at[0]+1], text[at[1]:]
+		}
+		if !strings.Contains(first, "[Config.") {
+			kept = append(kept, first)
+		}
+		text = rest
+	}
+	return strings.Join(kept, " ")
 }
 
-var word = regexp.MustCompile(`\[?\b[A-Z]\w*(\.[A-Z]\w*)?\b\]?`)
+var sentenceEnd = regexp.MustCompile(`[.] `)
 
-// sentence returns a field's comment with its key for its name, and for those of its neighbours that nobody could take for
-// words.
-func sentence(name, text string, keys map[string]string) string {
+// tables are the names of the tables that exist once, by their types: their keys are shown with the table's name.
+var tables = map[string]string{
+	"TLS": "tls", "Admin": "admin", "Log": "log", "Trust": "trust", "Limits": "limits", "Timeouts": "timeouts",
+	"Cache": "cache", "Redis": "redis", "Trace": "trace", "Fleet": "fleet",
+}
+
+var link = regexp.MustCompile(`\[([A-Z]\w*)[.]([A-Z]\w*)\]`)
+
+// sentence returns the comment of a field of type owner with keys for the names of fields.
+func sentence(owner, name, text string) string {
 	rest, found := strings.CutPrefix(text, name)
 	if !found {
 		rest = " " + text
 	}
-	rest = word.ReplaceAllStringFunc(rest, func(w string) string {
-		if key, ok := keys[w]; ok && strings.Contains(key, "_") {
-			return "`" + key + "`"
+	rest = link.ReplaceAllStringFunc(rest, func(w string) string {
+		part := link.FindStringSubmatch(w)
+		if table := tables[part[1]]; table != "" && part[1] != owner {
+			return "`" + table + "." + config.Key(part[2]) + "`"
 		}
-		if link := strings.Trim(w, "[]"); link != w {
-			return "`" + link + "`"
-		}
-		return w
+		return "`" + config.Key(part[2]) + "`"
 	})
-	return "`" + keys[name] + "`" + rest
+	return "`" + config.Key(name) + "`" + rest
 }
 
 func (t *table) write(b *strings.Builder) {

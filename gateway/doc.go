@@ -47,6 +47,7 @@
 //	├─ edge                 listeners, connections, fasthttp's server, HTTP/3  → h2, wire
 //	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
 //	├─ upstream             endpoints, pools, balance, one exchange            → wire
+//	│  ├─ …/balance         who is chosen: by draw, in turn, the least busy, by key
 //	│  └─ …/discover        the servers that a name stands for, by DNS         (below upstream alone)
 //	├─ wire                 HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	├─ limit                how often, by key: rate limits                     (standard library only)

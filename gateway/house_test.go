@@ -28,12 +28,13 @@ func TestHouse(t *testing.T) {
 		"gateway/cors":              {"matcher"},
 		"gateway/cors/nethttp":      {"gateway/cors"},
 		"gateway/internal/vectors":  {"gateway/cors"}, // for tests only
-		"gateway/upstream":          {"gateway/wire", "gateway/upstream/discover"},
+		"gateway/upstream":          {"gateway/wire", "gateway/upstream/balance", "gateway/upstream/discover"},
 		"gateway/internal/dnstest":  {}, // for tests only
 		"gateway/edge":              {"gateway/wire", "gateway/h2"},
 		"gateway/h2":                {"gateway/wire"},
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
 		"gateway/upstream/discover": {},
+		"gateway/upstream/balance":  {}, // clever structures that know nothing of connections
 		"gateway/limit":             {}, // a room of its own: a clever structure that knows nothing of requests
 		// Below limit: what gateways share is a matter of its own, and so is its library.
 		"gateway/limit/shared":       {"gateway/limit"},
@@ -48,7 +49,7 @@ func TestHouse(t *testing.T) {
 		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/edge", "gateway/files", "gateway/metrics"},
 		"gateway/snapshot":           {"cache", "gateway/access", "gateway/backend", "gateway/certs", "gateway/config", "gateway/cors", "gateway/descriptors", "gateway/edge", "gateway/files", "gateway/lint", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/trace", "gateway/upstream", "gateway/wire"},
 		"gateway/ratelimit":          {"gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
-		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/discover", "gateway/wire"},
+		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/balance", "gateway/upstream/discover", "gateway/wire"},
 		"gateway/descriptors":        {"gateway/config"},
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},

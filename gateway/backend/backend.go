@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // ClassCut is what a failure is counted as that came after a response had begun, beside the classes of package upstream.
@@ -90,8 +91,8 @@ func (u *Upstream) Count(e *upstream.Endpoint, status int) {
 }
 
 // balances are those of package upstream, as a configuration names them.
-var balances = map[string]upstream.Balance{
-	"p2c": upstream.OfTwo, "round_robin": upstream.RoundRobin, "least_in_flight": upstream.LeastInFlight, "hash": upstream.Hash,
+var balances = map[string]balance.Method{
+	"p2c": balance.OfTwo, "round_robin": balance.RoundRobin, "least_in_flight": balance.LeastInFlight, "hash": balance.Hash,
 }
 
 // leastConnections is the least that max_connections is derived to be.

@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/corsgate/corsgate/gateway/snapshot"
-	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -157,7 +157,7 @@ func BenchmarkAccount(b *testing.B) {
 			x.shard = g.anyShard()
 			x.peer = netip.MustParseAddr("192.0.2.1")
 			x.decide()
-			e := x.route.Upstream.Pool.Pick(&upstream.Choice{})
+			e := x.route.Upstream.Pool.Pick(&balance.Choice{})
 			b.ReportAllocs()
 			for b.Loop() {
 				x.status = 200

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -16,7 +17,7 @@ const MaxRetries = 10
 type Attempts struct {
 	To *Upstream
 	// Choice is what the balance needs to know. Tried is not the caller's.
-	Choice
+	balance.Choice
 	// Deadline is when the exchange must have ended; zero: never.
 	Deadline time.Time
 	// Allowed, if it is not 0, has Deadline bound the time until the response begins only. While content of the request
@@ -31,7 +32,7 @@ type Attempts struct {
 
 	left    int
 	refused bool // because the upstream is down
-	list    [MaxRetries + 1]*Endpoint
+	list    [MaxRetries + 1]*balance.Member
 }
 
 // Begin makes a ready for a new exchange.
@@ -53,11 +54,20 @@ func (a *Attempts) Next() (e *Endpoint, entered bool) {
 	if e == nil || e.TryEnter() {
 		return e, e != nil
 	}
-	other := a.To.set.Load().least(func(o *Endpoint) bool { return !o.full() && !a.tried(o) })
-	if other != nil && other.TryEnter() {
+	if other := a.notFull(); other != nil && other.TryEnter() {
 		return other, true
 	}
 	return e, false
+}
+
+// notFull returns the least busy endpoint that has room and was not tried, or nil.
+func (a *Attempts) notFull() *Endpoint {
+	s := a.To.set.Load()
+	i := s.choice.Least(func(i int) bool { return !s.active[i].full() && !a.HasTried(&s.active[i].load) })
+	if i < 0 {
+		return nil
+	}
+	return s.active[i]
 }
 
 // Nowhere returns why Next has chosen no endpoint.
@@ -106,7 +116,7 @@ func (a *Attempts) Again(e *Endpoint, f Failure) bool {
 		return false
 	}
 	a.left--
-	a.Tried = append(a.Tried, e)
+	a.Tried = append(a.Tried, &e.load)
 	if a.To.opts.Retried != nil {
 		a.To.opts.Retried()
 	}

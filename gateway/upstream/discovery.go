@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 	"github.com/corsgate/corsgate/gateway/upstream/discover"
 )
 
@@ -123,7 +124,7 @@ func spread(configured []Address, servers [][]discover.Server) []Address {
 	for i, a := range configured {
 		if a.Find == nil {
 			a.Weight *= unit
-			list, common = append(list, a), divisor(common, a.Weight)
+			list, common = append(list, a), balance.GCD(common, a.Weight)
 			continue
 		}
 		sum, count := map[int]int{}, map[int]int{} // by priority
@@ -139,7 +140,7 @@ func spread(configured []Address, servers [][]discover.Server) []Address {
 			} else if b.Weight > 0 { // A weight of 0 among others means a very small chance.
 				b.Weight = max(1, b.Weight*s.Weight/sum[s.Priority])
 			}
-			list, common = append(list, b), divisor(common, b.Weight)
+			list, common = append(list, b), balance.GCD(common, b.Weight)
 		}
 	}
 	for i := range list {

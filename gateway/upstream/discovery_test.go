@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 	"github.com/corsgate/corsgate/gateway/upstream/discover"
 )
 
@@ -90,7 +91,7 @@ func TestFollow(t *testing.T) {
 				told = append(told, fmt.Sprint(l.Servers, " ", l.Err))
 			}
 		}
-		if e := u.Pick(&upstream.Choice{}); e != nil {
+		if e := u.Pick(&balance.Choice{}); e != nil {
 			t.Errorf("before Start an endpoint %v", e.Address)
 		}
 		u.Start()
@@ -216,7 +217,7 @@ func TestPriorities(t *testing.T) {
 			synctest.Wait()
 			counts := map[string]int{}
 			for range 4000 {
-				counts[u.Pick(&upstream.Choice{}).Address.Dial]++
+				counts[u.Pick(&balance.Choice{}).Address.Dial]++
 			}
 			if len(counts) != len(servers) {
 				t.Errorf("picked %v, want %v", counts, servers)
@@ -246,7 +247,7 @@ func TestPriorities(t *testing.T) {
 func TestServiceShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opts := options()
-		opts.Balance = upstream.RoundRobin
+		opts.Balance = balance.RoundRobin
 		find := new(finder)
 		find.tell(time.Hour, nil, "192.0.2.1:80 1 10", "192.0.2.2:80 1 30", "192.0.2.3:80 5 100")
 		u := named(opts, upstream.Address{Find: find, Weight: 1}, upstream.Address{Dial: "192.0.2.9:80", Weight: 1})
@@ -255,7 +256,7 @@ func TestServiceShares(t *testing.T) {
 		u.Settle()
 		counts := map[string]int{}
 		for range 800 {
-			counts[u.Pick(&upstream.Choice{}).Address.Dial]++
+			counts[u.Pick(&balance.Choice{}).Address.Dial]++
 		}
 		if counts["192.0.2.1:80"] != 100 || counts["192.0.2.2:80"] != 300 || counts["192.0.2.9:80"] != 400 {
 			t.Errorf("shares %v", counts)

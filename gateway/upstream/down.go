@@ -16,7 +16,7 @@ func (u *Upstream) judge() {
 	active := u.set.Load().active
 	down := limit > 0 && len(active) > 0
 	for i := range active {
-		down = down && active[i].endpoint.dead.Load() >= limit
+		down = down && active[i].dead.Load() >= limit
 	}
 	u.down.Store(down)
 }

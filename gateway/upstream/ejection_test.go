@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // A ward is an upstream whose endpoints are never dialed, in a bubble of time, with what it tells.
@@ -76,7 +77,7 @@ func (w *ward) expect(t *testing.T, used string, told ...string) {
 }
 
 func ejecting(share float64) upstream.Options {
-	return upstream.Options{Balance: upstream.RoundRobin,
+	return upstream.Options{Balance: balance.RoundRobin,
 		Ejection: upstream.Ejection{Failures: 3, BaseTime: 5 * time.Second, MaxShare: share}}
 }
 

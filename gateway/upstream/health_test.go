@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // A patient answers health checks as it is told.
@@ -81,7 +82,7 @@ func TestHealthHTTP(t *testing.T) {
 		sick.says.Store(says)
 		until(t, "it is taken out of use", not(usable(u, 0)))
 		for range 20 {
-			if e := u.Pick(&upstream.Choice{}); e != u.Endpoints()[1] {
+			if e := u.Pick(&balance.Choice{}); e != u.Endpoints()[1] {
 				t.Fatal("the sick endpoint is picked")
 			}
 		}

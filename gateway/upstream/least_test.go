@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // TestLeastInFlight: exactly the least busy one, by its weight.
 func TestLeastInFlight(t *testing.T) {
 	f := func(weights, counts []int, want ...int) {
 		t.Helper()
-		u := balanced(upstream.LeastInFlight, unused(len(weights), weights...))
+		u := balanced(balance.LeastInFlight, unused(len(weights), weights...))
 		busy(t, u, counts...)
 		for i, n := range picks(u, 1000, nil) {
 			is := false
@@ -42,7 +43,7 @@ func TestLeastInFlightTwin(t *testing.T) {
 	for i := range list {
 		list[i].Weight = []int{1, 1, 1, 3, 3, 7, 1000, 0}[random.IntN(8)]
 	}
-	u := ejectable(t, upstream.LeastInFlight, list)
+	u := ejectable(t, balance.LeastInFlight, list)
 	for range 20_000 {
 		e := u.Endpoints()[random.IntN(len(u.Endpoints()))]
 		switch random.IntN(12) {
@@ -62,7 +63,7 @@ func TestLeastInFlightTwin(t *testing.T) {
 		case 6:
 			e.TryEnter()
 		default:
-			got := u.Pick(&upstream.Choice{})
+			got := u.Pick(&balance.Choice{})
 			if !slices.Contains(twinLeast(u), got) {
 				t.Fatalf("endpoint %d is picked, with %d in flight and a weight of %d", got.Address.Index, got.InFlight(), list[got.Address.Index].Weight)
 			}
@@ -104,13 +105,13 @@ func TestLeastInFlightRaces(t *testing.T) {
 	for i := range list {
 		list[i].Weight = 1 + i%4
 	}
-	u := balanced(upstream.LeastInFlight, list)
+	u := balanced(balance.LeastInFlight, list)
 	for round := range 200 {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
 				for range 100 {
-					e := u.Pick(&upstream.Choice{})
+					e := u.Pick(&balance.Choice{})
 					e.TryEnter()
 					if rand.IntN(2) == 0 {
 						e.Leave()
@@ -124,7 +125,7 @@ func TestLeastInFlightRaces(t *testing.T) {
 			u.SetEndpoints(list)
 		}
 		all.Wait()
-		if got := u.Pick(&upstream.Choice{}); !slices.Contains(twinLeast(u), got) {
+		if got := u.Pick(&balance.Choice{}); !slices.Contains(twinLeast(u), got) {
 			t.Fatalf("round %d: endpoint %d is picked, with %d in flight", round, got.Address.Index, got.InFlight())
 		}
 	}

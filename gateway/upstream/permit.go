@@ -5,35 +5,25 @@ package upstream
 
 // TryEnter begins an exchange if there may be one more. Leave ends it.
 func (e *Endpoint) TryEnter() bool {
-	for {
-		n := e.inFlight.Load()
-		if n >= int64(e.opts.MaxConnections) {
-			return false
-		}
-		if e.inFlight.CompareAndSwap(n, n+1) {
-			e.entered.Add(1)
-			switch e.opts.Balance {
-			case LeastInFlight:
-				e.upstream.set.Load().begun(e, n)
-			case Hash:
-				e.upstream.flying.Add(1)
-			}
-			return true
-		}
+	n, ok := e.load.TryAdd(int64(e.opts.MaxConnections))
+	if !ok {
+		return false
 	}
+	e.entered.Add(1)
+	if e.opts.Balance.Counts() {
+		e.upstream.set.Load().choice.Began(&e.load, n)
+	}
+	return true
 }
 
 // full reports whether TryEnter would fail.
-func (e *Endpoint) full() bool { return e.inFlight.Load() >= int64(e.opts.MaxConnections) }
+func (e *Endpoint) full() bool { return e.InFlight() >= e.opts.MaxConnections }
 
 // Leave ends an exchange.
 func (e *Endpoint) Leave() {
-	n := e.inFlight.Add(-1)
-	switch e.opts.Balance {
-	case LeastInFlight:
-		e.upstream.set.Load().ended(e, n)
-	case Hash:
-		e.upstream.flying.Add(-1)
+	n := e.load.Remove()
+	if e.opts.Balance.Counts() {
+		e.upstream.set.Load().choice.Ended(&e.load, n)
 	}
 	if e.waiting.Load() > 0 {
 		e.serveQueue()
@@ -58,7 +48,7 @@ func (e *Endpoint) EndStream() { e.streams.Add(-1) }
 func (e *Endpoint) Streams() int { return int(e.streams.Load()) }
 
 // InFlight returns how many exchanges with the endpoint are under way.
-func (e *Endpoint) InFlight() int { return int(e.inFlight.Load()) }
+func (e *Endpoint) InFlight() int { return e.load.InFlight() }
 
 // Waiting returns how many exchanges are in the queue.
 func (e *Endpoint) Waiting() int { return int(e.waiting.Load()) }

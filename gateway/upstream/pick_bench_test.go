@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // ejectable returns a balanced upstream of which an endpoint can be ejected.
-func ejectable(t testing.TB, b upstream.Balance, list []upstream.Address) *upstream.Upstream {
+func ejectable(t testing.TB, b balance.Method, list []upstream.Address) *upstream.Upstream {
 	u := upstream.New("test", list, upstream.Options{Balance: b, MaxConnections: 1 << 30, KeepAlive: time.Hour,
 		Ejection: upstream.Ejection{Failures: 1, BaseTime: time.Hour, MaxShare: .5}})
 	u.Start()
@@ -38,14 +39,14 @@ func eject(t testing.TB, u *upstream.Upstream, e *upstream.Endpoint) {
 }
 
 // crowd returns an upstream of 100 endpoints that all have exchanges in flight.
-func crowd(t testing.TB, balance upstream.Balance, weighted, unhealthy bool) *upstream.Upstream {
+func crowd(t testing.TB, by balance.Method, weighted, unhealthy bool) *upstream.Upstream {
 	weights := make([]int, 100)
 	for i := range weights {
 		if weights[i] = 1; weighted {
 			weights[i] = 1 + i%7
 		}
 	}
-	u := ejectable(t, balance, unused(100, weights...))
+	u := ejectable(t, by, unused(100, weights...))
 	for i, e := range u.Endpoints() {
 		for range 1 + i*37%11 {
 			e.TryEnter()
@@ -58,7 +59,7 @@ func crowd(t testing.TB, balance upstream.Balance, weighted, unhealthy bool) *up
 }
 
 // crowds calls f for each balance, with weights and without, with all endpoints in use and with four of five.
-func crowds(f func(name string, b upstream.Balance, weighted, unhealthy bool)) {
+func crowds(f func(name string, b balance.Method, weighted, unhealthy bool)) {
 	for _, name := range slices.Sorted(maps.Keys(balances)) {
 		for _, weighted := range []bool{false, true} {
 			for _, unhealthy := range []bool{false, true} {
@@ -70,11 +71,11 @@ func crowds(f func(name string, b upstream.Balance, weighted, unhealthy bool)) {
 
 // BenchmarkPick is a choice among 100 endpoints that all have exchanges in flight.
 func BenchmarkPick(b *testing.B) {
-	crowds(func(name string, balance upstream.Balance, weighted, unhealthy bool) {
+	crowds(func(name string, by balance.Method, weighted, unhealthy bool) {
 		run := func(name string, end func(*upstream.Upstream, *upstream.Endpoint)) {
 			b.Run(name, func(b *testing.B) {
-				u := crowd(b, balance, weighted, unhealthy)
-				c := upstream.Choice{Hashed: balance == upstream.Hash}
+				u := crowd(b, by, weighted, unhealthy)
+				c := balance.Choice{Hashed: by == balance.Hash}
 				b.ReportAllocs()
 				for b.Loop() {
 					c.Hash += 0x9e3779b97f4a7c15
@@ -101,9 +102,10 @@ func BenchmarkPick(b *testing.B) {
 
 // TestPickAllocations: a choice allocates nothing.
 func TestPickAllocations(t *testing.T) {
-	crowds(func(name string, balance upstream.Balance, weighted, unhealthy bool) {
-		u := crowd(t, balance, weighted, unhealthy)
-		for _, c := range []upstream.Choice{{}, keyed(1), {Tried: u.Endpoints()[:2]}} {
+	crowds(func(name string, by balance.Method, weighted, unhealthy bool) {
+		u := crowd(t, by, weighted, unhealthy)
+		tried := []*balance.Member{u.Endpoints()[0].Member(), u.Endpoints()[1].Member()}
+		for _, c := range []balance.Choice{{}, keyed(1), {Tried: tried}} {
 			if n := testing.AllocsPerRun(100, func() { u.Pick(&c) }); n > 0 {
 				t.Errorf("%s: %v allocations", name, n)
 			}

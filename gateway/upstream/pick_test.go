@@ -7,6 +7,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // unused returns n addresses at which there is nothing, with weights.
@@ -22,19 +23,19 @@ func unused(n int, weights ...int) []upstream.Address {
 }
 
 // balanced returns an upstream that is never asked for an exchange.
-func balanced(b upstream.Balance, list []upstream.Address) *upstream.Upstream {
+func balanced(b balance.Method, list []upstream.Address) *upstream.Upstream {
 	return upstream.New("test", list, upstream.Options{Balance: b, MaxConnections: 1 << 30})
 }
 
-var balances = map[string]upstream.Balance{
-	"p2c": upstream.OfTwo, "round_robin": upstream.RoundRobin, "least_in_flight": upstream.LeastInFlight, "hash": upstream.Hash,
+var balances = map[string]balance.Method{
+	"p2c": balance.OfTwo, "round_robin": balance.RoundRobin, "least_in_flight": balance.LeastInFlight, "hash": balance.Hash,
 }
 
 // picks returns how often each endpoint is picked of n times; each exchange ends at once.
-func picks(u *upstream.Upstream, n int, choice func(int) upstream.Choice) []int {
+func picks(u *upstream.Upstream, n int, choice func(int) balance.Choice) []int {
 	counts := make([]int, len(u.Endpoints()))
 	for i := range n {
-		var c upstream.Choice
+		var c balance.Choice
 		if choice != nil {
 			c = choice(i)
 		}
@@ -43,8 +44,8 @@ func picks(u *upstream.Upstream, n int, choice func(int) upstream.Choice) []int 
 	return counts
 }
 
-func keyed(i int) upstream.Choice {
-	return upstream.Choice{Hashed: true, Hash: xxhash.Sum64(fmt.Append(nil, "key ", i))}
+func keyed(i int) balance.Choice {
+	return balance.Choice{Hashed: true, Hash: xxhash.Sum64(fmt.Append(nil, "key ", i))}
 }
 
 // TestShares: where nothing is in flight, each balance but hash gives endpoints what their weight
@@ -75,10 +76,10 @@ func TestShares(t *testing.T) {
 func TestRoundRobin(t *testing.T) {
 	f := func(want string, weights ...int) {
 		t.Helper()
-		u := balanced(upstream.RoundRobin, unused(len(weights), weights...))
+		u := balanced(balance.RoundRobin, unused(len(weights), weights...))
 		got := ""
 		for range 2 * len(want) {
-			got += u.Pick(&upstream.Choice{}).Address.Label
+			got += u.Pick(&balance.Choice{}).Address.Label
 		}
 		for i := range want { // it begins anywhere
 			if want[i:]+want+want[:i] == got {
@@ -109,12 +110,12 @@ func busy(t *testing.T, u *upstream.Upstream, counts ...int) {
 
 // TestOfTwo: never the busiest, and with two endpoints always the less busy one, by its weight.
 func TestOfTwo(t *testing.T) {
-	u := balanced(upstream.OfTwo, unused(5))
+	u := balanced(balance.OfTwo, unused(5))
 	busy(t, u, 1, 2, 9, 1, 1)
 	if n := picks(u, 10_000, nil); n[2] != 0 || n[0] == 0 || n[1] == 0 || n[1] > n[0] {
 		t.Errorf("picked %v", n)
 	}
-	u = balanced(upstream.OfTwo, unused(2, 10, 1))
+	u = balanced(balance.OfTwo, unused(2, 10, 1))
 	busy(t, u, 9, 1)
 	if n := picks(u, 1000, nil); n[1] != 0 {
 		t.Errorf("picked %v", n)
@@ -130,22 +131,26 @@ func TestTried(t *testing.T) {
 	for name, b := range balances {
 		u := balanced(b, unused(4, 1, 5, 1, 0))
 		e := u.Endpoints()
-		tries := func(c upstream.Choice, tried ...*upstream.Endpoint) []int {
-			return picks(u, 1000, func(i int) upstream.Choice {
-				if b == upstream.Hash {
+		tries := func(c balance.Choice, tried ...*upstream.Endpoint) []int {
+			var members []*balance.Member
+			for _, e := range tried {
+				members = append(members, e.Member())
+			}
+			return picks(u, 1000, func(i int) balance.Choice {
+				if b == balance.Hash {
 					c = keyed(i)
 				}
-				c.Tried = tried
+				c.Tried = members
 				return c
 			})
 		}
-		if n := tries(upstream.Choice{}, e[1]); n[1] != 0 || n[3] != 0 || n[0] == 0 || n[2] == 0 {
+		if n := tries(balance.Choice{}, e[1]); n[1] != 0 || n[3] != 0 || n[0] == 0 || n[2] == 0 {
 			t.Errorf("%s, one was tried: %v", name, n)
 		}
-		if n := tries(upstream.Choice{}, e[1], e[0]); n[2] != 1000 {
+		if n := tries(balance.Choice{}, e[1], e[0]); n[2] != 1000 {
 			t.Errorf("%s, two were tried: %v", name, n)
 		}
-		if n := tries(upstream.Choice{}, e[0], e[1], e[2]); n[0] == 0 || n[1] == 0 || n[3] != 0 {
+		if n := tries(balance.Choice{}, e[0], e[1], e[2]); n[0] == 0 || n[1] == 0 || n[3] != 0 {
 			t.Errorf("%s, all were tried: %v", name, n)
 		}
 	}
@@ -165,7 +170,7 @@ func owners(u *upstream.Upstream, n int) []string {
 func TestHashShares(t *testing.T) {
 	const n = 100_000
 	for _, weights := range [][]int{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {4, 2, 1, 1}} {
-		u := balanced(upstream.Hash, unused(len(weights), weights...))
+		u := balanced(balance.Hash, unused(len(weights), weights...))
 		counts, total := picks(u, n, keyed), 0
 		for _, w := range weights {
 			total += w
@@ -187,7 +192,7 @@ func TestHashShares(t *testing.T) {
 func TestHashMoves(t *testing.T) {
 	const n = 20_000
 	list := unused(20)
-	u := balanced(upstream.Hash, list)
+	u := balanced(balance.Hash, list)
 	before := owners(u, n)
 	u.SetEndpoints(append(append([]upstream.Address(nil), list[:7]...), list[8:]...))
 	moved := 0
@@ -211,7 +216,7 @@ func TestHashMoves(t *testing.T) {
 // the keys, and a key goes on from there to always the same endpoints.
 func TestHashBound(t *testing.T) {
 	for _, weights := range [][]int{{1, 1, 1, 1}, {5, 2, 1}} {
-		u := balanced(upstream.Hash, unused(len(weights), weights...))
+		u := balanced(balance.Hash, unused(len(weights), weights...))
 		total := 0
 		for _, w := range weights {
 			total += w

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // An Endpoint is one server of an upstream, with its idle connections.
@@ -15,14 +17,13 @@ type Endpoint struct {
 	Address Address
 
 	upstream *Upstream
+	load     balance.Member // with its exchanges now, of both engines
 	opts     *Options
 	tls      *tls.Config  // nil: it does not speak TLS
-	inFlight atomic.Int64 // exchanges now, of both engines
 	streams  atomic.Int64 // tunnels and event streams now, which are not inFlight
 	waiting  atomic.Int64 // exchanges in the queue
 	entered  atomic.Int64 // exchanges so far
 	failures atomic.Int64 // exchanges that have failed in a row
-	slot     atomic.Int32 // its number among the set's entries, while it is one
 	dead     atomic.Int64 // the same, without a response to any
 	queue    queue
 	holders  holders
@@ -37,7 +38,9 @@ type Endpoint struct {
 }
 
 func newEndpoint(a Address, u *Upstream) *Endpoint {
-	return &Endpoint{Address: a, upstream: u, opts: &u.opts, tls: clientTLS(u.opts.TLS, a.ServerName)}
+	e := &Endpoint{Address: a, upstream: u, opts: &u.opts, tls: clientTLS(u.opts.TLS, a.ServerName)}
+	e.load.Init(a.id())
+	return e
 }
 
 // take returns an idle connection that its peer has not closed, or nil.

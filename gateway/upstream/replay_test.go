@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // TestReplay: a request on a connection that turns out to be dead is repeated if that is safe.
@@ -106,7 +107,7 @@ func TestRetries(t *testing.T) {
 		}
 		opts := options()
 		var told atomic.Int64
-		opts.Retries, opts.Retried, opts.Balance = retries, func() { told.Add(1) }, upstream.LeastInFlight
+		opts.Retries, opts.Retried, opts.Balance = retries, func() { told.Add(1) }, balance.LeastInFlight
 		u := pool(t, opts, list...)
 		_, _, err := run(u, request(method, content))
 		if wantClass == "" && err != nil {

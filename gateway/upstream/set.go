@@ -3,6 +3,8 @@ package upstream
 import (
 	"slices"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
 // A set is the endpoints of an upstream at one time. It is never written to: what changes makes
@@ -11,11 +13,8 @@ type set struct {
 	endpoints []*Endpoint // in the order of the addresses
 	authority []byte      // of the first; "" if there is none
 
-	active   []entry // those that take exchanges, never none of some
-	weight   int64   // of all of them
-	schedule []int32 // their numbers; see schedule
-	ring     *ring   // for Hash only
-	groups   *groups // for LeastInFlight only; the one thing that changes
+	active []*Endpoint // those that take exchanges, never none of some
+	choice balance.Set // by the numbers of active
 }
 
 // Endpoints returns the endpoints of now, in the order of their addresses. The slice must not be
@@ -75,8 +74,9 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 	drained := !slices.ContainsFunc(u.addresses, func(a Address) bool { return a.Weight > 0 })
 	best := u.best(list, drained)
 	all, n := int64(0), 0 // the weight and number of all, whether they can be used or not
-	var out []entry       // those that cannot
-	const unit = 1000     // so that there are fractions for the slow start
+	var out []*Endpoint   // those that cannot
+	var usable, unusable []balance.Weighted
+	const unit = 1000 // so that there are fractions for the slow start
 	u.ramping = false
 	for i, e := range list {
 		w := int64(u.addresses[i].Weight)
@@ -88,41 +88,33 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 		}
 		all, n = all+w*unit, n+1
 		if e.out() {
-			out = append(out, entry{endpoint: e, weight: w * unit})
-		} else {
-			r := u.ramp(e, now)
-			u.ramping = u.ramping || r < 1
-			s.active = append(s.active, entry{endpoint: e, weight: max(1, int64(float64(w*unit)*r))})
+			out, unusable = append(out, e), append(unusable, balance.Weighted{Member: &e.load, Weight: w * unit})
+			continue
 		}
+		r := u.ramp(e, now)
+		u.ramping = u.ramping || r < 1
+		s.active = append(s.active, e)
+		usable = append(usable, balance.Weighted{Member: &e.load, Weight: max(1, int64(float64(w*unit)*r))})
 	}
 	if u.panicking = len(s.active) == 0 && len(out) > 0; u.panicking {
-		s.active = out // to try is better than to refuse
+		s.active, usable = out, unusable // to try is better than to refuse
 	}
-	if len(s.active) > 0 {
-		u.prepare(s, float64(n)/float64(all))
+	points := 0.
+	if n > 0 {
+		points = balance.Points(float64(n)/float64(all), len(list))
 	}
+	s.choice = balance.New(u.opts.Balance, &u.totals, usable, points)
 	u.set.Store(s)
-	if s.groups != nil {
-		s.settleAll()
-	}
+	s.choice.Settle()
 }
 
-// prepare makes what the balance needs. mean is the inverse of the mean weight.
-func (u *Upstream) prepare(s *set, mean float64) {
-	weights := make([]int64, len(s.active))
-	for i, a := range s.active {
-		a.endpoint.slot.Store(int32(i))
-		weights[i] = a.weight
-		s.weight += a.weight
+// Pick chooses an endpoint. It returns nil if there is none.
+func (u *Upstream) Pick(c *balance.Choice) *Endpoint {
+	s := u.set.Load()
+	if i := s.choice.Pick(c); i >= 0 {
+		return s.active[i]
 	}
-	s.schedule = schedule(weights)
-	switch u.opts.Balance {
-	case LeastInFlight:
-		s.groups = newGroups(s.active)
-		s.settleAll()
-	case Hash:
-		s.ring = newRing(s.active, mean*min(pointsEach, maxPoints/float64(len(s.endpoints))))
-	}
+	return nil
 }
 
 // ramp returns the share of its weight that an endpoint has now: less than 1 for the slow_start

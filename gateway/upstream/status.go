@@ -27,7 +27,7 @@ func (u *Upstream) Status() []Status {
 		list = append(list, Status{
 			URL: e.Address.Label, Address: e.Address.Dial, Index: e.Address.Index, Weight: u.addresses[i].Weight,
 			Usable: !e.out(), Failing: e.failing(), Checked: e.opts.Health != nil, Used: e.entered.Load() > 0, Unhealthy: e.unhealthy, EjectedUntil: e.until,
-			InFlight: e.inFlight.Load(), Waiting: e.waiting.Load(),
+			InFlight: int64(e.InFlight()), Waiting: e.waiting.Load(),
 		})
 	}
 	return list

@@ -8,13 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/upstream/balance"
 	"github.com/corsgate/corsgate/gateway/upstream/discover"
 )
 
 // Options are what a configuration says of an upstream. Durations are positive
 // but where 0 has a meaning; "no bound" is a very long one.
 type Options struct {
-	Balance          Balance
+	Balance          balance.Method
 	SlowStart        time.Duration // in which the share of an endpoint that has come back grows; 0: at once
 	MaxConnections   int           // per endpoint
 	MaxStreams       int           // tunnels and event streams, per endpoint, beside MaxConnections; 0: no bound
@@ -59,8 +60,7 @@ type Upstream struct {
 	opts   Options
 	host   []byte // opts.Host
 	set    atomic.Pointer[set]
-	turn   atomic.Uint64 // of RoundRobin
-	flying atomic.Int64  // exchanges now, at all endpoints; counted for Hash only
+	totals balance.Totals // of all sets
 	budget budget
 	down   atomic.Bool  // see judge
 	tried  atomic.Int64 // when an exchange went on all the same, in Unix nanoseconds

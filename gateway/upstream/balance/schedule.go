@@ -1,4 +1,4 @@
-package upstream
+package balance
 
 // maxSchedule bounds the length of a schedule. Weights whose sum is larger are scaled down, by
 // which a share is off by 1/maxSchedule at most.
@@ -33,7 +33,7 @@ func schedule(weights []int64) []int32 {
 func reduce(weights []int64) []int64 {
 	common, total := int64(0), int64(0)
 	for _, w := range weights {
-		common, total = divisor(common, w), total+w
+		common, total = GCD(common, w), total+w
 	}
 	bound := max(maxSchedule, int64(len(weights)))
 	small := make([]int64, len(weights))
@@ -45,7 +45,8 @@ func reduce(weights []int64) []int64 {
 	return small
 }
 
-func divisor[T int | int64](a, b T) T {
+// GCD returns the greatest common divisor. That of 0 and another number is the other one.
+func GCD[T int | int64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b
 	}

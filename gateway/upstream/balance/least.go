@@ -1,4 +1,4 @@
-package upstream
+package balance
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// This file finds the least busy of all endpoints, for LeastInFlight. To ask all of them each time
+// This file finds the least busy of all members, for LeastInFlight. To ask all of them each time
 // would take too long: entries stand in groups, and of each group it is written down which of its
 // entries is the least busy, and how busy that is. A pick looks at what is written of the groups.
 //
@@ -39,7 +39,7 @@ const mostInFlight = 1 << 20
 func newGroups(active []entry) *groups {
 	common := int64(0)
 	for _, a := range active {
-		common = divisor(common, a.weight)
+		common = GCD(common, a.weight)
 	}
 	number := bits.Len(uint(len(active)))
 	g := &groups{make([]atomic.Int64, 1<<min(number-1, (number+3)/2)), 1<<number - 1}
@@ -50,10 +50,10 @@ func newGroups(active []entry) *groups {
 }
 
 // cost says how busy an entry is: its exchanges in flight by its weight.
-func (a *entry) cost() int64 { return a.endpoint.inFlight.Load() * a.inverse }
+func (a *entry) cost() int64 { return a.member.inFlight.Load() * a.inverse }
 
 // settle looks through the group g and writes down what it finds, until that is what is written.
-func (s *set) settle(g int) {
+func (s *Set) settle(g int) {
 	known, active, step := &s.groups.least[g], s.active, len(s.groups.least)
 	for {
 		written, least := known.Load(), int64(math.MaxInt64)
@@ -69,29 +69,32 @@ func (s *set) settle(g int) {
 
 // settleAll does so for all groups. It is called before s is in force, and again after: whoever
 // has counted meanwhile wrote it down in another set.
-func (s *set) settleAll() {
+func (s *Set) settleAll() {
 	for g := range s.groups.least {
 		s.settle(g)
 	}
 }
 
-// find returns the number of e's entry and its group. It reports false if it has none: it takes no
+// find returns the number of m's entry and its group. It reports false if it has none: it takes no
 // exchanges at the moment, or the set is changing.
-func (s *set) find(e *Endpoint) (i, g int, ok bool) {
-	i = int(e.slot.Load())
-	return i, i & (len(s.groups.least) - 1), i < len(s.active) && s.active[i].endpoint == e
+func (s *Set) find(m *Member) (i, g int, ok bool) {
+	i = int(m.slot.Load())
+	if i >= len(s.active) || s.active[i].member != m {
+		return 0, 0, false
+	}
+	return i, i & (len(s.groups.least) - 1), true
 }
 
-// begun notes that an exchange has begun at e, where n others are in flight.
-func (s *set) begun(e *Endpoint, n int64) {
-	if i, g, ok := s.find(e); ok && s.groups.least[g].Load() == n*s.active[i].inverse+int64(i-g) {
+// begun notes that an exchange has begun at m, where n others are in flight.
+func (s *Set) begun(m *Member, n int64) {
+	if i, g, ok := s.find(m); ok && s.groups.least[g].Load() == n*s.active[i].inverse+int64(i-g) {
 		s.settle(g)
 	}
 }
 
 // ended notes that one has ended, which leaves n.
-func (s *set) ended(e *Endpoint, n int64) {
-	i, g, ok := s.find(e)
+func (s *Set) ended(m *Member, n int64) {
+	i, g, ok := s.find(m)
 	if !ok {
 		return
 	}
@@ -101,22 +104,22 @@ func (s *set) ended(e *Endpoint, n int64) {
 	}
 }
 
-// pickLeast returns the least busy endpoint; of equals one that is drawn by weight if that is among
+// pickLeast returns the number of the least busy member; of equals it is one that is drawn by weight if that is among
 // them, else any.
-func (s *set) pickLeast() *Endpoint {
-	drawn, known, mask := &s.active[s.draw()], s.groups.least, s.groups.mask
+func (s *Set) pickLeast() int {
+	drawn, known, mask := s.draw(), s.groups.least, s.groups.mask
 	for range known {
 		least := lowest(known)
-		if drawn.cost() <= least {
+		if s.active[drawn].cost() <= least {
 			break
 		}
 		i := int(least & mask)
-		if a := &s.active[i]; a.cost() <= least {
-			return a.endpoint
+		if s.active[i].cost() <= least {
+			return i
 		}
 		s.settle(i & (len(known) - 1))
 	}
-	return drawn.endpoint
+	return drawn
 }
 
 // lowest returns the lowest of what is written down, with the number of its group added. By itself

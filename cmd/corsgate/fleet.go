@@ -14,8 +14,8 @@ import (
 	"syscall"
 
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/fleet"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/spf13/cobra"
 )
 
@@ -139,7 +139,7 @@ func fleetOptions(cfg *config.Config) (o fleet.Options, problems config.Problems
 	}
 	o = fleet.Options{Endpoints: f.Etcd, Prefix: f.Prefix, Username: f.Username, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}
 	if f.TLSCA != "" {
-		roots, err := edge.LoadAuthorities(cfg.Path(f.TLSCA))
+		roots, err := tlsconf.LoadAuthorities(cfg.Path(f.TLSCA))
 		if err != nil {
 			bad("tls_ca", err, "")
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/acme"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // This file gets certificates by ACME. The rules are:
@@ -26,7 +26,7 @@ func (s *Set) compileACME(cfg *config.Config, prev *Set) (problems, warnings con
 	o := acme.Options{Directory: c.Directory, Email: c.Email, Storage: cfg.Path(c.Storage)}
 	o.TLSALPN, o.HTTP = challengesOf(cfg.Listeners)
 	if c.RootCA != "" {
-		roots, err := edge.LoadAuthorities(cfg.Path(c.RootCA))
+		roots, err := tlsconf.LoadAuthorities(cfg.Path(c.RootCA))
 		if err != nil {
 			problems = append(problems, cfg.Problem("tls.acme.root_ca", -1, err.Error(), ""))
 		}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/acme"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/files"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // A Set is what [tls] and the listeners of a configuration name, read. It is never written to once it was compiled.
@@ -22,7 +22,7 @@ type Set struct {
 	// TLS is what clients are shown; nil: nothing.
 	TLS *tls.Config
 	// Auths is what clients are to show, by listener.
-	Auths map[string]*edge.ClientAuth
+	Auths map[string]*tlsconf.ClientAuth
 	// ACME are the certificates that an authority gives; nil: none.
 	ACME *acme.Set
 	// Files are the files of all certificates and keys that the configuration names, those of upstreams, too, by path, with
@@ -35,15 +35,15 @@ type Set struct {
 // A shown certificate is one that clients are shown, by the name of its file.
 type shown struct {
 	name string
-	*edge.Certificate
+	*tlsconf.Certificate
 }
 
 // Compile reads the certificates of a configuration. It takes over from prev, which may be nil, what is known of an authority.
 func Compile(cfg *config.Config, prev *Set, now time.Time) (s *Set, problems, warnings config.Problems) {
 	s = &Set{Files: filesOf(cfg)}
-	var list []*edge.Certificate
+	var list []*tlsconf.Certificate
 	for i, c := range cfg.TLS.Certificates {
-		certificate, notes, err := edge.LoadCertificate(cfg.Path(c.Cert), cfg.Path(c.Key), now)
+		certificate, notes, err := tlsconf.LoadCertificate(cfg.Path(c.Cert), cfg.Path(c.Key), now)
 		if err != nil {
 			problems = append(problems, cfg.Problem("tls.certificates", i, err.Error(), ""))
 			continue
@@ -62,9 +62,9 @@ func Compile(cfg *config.Config, prev *Set, now time.Time) (s *Set, problems, wa
 	problems, warnings = append(problems, moreProblems...), append(warnings, moreWarnings...)
 	switch minVersion := tlsVersions[cfg.TLS.MinVersion]; {
 	case s.ACME != nil:
-		s.TLS = edge.NewTLS(list, s.ACME, minVersion)
+		s.TLS = tlsconf.New(list, s.ACME, minVersion)
 	case len(list) > 0:
-		s.TLS = edge.NewTLS(list, nil, minVersion)
+		s.TLS = tlsconf.New(list, nil, minVersion)
 	}
 	return s, problems, warnings
 }

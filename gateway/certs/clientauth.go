@@ -5,12 +5,12 @@ import (
 	"os"
 
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // compileClientAuth reads what listeners ask of clients' certificates.
 func (s *Set) compileClientAuth(cfg *config.Config) (problems config.Problems) {
-	s.Auths = map[string]*edge.ClientAuth{}
+	s.Auths = map[string]*tlsconf.ClientAuth{}
 	bad := map[string]bool{}
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
@@ -18,9 +18,9 @@ func (s *Set) compileClientAuth(cfg *config.Config) (problems config.Problems) {
 		if file == "" || bad[key] {
 			continue
 		}
-		auth := &edge.ClientAuth{Require: mode == "require", Exempt: mode == "preflight-exempt" || mode == ""}
+		auth := &tlsconf.ClientAuth{Require: mode == "require", Exempt: mode == "preflight-exempt" || mode == ""}
 		var err error
-		if auth.Authorities, err = edge.LoadAuthorities(cfg.Path(file)); err != nil {
+		if auth.Authorities, err = tlsconf.LoadAuthorities(cfg.Path(file)); err != nil {
 			bad[key] = true
 			problems = append(problems, cfg.Problem(key, -1, err.Error(), ""))
 			continue

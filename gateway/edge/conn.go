@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -197,7 +198,7 @@ func (c *Conn) open() bool {
 			c.tunnel = func() { c.multiplex(nil) } // fasthttp's goroutine, with its large stack, is free for others
 		}
 		return false
-	case challengeProtocol:
+	case tlsconf.ChallengeProtocol:
 		return false // it has seen what it came for
 	}
 	c.under.wait(c.opts.BodyIdle)

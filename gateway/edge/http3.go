@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -47,7 +48,7 @@ type quicConn struct {
 	settled atomic.Bool // the handshake is made, or has failed
 	from    netip.Addr  // whose it was
 
-	identity *Identity
+	identity *tlsconf.Identity
 
 	mu     sync.Mutex
 	conn   *quic.Conn // nil: until then

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // A Listener accepts connections for a Server. Shortage of descriptors or memory makes it wait
@@ -29,7 +30,7 @@ type Listener struct {
 	// blocking at any time: that belongs to a socket, and not to a descriptor.
 	Activated bool
 	// ClientAuth is what clients have to show; nil: nothing.
-	ClientAuth *ClientAuth
+	ClientAuth *tlsconf.ClientAuth
 	// AltSvc is the field line that announces HTTP/3; nil: there is none.
 	AltSvc []byte
 

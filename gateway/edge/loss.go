@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // A Loss is why a connection ended before a request could be read from it. Losses are package
@@ -81,9 +83,9 @@ func lossOf(err error) *Loss {
 		return LossGone
 	case errors.As(err, &op) && op.Op == "remote error":
 		return LossRefused
-	case errors.Is(err, errNoCertificate), errors.Is(err, errNoChallenge):
+	case errors.Is(err, tlsconf.ErrNoCertificate), errors.Is(err, tlsconf.ErrNoChallenge):
 		return LossUnready
-	case isCertificateError(err):
+	case tlsconf.IsClientCertificateError(err):
 		return LossCertificate
 	}
 	return LossHandshake

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -30,9 +31,9 @@ var ErrStreamGone = errors.New("the stream was reset")
 //
 // The handler's side is a net.Conn. The methods of the other side never wait.
 type Pipe struct {
-	carrier  Ends      // its connection's
-	identity *Identity // of the client; see Conn.Identity
-	wake     func()    // tells the other side that there is something to take, or to give back
+	carrier  Ends              // its connection's
+	identity *tlsconf.Identity // of the client; see Conn.Identity
+	wake     func()            // tells the other side that there is something to take, or to give back
 
 	mu       sync.Mutex
 	readable chan struct{} // signals to whoever reads, or writes, that something has changed
@@ -69,7 +70,7 @@ func NewPipe(carrier Ends, wake func()) *Pipe {
 }
 
 // Identify says whose requests come by the pipe.
-func (p *Pipe) Identify(i *Identity) { p.identity = i }
+func (p *Pipe) Identify(i *tlsconf.Identity) { p.identity = i }
 
 // signal wakes whoever waits on c.
 func signal(c chan struct{}) {

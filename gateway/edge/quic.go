@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/quic-go/quic-go"
 )
 
@@ -106,10 +107,10 @@ func (s *Server) newQUICSessions(d *Datagrams) *tls.Config {
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			c := s.opts.Load().TLS
 			if c == nil {
-				return nil, errUnconfigured
+				return nil, tlsconf.ErrUnconfigured
 			}
 			if on := d.on.Load(); on != nil {
-				c = on.ClientAuth.of(c, nil)
+				c = on.ClientAuth.Config(c, nil)
 			}
 			c = c.Clone()
 			c.NextProtos, c.GetConfigForClient = []string{"h3"}, nil // challenges of ACME come by TCP
@@ -176,9 +177,9 @@ func lossOfQUIC(err error) *Loss {
 		return LossGone
 	case transport.Remote && transport.ErrorCode >= cryptoError && transport.ErrorCode < cryptoError<<1:
 		return LossRefused
-	case isCertificateError(err):
+	case tlsconf.IsClientCertificateError(err):
 		return LossCertificate
-	case errors.Is(err, errNoCertificate):
+	case errors.Is(err, tlsconf.ErrNoCertificate):
 		return LossUnready
 	}
 	return LossHandshake
@@ -200,7 +201,7 @@ func (s *Server) serveQUIC(conn *quic.Conn) {
 	}
 	q.c.peer = peer
 	if q.c.on.ClientAuth != nil {
-		q.identity = newIdentity(conn.ConnectionState().TLS.PeerCertificates)
+		q.identity = tlsconf.NewIdentity(conn.ConnectionState().TLS.PeerCertificates)
 	}
 	q.serve(conn, s.newHTTP3(q.c.opts))
 }

@@ -28,7 +28,7 @@ type Options struct {
 	Connections, ConnectionsPerIP int
 	// Descriptors is the first descriptor that connections may not have, whatever Connections says; 0: they may have any.
 	Descriptors int
-	// TLS is of listeners with TLS; see NewTLS. nil: no certificate is configured.
+	// TLS is for listeners with TLS; see [tlsconf.New]. nil: no certificate is configured.
 	TLS *tls.Config
 	// Proxies are the peers whose PROXY protocol is believed.
 	Proxies []netip.Prefix

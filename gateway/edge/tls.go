@@ -5,46 +5,14 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file speaks TLS with clients, by crypto/tls.
-
-// suites of TLS 1.2: forward secret, authenticated. Those of TLS 1.3 all are, and Go does not let
-// one choose among them.
-var suites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
-
-// NewTLS returns what a configuration says of TLS: at least one certificate, or managed ones, nil if there are none, the
-// oldest version. What clients have to show is the listener's to say; see [ClientAuth].
-func NewTLS(list []*Certificate, managed Managed, minVersion uint16) *tls.Config {
-	c := &tls.Config{
-		GetCertificate: newCertificates(list, managed).choose,
-		MinVersion:     minVersion,
-		CipherSuites:   suites,
-		NextProtos:     []string{"h2", "http/1.1"},
-	}
-	if managed != nil {
-		authority := newChallengeTLS(managed)
-		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if isChallenge(hello) {
-				return authority, nil
-			}
-			return nil, nil // the configuration itself
-		}
-	}
-	return c
-}
 
 // newSessions returns the configuration of all handshakes of a server, which defers to the one in
 // force. It outlives them, because crypto/tls makes the keys of session tickets for it, and
@@ -55,19 +23,17 @@ func (s *Server) newSessions() *tls.Config {
 	sessions.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c := s.opts.Load().TLS
 		if c == nil {
-			return nil, errUnconfigured
+			return nil, tlsconf.ErrUnconfigured
 		}
 		if c.GetConfigForClient != nil {
 			if other, err := c.GetConfigForClient(hello); other != nil || err != nil {
 				return other, err // an authority's challenge
 			}
 		}
-		return hello.Conn.(*transport).on.ClientAuth.of(c, sessions), nil
+		return hello.Conn.(*transport).on.ClientAuth.Config(c, sessions), nil
 	}
 	return sessions
 }
-
-var errUnconfigured = errors.New("no certificate is configured")
 
 // FaultPlaintext is that of a client which speaks plain HTTP where TLS is spoken.
 var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this port speaks TLS: use https://"}
@@ -76,7 +42,7 @@ var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this 
 type transport struct {
 	net.Conn
 	on       *Listener
-	identity *Identity // of the client, after the handshake
+	identity *tlsconf.Identity // of the client, after the handshake
 	read     []byte
 	plain    []byte // what was read of a client that does not speak TLS
 
@@ -194,7 +160,7 @@ func (c *Conn) shakeHands(by time.Time) bool {
 	if err == nil {
 		secure.SetDeadline(time.Time{}) // likewise
 		if c.on.ClientAuth != nil {
-			c.under.identity = newIdentity(secure.ConnectionState().PeerCertificates)
+			c.under.identity = tlsconf.NewIdentity(secure.ConnectionState().PeerCertificates)
 		}
 		return true
 	}
@@ -231,11 +197,4 @@ func looksLikeHTTP(header [5]byte) bool {
 		}
 	}
 	return true
-}
-
-// isCertificateError reports whether a handshake has failed for the client's certificate.
-func isCertificateError(err error) bool {
-	var invalid *tls.CertificateVerificationError
-	// The library has no name for the other one; a test holds the text.
-	return errors.As(err, &invalid) || strings.Contains(err.Error(), "didn't provide a certificate")
 }

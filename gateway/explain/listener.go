@@ -8,6 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -35,7 +36,7 @@ func listenerFor(s *snapshot.Snapshot, a *inquiry) *edge.Listener {
 		l.RedirectHTTPS, l.ReadyPath = c.RedirectHTTPS, c.ReadyPath
 		if a.bare {
 			_, _, mode := s.Config.ClientAuthOf(c)
-			l.ClientAuth = &edge.ClientAuth{Exempt: mode == "preflight-exempt"}
+			l.ClientAuth = &tlsconf.ClientAuth{Exempt: mode == "preflight-exempt"}
 		}
 	}
 	return l

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // This file binds listeners, and replaces them while they are served. The rules are:
@@ -27,7 +28,7 @@ type binding struct {
 	sockets *edge.Sockets // nil: it was attached
 	shared  bool          // sockets are those of the binding that this one replaces, or of another process
 	quic    quicBinding
-	auth    *edge.ClientAuth
+	auth    *tlsconf.ClientAuth
 	on      []*edge.Listener // for whom connections are accepted: one for the loops, or one for each socket
 	looped  []int            // descriptors for the loops to accept on, in turn; nil once they do
 	onLoops bool
@@ -50,7 +51,7 @@ func describe(l *edge.Listener, c *config.Listener) {
 
 // rebind returns the bindings of cfg: those in force as far as they fit, and others, which do not
 // accept yet. If one of them cannot be had it returns why, and there is none.
-func (s *Set) rebind(cfg *config.Config, auths map[string]*edge.ClientAuth) ([]*binding, error) {
+func (s *Set) rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) ([]*binding, error) {
 	old := s.match(cfg.Listeners)
 	var leaving []*binding
 	for _, b := range s.bindings {
@@ -81,7 +82,7 @@ func (s *Set) rebind(cfg *config.Config, auths map[string]*edge.ClientAuth) ([]*
 
 // sameAuth reports whether two listeners ask the same of clients. Where they do not, the connections of the one are not the
 // other's: a client that was let in by an authority that has gone has to come again.
-func sameAuth(a, b *edge.ClientAuth) bool { return a == b || a != nil && b != nil && a.Tag == b.Tag }
+func sameAuth(a, b *tlsconf.ClientAuth) bool { return a == b || a != nil && b != nil && a.Tag == b.Tag }
 
 // match returns for each listener the binding in force that has its address, or nil. Where there
 // are several (port 0), that of the same name comes first.
@@ -102,7 +103,7 @@ func (s *Set) match(listeners []config.Listener) []*binding {
 // bind makes the binding of c, which does not accept yet. old is the one in force of the same
 // address, or nil; leaving are those in force that will be none. A port that the kernel may choose
 // is chosen again if HTTP/3 cannot have it.
-func (s *Set) bind(c *config.Listener, auth *edge.ClientAuth, old *binding, leaving []*binding) (b *binding, err error) {
+func (s *Set) bind(c *config.Listener, auth *tlsconf.ClientAuth, old *binding, leaving []*binding) (b *binding, err error) {
 	for range choices {
 		b, err = s.bindOnce(c, auth, old, leaving)
 		if err == nil || !c.HTTP3 || !strings.HasSuffix(string(c.Address), ":0") || !errors.Is(err, syscall.EADDRINUSE) {
@@ -114,7 +115,7 @@ func (s *Set) bind(c *config.Listener, auth *edge.ClientAuth, old *binding, leav
 
 const choices = 8
 
-func (s *Set) bindOnce(c *config.Listener, auth *edge.ClientAuth, old *binding, leaving []*binding) (*binding, error) {
+func (s *Set) bindOnce(c *config.Listener, auth *tlsconf.ClientAuth, old *binding, leaving []*binding) (*binding, error) {
 	b := &binding{config: *c, auth: auth}
 	var err error
 	switch key := (inheritance{"listener." + c.Name, string(c.Address)}); {

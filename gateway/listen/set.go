@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/loop"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // A Set is what is listened on. Its owner's lock guards it: only Alive, Failure, Spare and what is for metrics are safe for concurrent use
@@ -54,7 +55,7 @@ func NewSet(server *edge.Server, exchanges func(i int) func() loop.Exchange, log
 
 // Listen binds every address of the configuration, or none. What was inherited and is not needed is closed. auths are what
 // listeners ask of clients, by name.
-func (s *Set) Listen(cfg *config.Config, auths map[string]*edge.ClientAuth) error {
+func (s *Set) Listen(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) error {
 	next, err := s.rebind(cfg, auths)
 	for _, inherited := range s.inherited {
 		inherited.Leave()
@@ -77,7 +78,7 @@ func (s *Set) Listen(cfg *config.Config, auths map[string]*edge.ClientAuth) erro
 
 // Rebind binds what cfg listens on beyond what is bound already, and returns what puts it in force, which cannot fail; or an
 // error, and nothing has changed.
-func (s *Set) Rebind(cfg *config.Config, auths map[string]*edge.ClientAuth) (install func(), err error) {
+func (s *Set) Rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) (install func(), err error) {
 	if len(s.bindings) == 0 {
 		return func() {}, nil // Listen is still to come
 	}

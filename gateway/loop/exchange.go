@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -70,7 +71,7 @@ const (
 type Client struct {
 	Peer netip.Addr
 	// Identity is what its certificate says; nil: it has shown none.
-	Identity *edge.Identity
+	Identity *tlsconf.Identity
 	On       *edge.Listener
 	Major    int  // version of HTTP; 0: 1
 	Ends     bool // the connection ends after the response, if the exchange is answered by Begin

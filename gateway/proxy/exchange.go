@@ -13,6 +13,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -35,15 +36,15 @@ type exchange struct {
 	req *wire.Request
 
 	peer          netip.Addr
-	peerText      []byte         // peer as it stands in X-Forwarded-For
-	identity      *edge.Identity // what the client's certificate says; nil: it has shown none
-	bare          bool           // the listener wants a certificate, and there is none
-	redirectHTTPS bool           // the listener's
-	altSvc        []byte         // likewise
-	readyPath     string         // likewise
-	asksReady     bool           // the request is for it
-	closing       bool           // the connection ends after this response
-	content       int64          // octets of content that the request is known to have
+	peerText      []byte            // peer as it stands in X-Forwarded-For
+	identity      *tlsconf.Identity // what the client's certificate says; nil: it has shown none
+	bare          bool              // the listener wants a certificate, and there is none
+	redirectHTTPS bool              // the listener's
+	altSvc        []byte            // likewise
+	readyPath     string            // likewise
+	asksReady     bool              // the request is for it
+	closing       bool              // the connection ends after this response
+	content       int64             // octets of content that the request is known to have
 	now           time.Time
 
 	route    *snapshot.Route // nil: none takes the request
@@ -99,7 +100,7 @@ type exchange struct {
 
 // start makes x ready for the request that x.req holds. The connection ends after it if ends is
 // set; content is how long the content is known to be.
-func (x *exchange) start(peer netip.Addr, identity *edge.Identity, on *edge.Listener, ends bool, content int64, now time.Time) {
+func (x *exchange) start(peer netip.Addr, identity *tlsconf.Identity, on *edge.Listener, ends bool, content int64, now time.Time) {
 	if peer != x.peer {
 		x.peer, x.peerText = peer, peer.AppendTo(x.peerText[:0])
 	}

@@ -1,4 +1,4 @@
-package edge_test
+package tlsconf_test
 
 import (
 	"crypto/tls"
@@ -9,17 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/pkitest"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"golang.org/x/crypto/ocsp"
 )
 
+// patience bounds what should happen at once. It is never waited for in a test that passes.
+const patience = 20 * time.Second
+
 // load loads certificates, in this order.
-func load(t testing.TB, pairs ...pkitest.Pair) (list []*edge.Certificate) {
+func load(t testing.TB, pairs ...pkitest.Pair) (list []*tlsconf.Certificate) {
 	t.Helper()
 	for _, p := range pairs {
 		cert, key := p.Write(t, t.TempDir(), "c")
-		c, _, err := edge.LoadCertificate(cert, key, time.Now())
+		c, _, err := tlsconf.LoadCertificate(cert, key, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +64,7 @@ func TestCertificateByName(t *testing.T) {
 	wild := ca.Issue(t, "*.example.com")
 	ec := ca.Issue(t, "both.example")
 	rsa := ca.IssueRSA(t, "both.example", "IP-and.example", "192.0.2.1")
-	config := edge.NewTLS(load(t, first, firstEC, wild, exact, rsa, ec), nil, tls.VersionTLS12)
+	config := tlsconf.New(load(t, first, firstEC, wild, exact, rsa, ec), nil, tls.VersionTLS12)
 	f := func(name string, suites []uint16, want pkitest.Pair) {
 		t.Helper()
 		client := &tls.Config{ServerName: name, InsecureSkipVerify: insecure}
@@ -98,7 +101,7 @@ func TestVersionsAndSuites(t *testing.T) {
 	f := func(minVersion uint16, client *tls.Config, want uint16) {
 		t.Helper()
 		client.ServerName, client.RootCAs = "h.example", ca.Pool
-		state, err := shakeHands(t, edge.NewTLS(list, nil, minVersion), client)
+		state, err := shakeHands(t, tlsconf.New(list, nil, minVersion), client)
 		if want == 0 && err == nil {
 			t.Errorf("agreed on %s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
 		}
@@ -140,14 +143,14 @@ func TestStaple(t *testing.T) {
 		if der != nil {
 			pkitest.Replace(t, cert+".ocsp", der)
 		}
-		c, warnings, err := edge.LoadCertificate(cert, key, now)
+		c, warnings, err := tlsconf.LoadCertificate(cert, key, now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Join(warnings, "; "); warning == "" && got != "" || !strings.Contains(got, warning) {
 			t.Errorf("warnings %q, want %q", got, warning)
 		}
-		state, err := shakeHands(t, edge.NewTLS([]*edge.Certificate{c}, nil, tls12), &tls.Config{ServerName: "h.example", RootCAs: ca.Pool})
+		state, err := shakeHands(t, tlsconf.New([]*tlsconf.Certificate{c}, nil, tls12), &tls.Config{ServerName: "h.example", RootCAs: ca.Pool})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +185,7 @@ func TestLoadCertificate(t *testing.T) {
 			os.Remove(keyFile)
 			os.Mkdir(keyFile, 0o700)
 		}
-		_, warnings, err := edge.LoadCertificate(certFile, keyFile, now)
+		_, warnings, err := tlsconf.LoadCertificate(certFile, keyFile, now)
 		switch {
 		case wantErr == "" && err != nil:
 			t.Errorf("%v", err)
@@ -211,13 +214,13 @@ func TestLoadCertificate(t *testing.T) {
 	f(p.Cert, p.Key, "", "expires on")
 	p = ca.Issue(t)
 	f(p.Cert, p.Key, "", "names no host")
-	if _, err := edge.LoadAuthorities(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := tlsconf.LoadAuthorities(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("authorities of no file")
 	}
 	for text, want := range map[string]string{"": "holds no certificate", string(pair.Key): "holds a PRIVATE KEY", string(ca.PEM): ""} {
 		file := filepath.Join(t.TempDir(), "ca.pem")
 		pkitest.Replace(t, file, []byte(text))
-		_, err := edge.LoadAuthorities(file)
+		_, err := tlsconf.LoadAuthorities(file)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%.20q: %v, want %q", text, err, want)
 		}

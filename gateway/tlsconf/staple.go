@@ -1,4 +1,4 @@
-package edge
+package tlsconf
 
 import (
 	"crypto/x509"

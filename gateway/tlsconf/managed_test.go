@@ -1,12 +1,12 @@
-package edge_test
+package tlsconf_test
 
 import (
 	"crypto/tls"
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/pkitest"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // kept are managed certificates, by name; nil: there is none yet.
@@ -37,9 +37,9 @@ func TestManagedByName(t *testing.T) {
 	ca, k := managed(t)
 	files := load(t, ca.Issue(t, "file.test"), ca.Issue(t, "*.wild.test"))
 	none := kept{byName: map[string]*tls.Certificate{"later.test": nil}}
-	f := func(files []*edge.Certificate, k kept, name, want string) {
+	f := func(files []*tlsconf.Certificate, k kept, name, want string) {
 		t.Helper()
-		state, err := shakeHands(t, edge.NewTLS(files, k, tls.VersionTLS12), &tls.Config{ServerName: name, InsecureSkipVerify: insecure})
+		state, err := shakeHands(t, tlsconf.New(files, k, tls.VersionTLS12), &tls.Config{ServerName: name, InsecureSkipVerify: insecure})
 		switch {
 		case want == "" && (err == nil || !strings.Contains(err.Error(), "internal error")):
 			t.Errorf("%q: %v, want an alert", name, err)
@@ -66,7 +66,7 @@ func TestManagedByName(t *testing.T) {
 // TestManagedAllocations: that others are asked costs a handshake no memory.
 func TestManagedAllocations(t *testing.T) {
 	ca, k := managed(t)
-	config := edge.NewTLS(load(t, ca.Issue(t, "file.test")), k, tls.VersionTLS12)
+	config := tlsconf.New(load(t, ca.Issue(t, "file.test")), k, tls.VersionTLS12)
 	hello := &tls.ClientHelloInfo{ServerName: "ready.test", SupportedProtos: []string{"h2", "http/1.1"}}
 	if n := testing.AllocsPerRun(100, func() {
 		if c, err := config.GetConfigForClient(hello); c != nil || err != nil {
@@ -84,7 +84,7 @@ func TestManagedAllocations(t *testing.T) {
 // is its protocol spoken.
 func TestChallengeTLS(t *testing.T) {
 	ca, k := managed(t)
-	config := edge.NewTLS(nil, k, tls.VersionTLS13)
+	config := tlsconf.New(nil, k, tls.VersionTLS13)
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	// As the server has it: it asks for the configuration of each client.
 	outer := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

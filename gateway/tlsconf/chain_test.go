@@ -1,4 +1,4 @@
-package edge_test
+package tlsconf_test
 
 import (
 	"crypto/ecdsa"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
 // A link is a certificate of a chain, with its key.
@@ -77,7 +77,7 @@ func TestChainWarning(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, _, err := edge.LoadCertificate(cert, key, time.Now())
+		c, _, err := tlsconf.LoadCertificate(cert, key, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

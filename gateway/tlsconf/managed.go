@@ -1,4 +1,4 @@
-package edge
+package tlsconf
 
 import (
 	"crypto/tls"
@@ -19,12 +19,12 @@ type Managed interface {
 	Challenge(name string) *tls.Certificate
 }
 
-// challengeProtocol is what an authority speaks, which is nothing: it looks at the certificate, and goes. See RFC 8737,
-// section 6.2.
-const challengeProtocol = "acme-tls/1"
+// ChallengeProtocol is the ALPN protocol of an ACME authority that validates a name: it looks at the certificate, and closes
+// the connection. See RFC 8737, section 6.2.
+const ChallengeProtocol = "acme-tls/1"
 
-// errNoCertificate ends a handshake for a name that is ours but has no certificate yet.
-var errNoCertificate = errors.New("there is no certificate yet for the name that the client asks for")
+// ErrNoCertificate ends a handshake for a name that is ours but has no certificate yet.
+var ErrNoCertificate = errors.New("there is no certificate yet for the name that the client asks for")
 
 // newChallengeTLS returns what is said of TLS to an authority. It has no certificate to show us, and no session to resume.
 func newChallengeTLS(managed Managed) *tls.Config {
@@ -33,17 +33,18 @@ func newChallengeTLS(managed Managed) *tls.Config {
 			if c := managed.Challenge(strings.TrimSuffix(hello.ServerName, ".")); c != nil {
 				return c, nil
 			}
-			return nil, errNoChallenge
+			return nil, ErrNoChallenge
 		},
 		MinVersion:             tls.VersionTLS12,
-		NextProtos:             []string{challengeProtocol},
+		NextProtos:             []string{ChallengeProtocol},
 		SessionTicketsDisabled: true,
 	}
 }
 
-var errNoChallenge = errors.New("no authority has asked to be shown this name")
+// ErrNoChallenge ends a handshake of an authority for a name that it was not asked to validate.
+var ErrNoChallenge = errors.New("no authority has asked to be shown this name")
 
 // isChallenge reports whether the client is an authority.
 func isChallenge(hello *tls.ClientHelloInfo) bool {
-	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == challengeProtocol
+	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == ChallengeProtocol
 }

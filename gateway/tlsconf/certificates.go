@@ -1,4 +1,4 @@
-package edge
+package tlsconf
 
 import (
 	"crypto/tls"
@@ -66,7 +66,7 @@ func (s *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 		case c != nil:
 			return c, nil
 		case known:
-			return nil, errNoCertificate
+			return nil, ErrNoCertificate
 		}
 	}
 	return s.find(hello, list).at(time.Now()), nil

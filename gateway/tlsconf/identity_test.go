@@ -1,4 +1,4 @@
-package edge
+package tlsconf
 
 import (
 	"crypto/x509"
@@ -21,12 +21,12 @@ func TestIdentity(t *testing.T) {
 		{x509.Certificate{DNSNames: []string{"a.example", "b, URI:spiffe://x"}, URIs: []*url.URL{spiffe}}, "", `DNS:a.example, DNS:b\2C\20URI:spiffe://x, URI:spiffe://example.com/w`},
 		{x509.Certificate{Subject: pkix.Name{CommonName: strings.Repeat("a", maxIdentity)}}, "", ""},
 	} {
-		got := newIdentity([]*x509.Certificate{&x.c})
+		got := NewIdentity([]*x509.Certificate{&x.c})
 		if got.Subject != x.subject || got.Names != x.names || len(got.Fingerprint) != 64 {
 			t.Errorf("%q, %q, %q, want %q, %q", got.Subject, got.Names, got.Fingerprint, x.subject, x.names)
 		}
 	}
-	if newIdentity(nil) != nil {
+	if NewIdentity(nil) != nil {
 		t.Error("an identity without a certificate")
 	}
 }

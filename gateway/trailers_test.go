@@ -244,7 +244,8 @@ func TestTrailersReuse(t *testing.T) {
 		d := newDouble(t, chunked("X-A: 1\r\n"), chunked(""), chunked("X-B: 2\r\n"),
 			reply{octets: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, reply{octets: "HTTP/1.1 204 No Content\r\nTrailer: X-A\r\n\r\n"},
 			reply{octets: "HTTP/1.1 304 Not Modified\r\nTrailer: X-A\r\n\r\n"}, chunked("X-C: 3\r\n"))
-		_, address := serveOn(t, engine, policy(d.url(), "ONE"))
+		// A request that comes before the connection is free waits for it.
+		_, address := serveOn(t, engine, strings.Replace(policy(d.url(), "ONE"), "[cors.app]", "max_connections = 1\n\n[cors.app]", 1))
 		client := dial()
 		for i, want := range []http.Header{{"X-A": {"1"}}, nil, {"X-B": {"2"}}, nil, nil, nil, {"X-C": {"3"}}} {
 			r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+address+"/", nil)

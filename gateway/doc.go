@@ -44,8 +44,9 @@
 //	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
 //	├─ route                (host, path, method) → route
 //	├─ loop                 event loops (Linux)                                → edge, h2, tlsconf, upstream, wire
-//	├─ edge                 listeners, connections, fasthttp's server, HTTP/3  → h2, tlsconf, wire
+//	├─ edge                 listeners, connections, fasthttp's server, HTTP/3  → h2, socket, tlsconf, wire
 //	├─ tlsconf              certificates that clients are shown, and theirs
+//	├─ socket               addresses bound, inherited and handed on
 //	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
 //	├─ upstream             endpoints, pools, balance, one exchange            → wire
 //	│  ├─ …/balance         who is chosen: by draw, in turn, the least busy, by key

@@ -12,15 +12,15 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/admin"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/fetch"
+	"github.com/corsgate/corsgate/gateway/socket"
 )
 
 // operators is a listener for operators: the admin listener, or the one that has metrics only.
 type operators struct {
 	key      string // adminKey or metricsKey
 	address  config.Address
-	sockets  *edge.Sockets
+	sockets  *socket.Group
 	listener net.Listener
 }
 

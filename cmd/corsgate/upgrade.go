@@ -17,6 +17,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/listen"
+	"github.com/corsgate/corsgate/gateway/socket"
 )
 
 // This file replaces the process by one of another binary. The rules are:
@@ -78,7 +79,7 @@ func inherit() (*legacy, error) {
 }
 
 // bind returns the socket of a listener for operators: the one that was inherited, if it has the address.
-func (h *legacy) bind(key string, a config.Address) (*edge.Sockets, error) {
+func (h *legacy) bind(key string, a config.Address) (*socket.Group, error) {
 	var files []*os.File
 	for _, s := range h.operators[key] {
 		if s.Address == string(a) {
@@ -86,10 +87,10 @@ func (h *legacy) bind(key string, a config.Address) (*edge.Sockets, error) {
 		}
 	}
 	if len(files) == 0 {
-		return edge.Bind(string(a), 1, false)
+		return socket.Bind(string(a), 1, false)
 	}
 	delete(h.operators, key)
-	return edge.Inherit(string(a), files)
+	return socket.Inherit(string(a), files)
 }
 
 // serves tells the process that this one replaces, if there is one, that it serves.

@@ -1,14 +1,13 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
+	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/quic-go/quic-go"
 	"golang.org/x/sys/unix"
 )
@@ -34,32 +33,28 @@ type Datagrams struct {
 // datagramBuffer is what a socket should hold in each direction, in octets: what comes in while this process does not run.
 const datagramBuffer = 7 << 20
 
-// BindDatagrams binds the UDP port that has the address and the number of a TCP socket's. An address in use is an
-// error; beside says that it may be in use by another listener of this process, which is about to leave it.
+// BindDatagrams binds the UDP port that has the address and the number of a TCP socket's; see [socket.BindUDP].
 func BindDatagrams(tcp net.Addr, beside bool) (*Datagrams, error) {
-	address := tcp.String()
-	// As with TCP: what shares an address would also share it with another process.
-	if !beside {
-		probe, err := net.ListenPacket("udp", address)
-		if err != nil {
-			return nil, ExplainBind(err)
-		}
-		if err := probe.Close(); err != nil {
-			return nil, err
-		}
-	}
-	config := net.ListenConfig{Control: reusePort}
-	pc, err := config.ListenPacket(context.Background(), "udp", address)
+	conn, err := socket.BindUDP(tcp.String(), beside)
 	if err != nil {
-		return nil, ExplainBind(err)
+		return nil, err
 	}
-	return newDatagrams(pc.(*net.UDPConn)), nil
+	return newDatagrams(conn), nil
 }
 
-func newDatagrams(socket *net.UDPConn) *Datagrams {
-	socket.SetReadBuffer(datagramBuffer)  // the system's bound is told of; see ReadBuffer
-	socket.SetWriteBuffer(datagramBuffer) // likewise
-	return &Datagrams{socket: newPacketConn(socket), addr: socket.LocalAddr().(*net.UDPAddr)}
+// BindSystemdDatagrams returns the UDP socket of a name that systemd has passed; see [socket.PassedUDP].
+func BindSystemdDatagrams(name string) (*Datagrams, error) {
+	conn, err := socket.PassedUDP(name)
+	if err != nil {
+		return nil, err
+	}
+	return newDatagrams(conn), nil
+}
+
+func newDatagrams(conn *net.UDPConn) *Datagrams {
+	conn.SetReadBuffer(datagramBuffer)  // the system's bound is reported; see ReadBuffer
+	conn.SetWriteBuffer(datagramBuffer) // likewise
+	return &Datagrams{socket: newPacketConn(conn), addr: conn.LocalAddr().(*net.UDPAddr)}
 }
 
 // InheritDatagrams returns the socket that another process has handed over by [Datagrams.Files]. It closes the files.
@@ -104,17 +99,7 @@ func InheritDatagrams(files []*os.File) (*Datagrams, error) {
 
 // IsDatagrams reports whether a file is one of [Datagrams.Files].
 func IsDatagrams(file *os.File) bool {
-	return isSocket(file, unix.SOCK_DGRAM) || isSocket(file, unix.SOCK_SEQPACKET)
-}
-
-func isSocket(file *os.File, kind int) bool {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return false
-	}
-	is := -1
-	err = raw.Control(func(fd uintptr) { is, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE) })
-	return err == nil && is == kind
+	return socket.IsKind(file, unix.SOCK_DGRAM) || socket.IsKind(file, unix.SOCK_SEQPACKET)
 }
 
 // ReadBuffer returns how many octets the socket holds until they are read, and how many it should.
@@ -240,15 +225,4 @@ func (d *Datagrams) Refuse() {
 	if listener != nil {
 		listener.Close() // it cannot fail
 	}
-}
-
-// reusePort lets a socket share its address with others of the same user.
-func reusePort(_, _ string, c syscall.RawConn) error {
-	var err error
-	if e := c.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}); e != nil {
-		return e
-	}
-	return err
 }

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -52,34 +51,6 @@ type Listener struct {
 // NewListener returns a Listener over ln.
 func NewListener(name string, ln net.Listener) *Listener {
 	return &Listener{Listener: ln, Name: name, done: make(chan struct{})}
-}
-
-func removeStale(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil // nothing is there, or the bind will say why not
-	}
-	if info.Mode()&os.ModeSocket == 0 {
-		return fmt.Errorf("%s exists and is no socket: remove it or choose another path", path)
-	}
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close() // it has told what it had to
-		return fmt.Errorf("another process serves %s: stop it or choose another path", path)
-	}
-	return os.Remove(path)
-}
-
-// ExplainBind returns an error that says what to do about the usual reasons for which an address cannot be bound.
-func ExplainBind(err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("the address is in use by another process: %w", err)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("not permitted (ports below 1024 need CAP_NET_BIND_SERVICE): %w", err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("this machine does not have the address: %w", err)
-	}
-	return err
 }
 
 // Accept returns the next connection that may be served. It errs only when the listener is

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
@@ -25,7 +26,7 @@ import (
 // A binding is a listener of a configuration that is bound. It is not changed once it is in force.
 type binding struct {
 	config  config.Listener
-	sockets *edge.Sockets // nil: it was attached
+	sockets *socket.Group // nil: it was attached
 	shared  bool          // sockets are those of the binding that this one replaces, or of another process
 	quic    quicBinding
 	auth    *tlsconf.ClientAuth
@@ -146,7 +147,7 @@ func (s *Set) bindOnce(c *config.Listener, auth *tlsconf.ClientAuth, old *bindin
 
 // bindNew returns sockets for c that nobody has used, or those that another listener of the same
 // address had in the process that handed them over.
-func (s *Set) bindNew(c *config.Listener, leaving []*binding) (bound *edge.Sockets, shared bool, err error) {
+func (s *Set) bindNew(c *config.Listener, leaving []*binding) (bound *socket.Group, shared bool, err error) {
 	for k, inherited := range s.inherited {
 		if k.address == string(c.Address) {
 			delete(s.inherited, k)
@@ -157,7 +158,7 @@ func (s *Set) bindNew(c *config.Listener, leaving []*binding) (bound *edge.Socke
 	if onLoops(c) {
 		n = s.width()
 	}
-	bound, err = edge.Bind(string(c.Address), n, slices.ContainsFunc(leaving, func(b *binding) bool { return b.hasPort(c.Address) }))
+	bound, err = socket.Bind(string(c.Address), n, slices.ContainsFunc(leaving, func(b *binding) bool { return b.hasPort(c.Address) }))
 	return bound, false, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/loop"
+	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
@@ -23,7 +24,7 @@ type Set struct {
 	exchanges func(i int) func() loop.Exchange // makes exchanges for the i-th loop
 
 	bindings           []*binding // in force
-	inherited          map[inheritance]*edge.Sockets
+	inherited          map[inheritance]*socket.Group
 	inheritedDatagrams map[inheritance]*edge.Datagrams
 	fading             []*edge.Datagrams // retired: they close when their last connection has ended
 
@@ -50,7 +51,7 @@ type engine interface {
 // the i-th event loop.
 func NewSet(server *edge.Server, exchanges func(i int) func() loop.Exchange, log *slog.Logger) *Set {
 	return &Set{log: log, server: server, exchanges: exchanges, failure: make(chan error, 1),
-		inherited: map[inheritance]*edge.Sockets{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}}
+		inherited: map[inheritance]*socket.Group{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}}
 }
 
 // Listen binds every address of the configuration, or none. What was inherited and is not needed is closed. auths are what

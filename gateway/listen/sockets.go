@@ -4,7 +4,7 @@ import (
 	"errors"
 	"os"
 
-	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/socket"
 )
 
 // This file takes sockets over from another process, and hands them on to the next.
@@ -33,7 +33,7 @@ func (s *Set) Inherit(sockets []Socket) error {
 		if failed = errors.Join(failed, err); len(list) == 0 {
 			continue
 		}
-		inherited, err := edge.Inherit(k.address, list)
+		inherited, err := socket.Inherit(k.address, list)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue

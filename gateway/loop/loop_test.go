@@ -17,6 +17,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/loop"
+	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"go.uber.org/goleak"
@@ -91,7 +92,7 @@ func (r *trial) prepare(t testing.TB) {
 	if r.ended > 0 {
 		r.loop.SetEndedWait(r.ended)
 	}
-	sockets, err := edge.Bind("127.0.0.1:0", 1, false)
+	sockets, err := socket.Bind("127.0.0.1:0", 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}

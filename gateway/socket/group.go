@@ -1,4 +1,6 @@
-package edge
+// Package socket binds addresses, over TCP, UDP and Unix sockets, takes sockets over from the service manager or from another
+// process, and hands them on. It knows nothing of what is spoken on them. It is internal to the gateway.
+package socket
 
 import (
 	"context"
@@ -15,12 +17,12 @@ import (
 // backlog is how many connections may wait to be accepted on one socket, as far as the system allows.
 const backlog = 4096
 
-// Sockets are the listening sockets of one address. They only hold it: what accepts works on
-// duplicates, so that it can be exchanged, and another process be given the same sockets, while no
-// connection that waits to be accepted is lost.
+// A Group is the listening sockets of one address. It only holds the address: what accepts works on
+// duplicates, so that it can be replaced, and another process be given the same sockets, without
+// losing a connection that waits to be accepted.
 //
-// Its methods must not be called at the same time.
-type Sockets struct {
+// Its methods must not be called concurrently.
+type Group struct {
 	fds  []int
 	addr net.Addr
 	path string      // of a Unix socket that is removed in the end; "" for none
@@ -32,7 +34,7 @@ type Sockets struct {
 //
 // An address in use is an error; beside says that it may be in use by another listener of this
 // process, which is about to leave it. A Unix socket that a dead process has left is removed.
-func Bind(address string, n int, beside bool) (*Sockets, error) {
+func Bind(address string, n int, beside bool) (*Group, error) {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return bindUnix(path)
 	}
@@ -44,7 +46,7 @@ func Bind(address string, n int, beside bool) (*Sockets, error) {
 	if !beside {
 		probe, err := net.Listen("tcp", address)
 		if err != nil {
-			return nil, ExplainBind(err)
+			return nil, explain(err)
 		}
 		address = probe.Addr().String()
 		if err := probe.Close(); err != nil {
@@ -52,29 +54,29 @@ func Bind(address string, n int, beside bool) (*Sockets, error) {
 		}
 	}
 	config := net.ListenConfig{Control: reusePort}
-	s := &Sockets{}
+	s := &Group{}
 	for range n {
 		ln, err := config.Listen(context.Background(), "tcp", address)
 		if err == nil {
 			err = s.take(ln)
 		}
 		if err != nil {
-			return nil, errors.Join(ExplainBind(err), s.Close())
+			return nil, errors.Join(explain(err), s.Close())
 		}
 	}
 	return s, nil
 }
 
-func bindUnix(path string) (*Sockets, error) {
+func bindUnix(path string) (*Group, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, ExplainBind(err)
+		return nil, explain(err)
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false) // it is only closed here
-	s := &Sockets{}
+	s := &Group{}
 	if err := s.take(ln); err != nil {
 		return nil, err
 	}
@@ -82,14 +84,30 @@ func bindUnix(path string) (*Sockets, error) {
 	return s, nil
 }
 
+// removeStale removes a Unix socket that a dead process has left.
+func removeStale(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // nothing is there, or the bind will say why not
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s exists and is no socket: remove it or choose another path", path)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close() // it has told what it had to
+		return fmt.Errorf("another process serves %s: stop it or choose another path", path)
+	}
+	return os.Remove(path)
+}
+
 // owns has Close remove what is at path now.
-func (s *Sockets) owns(path string) {
+func (s *Group) owns(path string) {
 	s.path = path
 	s.made, _ = os.Lstat(path) // it has just been made; if somebody has removed it, nothing is left to do
 }
 
 // take closes ln and keeps a duplicate of its socket.
-func (s *Sockets) take(ln net.Listener) error {
+func (s *Group) take(ln net.Listener) error {
 	fd, err := duplicateOf(ln)
 	if err == nil {
 		s.fds, s.addr = append(s.fds, fd), ln.Addr()
@@ -119,8 +137,8 @@ func duplicateOf(ln net.Listener) (fd int, err error) {
 
 // Inherit returns the sockets that another process has bound to address and handed over as files, which
 // it closes.
-func Inherit(address string, files []*os.File) (*Sockets, error) {
-	s := &Sockets{}
+func Inherit(address string, files []*os.File) (*Group, error) {
+	s := &Group{}
 	for _, f := range files {
 		ln, err := net.FileListener(f)
 		if err == nil {
@@ -137,18 +155,18 @@ func Inherit(address string, files []*os.File) (*Sockets, error) {
 }
 
 // Addr returns the address.
-func (s *Sockets) Addr() net.Addr { return s.addr }
+func (s *Group) Addr() net.Addr { return s.addr }
 
 // Len returns how many sockets there are.
-func (s *Sockets) Len() int { return len(s.fds) }
+func (s *Group) Len() int { return len(s.fds) }
 
 // Duplicate returns a descriptor of the i-th socket, which is the caller's. It does not block.
-func (s *Sockets) Duplicate(i int) (fd int, err error) {
+func (s *Group) Duplicate(i int) (fd int, err error) {
 	return unix.FcntlInt(uintptr(s.fds[i]), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 // File returns the i-th socket as a file, which is the caller's.
-func (s *Sockets) File(i int) (*os.File, error) {
+func (s *Group) File(i int) (*os.File, error) {
 	fd, err := s.Duplicate(i)
 	if err != nil {
 		return nil, err
@@ -157,7 +175,7 @@ func (s *Sockets) File(i int) (*os.File, error) {
 }
 
 // Listener returns a listener on the i-th socket, which is the caller's.
-func (s *Sockets) Listener(i int) (net.Listener, error) {
+func (s *Group) Listener(i int) (net.Listener, error) {
 	f, err := s.File(i)
 	if err != nil {
 		return nil, err
@@ -167,7 +185,7 @@ func (s *Sockets) Listener(i int) (net.Listener, error) {
 }
 
 // Close gives the address up, as far as this process is concerned.
-func (s *Sockets) Close() error {
+func (s *Group) Close() error {
 	if s.made != nil {
 		if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.made) {
 			os.Remove(s.path) // it is stale then, which the next to bind it sees
@@ -177,9 +195,9 @@ func (s *Sockets) Close() error {
 }
 
 // Leave closes the sockets and leaves the address to the process that they were handed over to.
-func (s *Sockets) Leave() { s.release() } // the descriptors are closed in any case
+func (s *Group) Leave() { s.release() } // the descriptors are closed in any case
 
-func (s *Sockets) release() (err error) {
+func (s *Group) release() (err error) {
 	for _, fd := range s.fds {
 		err = errors.Join(err, unix.Close(fd))
 	}

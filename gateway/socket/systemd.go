@@ -1,4 +1,4 @@
-package edge
+package socket
 
 import (
 	"errors"
@@ -15,11 +15,11 @@ import (
 // name) is their name. They can be taken from the environment once only, and stay: a listener that has gone can come back.
 var passed = sync.OnceValue(func() []*os.File { return activation.Files(true) })
 
-// passedAs returns the socket of a name that is of a kind, which is called what.
+// passedAs returns the socket of a name and a kind, such as SOCK_STREAM; errors call it what.
 func passedAs(name string, kind int, what string) (*os.File, error) {
 	var list []*os.File
 	for _, f := range passed() {
-		if f.Name() == name && isSocket(f, kind) {
+		if f.Name() == name && IsKind(f, kind) {
 			list = append(list, f)
 		}
 	}
@@ -34,7 +34,7 @@ func passedAs(name string, kind int, what string) (*os.File, error) {
 }
 
 // bindSystemd returns the socket of that name which systemd has passed.
-func bindSystemd(name string) (*Sockets, error) {
+func bindSystemd(name string) (*Group, error) {
 	file, err := passedAs(name, unix.SOCK_STREAM, "socket")
 	if err != nil {
 		return nil, err
@@ -47,23 +47,5 @@ func bindSystemd(name string) (*Sockets, error) {
 	if err = errors.Join(err, ln.Close()); err != nil {
 		return nil, err
 	}
-	return &Sockets{fds: []int{fd}, addr: ln.Addr()}, nil
-}
-
-// BindSystemdDatagrams returns the UDP socket of that name which systemd has passed: ListenDatagram= beside the
-// ListenStream= of the same unit.
-func BindSystemdDatagrams(name string) (*Datagrams, error) {
-	file, err := passedAs(name, unix.SOCK_DGRAM, "UDP socket")
-	if err != nil {
-		return nil, err
-	}
-	pc, err := net.FilePacketConn(file)
-	if err != nil {
-		return nil, err
-	}
-	socket, ok := pc.(*net.UDPConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("the socket of datagrams named %s is not of UDP", name), pc.Close())
-	}
-	return newDatagrams(socket), nil
+	return &Group{fds: []int{fd}, addr: ln.Addr()}, nil
 }

@@ -1,5 +1,7 @@
 package h2
 
+import "github.com/corsgate/corsgate/gateway/wire"
+
 // A Decoder reads the header blocks of one direction of a connection. See RFC 7541, section 6. Init comes
 // first.
 type Decoder struct {
@@ -75,13 +77,15 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 			return 0
 		}
 		n += k
-		l.kind = kindOf(text)
+		l.kind, l.id = kindOf(text), wire.IdentifyRequest(text)
 	case i <= staticSize:
 		s := &staticLines[i]
 		text, l.kind = append(text, s.text[:s.name]...), s.kind
+		l.id = s.id
 	default:
 		s := d.table.line(i - staticSize - 1)
 		text, l.kind = append(text, s.text[:s.name]...), s.kind
+		l.id = s.id
 	}
 	l.name = len(text)
 	text, k := appendString(append(text, ": "...), b[n:])

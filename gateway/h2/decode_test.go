@@ -276,4 +276,8 @@ func BenchmarkDecode(b *testing.B) {
 		decode(&d, again)
 		r.Parse(append(h.Text, "\r\n"...), testOptions.Limits)
 	})
+	run("again/request", func() {
+		decode(&d, again)
+		h.Request(&r, testOptions.Limits)
+	})
 }

@@ -41,6 +41,9 @@ type Head struct {
 	lines         int
 	hosts, crumbs int
 	lengths       int
+	fields        []wire.Field // of the lines in Text
+	method        int          // lengths of the parts of the request line
+	target        int
 	pseudo        []byte
 	at            [protocol + 1]span // by kind, in pseudo
 	cookie        []byte
@@ -54,10 +57,11 @@ type span struct{ start, end int }
 
 // Begin makes h ready for a block.
 func (h *Head) Begin(o *Options, trailers bool) {
-	*h = Head{
-		Text: h.Text[:0], Length: -1, Priority: defaultPriority, limits: o.Limits, connect: o.Connect, trailers: trailers,
-		lined: trailers, most: bombFactor * o.ListBytes(), pseudo: h.pseudo[:0], cookie: h.cookie[:0], line: h.line,
-	}
+	text, fields, pseudo, cookie, line := h.Text[:0], h.fields[:0], h.pseudo[:0], h.cookie[:0], h.line
+	*h = Head{} // a literal with anything in it is made elsewhere and copied
+	h.Text, h.fields, h.pseudo, h.cookie, h.line = text, fields, pseudo, cookie, line
+	h.Length, h.Priority, h.limits, h.connect = -1, defaultPriority, o.Limits, o.Connect
+	h.trailers, h.lined, h.most = trailers, trailers, bombFactor*o.ListBytes()
 }
 
 // add adds a field.
@@ -69,7 +73,7 @@ func (h *Head) add(l *line) {
 	}
 	switch l.kind {
 	case plain, te:
-		h.copy(l.text)
+		h.copy(l)
 	case method, scheme, path, authority, protocol:
 		h.addPseudo(l)
 	case cookie:
@@ -82,10 +86,10 @@ func (h *Head) add(l *line) {
 		} else {
 			h.Length = -1 // which wire refuses
 		}
-		h.copy(l.text)
+		h.copy(l)
 	case priority:
 		h.Priority.update(l.value())
-		h.copy(l.text)
+		h.copy(l)
 	}
 }
 
@@ -93,19 +97,41 @@ func (h *Head) add(l *line) {
 func (h *Head) room() int { return h.limits.HeadBytes - len("\r\n") }
 
 // copy adds a line to the text, if there is room for it.
-func (h *Head) copy(text []byte) {
+func (h *Head) copy(l *line) {
 	if !h.lined {
 		h.startLine()
 	}
 	switch {
-	case len(h.Text)+len(text) > h.room():
+	case len(h.Text)+len(l.text) > h.room():
 		h.tooLarge(wire.FaultHeadSize)
 	case h.lines == h.limits.Fields:
 		h.tooLarge(wire.FaultFieldCount)
 	default:
-		h.lines++
-		h.Text = append(h.Text, text...)
+		h.Text = append(h.Text, l.text...)
+		h.note(l.name, len(l.text), l.id)
 	}
+}
+
+// note notes the field whose line, of size bytes, was added last. Text may grow into other memory after that, and what the field is
+// in stays as it is.
+func (h *Head) note(name, size int, id wire.FieldID) {
+	h.lines++
+	l := h.Text[len(h.Text)-size:]
+	h.fields = append(h.fields, wire.Field{Name: l[:name], Value: l[name+2 : size-2 : size-2], ID: id})
+}
+
+// Request has r say what Text, with an empty line behind it, is to wire.Request.Parse, and returns the fault that Parse would. It is
+// for the head of a request that is not Malformed, and may be called once: r takes the fields with it. lim are those of now.
+func (h *Head) Request(r *wire.Request, lim wire.Limits) *wire.Fault {
+	if h.Fault != nil || lim != h.limits {
+		n, fault := r.Parse(append(h.Text, "\r\n"...), lim)
+		if fault == nil && n == 0 {
+			fault = wire.FaultTruncated // it is longer than a reload allows since
+		}
+		return fault
+	}
+	r.Fields, h.fields = h.fields, r.Fields
+	return r.Assemble(h.Text[:h.method:h.method], h.Text[h.method+1:][:h.target:h.target])
 }
 
 func (h *Head) tooLarge(f *wire.Fault) {
@@ -136,7 +162,7 @@ func (h *Head) get(k kind) []byte { return h.pseudo[h.at[k].start:h.at[k].end] }
 // addCookie adds a crumb of Cookie.
 func (h *Head) addCookie(l *line) {
 	if h.trailers {
-		h.copy(l.text)
+		h.copy(l)
 		return
 	}
 	if !h.lined {
@@ -157,11 +183,11 @@ func (h *Head) addHost(l *line) {
 	h.hosts++
 	switch {
 	case h.trailers:
-		h.copy(l.text)
+		h.copy(l)
 	case h.hosts > 1, h.has(authority) && !bytes.EqualFold(h.get(authority), l.value()):
 		h.Malformed = true
 	case !h.has(authority):
-		h.copy(l.text)
+		h.copy(l)
 	case !h.lined:
 		h.startLine()
 	}
@@ -194,14 +220,16 @@ func (h *Head) startLine() {
 		m = m[:min(len(m), most)] // which is longer than wire takes, or has not been cut
 	}
 	h.Text = append(append(append(append(h.Text, m...), ' '), target...), version...)
+	h.method, h.target = len(m), len(target)
 	if h.has(authority) {
 		a := h.get(authority)
-		if len(h.Text)+len("Host: \r\n")+len(a) > h.room() {
+		size := len("Host: \r\n") + len(a)
+		if len(h.Text)+size > h.room() {
 			h.tooLarge(wire.FaultHeadSize)
 			return
 		}
-		h.lines++
 		h.Text = append(append(append(h.Text, "Host: "...), a...), '\r', '\n')
+		h.note(len("Host"), size, wire.Host)
 	}
 }
 
@@ -230,7 +258,10 @@ func (h *Head) end() {
 	}
 	if len(h.cookie) > 0 && !h.Malformed {
 		h.cookie = append(h.cookie, "\r\n"...)
-		h.copy(h.cookie)
+		if h.copy(&line{text: h.cookie, name: len("cookie")}); h.Fault == nil {
+			f := &h.fields[len(h.fields)-1]
+			f.Value = bytes.TrimRight(f.Value, " ") // of "; " before an empty crumb
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/wire"
+	"golang.org/x/net/http2/hpack"
 )
 
 // FuzzHead has any fields, written plainly.
@@ -19,24 +21,34 @@ func FuzzHead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, list string, limit uint16, connect bool) {
 		o := &Options{Limits: wire.Limits{HeadBytes: 64 + int(limit), Fields: 8}, Connect: connect}
 		var fields []field
-		var block []byte
+		var literals, indexed bytes.Buffer
+		encoder := hpack.NewEncoder(&indexed)
 		for part := range strings.SplitSeq(list, "\x01") {
 			name, value, _ := strings.Cut(part, "\x00")
 			fields = append(fields, field{name, value})
-			block = append(block, 0)
+			literals.WriteByte(0)
 			for _, s := range []string{name, value} {
-				block = append(appendInteger(block, 0, 7, len(s)), s...)
+				literals.Write(append(appendInteger(nil, 0, 7, len(s)), s...))
+			}
+		}
+		first := 0
+		for range 2 {
+			first = indexed.Len()
+			for _, f := range fields {
+				encoder.WriteField(hpack.HeaderField{Name: f.name, Value: f.value})
 			}
 		}
 		var d Decoder
 		d.Init()
-		var h Head
-		h.Begin(o, false)
-		if code := d.Decode(block, &h); code != NoError {
-			return // a bomb
+		for _, block := range [][]byte{literals.Bytes(), indexed.Bytes()[:first], indexed.Bytes()[first:]} {
+			var h Head
+			h.Begin(o, false)
+			if code := d.Decode(block, &h); code != NoError {
+				return // a bomb
+			}
+			h.end()
+			sameHead(t, &h, fields, o, false)
 		}
-		h.end()
-		sameHead(t, &h, fields, o, false)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/google/go-cmp/cmp"
 )
 
 // obvious is what a header list means, read slowly. See RFC 9113, sections 8.2 and 8.3.
@@ -128,6 +129,7 @@ func sameHead(t *testing.T, h *Head, fields []field, o *Options, trailers bool) 
 	var r wire.Request
 	text := string(h.Text) + "\r\n"
 	n, fault := r.Parse([]byte(text), o.Limits)
+	sameRequest(t, h, fields, &r, n, fault)
 	if !fits {
 		if n == 0 && fault == nil || len(text) > o.Limits.HeadBytes {
 			t.Fatalf("what is left of %q is no whole head: %q", fields, text)
@@ -142,5 +144,23 @@ func sameHead(t *testing.T, h *Head, fields []field, o *Options, trailers bool) 
 	}
 	if n > 0 && len(r.Fields) != strings.Count(want, "\r\n")-1 {
 		t.Fatalf("%q: %d fields in %q", fields, len(r.Fields), text)
+	}
+}
+
+// sameRequest compares what a head gives as a request with r, which Parse made of its text, or with the fault it found.
+func sameRequest(t *testing.T, h *Head, fields []field, r *wire.Request, n int, fault *wire.Fault) {
+	t.Helper()
+	lim := h.limits
+	if n == 0 && fault == nil {
+		fault = wire.FaultTruncated
+	}
+	var got wire.Request
+	if err := h.Request(&got, lim); err != fault {
+		t.Fatalf("%q: Request says %v, Parse %v", fields, err, fault)
+	}
+	if fault == nil {
+		if diff := cmp.Diff(r, &got, cmp.AllowUnexported(wire.Request{})); diff != "" {
+			t.Fatalf("%q: Parse and Request differ (-Parse +Request):\n%s", fields, diff)
+		}
 	}
 }

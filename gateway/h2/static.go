@@ -1,5 +1,7 @@
 package h2
 
+import "github.com/corsgate/corsgate/gateway/wire"
+
 // staticFields is the static table. See RFC 7541, appendix A.
 var staticFields = [...]struct{ name, value string }{
 	{":authority", ""}, {":method", "GET"}, {":method", "POST"}, {":path", "/"}, {":path", "/index.html"}, {":scheme", "http"},
@@ -22,6 +24,7 @@ type line struct {
 	text []byte // "name: value\r\n"
 	name int    // length of the name
 	kind kind
+	id   wire.FieldID
 	bad  bool // malformed wherever it stands
 }
 
@@ -32,7 +35,8 @@ var staticLines = func() (lines [staticSize + 1]line) {
 	for i, f := range staticFields {
 		k := kindOf([]byte(f.name))
 		lines[i+1] = line{
-			text: []byte(f.name + ": " + f.value + "\r\n"), name: len(f.name), kind: k, bad: !k.takes([]byte(f.value)),
+			text: []byte(f.name + ": " + f.value + "\r\n"), name: len(f.name), kind: k,
+			id: wire.IdentifyRequest([]byte(f.name)), bad: !k.takes([]byte(f.value)),
 		}
 	}
 	return lines

@@ -1,5 +1,7 @@
 package h2
 
+import "github.com/corsgate/corsgate/gateway/wire"
+
 // Sizes of the dynamic table. The protocol's default is never changed, so it need not be announced.
 const (
 	tableSize = 4096 // as RFC 7541, section 4.1, counts
@@ -23,13 +25,14 @@ type table struct {
 type entry struct {
 	at, name, value uint16 // where the line is in mem, and the lengths of its parts
 	kind            kind
+	id              wire.FieldID
 	bad             bool
 }
 
 // line returns an entry as a line, which is valid until the table changes; 0 is the newest.
 func (t *table) line(i int) line {
 	e := &t.ring[(t.first+t.n-1-i)&(len(t.ring)-1)]
-	return line{text: t.mem[e.at:][:int(e.name)+int(e.value)+4], name: int(e.name), kind: e.kind, bad: e.bad}
+	return line{text: t.mem[e.at:][:int(e.name)+int(e.value)+4], name: int(e.name), kind: e.kind, id: e.id, bad: e.bad}
 }
 
 // resize changes how large the table may be.
@@ -64,7 +67,7 @@ func (t *table) add(l *line) {
 		t.compact(len(l.text))
 	}
 	t.ring[(t.first+t.n)&(len(t.ring)-1)] = entry{
-		at: uint16(len(t.mem)), name: uint16(l.name), value: uint16(len(l.text) - l.name - 4), kind: l.kind, bad: l.bad,
+		at: uint16(len(t.mem)), name: uint16(l.name), value: uint16(len(l.text) - l.name - 4), kind: l.kind, id: l.id, bad: l.bad,
 	}
 	t.mem = append(t.mem, l.text...)
 	t.n++

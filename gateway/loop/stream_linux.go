@@ -34,10 +34,11 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 	t := l.newStream(c, st)
 	c.state |= asked
 	h := c.h2.Head()
-	method := h.Text[:max(0, bytes.IndexByte(h.Text, ' '))]
 	switch {
-	case h.Fault != nil, end, string(method) == "CONNECT":
-		l.serve(t, append(h.Text, '\r', '\n'), nil, nil, h.Fault)
+	case end, h.Fault != nil, bytes.HasPrefix(h.Text, []byte("CONNECT ")):
+		x := l.exchange()
+		fault := h.Request(x.Head(), l.server.Options().Limits)
+		l.serve(t, x, append(h.Text, '\r', '\n'), fault, nil, nil, h.Fault)
 	case len(h.Protocol) > 0, h.Length > smallContent, bytes.Contains(h.Text, []byte("\r\nexpect: ")):
 		l.cross(t, h.Text, nil, nil, false)
 	default:
@@ -46,7 +47,7 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 		if t.sized && edge.Announces(t.text) {
 			t.text, t.sized = edge.Unsized(t.text), false
 		}
-		switch string(method) {
+		switch string(h.Text[:max(0, bytes.IndexByte(h.Text, ' '))]) {
 		case "POST", "PUT", "PATCH":
 			t.expects = true
 		}
@@ -91,7 +92,7 @@ func (l *Loop) streamContent(t *stream, b []byte, end bool, trailers []byte, fla
 		text, content := append(t.text, '\r', '\n'), t.content
 		t.text, t.content = nil, nil
 		l.wheel.clear(&t.timer)
-		l.serve(t, text, content, trailers, flaw)
+		l.serveText(t, text, content, trailers, flaw)
 		l.release(text)
 		if content != nil {
 			l.release(content)
@@ -111,15 +112,20 @@ func (l *Loop) decide(t *stream) {
 	}
 }
 
-// serve begins the exchange for a request: text is its whole head. With a flaw it is answered and goes nowhere.
-func (l *Loop) serve(t *stream, text, content, trailers []byte, flaw *wire.Fault) {
-	c := t.c
+// serveText is serve for a request of which only the text is left.
+func (l *Loop) serveText(t *stream, text, content, trailers []byte, flaw *wire.Fault) {
 	x := l.exchange()
-	r := x.Head()
-	n, fault := r.Parse(text, l.server.Options().Limits)
+	n, fault := x.Head().Parse(text, l.server.Options().Limits)
 	if fault == nil && n == 0 {
 		fault = wire.FaultTruncated // it is longer than a reload allows since
 	}
+	l.serve(t, x, text, fault, content, trailers, flaw)
+}
+
+// serve begins the exchange for a request: text is its whole head, which x.Head has, or fault is what is wrong with it. With a flaw
+// it is answered and goes nowhere.
+func (l *Loop) serve(t *stream, x Exchange, text []byte, fault *wire.Fault, content, trailers []byte, flaw *wire.Fault) {
+	c, r := t.c, x.Head()
 	if fault != nil {
 		l.reject(t, x, text, fault)
 		return

@@ -95,7 +95,9 @@ func (r *Request) Parse(buf []byte, lim Limits) (int, *Fault) {
 	if len(buf) >= 2 && buf[0] == '\r' && buf[1] == '\n' {
 		i = 2
 	}
-	*r = Request{Fields: r.Fields[:0], options: r.options[:0]}
+	fields, options := r.Fields[:0], r.options[:0]
+	*r = Request{} // a literal with anything in it is made elsewhere and copied
+	r.Fields, r.options = fields, options
 	i, fault := r.requestLine(buf, i)
 	if fault != nil {
 		return 0, fault
@@ -174,23 +176,28 @@ func (r *Request) requestLine(buf []byte, i int) (int, *Fault) {
 		}
 		return 0, FaultRequestLine
 	}
-	target := buf[start:i]
-	if whole < i {
-		r.Flaw = flawOf(buf[whole])
-	}
+	target, whole := buf[start:i], whole-start
 	i++
 	n, fault := r.version(buf[i:])
 	if n == 0 {
 		return 0, fault
 	}
+	return i + n, r.judgeLine(target, whole)
+}
+
+// judgeLine judges the method, and a target of which so much can stand in a query.
+func (r *Request) judgeLine(target []byte, whole int) *Fault {
+	if whole < len(target) {
+		r.Flaw = flawOf(target[whole])
+	}
 	// A forbidden method of Fetch is so in any case, and a lower-case one is never honest.
 	switch len(r.Method) {
 	case len("TRACE"), len("CONNECT"):
 		if EqualFold(r.Method, "CONNECT") || EqualFold(r.Method, "TRACE") || EqualFold(r.Method, "TRACK") {
-			return 0, FaultMethod
+			return FaultMethod
 		}
 	}
-	return i + n, r.target(target)
+	return r.target(target)
 }
 
 // version reads the end of the request line, "HTTP/1.x CRLF". It returns the length of it, or 0

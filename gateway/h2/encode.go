@@ -38,15 +38,24 @@ func (e *Encoder) Limit(size uint32) {
 	}
 }
 
-// AppendHead appends the block that says what text says, the head of a response with its empty line.
+// AppendHead appends the block that says what text says, which begins with the head of a response and its empty line.
 func (e *Encoder) AppendHead(dst, text []byte) []byte {
+	dst, _ = e.appendHead(dst, text)
+	return dst
+}
+
+// appendHead is AppendHead, and returns how many bytes the head takes.
+func (e *Encoder) appendHead(dst, text []byte) (out []byte, n int) {
 	dst = appendStatus(e.appendOwed(dst), text[len("HTTP/1.1 "):][:3])
-	return e.appendLines(dst, text[bytes.IndexByte(text, '\n')+1:], true)
+	n = bytes.IndexByte(text, '\n') + 1
+	dst, lines := e.appendLines(dst, text[n:], true)
+	return dst, min(n+lines+len("\r\n"), len(text))
 }
 
 // AppendLines appends the block of a trailer section. Its lines do not go to the table.
 func (e *Encoder) AppendLines(dst, lines []byte) []byte {
-	return e.appendLines(e.appendOwed(dst), lines, false)
+	dst, _ = e.appendLines(e.appendOwed(dst), lines, false)
+	return dst
 }
 
 // appendOwed tells the decoder, once, that the table has no room. See RFC 7541, section 4.2.
@@ -68,15 +77,27 @@ func appendStatus(dst, digits []byte) []byte {
 	return append(dst, name, 3, digits[0], digits[1], digits[2])
 }
 
-func (e *Encoder) appendLines(dst, text []byte, steady bool) []byte {
-	for len(text) > 0 && text[0] != '\r' {
-		end := bytes.IndexByte(text, '\n')
+// appendLines appends the lines of text up to an empty one, and returns how many bytes they take.
+func (e *Encoder) appendLines(dst, text []byte, steady bool) (out []byte, n int) {
+	rest := text
+	for len(rest) > 0 && rest[0] != '\r' {
+		if e.next < e.n {
+			if l := e.line(e.next); len(rest) > len(l) && rest[len(l)] == '\r' && string(rest[:len(l)]) == string(l) {
+				dst = appendInteger(dst, 0x80, 7, staticSize+e.n-e.next)
+				e.next++
+				rest = rest[min(len(l)+len("\r\n"), len(rest)):]
+				continue
+			}
+		}
+		end := bytes.IndexByte(rest, '\n')
 		if end < 1 {
 			break
 		}
-		line := text[:end-1]
-		text = text[end+1:]
-		if i := e.find(line); i >= 0 {
+		line := rest[:end-1]
+		rest = rest[end+1:]
+		if name := ownName(line); name != nil {
+			dst = appendValue(append(dst, name.block...), line[len(name.line):])
+		} else if i := e.find(line); i >= 0 {
 			dst = appendInteger(dst, 0x80, 7, staticSize+e.n-i)
 			e.next = i + 1
 		} else {
@@ -84,16 +105,36 @@ func (e *Encoder) appendLines(dst, text []byte, steady bool) []byte {
 		}
 	}
 	e.next = 0
-	return dst
+	return dst, len(text) - len(rest)
+}
+
+// A ready is the name of a field as the gateway writes it, and as the beginning of a literal without indexing.
+type ready struct {
+	line  string
+	block []byte
+}
+
+// ownNames are those of the fields that the gateway adds to every response, and whose value always changes.
+var ownNames = [...]ready{
+	{"Date: ", []byte{0x0f, 33 - 0x0f}},
+	{"X-Request-Id: ", append([]byte{0, byte(len("x-request-id"))}, "x-request-id"...)},
+}
+
+// ownName returns which of ownNames a line begins with, if its value has no white space at its ends, or nil.
+func ownName(line []byte) *ready {
+	for i := range ownNames {
+		n := &ownNames[i]
+		if len(line) > len(n.line) && string(line[:len(n.line)]) == n.line && !blank(line[len(n.line)]) && !blank(line[len(line)-1]) {
+			return n
+		}
+	}
+	return nil
 }
 
 // find returns which of the lines in the client's table a line is, or -1.
 func (e *Encoder) find(line []byte) int {
 	if e.n == 0 {
 		return -1
-	}
-	if e.next < e.n && bytes.Equal(e.line(e.next), line) {
-		return e.next
 	}
 	h := maphash.Bytes(seed, line)
 	for i := range e.n {
@@ -141,6 +182,10 @@ func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
 	if index == 0 {
 		dst = appendLower(appendInteger(dst, 0, 7, len(name)), name)
 	}
+	return appendValue(dst, value)
+}
+
+func appendValue(dst, value []byte) []byte {
 	return append(appendInteger(dst, 0, 7, len(value)), value...)
 }
 

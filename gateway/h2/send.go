@@ -14,6 +14,23 @@ func (s *Session) AppendHead(st *Stream, text []byte, end bool) {
 	s.closeHeaders(at, st.ID)
 }
 
+// AppendAnswer sends the head of a response whose text ends with its content, if it has some, and returns how many bytes the head
+// takes. If that is all of text, the response ends with it.
+func (s *Session) AppendAnswer(st *Stream, text []byte) (head int) {
+	if st.gone || st.local {
+		return len(text)
+	}
+	st.begun = true
+	at := s.openHeaders(st, false)
+	s.Out, head = s.encoder.appendHead(s.Out, text)
+	if head == len(text) {
+		s.Out[at+4] |= flagEndStream
+		st.local = true
+	}
+	s.closeHeaders(at, st.ID)
+	return head
+}
+
 // AppendTrailers ends a response with a trailer section: lines as in a head of HTTP/1.1, without an empty line.
 func (s *Session) AppendTrailers(st *Stream, lines []byte) {
 	if st.gone || st.local {

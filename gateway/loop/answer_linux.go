@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/h2"
@@ -83,7 +82,9 @@ func (t *stream) interim(l *Loop, out []byte) bool {
 
 func (t *stream) answer(l *Loop, out []byte, _ bool) bool {
 	l.out = out[:0]
-	return t.deliver(l, out, bytes.Index(out, []byte("\r\n\r\n"))+4, true, nil)
+	head := l.room(t.c).AppendAnswer(t.st, out)
+	t.over = head == len(out)
+	return t.over || t.send(l, out[head:], true)
 }
 
 func (t *stream) deliver(l *Loop, out []byte, head int, end bool, trailers []byte) bool {

@@ -82,6 +82,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	}
 	s := notify()
 	defer s.ignore()
+	collectLessOnce()
 	given, err := inherit()
 	if err != nil {
 		return &exitError{exitUsage, err}

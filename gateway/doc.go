@@ -48,8 +48,10 @@
 //	├─ tlsconf              certificates that clients are shown, and theirs
 //	├─ socket               addresses bound, inherited and handed on
 //	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
-//	├─ upstream             endpoints, pools, balance, one exchange            → wire
-//	│  ├─ …/balance         who is chosen: by draw, in turn, the least busy, by key
+//	├─ upstream             endpoints: their condition, queues, retries        → wire
+//	│  ├─ …/transport       one exchange, blocking: upload, response, tunnel   → upstream, conn
+//	│  ├─ …/balance         who is chosen: by draw, in turn, least busy, by key
+//	│  ├─ …/conn            connections to one server, and those that are idle → wire
 //	│  └─ …/discover        the servers that a name stands for, by DNS         (below upstream alone)
 //	├─ wire                 HTTP/1.1 messages: the one parser, both sides      (standard library only)
 //	├─ limit                how often, by key: rate limits                     (standard library only)

@@ -28,16 +28,18 @@ func TestHouse(t *testing.T) {
 		"gateway/cors":              {"matcher"},
 		"gateway/cors/nethttp":      {"gateway/cors"},
 		"gateway/internal/vectors":  {"gateway/cors"}, // for tests only
-		"gateway/upstream":          {"gateway/wire", "gateway/upstream/balance", "gateway/upstream/discover"},
+		"gateway/upstream":          {"gateway/wire", "gateway/upstream/balance", "gateway/upstream/conn", "gateway/upstream/discover"},
 		"gateway/internal/dnstest":  {}, // for tests only
 		"gateway/tlsconf":           {},
 		"gateway/socket":            {},
 		"gateway/edge":              {"gateway/wire", "gateway/h2", "gateway/socket", "gateway/tlsconf"},
 		"gateway/h2":                {"gateway/wire"},
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
-		"gateway/upstream/discover": {},
-		"gateway/upstream/balance":  {}, // clever structures that know nothing of connections
-		"gateway/limit":             {}, // a room of its own: a clever structure that knows nothing of requests
+		"gateway/upstream/discover":  {},
+		"gateway/upstream/conn":      {"gateway/wire"},
+		"gateway/upstream/transport": {"gateway/upstream", "gateway/upstream/conn", "gateway/wire"},
+		"gateway/upstream/balance":   {}, // clever structures that know nothing of connections
+		"gateway/limit":              {}, // a room of its own: a clever structure that knows nothing of requests
 		// Below limit: what gateways share is a matter of its own, and so is its library.
 		"gateway/limit/shared":       {"gateway/limit"},
 		"gateway/internal/redistest": {"gateway/tooltest"}, // for tests only
@@ -51,14 +53,14 @@ func TestHouse(t *testing.T) {
 		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/files", "gateway/metrics", "gateway/tlsconf"},
 		"gateway/snapshot":           {"cache", "gateway/access", "gateway/backend", "gateway/certs", "gateway/config", "gateway/cors", "gateway/descriptors", "gateway/edge", "gateway/files", "gateway/lint", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/trace", "gateway/upstream", "gateway/wire"},
 		"gateway/ratelimit":          {"gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
-		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/balance", "gateway/upstream/discover", "gateway/wire"},
+		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/balance", "gateway/upstream/discover", "gateway/upstream/transport", "gateway/wire"},
 		"gateway/descriptors":        {"gateway/config"},
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
-		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/tlsconf", "gateway/wire", "matcher"},
+		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
 		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
-		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/upstream", "gateway/tlsconf", "gateway/wire"},
+		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
 		"gateway/admin":              {"gateway/printable", "gateway/fetch"},
 		"gateway/access":             {"gateway/printable"},
@@ -90,7 +92,7 @@ func TestHouse(t *testing.T) {
 		"github.com/quic-go/":              {"gateway/edge"},
 		"github.com/fsnotify/fsnotify":     {"gateway/files"},
 		"github.com/rs/zerolog":            {"gateway/access"},
-		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream"},
+		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream/conn"},
 		"github.com/coreos/go-systemd/":    {"gateway/socket", "cmd/corsgate"},
 		"golang.org/x/crypto/":             {"gateway/tlsconf", "gateway/pkitest"},
 		"github.com/caddyserver/certmagic": {"gateway/acme"},

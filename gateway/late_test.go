@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 )
 
 // TestLateContent: what an upstream sends where there can be no content is nobody's response, also when it comes late.
@@ -66,7 +66,7 @@ func TestLateContent(t *testing.T) {
 			for range 20 {
 				ask(c.method, "/broken")
 				// On a machine that is busy it may come later than anybody waits.
-				if got := ask("GET", "/honest"); got != "honest" && time.Duration(took.Load()) < upstream.ShortRest/2 {
+				if got := ask("GET", "/honest"); got != "honest" && time.Duration(took.Load()) < conn.ShortRest/2 {
 					t.Fatalf("%s, %q: the next request is answered %q", c.method, strings.SplitN(c.head, "\r\n", 2), got)
 				}
 			}

@@ -66,7 +66,7 @@ func (s Set) Start(prev Set, short func(), log *slog.Logger) {
 	for name, u := range s {
 		if prev[name] != u {
 			u.Pool.Changed = func(c upstream.Change) { u.noteChange(c, log) }
-			u.Pool.Short = short
+			u.Pool.OnExhausted = short
 			u.noteLookups(log)
 			u.Pool.Start()
 		}

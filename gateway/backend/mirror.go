@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 )
 
 // Bounds on what mirrors may cost.
@@ -140,13 +141,13 @@ func (c *Copies) Send(p *Copy) {
 		c.under.Done()
 	}()
 	now := time.Now()
-	x := &upstream.Exchange{Head: p.Text[:p.Head:p.Head], Content: p.Text[p.Head:], Method: p.Method, Now: now, Context: c.over}
+	x := &transport.Exchange{Head: p.Text[:p.Head:p.Head], Content: p.Text[p.Head:], Method: p.Method, Now: now, Context: c.over}
 	if p.Client != nil {
 		x.Source, x.Target = p.Client, p.Client
 	}
 	a := upstream.Attempts{To: m.Upstream.Pool, Deadline: now.Add(m.timeout), Idempotent: upstream.IsIdempotent(p.Method)}
 	a.Begin()
-	if err := a.Do(x); err != nil {
+	if err := x.Do(&a); err != nil {
 		c.log.Debug("mirror failed", "route", m.route, "upstream", m.Upstream.Name, "error", err)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 type pool struct {
 	endpoint *upstream.Endpoint
 	idle     []*upconn // most recently used last
-	resting  []*upconn // oldest first; see upstream.Rest
+	resting  []*upconn // oldest first; see conn.Rest
 }
 
 // An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
@@ -42,7 +42,7 @@ type upconn struct {
 	holder  *upstream.Holder // nil: it has not had to wait for its client
 	stream  bool             // it counts as a stream of the endpoint
 	wait    time.Duration    // for more of it
-	rests   time.Duration    // but not at once; see upstream.Rest
+	rests   time.Duration    // but not at once; see conn.Rest
 }
 
 // A hold is a call's wait for a connection: in the endpoint's queue, or for one that is being made.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
@@ -125,9 +126,9 @@ func (l *Loop) upstreamEOF(u *upconn) {
 func (l *Loop) broken(u *upconn, err error) {
 	switch {
 	case u.begun:
-		l.cut(u, upstream.ErrCut, nil)
+		l.cut(u, conn.ErrCut, nil)
 	case u.got:
-		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: upstream.ErrCut})
+		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: conn.ErrCut})
 	default:
 		l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassBroken, Err: err})
 	}

@@ -3,7 +3,7 @@ package loop
 import (
 	"slices"
 
-	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -45,7 +45,7 @@ func (l *Loop) idle(u *upconn) {
 	switch {
 	case u.rests == 0:
 		p.idle = append(p.idle, u)
-	case len(p.resting) < upstream.MaxResting:
+	case len(p.resting) < conn.MaxResting:
 		p.resting = append(p.resting, u)
 	default:
 		l.discard(u)

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -9,9 +10,9 @@ import (
 func (l *Loop) head(u *upconn, b []byte) {
 	c, e := u.call, u.pool.endpoint
 	for {
-		n, fault := l.res.Parse(b, upstream.ResponseLimits)
+		n, fault := l.res.Parse(b, conn.ResponseLimits)
 		if fault == nil && n > 0 && l.res.Status < 200 {
-			if u.interims++; l.res.Status == 101 || u.interims > upstream.MaxInterim {
+			if u.interims++; l.res.Status == 101 || u.interims > conn.MaxInterim {
 				fault = wire.FaultStatusLine
 			}
 			b = b[n:]
@@ -48,7 +49,7 @@ func (l *Loop) head(u *upconn, b []byte) {
 		}
 		u.status = int16(l.res.Status)
 		head := string(c.x.Head().Method) == "HEAD"
-		u.framing, u.rests = l.res.Framing(head), upstream.Rest(&l.res, head)
+		u.framing, u.rests = l.res.Framing(head), conn.Rest(&l.res, head)
 		u.left, u.chunked = l.res.Length, wire.Chunked{}
 		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
 		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.to.ending(l))

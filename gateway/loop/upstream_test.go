@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 )
 
 // TestResponses: each framing, for each version and method, at once and octet by octet.
@@ -75,7 +76,7 @@ func TestResponses(t *testing.T) {
 	const malformed = "502 malformed"
 	f("GET", "NONSENSE\r\n\r\n", true, malformed, malformed)
 	f("GET", "HTTP/1.1 101 Switching Protocols\r\n\r\n", true, malformed, malformed)
-	f("GET", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", upstream.MaxInterim+1), true, malformed, malformed)
+	f("GET", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", conn.MaxInterim+1), true, malformed, malformed)
 	f("GET", ok+"Content-Length: 5\r\n", true, "502 broken", "502 broken")
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -98,11 +99,11 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 		c.Stay()
 	}
 	x.up.Bound = x.bind(c, x.route.Upstream.Pool)
-	err := x.attempts.Do(&x.up)
+	err := x.up.Do(&x.attempts)
 	x.head = x.up.Head // it may have grown
 	if err != nil {
 		x.refuseFailed(c, err)
-		if errors.Is(err, upstream.ErrGone) {
+		if errors.Is(err, transport.ErrGone) {
 			return nil, true // what the upstream has to do with it is not known
 		}
 		return x.up.Endpoint, true
@@ -128,7 +129,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 // It reports false if the content could not be read and that has been answered.
 func (x *exchange) prepare(c *edge.Conn) bool {
 	r := x.route
-	x.up = upstream.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Client: c}
+	x.up = transport.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Waiter: c}
 	if x.interim == nil {
 		x.interim = func(res *wire.Response) error {
 			if text := x.Interim(x.out[:0], res); len(text) > 0 {
@@ -339,7 +340,7 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 // the only honest answer is none: the connection ends without the end of the content, by a reset
 // where the client could take a plain end for that of the content.
 func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
-	if errors.Is(err, upstream.ErrGone) {
+	if errors.Is(err, transport.ErrGone) {
 		x.closing = true
 		if framing == wire.UntilClose {
 			c.Abort() // in case that it listens, as below

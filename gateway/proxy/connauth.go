@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -22,11 +23,11 @@ const maxBound = 4
 // A bound is a connection that belongs to the client, with where it leads.
 type bound struct {
 	to *upstream.Upstream
-	upstream.Bound
+	transport.Bound
 }
 
 // bind returns the client's own connection to an upstream; nil: the exchange may use any.
-func (x *exchange) bind(c *edge.Conn, to *upstream.Upstream) *upstream.Bound {
+func (x *exchange) bind(c *edge.Conn, to *upstream.Upstream) *transport.Bound {
 	for _, b := range x.bound {
 		if b.to == to {
 			return &b.Bound

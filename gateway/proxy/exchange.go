@@ -16,6 +16,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -83,7 +84,7 @@ type exchange struct {
 	body    []byte // small content of the request
 	request int    // of the loop: x.head[:request] is what the upstream is sent
 	vary    [][]byte
-	up      upstream.Exchange
+	up      transport.Exchange
 	breaks  func()                     // ends the client's connection; made once
 	holder  *upstream.Holder           // of the response that is relayed; nil: it was all here
 	interim func(*wire.Response) error // sends one to the client; made once

@@ -106,7 +106,7 @@ func (a *Attempts) Stale(f Failure) bool { return a.repeatable(f) && !a.expired(
 // safe, the exchange must have retries and time left, and the upstream's budget some. It also
 // notes the failure for the ejection of e.
 func (a *Attempts) Again(e *Endpoint, f Failure) bool {
-	if Short(f.Err) {
+	if Exhausted(f.Err) {
 		return false // it would be no better elsewhere
 	}
 	if f.Err.Class != ClassQueue && f.Err.Class != ClassStreams {

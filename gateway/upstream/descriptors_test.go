@@ -29,7 +29,7 @@ func TestDialWaitsForDescriptors(t *testing.T) {
 	opts.Descriptors = int(f.Fd()) + 1
 	u := upstream.New("test", []upstream.Address{s.address()}, opts)
 	asked := 0
-	u.Short = func() {
+	u.OnExhausted = func() {
 		if asked++; asked == 3 {
 			f.Close()
 		}
@@ -48,7 +48,7 @@ func TestDialGivesUp(t *testing.T) {
 	opts.Descriptors = int(lastFree(t).Fd()) + 1
 	u := upstream.New("test", []upstream.Address{s.address()}, opts)
 	asked := 0
-	u.Short = func() { asked++ }
+	u.OnExhausted = func() { asked++ }
 	defer u.Stop()
 	if nc, err := u.Endpoints()[0].Dial(time.Time{}); !errors.Is(err, syscall.EMFILE) {
 		t.Fatalf("%v, %v, want EMFILE", nc, err)
@@ -86,7 +86,7 @@ func TestSpare(t *testing.T) {
 	}
 	for _, want := range []int{2, 1, 0} {
 		u.Spare()
-		if got := u.Endpoints()[0].Idle(); got != want {
+		if got := u.Endpoints()[0].Conns().Idle(); got != want {
 			t.Errorf("%d connections are idle, want %d", got, want)
 		}
 	}

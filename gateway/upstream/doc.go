@@ -1,13 +1,13 @@
-// Package upstream makes exchanges with the servers behind the gateway: endpoints, their pools
-// of connections, one request and its response.
+// Package upstream knows the servers behind the gateway: the endpoints of an upstream, which of them may be used, how many
+// exchanges each has, and where an exchange is attempted, and again.
 //
-// fasthttp's HostClient is no transport for a proxy: it retries on its own, reuses a connection
-// that has sent too much, allocates what an upstream announces, and cannot relay an early
-// response. This is the transport instead. The rules are:
+//	transport            one exchange, blocking: upload, response, tunnel
+//	  │                    (the event loop makes its own)
+//	upstream             endpoints and their condition, queues, retries
+//	├─ balance             who is chosen
+//	├─ conn                connections to one server
+//	└─ discover            the servers that a name stands for
 //
-//   - a response head is strict, bounded, and never copied whole;
-//   - a connection that has anything unread, or whose peer has closed it, is not reused;
-//   - an exchange is repeated only when nothing of it can have been processed, or when its
-//     method is safe and no octet of a response has come;
-//   - every wait on an endpoint has a deadline.
+// An exchange is repeated only when nothing of it can have been processed, or when its
+// method is safe and no byte of a response has come.
 package upstream

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"errors"
-	"os"
 )
 
 // An Error says why an exchange has failed before its response began. Class is one of a closed
@@ -19,7 +18,7 @@ const (
 	ClassDown      = "down"        // no endpoint has answered of late: this was not one of the requests that try again
 	ClassConnect   = "connect"     // no endpoint accepted a connection
 	ClassQueue     = "queue"       // all connections are in use, and the queue is full or too slow
-	ClassSlow      = "slow-client" // see holder.go; it is no failure of the upstream
+	ClassSlow      = "slow-client" // see Holder; it is no failure of the upstream
 	ClassStreams   = "streams"     // the endpoint has as many tunnels and event streams as it may
 	ClassBroken    = "broken"      // the connection broke before the response began
 	ClassMalformed = "malformed"   // the response is not valid HTTP/1.1
@@ -41,11 +40,8 @@ var ErrDown = &Error{502, ClassDown, errors.New("none of its endpoints answers; 
 // ErrStreams is why a stream did not begin: max_streams.
 var ErrStreams = &Error{503, ClassStreams, errors.New("it has as many tunnels and event streams as max_streams allows")}
 
-// errEvicted is how an upload ends whose client was slow.
-var errEvicted = &Error{503, ClassSlow, ErrSlowClient}
-
 // ErrLate, ErrIdle and ErrStalled are why a response, or a tunnel, was ended by a limit of this side: the exchange's deadline
-// has passed; a stream or tunnel was silent for too long; or a response that is no stream was, which is the endpoint's failure. ErrSlowClient: see holder.go.
+// has passed; a stream or tunnel was silent for too long; or a response that is no stream was, which is the endpoint's failure. ErrSlowClient: see Holder.
 var (
 	ErrLate       = errors.New("the time for the exchange is over")
 	ErrIdle       = errors.New("the stream was silent for too long")
@@ -58,14 +54,6 @@ func (e *Error) Error() string { return "upstream " + e.Class + ": " + e.Err.Err
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
-
-// failure returns the Error for what ended a wait on an endpoint.
-func failure(err error) *Error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &Error{504, ClassFirstByte, err}
-	}
-	return &Error{502, ClassBroken, err}
-}
 
 // WorthWaiting reports whether the same request may well succeed a moment later.
 func (e *Error) WorthWaiting() bool {

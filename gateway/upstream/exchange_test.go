@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 )
 
 func TestFailures(t *testing.T) {
@@ -37,7 +39,7 @@ func TestFailures(t *testing.T) {
 	f(says("HTTP/1.1 200 OK\nContent-Length: 1\n\nx"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\nx"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), nil, 502, upstream.ClassMalformed)
-	f(says(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", upstream.MaxInterim+1)+ok), nil, 502, upstream.ClassMalformed)
+	f(says(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", conn.MaxInterim+1)+ok), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\n"+strings.Repeat("X: 1\r\n", 200)+"\r\n"), nil, 502, upstream.ClassMalformed)
 	f(says("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)+"\r\n\r\n"), nil, 502, upstream.ClassMalformed)
 	f(silent, func(o *upstream.Options, _ *trip) { o.FirstByteTimeout = 20 * time.Millisecond }, 504, upstream.ClassFirstByte)
@@ -177,9 +179,9 @@ func TestGone(t *testing.T) {
 		u := pool(t, opts, s)
 		l := &leaver{watched: make(chan func(), 1)}
 		x := request("GET", "")
-		x.Client = l
+		x.Waiter = l
 		go func() { (<-l.watched)() }()
-		if _, _, err := run(u, x); !errors.Is(err, upstream.ErrGone) {
+		if _, _, err := run(u, x); !errors.Is(err, transport.ErrGone) {
 			t.Errorf("%v, want ErrGone", err)
 		}
 		<-ended
@@ -209,7 +211,7 @@ func TestPatience(t *testing.T) {
 	for range 2 {
 		l := &leaver{watched: make(chan func(), 1)}
 		x := request("GET", "")
-		x.Client = l
+		x.Waiter = l
 		if status, content, err := run(u, x); status != 200 || content != "ok" || err != nil {
 			t.Errorf("%d %q, %v", status, content, err)
 		}
@@ -224,7 +226,7 @@ func TestPatience(t *testing.T) {
 	opts := options()
 	opts.FirstByteTimeout = 100 * time.Millisecond
 	x := request("GET", "")
-	x.Client = &leaver{watched: make(chan func(), 1)}
+	x.Waiter = &leaver{watched: make(chan func(), 1)}
 	_, _, err := run(pool(t, opts, mute), x)
 	wantError(t, err, 504, upstream.ClassFirstByte)
 }

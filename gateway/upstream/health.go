@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 )
 
 // Health says how endpoints are asked whether they are well. Each is asked apart from the others
@@ -60,7 +62,7 @@ func (e *Endpoint) checkOn(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if Short(err) {
+		if Exhausted(err) {
 			wait.Reset(h.Interval)
 			continue
 		}
@@ -93,7 +95,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 	defer cancel()
 	by, _ := ctx.Deadline()
 	if h.Path == "" {
-		nc, err := e.dial(ctx, by)
+		nc, err := e.conns.Dial(ctx, by)
 		if err == nil {
 			nc.Close() // it has told what it had to
 		}
@@ -107,7 +109,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 	req.Header.Set("User-Agent", "corsgate (health check)")
 	transport := &http.Transport{
 		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: int64(ResponseLimits.HeadBytes),
+		MaxResponseHeaderBytes: int64(conn.ResponseLimits.HeadBytes),
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return e.dialReady(ctx, by) },
 	}
 	res, err := transport.RoundTrip(req)
@@ -124,11 +126,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 // dialReady makes a connection as for a request of the gateway itself: with TLS and a PROXY header,
 // if the endpoint wants them.
 func (e *Endpoint) dialReady(ctx context.Context, by time.Time) (net.Conn, error) {
-	nc, err := e.dial(ctx, by)
-	if err != nil {
-		return nil, err
-	}
-	c, err := e.ready(ctx, nc, by, &Exchange{})
+	c, err := e.conns.Connect(ctx, by, nil, nil)
 	if err != nil {
 		return nil, err
 	}

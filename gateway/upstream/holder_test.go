@@ -46,7 +46,7 @@ func TestHolders(t *testing.T) {
 		served := make(chan int, 9)
 		newcomer := func(i int) {
 			go func() {
-				if e.enter(time.Time{}, nil) == nil {
+				if e.Enter(time.Time{}, nil) == nil {
 					served <- i
 				}
 			}()

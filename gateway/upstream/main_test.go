@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"go.uber.org/goleak"
 )
 
@@ -152,7 +153,7 @@ func pool(t testing.TB, opts upstream.Options, servers ...*server) *upstream.Ups
 
 // A trip is an exchange and when it must have ended.
 type trip struct {
-	upstream.Exchange
+	transport.Exchange
 	Deadline time.Time
 }
 
@@ -160,11 +161,11 @@ type trip struct {
 func do(u *upstream.Upstream, x *trip) error {
 	a := upstream.Attempts{To: u, Deadline: x.Deadline, Idempotent: upstream.IsIdempotent(x.Method)}
 	a.Begin()
-	return a.Do(&x.Exchange)
+	return x.Exchange.Do(&a)
 }
 
 func request(method string, content string) *trip {
-	x := &trip{Exchange: upstream.Exchange{Method: []byte(method), Now: time.Now()}}
+	x := &trip{Exchange: transport.Exchange{Method: []byte(method), Now: time.Now()}}
 	x.Head = fmt.Appendf(nil, "%s / HTTP/1.1\r\nHost: h\r\n", method)
 	if content != "" {
 		x.Head = fmt.Appendf(x.Head, "Content-Length: %d\r\n", len(content))

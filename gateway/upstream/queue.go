@@ -206,8 +206,8 @@ func (q *queue) look(d time.Duration, serve func()) {
 	}
 }
 
-// enter is TryEnter, but waits in the queue, and not beyond deadline or the end of over, which may be nil.
-func (e *Endpoint) enter(deadline time.Time, over <-chan struct{}) error {
+// Enter is TryEnter, but waits in the queue, and not beyond deadline or the end of over, which may be nil.
+func (e *Endpoint) Enter(deadline time.Time, over <-chan struct{}) error {
 	if e.TryEnter() {
 		return nil
 	}

@@ -123,7 +123,7 @@ func offered(e *Endpoint, each time.Duration, rate int, during time.Duration) (s
 		time.Sleep(time.Second / time.Duration(rate))
 		go func() {
 			began := time.Now()
-			err := e.enter(time.Time{}, nil)
+			err := e.Enter(time.Time{}, nil)
 			waited := time.Since(began)
 			if err == nil {
 				time.Sleep(each)
@@ -175,7 +175,7 @@ func TestBurst(t *testing.T) {
 		order := make(chan int, 50)
 		for i := range cap(order) {
 			go func() {
-				if err := e.enter(time.Time{}, nil); err != nil {
+				if err := e.Enter(time.Time{}, nil); err != nil {
 					t.Errorf("the one that came as the %dth was refused: %v", i, err)
 					return
 				}

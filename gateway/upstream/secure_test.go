@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/pires/go-proxyproto"
 )
 
@@ -37,7 +38,7 @@ func secured(t testing.TB, cfg *tls.Config, name string, opts upstream.Options, 
 		cfg.Certificates = []tls.Certificate{certificate}
 	}
 	s := serve(t, func(p *peer) {
-		c := tls.Server(upstream.Ending(p.TCPConn), cfg)
+		c := tls.Server(ending{p.TCPConn}, cfg)
 		if c.Handshake() == nil {
 			converse(c, bufio.NewReader(c))
 		}
@@ -176,7 +177,7 @@ func TestTLSCut(t *testing.T) {
 		}
 	}
 	f(func(c *tls.Conn) { c.Close() }, nil)
-	f(func(c *tls.Conn) { c.NetConn().Close() }, upstream.ErrNoGoodbye)
+	f(func(c *tls.Conn) { c.NetConn().Close() }, conn.ErrNoGoodbye)
 }
 
 // TestTLSFarewell: an idle connection that is closed says so, one that is broken off does not.
@@ -265,4 +266,15 @@ func TestProxyHeader(t *testing.T) {
 	f(true, tcp("192.0.2.1:4711"), tcp("198.51.100.1:80"), "192.0.2.1:4711 198.51.100.1:80")
 	f(false, tcp("[2001:db8::1]:4711"), tcp("[2001:db8::2]:80"), "[2001:db8::1]:4711 [2001:db8::2]:80")
 	f(false, &net.UnixAddr{Net: "unix"}, &net.UnixAddr{Net: "unix", Name: "/run/edge.sock"}, "LOCAL")
+}
+
+// An ending is a TCP connection whose end is not the end of TLS, as in package conn.
+type ending struct{ *net.TCPConn }
+
+func (c ending) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if err == io.EOF {
+		err = conn.ErrNoGoodbye
+	}
+	return n, err
 }

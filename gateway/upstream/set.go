@@ -50,13 +50,13 @@ func (u *Upstream) setEndpoints(addresses []Address) {
 		delete(known, a.id())
 		list = append(list, e)
 		if u.stopped {
-			e.close()
+			e.conns.Close()
 		}
 	}
 	u.addresses = slices.Clone(addresses)
 	u.rebuild(list, now)
 	for _, e := range known {
-		e.close()
+		e.conns.Close()
 		e.stopChecks()
 	}
 	if u.started && !u.stopped {

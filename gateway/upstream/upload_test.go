@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/transport"
 )
 
 // stream makes a request whose content is streamed.
 func stream(r io.Reader, length int, cancel func()) *trip {
-	x := &trip{Exchange: upstream.Exchange{Method: []byte("POST"), Now: time.Now(), Stream: r, Cancel: cancel, Chunked: length < 0}}
+	x := &trip{Exchange: transport.Exchange{Method: []byte("POST"), Now: time.Now(), Stream: r, Cancel: cancel, Chunked: length < 0}}
 	framing := "Transfer-Encoding: chunked"
 	if length >= 0 {
 		framing = fmt.Sprintf("Content-Length: %d", length)
@@ -189,7 +190,7 @@ func TestContentFault(t *testing.T) {
 	for _, length := range []int{-1, 100} {
 		content := io.MultiReader(strings.NewReader("begin"), errReader{fault})
 		_, _, err := run(u, stream(content, length, func() {}))
-		if !errors.Is(err, upstream.ErrContent) || !errors.Is(err, fault) {
+		if !errors.Is(err, transport.ErrContent) || !errors.Is(err, fault) {
 			t.Errorf("length %d: %v, want the fault", length, err)
 		}
 		if <-complete {

@@ -53,9 +53,9 @@ type Upstream struct {
 	// Looked, if set before Start, is called after each look-up of a name, for one name at a time in
 	// order, for several at once. It must not wait.
 	Looked func(Lookup)
-	// Short, if set before Start, is called when a connection cannot be made because descriptors are short, on any goroutine,
-	// again and again while it is waited for. It may make room.
-	Short func()
+	// OnExhausted, if set before Start, is called when a connection cannot be made because there are no descriptors, on any
+	// goroutine, again and again while it is waited for. It may make room.
+	OnExhausted func()
 
 	opts   Options
 	host   []byte // opts.Host
@@ -111,6 +111,9 @@ func (u *Upstream) Host(host []byte) []byte {
 	return u.set.Load().authority
 }
 
+// Options returns the options, which must not be changed.
+func (u *Upstream) Options() *Options { return &u.opts }
+
 // Start begins to look after the endpoints. Stop ends it.
 func (u *Upstream) Start() {
 	u.mu.Lock()
@@ -143,7 +146,7 @@ func (u *Upstream) tend() {
 			return
 		case now := <-old.C:
 			for _, e := range u.Endpoints() {
-				e.expire(now)
+				e.conns.Expire(now)
 			}
 			continue
 		case <-second.C:
@@ -177,7 +180,7 @@ func (u *Upstream) Stop() {
 	}
 	u.stopped = true
 	for _, e := range u.Endpoints() {
-		e.close()
+		e.conns.Close()
 		e.stopChecks()
 	}
 }

@@ -1,7 +1,6 @@
-package upstream
+package transport
 
 import (
-	"bytes"
 	"crypto/sha1" // RFC 6455 chose it; nothing secret depends on it
 	"crypto/tls"
 	"encoding/base64"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -29,22 +30,20 @@ func accepts(r *wire.Response, key []byte) bool {
 	return string(r.Accept) == base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// A Counter counts octets. It is called from two goroutines.
-type Counter interface{ Add(octets float64) }
+// A Counter counts bytes. It is called from two goroutines.
+type Counter interface{ Add(n float64) }
 
-// Tunnel carries octets both ways between a client and the connection behind a response of status
+// Tunnel carries bytes both ways between a client and the connection behind a response of status
 // 101: first read, which the client has sent already, then what either sends. It returns when both
 // have ended, one has failed, neither has sent anything for the time idle, or the exchange's deadline
-// has passed; the latter two are ErrIdle and ErrLate. The connection is then closed; the client's is the caller's to
+// has passed; the latter two are upstream.ErrIdle and upstream.ErrLate. The connection is then closed; the client's is the caller's to
 // close. End follows.
 func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, fromClient, fromUpstream Counter) error {
 	x.unwatch()
 	x.failed = true // End must not keep the connection
 	c := x.conn
 	defer c.Conn.Close() // the tunnel is over
-	first := bytes.Clone(c.in[c.r:c.w])
-	// Nobody looks at the head any more.
-	c.in, c.r, c.w, c.response = nil, 0, 0, wire.Response{Status: c.response.Status}
+	first := c.Detach()  // the head is not needed any more
 	x.Head, x.Method, x.WebSocketKey = nil, nil, nil
 	t := &tunnel{idle: idle, deadline: x.deadline, client: newEnd(client), upstream: newEnd(c.Conn)}
 	t.touch()
@@ -86,13 +85,13 @@ func (t *tunnel) end() error {
 	case !t.late.Load():
 		return nil
 	case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
-		return ErrLate
+		return upstream.ErrLate
 	}
-	return ErrIdle
+	return upstream.ErrIdle
 }
 
 // carry sends first and then what src brings to dst. At the end of src it ends dst's receiving side
-// only: the other direction may go on. At an error it ends both. carried counts octets.
+// only: the other direction may go on. At an error it ends both. carried counts bytes.
 func (t *tunnel) carry(dst, src *end, first []byte, carried Counter) {
 	err := t.send(dst, first, carried)
 	if err == nil && src.secure {
@@ -142,8 +141,8 @@ func (t *tunnel) await(src *end) error {
 // move reads what there is from src and sends it to dst; if there is nothing, and buffered is not
 // set, it waits.
 func (t *tunnel) move(dst, src *end, carried Counter, buffered bool) error {
-	buf := streamBuffers.Get().(*[streamBuffer]byte)
-	defer streamBuffers.Put(buf)
+	buf := conn.GetBuffer()
+	defer conn.PutBuffer(buf)
 	for {
 		if buffered {
 			src.SetReadDeadline(longAgo) // as in await
@@ -183,7 +182,7 @@ type end struct {
 
 	raw   syscall.RawConn // of the socket; nil: there is no waiting without reading
 	look  func(fd uintptr) bool
-	poll  poll
+	poll  conn.Poll
 	woken bool
 }
 
@@ -218,5 +217,5 @@ func (e *end) ready() error {
 func (e *end) lookOnce(fd uintptr) bool {
 	looked := e.woken
 	e.woken = true
-	return looked || !e.poll.silent(fd)
+	return looked || !e.poll.Silent(fd)
 }

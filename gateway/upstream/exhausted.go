@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// Short reports whether err says that this machine is short of something: descriptors, ports, memory. That is no endpoint's
+// Exhausted reports whether err says that this machine is short of something: descriptors, ports, memory. That is no endpoint's
 // doing, and nothing is learnt from it about any.
-func Short(err error) bool {
+func Exhausted(err error) bool {
 	var no syscall.Errno
 	if !errors.As(err, &no) {
 		return false
@@ -26,7 +26,7 @@ func Unconnected(err error, late bool) *Error {
 	switch {
 	case late:
 		status = 504
-	case Short(err):
+	case Exhausted(err):
 		status = 503
 	}
 	return &Error{status, ClassConnect, err}

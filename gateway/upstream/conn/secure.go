@@ -1,4 +1,4 @@
-package upstream
+package conn
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 )
 
 // This file makes connections that begin with more than a request: a PROXY protocol header, TLS.
-// The event loop speaks neither, so exchanges with such endpoints are made by Do alone.
+// The event loop speaks neither, so exchanges with such servers are made by goroutines alone.
 
-// clientTLS returns what connections to an endpoint with this name use, or nil without a name.
-// Sessions are the endpoint's own: another server of the same name may not know them.
-func clientTLS(base *tls.Config, name string) *tls.Config {
+// ClientTLS returns what connections to a server with this name use, or nil without a name.
+// Sessions are the server's own: another server of the same name may not know them.
+func ClientTLS(base *tls.Config, name string) *tls.Config {
 	if name == "" {
 		return nil
 	}
@@ -33,24 +33,16 @@ func clientTLS(base *tls.Config, name string) *tls.Config {
 	return c
 }
 
-// connect makes a new connection, ready for x's request, within connect_timeout and x's deadline.
-func (e *Endpoint) connect(x *Exchange) (*conn, error) {
-	ctx, stop := x.heed()
-	defer stop()
-	by := e.connectBy(x.deadline)
-	nc, err := e.dial(ctx, by)
+// Connect makes a new connection before by, ready for a request. source and target are what a PROXY header says.
+func (p *Pool) Connect(ctx context.Context, by time.Time, source, target net.Addr) (*Conn, error) {
+	nc, err := p.Dial(ctx, by)
 	if err != nil {
 		return nil, err
 	}
-	return e.ready(ctx, nc, by, x)
-}
-
-// ready makes a connection ready for x's request, or closes it.
-func (e *Endpoint) ready(ctx context.Context, nc net.Conn, by time.Time, x *Exchange) (*conn, error) {
 	c, err := newConn(nc)
-	if err == nil && (e.opts.SendProxy || e.tls != nil) {
+	if err == nil && (p.Server.SendProxy || p.Server.TLS != nil) {
 		nc.SetDeadline(by) // a dead socket shows at once
-		if err = e.greet(ctx, c, x); err == nil {
+		if err = p.greet(ctx, c, source, target); err == nil {
 			err = nc.SetDeadline(time.Time{})
 		}
 	}
@@ -61,16 +53,16 @@ func (e *Endpoint) ready(ctx context.Context, nc net.Conn, by time.Time, x *Exch
 }
 
 // greet does what comes before the first request.
-func (e *Endpoint) greet(ctx context.Context, c *conn, x *Exchange) error {
-	if e.opts.SendProxy {
-		if _, err := proxyHeader(x.Source, x.Target).WriteTo(c.Conn); err != nil {
+func (p *Pool) greet(ctx context.Context, c *Conn, source, target net.Addr) error {
+	if p.Server.SendProxy {
+		if _, err := proxyHeader(source, target).WriteTo(c.Conn); err != nil {
 			return err
 		}
 	}
-	if e.tls == nil {
+	if p.Server.TLS == nil {
 		return nil
 	}
-	c.secure = tls.Client(ending{c.Conn}, e.tls)
+	c.secure = tls.Client(ending{c.Conn}, p.Server.TLS)
 	c.Conn = c.secure
 	return c.secure.HandshakeContext(ctx)
 }
@@ -94,19 +86,20 @@ func (c ending) SyscallConn() (syscall.RawConn, error) {
 	return c.Conn.(syscall.Conn).SyscallConn()
 }
 
-var errNoGoodbye = errors.New("the connection ended without the close_notify of TLS")
+// ErrNoGoodbye is how content ends that is cut on its way by TLS.
+var ErrNoGoodbye = errors.New("the connection ended without the close_notify of TLS")
 
 func (c ending) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == io.EOF {
-		err = errNoGoodbye
+		err = ErrNoGoodbye
 	}
 	return n, err
 }
 
 // Close closes the connection. One that speaks TLS says so first, unless an exchange was broken
 // off: then the missing goodbye is what tells the peer.
-func (c *conn) Close() error {
+func (c *Conn) Close() error {
 	if c.secure != nil && !c.idle {
 		return c.secure.NetConn().Close()
 	}
@@ -115,18 +108,19 @@ func (c *conn) Close() error {
 
 // spent reports whether nothing decrypted waits to be read: a TLS record can hold more than was
 // asked for, and the socket does not show it.
-func (c *conn) spent() bool {
+func (c *Conn) spent() bool {
 	if c.secure == nil {
 		return true
 	}
-	c.setReadBy(time.Unix(1, 0)) // crypto/tls goes on after a read that has timed out
+	c.SetReadBy(time.Unix(1, 0)) // crypto/tls goes on after a read that has timed out
 	n, err := c.Read(c.in[:1])
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// connectBy returns when a connection that is begun now must be ready.
-func (e *Endpoint) connectBy(deadline time.Time) time.Time {
-	by := time.Now().Add(e.opts.ConnectTimeout)
+// ConnectBy returns when a connection that is begun now for an exchange must be ready: within connect_timeout, and before
+// deadline, if that is not zero.
+func (p *Pool) ConnectBy(deadline time.Time) time.Time {
+	by := time.Now().Add(p.Server.ConnectTimeout)
 	if !deadline.IsZero() && deadline.Before(by) {
 		by = deadline
 	}

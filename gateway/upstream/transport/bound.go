@@ -1,12 +1,17 @@
-package upstream
+package transport
 
-import "time"
+import (
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
+)
 
 // A Bound is the connection to an endpoint that belongs to one client: it was authenticated for that client alone, so
 // no other exchange may have it. The zero value has no connection yet. It is for one goroutine.
 type Bound struct {
-	endpoint *Endpoint
-	conn     *conn // nil: none, or an exchange has it
+	endpoint *upstream.Endpoint
+	conn     *conn.Conn // nil: none, or an exchange has it
 }
 
 // Close closes the connection.
@@ -18,22 +23,23 @@ func (b *Bound) Close() {
 }
 
 // take returns the connection if it is there and open.
-func (b *Bound) take(now time.Time) *conn {
+func (b *Bound) take(now time.Time) *conn.Conn {
 	c := b.conn
 	if c == nil {
 		return nil
 	}
-	if b.endpoint.Closed() || !c.quiet(now) {
+	if b.endpoint.Closed() || !c.Quiet(now) {
 		b.Close()
 		return nil
 	}
-	b.conn, c.idle, c.reused = nil, false, false
+	b.conn = nil
+	c.Use(false)
 	return c
 }
 
 // doBound is Do on a connection that belongs to the client, or will. There is one attempt: on another connection the
-// request would be another's, or nobody's.
-func (a *Attempts) doBound(x *Exchange) error {
+// request would be another client's.
+func (x *Exchange) doBound(a *upstream.Attempts) error {
 	c := x.Bound.take(x.Now)
 	e, entered := x.Bound.endpoint, false
 	if c != nil {
@@ -54,16 +60,16 @@ func (a *Attempts) doBound(x *Exchange) error {
 		return nil
 	}
 	e.Leave()
-	if f.Err != nil && !Short(f.Err) {
+	if f.Err != nil && !upstream.Exhausted(f.Err) {
 		e.Failed()
 	}
 	return err
 }
 
 // onBound makes the exchange on c, or, if that is nil, on a new connection.
-func (x *Exchange) onBound(c *conn, e *Endpoint, a *Attempts) (f Failure, err error) {
+func (x *Exchange) onBound(c *conn.Conn, e *upstream.Endpoint, a *upstream.Attempts) (f upstream.Failure, err error) {
 	if c == nil {
-		c, err = e.connect(x)
+		c, err = x.connect(e)
 		if over := x.abandoned(); over != nil {
 			if err == nil {
 				c.Close() // it was not used
@@ -71,7 +77,7 @@ func (x *Exchange) onBound(c *conn, e *Endpoint, a *Attempts) (f Failure, err er
 			return f, over
 		}
 		if err != nil {
-			f.Err = Unconnected(err, x.expired())
+			f.Err = upstream.Unconnected(err, x.expired())
 			return f, f.Err
 		}
 	}

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -6,29 +6,28 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 )
 
 // This file ends an exchange whose client has gone. To watch a client costs a goroutine, so it
 // begins when the upstream has let us wait for a while, which most do not.
 
-// glance is how long a wait is before the client is watched.
-const glance = 60 * time.Millisecond
-
 // ErrGone says that the client has gone before the exchange was over.
 var ErrGone = errors.New("the client has gone")
 
-// A Client can be watched while nothing is read from it.
-type Client interface {
-	// Watch has gone called, on another goroutine, when the client has gone, until stop is called.
+// A Waiter waits for an exchange, and can be watched while nothing is read from it.
+type Waiter interface {
+	// Watch has gone called, on another goroutine, when it has gone, until stop is called.
 	Watch(gone func()) (stop func())
 }
 
 // await gives a wait on the endpoint its deadline, timeout from now or that of the exchange. If it
 // may become long, it is interrupted before, for patient to begin the watch.
-func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
-	if x.Client == nil || x.stopWatch != nil || timeout <= glance {
+func (x *Exchange) await(c *conn.Conn, now time.Time, timeout time.Duration) {
+	if x.Waiter == nil || x.stopWatch != nil || timeout <= conn.Glance {
 		x.glances = false
-		c.armRead(now, timeout, x.deadline)
+		c.ArmRead(now, timeout, x.deadline)
 		return
 	}
 	x.glances, x.waitBy = true, now.Add(timeout)
@@ -40,18 +39,18 @@ func (x *Exchange) await(c *conn, now time.Time, timeout time.Duration) {
 		defer release()
 		if !uploaded {
 			// The client is read from, and so watched. The end of the upload is the glance.
-			c.armRead(now, timeout, x.deadline)
+			c.ArmRead(now, timeout, x.deadline)
 			return
 		}
 	}
 	// As it stands, it may be soon enough and not too soon: moving it costs more than a short read.
-	if left := c.readBy.Sub(now); left < glance/2 || left > glance {
-		c.setReadBy(now.Add(glance))
+	if left := c.ReadBy.Sub(now); left < conn.Glance/2 || left > conn.Glance {
+		c.SetReadBy(now.Add(conn.Glance))
 	}
 }
 
 // patient reports whether a wait that has ended with err goes on: it was only the glance.
-func (x *Exchange) patient(c *conn, err error) bool {
+func (x *Exchange) patient(c *conn.Conn, err error) bool {
 	if !x.glances || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
@@ -66,9 +65,9 @@ func (x *Exchange) patient(c *conn, err error) bool {
 		}
 	}
 	x.glances = false
-	c.setReadBy(x.waitBy)
+	c.SetReadBy(x.waitBy)
 	gone := &x.gone
-	x.stopWatch = x.Client.Watch(func() {
+	x.stopWatch = x.Waiter.Watch(func() {
 		gone.Store(true)
 		c.Conn.Close() // whoever waits for it notices
 	})
@@ -83,22 +82,22 @@ func (x *Exchange) context() context.Context {
 	return x.Context
 }
 
-// heed returns a context for a wait that comes before anything was sent: it is done when nobody waits
+// waitContext returns a context for a wait that comes before anything was sent: it is done when nobody waits
 // for the exchange any more. The client is watched after a glance, from when on only stop, which must
 // be called, returns it to the caller.
-func (x *Exchange) heed() (ctx context.Context, stop func()) {
-	if x.Client == nil {
+func (x *Exchange) waitContext() (ctx context.Context, stop func()) {
+	if x.Waiter == nil {
 		return x.context(), func() {}
 	}
 	ctx, cancel := context.WithCancel(x.context())
 	var mu sync.Mutex
 	var over bool
 	unwatch := func() {}
-	glanced := time.AfterFunc(glance, func() {
+	glanced := time.AfterFunc(conn.Glance, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if !over {
-			unwatch = x.Client.Watch(func() {
+			unwatch = x.Waiter.Watch(func() {
 				x.gone.Store(true)
 				cancel()
 			})
@@ -114,8 +113,8 @@ func (x *Exchange) heed() (ctx context.Context, stop func()) {
 	}
 }
 
-// obey closes c when the context is done, in place of the watch of a client. unwatch ends it.
-func (x *Exchange) obey(c *conn) {
+// closeWhenDone closes c when the context is done, in place of the watch of a client. unwatch ends it.
+func (x *Exchange) closeWhenDone(c *conn.Conn) {
 	if x.Context != nil {
 		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) // whoever waits for it notices
 		x.stopWatch = func() { over() }

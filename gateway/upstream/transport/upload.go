@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/upstream"
+	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -19,7 +21,7 @@ const continueTimeout = time.Second
 func (x *Exchange) awaits() bool { return x.Continue != nil && x.progress == nil }
 
 // proceed lets the client and the upload go on, if they have not yet.
-func (x *Exchange) proceed(c *conn) error {
+func (x *Exchange) proceed(c *conn.Conn) error {
 	if !x.awaits() {
 		return nil
 	}
@@ -27,15 +29,15 @@ func (x *Exchange) proceed(c *conn) error {
 		return fmt.Errorf("%w: %w", ErrContent, err)
 	}
 	x.startUpload(c)
-	c.armRead(time.Now(), x.Endpoint.opts.FirstByteTimeout, x.deadline)
+	c.ArmRead(time.Now(), x.Endpoint.Options().FirstByteTimeout, x.deadline)
 	return nil
 }
 
 // startUpload sends the content of the request while the caller waits for the response. The
 // goroutine is ended by stopUpload, which every exchange with a Stream reaches.
-func (x *Exchange) startUpload(c *conn) {
+func (x *Exchange) startUpload(c *conn.Conn) {
 	done := make(chan error, 1)
-	p := &progress{conn: c, wait: x.Endpoint.opts.FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Client != nil}
+	p := &progress{conn: c, wait: x.Endpoint.Options().FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Waiter != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, trailers, timeout := x.Stream, x.Chunked, x.RequestTrailers, x.timeout
 	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may go on beside the response
@@ -56,19 +58,19 @@ func (x *Exchange) startUpload(c *conn) {
 }
 
 // begin notes that the response has begun, which changes what is waited for.
-func (x *Exchange) begin(c *conn) {
+func (x *Exchange) begin(c *conn.Conn) {
 	if p := x.progress; p != nil {
 		p.mu.Lock()
 		p.wait, p.deadline, p.allowed = x.timeout, x.deadline, 0
 		p.mu.Unlock()
-		c.readBy = time.Time{} // it is not known what the upload has set
+		c.ReadBy = time.Time{} // it is not known what the upload has set
 	}
 }
 
 // progress is what an upload and the reader of the response know of each other.
 type progress struct {
-	holder  *Holder
-	conn    *conn
+	holder  *upstream.Holder
+	conn    *conn.Conn
 	watched bool        // the client, after the upload
 	read    atomic.Bool // the Stream, to its end
 
@@ -102,7 +104,7 @@ func (p *progress) end(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
-	if by := now.Add(glance); p.watched && by.Before(p.until) {
+	if by := now.Add(conn.Glance); p.watched && by.Before(p.until) {
 		p.conn.SetReadDeadline(by) // a dead socket shows at the read
 	}
 }
@@ -148,13 +150,13 @@ func (x *Exchange) stopUpload(cancel bool) error {
 	return x.upload
 }
 
-func upload(c *conn, stream io.Reader, chunked bool, trailers func() ([]byte, error), timeout time.Duration, p *progress) error {
-	buf := streamBuffers.Get().(*[streamBuffer]byte)
-	defer streamBuffers.Put(buf)
+func upload(c *conn.Conn, stream io.Reader, chunked bool, trailers func() ([]byte, error), timeout time.Duration, p *progress) error {
+	buf := conn.GetBuffer()
+	defer conn.PutBuffer(buf)
 	const front = 16 // room for the line that opens a chunk
 	for {
 		p.holder.Waits()
-		n, err := stream.Read(buf[front : streamBuffer-2])
+		n, err := stream.Read(buf[front : len(buf)-2])
 		p.holder.Moved(n, false)
 		if err == io.EOF {
 			p.read.Store(true)
@@ -164,7 +166,7 @@ func upload(c *conn, stream io.Reader, chunked bool, trailers func() ([]byte, er
 			if chunked {
 				b = frame(buf[:], front, n)
 			}
-			if _, err := c.send(b, time.Now(), timeout); err != nil {
+			if _, err := c.Send(b, time.Now(), timeout); err != nil {
 				return fmt.Errorf("sending content: %w", err)
 			}
 			p.extend(time.Now())
@@ -182,7 +184,7 @@ func upload(c *conn, stream io.Reader, chunked bool, trailers func() ([]byte, er
 }
 
 // uploadLast ends content in chunks.
-func uploadLast(c *conn, trailers func() ([]byte, error), timeout time.Duration) error {
+func uploadLast(c *conn.Conn, trailers func() ([]byte, error), timeout time.Duration) error {
 	last := []byte(wire.LastChunk)
 	if trailers != nil {
 		lines, err := trailers()
@@ -193,7 +195,7 @@ func uploadLast(c *conn, trailers func() ([]byte, error), timeout time.Duration)
 			last = wire.AppendLastChunk(nil, lines)
 		}
 	}
-	_, err := c.send(last, time.Now(), timeout)
+	_, err := c.Send(last, time.Now(), timeout)
 	return err
 }
 

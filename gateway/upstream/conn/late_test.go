@@ -1,6 +1,6 @@
 //go:build unix
 
-package upstream
+package conn
 
 import (
 	"errors"
@@ -35,7 +35,7 @@ func TestReceiveLate(t *testing.T) {
 	}
 	receive := func(want string) {
 		t.Helper()
-		c.setReadBy(time.Unix(1, 0))
+		c.SetReadBy(time.Unix(1, 0))
 		var b [8]byte
 		n, err := c.receive(b[:])
 		if got := string(b[:n]); got != want || want == "" && !errors.Is(err, os.ErrDeadlineExceeded) {

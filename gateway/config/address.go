@@ -37,7 +37,7 @@ func parseAddress(s string) (Address, fault) {
 		return Address(s), socketFault(rest)
 	case "systemd":
 		if !isName(rest) {
-			return "", faultf(`%q wants the name of a socket unit: "systemd:NAME"`, s)
+			return "", faultf(`%q needs the name of a socket unit: "systemd:NAME"`, s)
 		}
 		return Address(s), fault{}
 	}
@@ -108,7 +108,7 @@ func parseEndpoint(s string) (Endpoint, fault) {
 		return e, f
 	}
 	if i := strings.IndexAny(authority, "/?#@"); i >= 0 {
-		return e, fault{fmt.Sprintf("%q: an endpoint has no path, query or user: paths belong to routes", s),
+		return e, fault{fmt.Sprintf("%q: an endpoint cannot have a path, query or user: paths belong to routes", s),
 			fmt.Sprintf("did you mean %q?", strings.TrimSuffix(s, authority)+authority[:i])}
 	}
 	e.TLS = scheme == "https"
@@ -177,10 +177,10 @@ func parseHostField(s string) (string, fault) {
 // parseRouteHost understands a host of a route: a name, "*." and a name, or an IP address, without a port.
 func parseRouteHost(s string) (string, fault) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Is6() {
-		return "", fault{fmt.Sprintf("%q wants brackets", s), fmt.Sprintf(`did you mean "[%s]"?`, s)}
+		return "", fault{fmt.Sprintf("%q needs brackets", s), fmt.Sprintf(`did you mean "[%s]"?`, s)}
 	}
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
-		return "", fault{fmt.Sprintf("%q: a host has no scheme %s://", s, scheme), fmt.Sprintf("did you mean %q?", rest)}
+		return "", fault{fmt.Sprintf("%q: a host cannot have a scheme (%s://)", s, scheme), fmt.Sprintf("did you mean %q?", rest)}
 	}
 	name, wildcard := strings.CutPrefix(s, "*.")
 	if strings.Contains(name, "*") {
@@ -191,7 +191,7 @@ func parseRouteHost(s string) (string, fault) {
 	}
 	_, port, f := splitHost(s)
 	if f.message == "" && port != "" {
-		return "", fault{fmt.Sprintf("%q: a host has no port here: any port matches", s),
+		return "", fault{fmt.Sprintf("%q: a host cannot have a port here: any port matches", s),
 			fmt.Sprintf("did you mean %q?", strings.TrimSuffix(s, ":"+port))}
 	}
 	return s, f
@@ -212,7 +212,7 @@ func nameFault(s string) fault {
 		}
 		for i := range len(label) {
 			if c := label[i]; c >= 0x80 {
-				return faultf(`%q is not ASCII: write the name as DNS has it, "xn--…"`, s)
+				return faultf(`%q is not ASCII: write the A-label that DNS uses, "xn--…"`, s)
 			} else if !isNameByte(c) {
 				return faultf("%q is not a host name", s)
 			}
@@ -234,11 +234,11 @@ func socketFault(path string) fault {
 	const maxSocketPath = 103 // bytes; sun_path holds 104 on the BSDs, 108 on Linux, with the final NUL
 	switch {
 	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
-		return faultf(`"unix:%s" wants an absolute path: "unix:/run/name.sock"`, path)
+		return faultf(`"unix:%s" needs an absolute path: "unix:/run/name.sock"`, path)
 	case len(path) > maxSocketPath:
-		return faultf("the path of a socket has at most %d bytes", maxSocketPath)
+		return faultf("the path of a socket can have at most %d bytes", maxSocketPath)
 	case strings.ContainsRune(path, 0):
-		return faultf("the path of a socket has no NUL byte")
+		return faultf("the path of a socket cannot contain a NUL byte")
 	}
 	return fault{}
 }
@@ -251,11 +251,11 @@ func parsePath(s string) (string, fault) {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '?' || c == '#':
-			return "", faultf("%q: a path has no query and no fragment", s)
+			return "", faultf("%q: a path cannot have a query or a fragment", s)
 		case c <= ' ' || c > '~' || c == '\\':
 			return "", faultf("%q: %q must be percent-encoded in a path", s, s[i:i+1])
 		case c == '*':
-			return "", faultf("%q: a path has no wildcards: it is a prefix of whole segments", s)
+			return "", faultf("%q: a path cannot have wildcards: it is a prefix of whole segments", s)
 		}
 	}
 	return s, fault{}

@@ -57,7 +57,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory: name the configuration file in it", path)
+		return nil, fmt.Errorf("%s is a directory: give the name of the configuration file in it", path)
 	}
 	// The size that Stat reports is no use for pipes and /dev/stdin, which are welcome here.
 	text, err := io.ReadAll(io.LimitReader(f, int64(MaxFileSize)+1))
@@ -65,7 +65,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(text) > int(MaxFileSize) {
-		return nil, fmt.Errorf("%s is larger than %v: a configuration file is text of some kilobytes", path, MaxFileSize)
+		return nil, fmt.Errorf("%s is larger than %v: a configuration file usually has a few kilobytes", path, MaxFileSize)
 	}
 	return text, nil
 }
@@ -194,7 +194,7 @@ func (c *Config) Password(name string) (string, error) {
 	case text == "":
 		return "", fmt.Errorf("%s is empty", path)
 	case strings.ContainsAny(text, "\r\n"):
-		return "", fmt.Errorf("%s has more than one line: it is to hold the password alone", path)
+		return "", fmt.Errorf("%s has more than one line: it must contain only the password", path)
 	}
 	return text, nil
 }

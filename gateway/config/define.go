@@ -71,7 +71,7 @@ func (d *definitions) complain(parts []string, i, line int, earlier *definition)
 	f := faultf("%s %s, at line %d", name, is, earlier.line)
 	f.hint = "write it in one place"
 	if strings.Contains(is, "value") {
-		f.hint = "what it holds is complete where its value ends: write it there"
+		f.hint = "an inline table cannot be extended later: write all of it there"
 	}
 	d.first = lineFault{line, f}
 }

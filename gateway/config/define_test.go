@@ -43,7 +43,7 @@ func TestDefinitions(t *testing.T) {
 		{"a={b.c=1}\na.b.d=2", "2: "},
 		{"a.b={}\na.b.c=1", "2: "},
 		{"a.b={c=1}\na.b.d=2", "2: "},
-		{"[t]\ntype = { name = 'x' }\ntype.edible = false", "3: type has a value already, at line 2 (what it holds is complete where its value ends: write it there)"},
+		{"[t]\ntype = { name = 'x' }\ntype.edible = false", "3: type has a value already, at line 2 (an inline table cannot be extended later: write all of it there)"},
 		{"a={b=1,b=2}", "1: "},
 		{"a={b={},b.c=1}", "1: "},
 		{"a={b.c=1,b={}}", "1: "},

@@ -39,14 +39,14 @@ func (c *Config) Named(key, name string) (NamedFile, error) {
 		below = filepath.Clean(c.Path(c.Fleet.Files))
 	}
 	if below == "" {
-		return NamedFile{}, errors.New("what a fleet shares may name files below fleet.files of a gateway's own file only, and this gateway has none")
+		return NamedFile{}, errors.New("the shared configuration may only name files below fleet.files, which this gateway does not set")
 	}
 	path := filepath.Clean(name)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(below, path)
 	}
 	if inside, err := filepath.Rel(below, path); err != nil || !filepath.IsLocal(inside) || inside == "." {
-		return NamedFile{}, fmt.Errorf("%q is not below %s, the fleet.files of this gateway: what a fleet shares names no other files", name, below)
+		return NamedFile{}, fmt.Errorf("%q is not below %s, this gateway's fleet.files: the shared configuration may not name other files", name, below)
 	}
 	return NamedFile{path, below}, nil
 }
@@ -69,7 +69,7 @@ func (f NamedFile) Open() (*os.File, error) {
 	case info.IsDir():
 		err = fmt.Errorf("%s is a directory: name a file in it", f.Path)
 	case !info.Mode().IsRegular():
-		err = fmt.Errorf("%s is not a regular file, so nobody can tell when it changes", f.Path)
+		err = fmt.Errorf("%s is not a regular file, so its changes cannot be noticed", f.Path)
 	default:
 		return file, nil
 	}

@@ -85,7 +85,7 @@ func TestFilesOfAFleet(t *testing.T) {
 	}
 
 	_, err := fleetOf(t, dir, "").Named("upstream.api.tls_ca", "a.txt")
-	if want := "this gateway has none"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "which this gateway does not set"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("without fleet.files: %v, want %s", err, want)
 	}
 	if file, err := mustParse(t, minimal).Named("cors.app.origins_file", "/x/a.txt"); err != nil || file.Path != "/x/a.txt" {
@@ -104,7 +104,7 @@ func TestSocketsOfAFleet(t *testing.T) {
 		}
 	}
 	f(`files = "/run/shared"`, "/run/shared/api.sock", "")
-	f(`files = "/run/shared"`, "/run/docker.sock", `revision 1:3: upstream.a.endpoints: a socket is a file: "/run/docker.sock" is not below /run/shared, the fleet.files of this gateway: what a fleet shares names no other files`)
-	f(`files = "/run/shared"`, "/run/shared/../docker.sock", `revision 1:3: upstream.a.endpoints: a socket is a file: "/run/shared/../docker.sock" is not below /run/shared, the fleet.files of this gateway: what a fleet shares names no other files`)
-	f("", "/run/docker.sock", "revision 1:3: upstream.a.endpoints: a socket is a file: what a fleet shares may name files below fleet.files of a gateway's own file only, and this gateway has none")
+	f(`files = "/run/shared"`, "/run/docker.sock", `revision 1:3: upstream.a.endpoints: a socket is a file: "/run/docker.sock" is not below /run/shared, this gateway's fleet.files: the shared configuration may not name other files`)
+	f(`files = "/run/shared"`, "/run/shared/../docker.sock", `revision 1:3: upstream.a.endpoints: a socket is a file: "/run/shared/../docker.sock" is not below /run/shared, this gateway's fleet.files: the shared configuration may not name other files`)
+	f("", "/run/docker.sock", "revision 1:3: upstream.a.endpoints: a socket is a file: the shared configuration may only name files below fleet.files, which this gateway does not set")
 }

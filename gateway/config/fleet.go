@@ -43,9 +43,9 @@ func (r *reader) refuse(file string, values map[string]any, places *places, wron
 		p := Problem{File: file, Line: places.line(joinKey("", key), -1), Key: key}
 		switch {
 		case Shared(key):
-			p.Message, p.Hint = "with [fleet] this is not in the file of a gateway, but in what the fleet shares", "move it there: corsgate fleet edit"
+			p.Message, p.Hint = "with [fleet] this belongs in the shared configuration, not in the file of a gateway", "move it there: corsgate fleet edit"
 		case slices.Contains(ownSections, key):
-			p.Message, p.Hint = "this is for each gateway's own file: what a fleet shares is "+headers(sharedSections), "move it there"
+			p.Message, p.Hint = "this belongs in each gateway's own file: the shared configuration has only "+headers(sharedSections), "move it there"
 		default:
 			p.Message, p.Hint = "unknown key", didYouMean("%s", key, sharedSections)
 		}
@@ -85,7 +85,7 @@ func readFleet(t *table) *Fleet {
 	if t.has("etcd") {
 		f.Etcd = list[string, string](t, "etcd", "a string", parseEtcd)
 		if array, ok := t.values["etcd"].([]any); ok && len(array) == 0 {
-			t.problem("etcd", fault{"a fleet needs a member of etcd to ask", `write etcd = ["https://127.0.0.1:2379"]`})
+			t.problem("etcd", fault{"a fleet needs at least one member of etcd", `write etcd = ["https://127.0.0.1:2379"]`})
 		}
 	}
 	t.checkFleet(f)
@@ -97,19 +97,19 @@ func (t *table) checkFleet(f *Fleet) {
 	secure := func(url string) bool { return strings.HasPrefix(url, "https:") }
 	some, all := slices.ContainsFunc(f.Etcd, secure), !slices.ContainsFunc(f.Etcd, func(url string) bool { return !secure(url) })
 	if some != all && !t.r.bad(t.key("etcd")) {
-		t.problem("etcd", fault{"some members speak TLS, and some do not", `write "https://" for all of them`})
+		t.problem("etcd", fault{"some members use TLS, and some do not", `write "https://" for all of them`})
 	}
 	if !some && !t.r.bad(t.key("etcd")) {
 		for _, key := range []string{"tls_ca", "tls_cert", "tls_key"} {
 			if s, ok := t.values[key].(string); ok && s != "" {
-				t.problem(key, fault{"no member of etcd speaks TLS", `write etcd = ["https://host:port"], or remove this key`})
+				t.problem(key, fault{"no member of etcd uses TLS", `write etcd = ["https://host:port"], or remove this key`})
 			}
 		}
 	}
 	pairs := []struct{ one, other, message string }{
 		{"tls_cert", "tls_key", "a certificate needs its key"},
 		{"tls_key", "tls_cert", "a key needs its certificate"},
-		{"username", "password_file", "a user needs a password, which is in a file of its own"},
+		{"username", "password_file", "a user needs a password, in a separate file"},
 		{"password_file", "username", "a password needs a user"},
 	}
 	for _, p := range pairs {
@@ -136,7 +136,7 @@ func parseEtcd(s string) (string, fault) {
 func parseFleetPrefix(s string) (string, fault) {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
-			return "", faultf("%q: a prefix is printable ASCII, without blanks", s)
+			return "", faultf("%q: a prefix must be printable ASCII without spaces", s)
 		}
 	}
 	if !strings.HasSuffix(s, "/") { // else "/corsgate" would have the keys of "/corsgate-next" too
@@ -157,7 +157,7 @@ func parseFleetName(s string) (string, fault) {
 func FleetName(s string) string {
 	bad := func(r rune) bool { return r > '~' || r != '.' && !isNameByte(byte(r)) }
 	if s == "" || len(s) > 64 || s[0] == '.' || strings.ContainsFunc(s, bad) {
-		return fmt.Sprintf("%q is not a name: up to 64 of a-z, A-Z, 0-9, ., _ and -, and no dot at its beginning", s)
+		return fmt.Sprintf("%q is not a name: up to 64 of a-z, A-Z, 0-9, ., _ and -, and not starting with a dot", s)
 	}
 	return ""
 }

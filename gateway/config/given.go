@@ -112,13 +112,13 @@ func (r *reader) resolveString(path string, index int, s string) string {
 		reference, end, closed := strings.Cut(after, "}")
 		content, f := r.refer(path, reference)
 		if !closed {
-			f = fault{`"${" begins a reference that "}" does not end`, referenceHint}
+			f = fault{`"${" begins a reference that is not closed by "}"`, referenceHint}
 		}
 		if f.message == "" && len(r.cfg.given) == maxReferences {
-			f = faultf("more than %d values refer to something", maxReferences)
+			f = faultf("more than %d values are references", maxReferences)
 		}
 		if r.given += len(content); f.message == "" && r.given > int(MaxFileSize) {
-			f = faultf("what the configuration refers to is larger than %v", MaxFileSize)
+			f = faultf("the values that the configuration refers to are larger than %v", MaxFileSize)
 		}
 		if f.message != "" {
 			key := path
@@ -158,14 +158,14 @@ func (r *reader) refer(path, reference string) (content string, f fault) {
 	shared := r.cfg.fromFleet(path)
 	switch {
 	case shared && (kind == "env" || kind == "credential"):
-		return "", faultf("${%s}: what a fleet shares refers to no gateway's environment and credentials, but to files below its fleet.files: ${file:…}", reference)
+		return "", faultf("${%s}: the shared configuration cannot refer to a gateway's environment or credentials, only to files below its fleet.files: ${file:…}", reference)
 	case kind == "env" && variableName.MatchString(name):
 		value, ok := os.LookupEnv(name)
 		switch {
 		case !ok:
-			return "", faultf("${env:%s}: there is no such variable in the environment", name)
+			return "", faultf("${env:%s}: the environment has no such variable", name)
 		case !utf8.ValidString(value):
-			return "", faultf("${env:%s}: what it holds is not UTF-8", name)
+			return "", faultf("${env:%s}: its value is not UTF-8", name)
 		}
 		return value, fault{}
 	case kind == "file" && name != "":
@@ -173,11 +173,11 @@ func (r *reader) refer(path, reference string) (content string, f fault) {
 	case kind == "credential" && name != "" && name != "." && name != ".." && !strings.ContainsAny(name, `/\`):
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return "", fault{fmt.Sprintf("${credential:%s}: this process has no credentials", name), "write LoadCredential= in the unit of systemd"}
+			return "", fault{fmt.Sprintf("${credential:%s}: this process has no credentials", name), "write LoadCredential= in the systemd unit"}
 		}
 		return r.referFile("", reference, filepath.Join(dir, name))
 	}
-	return "", fault{fmt.Sprintf("${%.80s} refers to nothing", reference), referenceHint}
+	return "", fault{fmt.Sprintf("${%.80s} is not a reference", reference), referenceHint}
 }
 
 func (r *reader) referFile(path, reference, name string) (content string, f fault) {

@@ -134,8 +134,8 @@ func TestReferencesToNothing(t *testing.T) {
 			}
 		}
 	}
-	f("${env:NO_SUCH}", "${env:NO_SUCH}: there is no such variable in the environment")
-	f("${env:LATIN1}", "${env:LATIN1}: what it holds is not UTF-8")
+	f("${env:NO_SUCH}", "${env:NO_SUCH}: the environment has no such variable")
+	f("${env:LATIN1}", "${env:LATIN1}: its value is not UTF-8")
 	f("${file:none/at/all}", "${file:none/at/all}: cannot read none/at/all: no such file")
 	f("${file:.}", "${file:.}: ")
 	f("${file:latin1}", "${file:latin1}: latin1 is not UTF-8")
@@ -143,9 +143,9 @@ func TestReferencesToNothing(t *testing.T) {
 	f("${file:/dev/zero}", "${file:/dev/zero}: /dev/zero is not a regular file")
 	f("${credential:x}", "${credential:x}: this process has no credentials")
 	for _, nothing := range []string{"${}", "${:}", "${env:}", "${env}", "${env:A B}", "${env:1}", "${file:}", "${credential:../x}", "${credential:..}", "${ENV:A}", "${HOME}", "${env:${env:A}}"} {
-		f(nothing, nothing[:strings.IndexByte(nothing, '}')+1]+" refers to nothing")
+		f(nothing, nothing[:strings.IndexByte(nothing, '}')+1]+" is not a reference")
 	}
-	f("${env:NO_SUCH", `"${" begins a reference that "}" does not end`)
+	f("${env:NO_SUCH", `"${" begins a reference that is not closed by "}"`)
 }
 
 // A revision hears nothing of a gateway's environment and credentials, nor of files that are not for it.
@@ -177,11 +177,11 @@ func TestReferencesOfAFleet(t *testing.T) {
 	f("files = 'shared'", "${file:token}", "s3cr3t-of-file", "")
 	f("files = '${env:DIR}'", "${file:token}", "s3cr3t-of-file", "") // its own file may
 	f("files = 'shared'", "$${env:TOKEN}", "${env:TOKEN}", "")
-	f("files = 'shared'", "${env:TOKEN}", "", "what a fleet shares refers to no gateway's environment")
-	f("files = 'shared'", "${credential:secret}", "", "what a fleet shares refers to no gateway's environment")
+	f("files = 'shared'", "${env:TOKEN}", "", "the shared configuration cannot refer to a gateway's environment")
+	f("files = 'shared'", "${credential:secret}", "", "the shared configuration cannot refer to a gateway's environment")
 	f("files = 'shared'", "${file:../secret}", "", "is not below "+dir+"/shared")
 	f("files = 'shared'", "${file:"+dir+"/secret}", "", "is not below "+dir+"/shared")
-	f("", "${file:token}", "", "this gateway has none")
+	f("", "${file:token}", "", "which this gateway does not set")
 }
 
 // No message shows what a reference stands for, whatever is wrong with it, in which key, and in which part of the message.

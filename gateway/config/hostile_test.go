@@ -82,7 +82,7 @@ func TestLongNamesAreRefused(t *testing.T) {
 	f("[a.b.c.d.e]\na.b.c.d.e.f = 1", parts)
 	f("[a.b.c.d.e]\na = { b.c.d = { e = { f = 1 } } }", parts)
 	f("[a.b.c.d.e]\na = [[{ b.c.d = [{ e = { f = 1 } }] }]]", parts)
-	bytes := "f.toml:2: the name of a key, with those of its tables, has more than 256 bytes"
+	bytes := "f.toml:2: the name of a key, including its tables, has more than 256 bytes"
 	f("\n"+strings.Repeat("k", 257)+" = 1", bytes)
 	f("["+strings.Repeat("h", 200)+"]\n"+strings.Repeat("k", 60)+" = 1", bytes)
 	f("\na = {"+strings.Repeat(`"\u0061`, 1)+strings.Repeat("k", 256)+`" = 1}`, bytes)
@@ -110,5 +110,5 @@ func TestManyTablesAreRefused(t *testing.T) {
 	f(many(1010, "[cors.a%]\norigins=['*']\n"), "there are more than 1000 tables [cors.NAME]")
 	f("[upstream.many]\nendpoints = ["+configtest.Each(9_000*21, func(i int) string { return fmt.Sprintf("'http://host-%05d',\n", i) })+"]\n", "")
 	f("[upstream.many]\nendpoints = ["+configtest.Each(10_010*21, func(i int) string { return fmt.Sprintf("'http://host-%05d',\n", i) })+"]\n",
-		"upstream.many.endpoints: with this the configuration has more than 10000 endpoints and shares of splits")
+		"upstream.many.endpoints: the configuration has more than 10000 endpoints and split shares")
 }

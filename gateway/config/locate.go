@@ -95,7 +95,7 @@ func (l *locator) keys(in scope) (at scope, parts []string) {
 			return at, parts
 		}
 		if len(key) > maxName || len(at.path)+len(key) > maxName {
-			l.stop(line, faultf("the name of a key, with those of its tables, has more than %d bytes", maxName))
+			l.stop(line, faultf("the name of a key, including its tables, has more than %d bytes", maxName))
 			return at, parts
 		}
 		at.path, parts = joinKey(at.path, key), append(parts, key)

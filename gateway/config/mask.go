@@ -125,9 +125,9 @@ func (c *Config) mask(p Problem, index int) Problem {
 			switch {
 			case !s.traces(p.Message):
 			case g.byHand:
-				p.Message = "a value with a password will not do here"
+				p.Message = "a value with a password cannot be used here"
 			default:
-				p.Message = "what " + s.reference + " stands for will not do here"
+				p.Message = "what " + s.reference + " stands for cannot be used here"
 			}
 			if s.traces(p.Hint) {
 				p.Hint = ""

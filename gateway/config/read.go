@@ -77,7 +77,7 @@ func readAdmin(t *table) Admin {
 		MetricsAllow:   list[string, netip.Prefix](t, "metrics_allow", "a string", parsePrefix),
 	}
 	if t.has("metrics_allow") && !t.has("metrics_address") {
-		t.problem("metrics_allow", fault{"there is no metrics_address that they could ask at", `write metrics_address = ":9901"`})
+		t.problem("metrics_allow", fault{"there is no metrics_address that they could use", `write metrics_address = ":9901"`})
 	}
 	return a
 }
@@ -182,9 +182,9 @@ func readTrace(t *table) *Trace {
 	}
 	switch {
 	case trace.Service == "":
-		t.problem("service", fault{"a collector asks for a name", `write service = "corsgate"`})
+		t.problem("service", fault{"a collector needs a service name", `write service = "corsgate"`})
 	case t.has("service") && (!t.has("endpoint") || t.values["endpoint"] == ""):
-		t.problem("service", fault{"nothing is sent to a collector", `write endpoint = "http://127.0.0.1:4318", or remove this key`})
+		t.problem("service", fault{"no collector is configured", `write endpoint = "http://127.0.0.1:4318", or remove this key`})
 	}
 	return trace
 }

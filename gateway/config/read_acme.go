@@ -22,10 +22,10 @@ func readACME(t *table) ACME {
 		RootCA:    t.str("root_ca", ""),
 	}
 	if a.Storage == "" {
-		t.problem("storage", fault{"certificates and their keys must be kept somewhere", `write storage = "/var/lib/corsgate/acme"`})
+		t.problem("storage", fault{"certificates and their keys need a directory", `write storage = "/var/lib/corsgate/acme"`})
 	}
 	if t.values != nil && !t.has("domains") {
-		t.problem("domains", fault{"there is no domain to get a certificate for", `write domains = ["api.example.com"]`})
+		t.problem("domains", fault{"there is no domain to obtain a certificate for", `write domains = ["api.example.com"]`})
 	}
 	seen := map[string]int{}
 	for i, name := range a.Domains {
@@ -44,9 +44,9 @@ func parseDirectory(s string) (string, fault) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
-		return "", faultf("%q is not the URL of a directory: write %q", s, letsEncrypt)
+		return "", faultf("%q is not a directory URL: write %q", s, letsEncrypt)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return "", fault{fmt.Sprintf("%q: a directory is asked by https only, but on loopback", s), "did you mean \"https" + strings.TrimPrefix(s, "http") + "\"?"}
+		return "", fault{fmt.Sprintf("%q: a directory must use https, except on loopback", s), "did you mean \"https" + strings.TrimPrefix(s, "http") + "\"?"}
 	}
 	_, _, f := splitHost(u.Host)
 	return s, f
@@ -73,7 +73,7 @@ func parseEmail(s string) (string, fault) {
 // parseDomain understands a name to get a certificate for.
 func parseDomain(s string) (string, fault) {
 	if strings.HasPrefix(s, "*.") {
-		return "", faultf("%q: an authority gives a wildcard for a record in DNS only (DNS-01), which corsgate does not make: list each name", s)
+		return "", faultf("%q: wildcard certificates need a DNS record (DNS-01), which corsgate does not support: list each name", s)
 	}
 	host, f := parseRouteHost(s)
 	if f.message != "" {
@@ -83,7 +83,7 @@ func parseDomain(s string) (string, fault) {
 		return "", faultf("%q is an address: certificates are for names", s)
 	}
 	if strings.ContainsRune(host, '_') {
-		return "", faultf("%q: no authority gives a certificate for a name with _", s)
+		return "", faultf("%q: certificate authorities do not issue certificates for names with _", s)
 	}
 	return host, fault{}
 }

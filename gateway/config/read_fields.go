@@ -28,7 +28,7 @@ func Parts(value string) []Part {
 // parseTemplate understands the value of a field to set. "$$" stands for "$".
 func parseTemplate(s string) (parts []Part, f fault) {
 	if !isFieldValue(s) {
-		return nil, fault{message: "a field value is visible ASCII, without blanks at its ends"} // it may be a secret
+		return nil, fault{message: "a field value must be printable ASCII, without spaces at its ends"} // it may be a secret
 	}
 	text := ""
 	for {
@@ -53,7 +53,7 @@ func parseTemplate(s string) (parts []Part, f fault) {
 			return nil, fault{`"$" begins the name of a variable`, `write "$$" for a dollar sign`}
 		case !slices.Contains(Variables, name):
 			// The name is not quoted: it may be a part of a secret.
-			f = faultf(`"$" begins a variable that there is not: the variables are $%s`, strings.Join(Variables, ", $"))
+			f = faultf(`"$" begins an unknown variable: the variables are $%s`, strings.Join(Variables, ", $"))
 			if f.hint = didYouMean("$%s", name, Variables); f.hint == "" {
 				f.hint = `write "$$" for a dollar sign`
 			}
@@ -70,14 +70,14 @@ func parseTemplate(s string) (parts []Part, f fault) {
 
 // Why a field is not the configuration's to set or to remove, by its name in lower case.
 var (
-	framing   = fault{message: "frames the content, which is for the gateway to do"}
+	framing   = fault{message: "frames the content, which only the gateway does"}
 	nextHop   = fault{message: "ends at the next hop, so only the gateway can write it"}
 	handshake = fault{message: "belongs to a handshake that the gateway checks"}
-	ofClient  = fault{"is what the gateway has to say of the client, and written by it", "set another field, such as X-Real-IP"}
+	ofClient  = fault{"describes the client, and is written by the gateway", "set another field, such as X-Real-IP"}
 
 	requestOwned = map[string]fault{
 		"content-length":        framing,
-		"expect":                {message: "is met by the gateway"},
+		"expect":                {message: "is handled by the gateway"},
 		"forwarded":             ofClient,
 		"host":                  {"is written by the gateway", `write host = "…" in the upstream`},
 		"sec-websocket-key":     handshake,
@@ -91,7 +91,7 @@ var (
 	}
 	responseOwned = map[string]fault{
 		"content-length":       framing,
-		"date":                 {message: "is the upstream's, and the gateway's where that sends none"},
+		"date":                 {message: "is set by the upstream, or by the gateway if the upstream does not send it"},
 		"sec-websocket-accept": handshake,
 		"transfer-encoding":    framing,
 	}
@@ -125,7 +125,7 @@ func readEdits(t *table, route *Route) {
 		case lower == "content-type" && route.Respond != nil:
 			return fault{"is the fixed response's own", "write content_type = \"…\" in respond"}
 		case lower == "content-type" && route.Redirect != nil:
-			return fault{message: "is that of the gateway's own words beside a redirect"}
+			return fault{message: "describes the gateway's own text of a redirect"}
 		case lower == "location" && route.Redirect != nil:
 			return fault{"is the redirect's own", "write to = \"…\" in redirect"}
 		}
@@ -137,9 +137,9 @@ func readEdits(t *table, route *Route) {
 func policyOwned(t *table, route *Route, name string) fault {
 	if strings.HasPrefix(name, "access-control-") {
 		if route.CORS != "" {
-			return fault{message: "belongs to the policy cors." + route.CORS + ": no other word on it leaves the gateway"}
+			return fault{message: "is controlled by the policy cors." + route.CORS + ", and cannot be set elsewhere"}
 		}
-		return fault{"belongs to a policy: set by hand it cannot be right for all origins", "add [cors.NAME], and cors = \"NAME\" here"}
+		return fault{"belongs in a policy: a fixed value cannot be right for all origins", "add [cors.NAME], and cors = \"NAME\" here"}
 	}
 	for i := range t.r.cfg.CORS {
 		c := &t.r.cfg.CORS[i]
@@ -232,7 +232,7 @@ func readPreflightHeaders(t *table) map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if parts := Parts(fields[name]); len(parts) > 1 || parts[0].Variable != "" {
 			t.r.problem(joinKey(t.key("preflight_headers"), name), -1, fault{
-				"variables are not supported here: the answer to a preflight is kept, and the same for all clients", `write "$$" for a dollar sign`})
+				"variables are not supported here: the answer to a preflight is cached and the same for all clients", `write "$$" for a dollar sign`})
 		}
 	}
 	return fields

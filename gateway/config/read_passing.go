@@ -14,8 +14,8 @@ var routeActions = []struct {
 	actions []string
 	message string
 }{
-	{"strip_prefix", []string{"upstream", "split", "redirect"}, "a fixed response has no use for the path: remove this key"},
-	{"add_prefix", []string{"upstream", "split", "redirect"}, "a fixed response has no use for the path: remove this key"},
+	{"strip_prefix", []string{"upstream", "split", "redirect"}, "a fixed response does not use the path: remove this key"},
+	{"add_prefix", []string{"upstream", "split", "redirect"}, "a fixed response does not use the path: remove this key"},
 	{"request_set_headers", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"request_remove_headers", []string{"upstream", "split"}, "this route forwards nothing: remove this key"},
 	{"response_remove_headers", []string{"upstream", "split"}, "this route has no upstream whose fields could be removed: remove this key"},
@@ -77,7 +77,7 @@ func readSplit(t *table) (split []SplitShare) {
 	for i, e := range elements {
 		share, f := splitShare(e)
 		if f.message == "" && seen[share.Upstream] {
-			f = faultf("upstream %q is there twice", share.Upstream)
+			f = faultf("upstream %q is listed twice", share.Upstream)
 		}
 		seen[share.Upstream] = true
 		if f.message != "" {
@@ -128,9 +128,9 @@ func splitShare(e map[string]any) (share SplitShare, f fault) {
 	weight, number := e["weight"].(int64)
 	switch {
 	case !ok || name == "":
-		f = fault{message: `an element of a split wants upstream = "NAME"`}
+		f = fault{message: `an element of a split needs upstream = "NAME"`}
 	case !number:
-		f = fault{message: "an element of a split wants weight, an integer"}
+		f = fault{message: "an element of a split needs weight, an integer"}
 	default:
 		share.Upstream = name
 		share.Weight, f = parseWeight(weight)
@@ -158,7 +158,7 @@ func readMirror(route *table) *Mirror {
 		t.problem("upstream", fault{"a mirror needs an upstream", `write mirror = { upstream = "api-next", share = "1%" }`})
 	}
 	if name, _ := route.values["upstream"].(string); name != "" && name == m.Upstream {
-		t.problem("upstream", faultf("%q gets every request of this route already, at %s", name, t.r.at(route.key("upstream"), -1)))
+		t.problem("upstream", faultf("%q already receives every request of this route, at %s", name, t.r.at(route.key("upstream"), -1)))
 	}
 	return m
 }
@@ -173,15 +173,15 @@ func newUpgrades() func(string) (string, fault) {
 		name, version, versioned := strings.Cut(strings.ToLower(s), "/")
 		switch {
 		case name == "*":
-			return "", fault{"upgrades are allowed one by one: what goes through a tunnel nobody looks at", `write them such as "tcp"`}
+			return "", fault{"upgrades must be listed one by one: the gateway does not inspect tunnels", `write them such as "tcp"`}
 		case !isToken(name) || versioned && !isToken(version):
 			return "", faultf(`%q is not a protocol such as "tcp" or "SPDY/3.1"`, s)
 		case name == "websocket":
 			return "", faultf("%q passes on every route, and its handshake is checked: remove it", s)
 		case slices.Contains([]string{"http", "h2c", "h2", "h3", "tls"}, name):
-			return "", faultf("%q would let requests through that no route, policy or limit sees: remove it", s)
+			return "", faultf("%q would let requests bypass all routes, policies and limits: remove it", s)
 		case seen[strings.ToLower(s)]:
-			return "", faultf("%q is there twice", s)
+			return "", faultf("%q is listed twice", s)
 		}
 		seen[strings.ToLower(s)] = true
 		return s, fault{}

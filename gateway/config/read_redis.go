@@ -32,13 +32,13 @@ func readRedis(t *table) *Redis {
 		t.problem("username", fault{"a user needs a password", `write password_file = "FILE"`})
 	}
 	if d.Timeout > time.Second {
-		t.problem("timeout", fault{fmt.Sprintf("%v is too long: what a gateway knows of others would be older than that", d.Timeout), `write timeout = "2ms", or what a call takes in your network`})
+		t.problem("timeout", fault{fmt.Sprintf("%v is too long: the counts of other gateways would be out of date", d.Timeout), `write timeout = "2ms", or what a call takes in your network`})
 	}
 	network, _ := d.Address.Split()
 	if d.TLS && network == "unix" {
 		t.problem("tls", fault{"a unix socket does not leave this machine", "remove this key"})
 	}
-	t.checkPair(d.TLS, `nothing is sent by TLS`, "write tls = true, or remove this key")
+	t.checkPair(d.TLS, `this connection does not use TLS`, "write tls = true, or remove this key")
 	return d
 }
 
@@ -49,7 +49,7 @@ func parseRedisAddress(s string) (Address, fault) {
 	}
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
 		host, _, _ := strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], "/")
-		return "", fault{fmt.Sprintf("an address has no scheme %s://, user or database: they have keys of their own", scheme), fmt.Sprintf("did you mean %q?", host)}
+		return "", fault{fmt.Sprintf("an address cannot have a scheme (%s://), user or database: they have their own keys", scheme), fmt.Sprintf("did you mean %q?", host)}
 	}
 	host, port, f := splitHost(s)
 	if f.message == "" && port == "" {
@@ -73,7 +73,7 @@ func (r *reader) checkRedis() {
 	}
 	for i := range r.cfg.RateLimits {
 		if l := &r.cfg.RateLimits[i]; l.Store == "redis" {
-			r.problem(joinKey("limit", l.Name)+".store", -1, fault{"there is no table [redis] that says where it is",
+			r.problem(joinKey("limit", l.Name)+".store", -1, fault{"there is no table [redis] with its address",
 				`add [redis] with address = "127.0.0.1:6379"`})
 		}
 	}

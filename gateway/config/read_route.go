@@ -100,7 +100,7 @@ func readRedirect(route *table) *Redirect {
 		Status: t.integer("status", 308, 300, 399),
 	}
 	if t.template("to", "") != "" && t.template("to", "") != t.values["to"] {
-		t.problem("to", fault{message: "a dollar sign from elsewhere would be the begin of a variable"})
+		t.problem("to", fault{message: "a dollar sign in a referenced value would begin a variable"})
 	}
 	if !t.has("to") {
 		t.problem("to", fault{"a redirect needs a target", `write redirect = { to = "https://example.com$path" }`})
@@ -123,7 +123,7 @@ func readRespond(route *table) *Respond {
 		ContentType: t.str("content_type", "text/plain"),
 	}
 	if s := respond.Status; respond.Body != "" && (s == 204 || s == 205 || s == 304) {
-		t.problem("body", faultf("a response with status %d has no content: remove this key", s))
+		t.problem("body", faultf("a response with status %d cannot have content: remove this key", s))
 		respond.Body = ""
 	}
 	if !isFieldValue(respond.ContentType) || !strings.Contains(respond.ContentType, "/") {
@@ -219,7 +219,7 @@ func (r *reader) checkName(key string, index int, name, table, one, many string,
 	}
 	switch {
 	case len(names) == 0:
-		r.problem(key, index, fault{fmt.Sprintf("there is no %s %q, nor any other", one, name), fmt.Sprintf("add [%s.NAME]", table)})
+		r.problem(key, index, fault{fmt.Sprintf("there is no %s %q, and no other %[1]s either", one, name), fmt.Sprintf("add [%s.NAME]", table)})
 	default:
 		f := faultf("there is no %s %q: the %s are %s", one, name, many, quoted(names))
 		f.hint = didYouMean("%q", name, names)

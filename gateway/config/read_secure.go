@@ -5,7 +5,7 @@ import "slices"
 // checkSecure notes keys for TLS to endpoints that would do nothing.
 func (t *table) checkSecure(u *Upstream) {
 	spoken := t.r.bad(t.key("endpoints")) || slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.TLS })
-	t.checkPair(spoken, "no endpoint of this upstream speaks TLS", `write the endpoint as "https://host:port", or remove this key`)
+	t.checkPair(spoken, "no endpoint of this upstream uses TLS", `write the endpoint as "https://host:port", or remove this key`)
 }
 
 // checkPair notes keys for TLS that would do nothing, because it is not spoken, or one of a pair is missing.
@@ -31,7 +31,7 @@ func (t *table) checkPair(spoken bool, message, hint string) {
 func parseServerName(s string) (string, fault) {
 	host, port, f := splitHost(s)
 	if f.message == "" && port != "" {
-		return "", fault{"a server name has no port", "did you mean \"" + host + "\"?"}
+		return "", fault{"a server name cannot have a port", "did you mean \"" + host + "\"?"}
 	}
 	return host, f
 }

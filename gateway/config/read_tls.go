@@ -33,11 +33,11 @@ func (r *reader) checkClientAuth(l *Listener) {
 	table := joinKey("listener", l.Name)
 	switch {
 	case l.ClientCA != "" && !l.TLS && !r.bad(table+".tls"):
-		r.problem(table+".client_ca", -1, fault{"clients have certificates over TLS only", "write tls = true, or remove this key"})
+		r.problem(table+".client_ca", -1, fault{"client certificates need TLS", "write tls = true, or remove this key"})
 	case l.ClientAuth != "" && !l.TLS && !r.bad(table+".tls"):
-		r.problem(table+".client_auth", -1, fault{"clients have certificates over TLS only", "write tls = true, or remove this key"})
+		r.problem(table+".client_auth", -1, fault{"client certificates need TLS", "write tls = true, or remove this key"})
 	case l.ClientAuth != "" && l.ClientCA == "" && r.cfg.TLS.ClientCA == "":
-		r.problem(table+".client_auth", -1, fault{"without client_ca there is nobody whose certificates could be accepted", `write client_ca = "clients.pem"`})
+		r.problem(table+".client_auth", -1, fault{"without client_ca no client certificate can be accepted", `write client_ca = "clients.pem"`})
 	}
 }
 
@@ -51,7 +51,7 @@ func parseCertificate(values map[string]any) (c Certificate, f fault) {
 		case key != "cert" && key != "key":
 			return c, fault{key + ": unknown key", didYouMean("%s", key, []string{"cert", "key"})}
 		case !ok:
-			return c, faultf("%s wants a string, not %s", key, kind(values[key]))
+			return c, faultf("%s must be a string, not %s", key, kind(values[key]))
 		case key == "cert":
 			c.Cert = s
 		default:
@@ -67,12 +67,12 @@ func parseCertificate(values map[string]any) (c Certificate, f fault) {
 // checkListeners finds listeners that lack what their keys need.
 func (r *reader) checkListeners() {
 	if len(r.cfg.TLS.ACME.Domains) > 0 && !slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.TLS }) {
-		r.problem("tls.acme", -1, fault{"no listener has tls = true: nobody would see the certificates", "add [listener.https] with address = \":443\" and tls = true"})
+		r.problem("tls.acme", -1, fault{"no listener has tls = true, so the certificates would not be used", "add [listener.https] with address = \":443\" and tls = true"})
 	}
 	alone := r.cfg.places.has("tls.client_auth") && !r.cfg.places.has("tls.client_ca")
 	if tls := &r.cfg.TLS; (alone || tls.ClientAuth != clientAuths[0]) && tls.ClientCA == "" && !r.bad("tls.client_ca") &&
 		!slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.ClientCA != "" }) {
-		r.problem("tls.client_auth", -1, fault{"without client_ca there is nobody whose certificates could be accepted", `write client_ca = "clients.pem"`})
+		r.problem("tls.client_auth", -1, fault{"without client_ca no client certificate can be accepted", `write client_ca = "clients.pem"`})
 	}
 	for _, l := range r.cfg.Listeners {
 		r.checkClientAuth(&l)
@@ -102,9 +102,9 @@ func (r *reader) checkHTTP3(table string, l *Listener) {
 	key := table + ".http3"
 	switch {
 	case network == "unix":
-		r.problem(key, -1, fault{"HTTP/3 goes over UDP, and this listener is a unix socket", "remove this key"})
+		r.problem(key, -1, fault{"HTTP/3 uses UDP, and this listener is a Unix socket", "remove this key"})
 	case l.ProxyProtocol:
-		r.problem(key, -1, fault{"with proxy_protocol = true clients come by a load balancer's TCP, and HTTP/3 would go past it", "remove this key"})
+		r.problem(key, -1, fault{"with proxy_protocol = true clients connect through a load balancer over TCP, which HTTP/3 would bypass", "remove this key"})
 	case !l.TLS && !r.bad(table+".tls"):
 		r.problem(key, -1, fault{"HTTP/3 is always encrypted", "write tls = true"})
 	}

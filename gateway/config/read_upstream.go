@@ -51,7 +51,7 @@ func readUpstream(t *table) Upstream {
 	for i, e := range u.Endpoints {
 		id := fmt.Sprint(e.Discovery, e.TLS, e.Network, e.Address)
 		if first, twice := seen[id]; twice {
-			t.r.problem(t.key("endpoints"), i, faultf("%q is there twice, also at %s", e.URL, t.r.at(t.key("endpoints"), first)))
+			t.r.problem(t.key("endpoints"), i, faultf("%q is listed twice, also at %s", e.URL, t.r.at(t.key("endpoints"), first)))
 			continue
 		}
 		seen[id] = i
@@ -84,7 +84,7 @@ func (u *Upstream) checkBalance(t *table) {
 	case u.Balance == "hash" && u.HashKey == "":
 		t.problem("balance", fault{`balance by hash needs a hash_key`, `write hash_key = "client_ip"`})
 	case u.Balance != "hash" && u.HashKey != "":
-		f := faultf("only balance = \"hash\" has a key, and this upstream's is %q", u.Balance)
+		f := faultf("only balance = \"hash\" uses a key, and this upstream's is %q", u.Balance)
 		f.hint = `write balance = "hash", or remove this key`
 		t.problem("hash_key", f)
 	}
@@ -115,10 +115,10 @@ func readHealth(upstream *table) *Health {
 	if t.has("status") {
 		h.Status = list[int64, int](t, "status", "an integer", parseCheckStatus)
 		if array, ok := t.values["status"].([]any); ok && len(array) == 0 {
-			t.problem("status", fault{"a check needs a status that is good", "write status = [200]"})
+			t.problem("status", fault{"a health check needs a status that counts as success", "write status = [200]"})
 		}
 		if h.Path == "" && !t.r.bad(t.key("path")) {
-			t.problem("status", fault{`path = "" asks for a connection only: there is no status`, "remove this key, or write a path"})
+			t.problem("status", fault{`path = "" checks the connection only: there is no status`, "remove this key, or write a path"})
 		}
 	}
 	return h
@@ -128,7 +128,7 @@ func readHealth(upstream *table) *Health {
 func parseCheckPath(s string) (string, fault) {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' || s[i] == '#' || s[i] == '\\' {
-			return "", faultf("%q is not the path of a request", s)
+			return "", faultf("%q is not a request path", s)
 		}
 	}
 	if s[0] != '/' {

@@ -46,7 +46,7 @@ func TestSyntax(t *testing.T) {
 		"[a]\nx = 1\n[a.b]\n[a]\ny = 1": "4: key 'a' has already been defined (first at line 1)",
 		"[route.api":                    `1: column 10: the name of a table continues with "." or ends in "]"`,
 		"cors: app":                     `1: column 5: the name of a key is followed by "=" (write key = "value")`,
-		"= 1":                           `1: column 1: there is no name of a key before "="`,
+		"= 1":                           `1: column 1: there is no key before "="`,
 		"x = \"\x01\"":                  "1: column 5: a control character is not allowed here",
 	} {
 		if got := problems(t, text); len(got) != 1 || got[0].Error() != "f.toml:"+want {
@@ -58,8 +58,8 @@ func TestSyntax(t *testing.T) {
 // Nor is the value of a field that is set for upstreams.
 func TestValuesOfFieldsAreNotQuoted(t *testing.T) {
 	for value, want := range map[string]string{
-		"Bearer hunter2\\n": "a field value is visible ASCII, without blanks at its ends",
-		"Basic hun$ter2":    `"$" begins a variable that there is not: the variables are $client_ip, `,
+		"Bearer hunter2\\n": "a field value must be printable ASCII, without spaces at its ends",
+		"Basic hun$ter2":    `"$" begins an unknown variable: the variables are $client_ip, `,
 		"Basic hunter2$":    `"$" begins the name of a variable (write "$$" for a dollar sign)`,
 	} {
 		for _, field := range []string{"Authorization", "X-Any"} {

@@ -112,7 +112,7 @@ func lookup[T any](t *table, key, wants string) (v T, ok bool) {
 
 // wrongType is the fault of a value that is not what was wanted.
 func wrongType(wants string, value any) fault {
-	return fault{message: fmt.Sprintf("wants %s, not %s", wants, kind(value))}
+	return fault{message: fmt.Sprintf("must be %s, not %s", wants, kind(value))}
 }
 
 // kind names the TOML type of a decoded value.
@@ -165,7 +165,7 @@ func (t *table) spend(key string, n int) bool {
 		return true
 	}
 	if before <= maxServers {
-		t.problem(key, faultf("with this the configuration has more than %d endpoints and shares of splits", maxServers))
+		t.problem(key, faultf("the configuration has more than %d endpoints and split shares", maxServers))
 	}
 	return false
 }
@@ -174,7 +174,7 @@ func (t *table) spend(key string, n int) bool {
 func (t *table) named(key string) []*table {
 	if _, ok := t.values[key].([]map[string]any); ok {
 		t.known = append(t.known, key)
-		t.problem(key, fault{"wants named tables, not an array of tables", fmt.Sprintf("write [%s.NAME]", key)})
+		t.problem(key, fault{"must be named tables, not an array of tables", fmt.Sprintf("write [%s.NAME]", key)})
 		return nil
 	}
 	var list []*table
@@ -191,10 +191,10 @@ func (t *table) named(key string) []*table {
 			all.problem(name, fault{"is an array of tables", fmt.Sprintf("write [%s.%s], with single brackets", key, name)})
 		case !ok && complained:
 		case !ok:
-			all.problem(name, fault{"stands outside of a named table", fmt.Sprintf("give the table a name: [%s.NAME]", key)})
+			all.problem(name, fault{"is outside a named table", fmt.Sprintf("give the table a name: [%s.NAME]", key)})
 			complained = true
 		case !isName(name) || len(name) > 64:
-			all.problem(name, fault{message: "a name wants up to 64 of a-z, A-Z, 0-9, _ and -"})
+			all.problem(name, fault{message: "a name has up to 64 of a-z, A-Z, 0-9, _ and -"})
 		default:
 			list = append(list, &table{r: t.r, path: all.key(name), name: name, values: values})
 		}
@@ -270,7 +270,7 @@ func (t *table) duration(key string, def time.Duration) time.Duration {
 func (t *table) positive(key string, def time.Duration) time.Duration {
 	d, ok := t.optionalDuration(key, def)
 	if ok && d == 0 {
-		t.problem(key, fault{message: "wants more than 0s: this bound cannot be switched off"})
+		t.problem(key, fault{message: "must be more than 0s: this bound cannot be disabled"})
 		return def
 	}
 	return d

@@ -127,7 +127,7 @@ func parseRate(s string) (Rate, fault) {
 		n, err := strconv.Atoi(digits)
 		switch most := int(min(u.per/time.Microsecond, math.MaxInt)); {
 		case err != nil || n > most:
-			return Rate{}, faultf("%q is more than %d%s, which is no limit", s, most, u.suffix)
+			return Rate{}, faultf("%q is more than %d%s, which would not limit anything", s, most, u.suffix)
 		case n == 0:
 			return Rate{}, fault{fmt.Sprintf("%q admits nothing", s), "to refuse all requests write respond = { status = 403 } in the route"}
 		}
@@ -144,7 +144,7 @@ func parseCollector(s string) (string, fault) {
 	}
 	base := strings.TrimSuffix(s, "/")
 	if short, ok := strings.CutSuffix(base, "/v1/traces"); ok {
-		return "", fault{fmt.Sprintf("%q: /v1/traces is added here", s), fmt.Sprintf("did you mean %q?", short)}
+		return "", fault{fmt.Sprintf("%q: corsgate adds /v1/traces itself", s), fmt.Sprintf("did you mean %q?", short)}
 	}
 	return base, fault{}
 }
@@ -171,7 +171,7 @@ func parsePrefix(s string) (netip.Prefix, fault) {
 	case p.Addr().Is4In6():
 		return netip.Prefix{}, faultf("%q is an IPv4 network written as IPv6: write the IPv4 network", s)
 	case p != p.Masked():
-		return netip.Prefix{}, fault{fmt.Sprintf("%q has bits set beyond its length", s), fmt.Sprintf("did you mean %q?", p.Masked())}
+		return netip.Prefix{}, fault{fmt.Sprintf("%q has bits set beyond its prefix length", s), fmt.Sprintf("did you mean %q?", p.Masked())}
 	}
 	return p, fault{}
 }

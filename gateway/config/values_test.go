@@ -162,7 +162,7 @@ func TestParseEndpoint(t *testing.T) {
 	ok("srv+http://_api._tcp.example", "srv false tcp _api._tcp.example")
 	bad("127.0.0.1:9001", `"http://127.0.0.1:9001"`)
 	bad("http://a/", `did you mean "http://a"`)
-	bad("http://u:p@a", "no path, query or user")
+	bad("http://u:p@a", "cannot have a path, query or user")
 	bad("http://", "not a host name")
 	bad("http://a:0", "not a port")
 	bad("http://a:", "not a port")
@@ -212,12 +212,12 @@ func TestParsePath(t *testing.T) {
 	ok("/", "/")
 	ok("/v1/%20a", "/v1/%20a")
 	bad("v1", `"/v1"`)
-	bad("/a?b", "no query")
-	bad("/a#b", "no fragment")
+	bad("/a?b", "cannot have a query")
+	bad("/a#b", "or a fragment")
 	bad("/a b", "percent-encoded")
 	bad("/é", "percent-encoded")
 	bad("/a\\b", "percent-encoded")
-	bad("/a/*", "no wildcards")
+	bad("/a/*", "cannot have wildcards")
 }
 
 func TestParseRedirectTo(t *testing.T) {

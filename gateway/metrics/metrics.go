@@ -100,29 +100,29 @@ func NewUnread() *Metrics {
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
 func (m *Metrics) addRequests() {
-	m.requests = m.counters("requests_total", "Requests, by route (empty: none) and class of the status code.", "route", "code_class")
+	m.requests = m.counters("requests_total", "Requests by route (empty: none) and status code class.", "route", "code_class")
 	m.Unrouted = classes(m.requests, "")
-	m.duration = m.histograms("request_duration_seconds", "From the request's head to the end of the response, of forwarded requests.", durations, "route")
+	m.duration = m.histograms("request_duration_seconds", "Duration of forwarded requests, from the request's head to the end of the response.", durations, "route")
 	m.overhead = m.histograms("overhead_seconds",
-		"The gateway's own share of a request's time, without waiting for upstreams and connections to them, of one request in 16.", overheads, "route")
+		"The gateway's own share of a request's duration, without waiting for upstreams and their connections, sampled from one request in 16.", overheads, "route")
 	malformed := m.counters("malformed_total", "Requests refused as malformed, by class.", "class")
 	m.malformed = map[string]prometheus.Counter{}
 	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class, edge.FaultFrames.Class) {
 		m.malformed[class] = malformed.WithLabelValues(class)
 	}
-	versions := m.counters("multiplexed_requests_total", "Requests that came by HTTP/2 or HTTP/3, by the protocol.", "protocol")
+	versions := m.counters("multiplexed_requests_total", "Requests over HTTP/2 and HTTP/3, by protocol.", "protocol")
 	m.versions[2], m.versions[3] = versions.WithLabelValues("HTTP/2.0"), versions.WithLabelValues("HTTP/3.0")
-	shed := m.counters("shed_total", "Requests refused with 503 because there was too much at once, by what was short.", "reason")
+	shed := m.counters("shed_total", "Requests refused with 503 because of overload, by the resource that was exhausted.", "reason")
 	m.ShedInFlight, m.ShedMemory = shed.WithLabelValues("in-flight"), shed.WithLabelValues("memory")
-	ended := m.counters("ended_total", "Responses, uploads and tunnels that a limit of the gateway has ended after they had begun, by which: "+
-		"the time for all of it, silence, or a slow client that held what others waited for.", "reason")
+	ended := m.counters("ended_total", "Responses, uploads and tunnels that a limit of the gateway ended before they were complete, by limit: "+
+		"total time, idle time, or a slow client that held a connection others waited for.", "reason")
 	m.Ended = map[string]prometheus.Counter{}
 	for _, reason := range []string{Late, Idle, SlowClient} {
 		m.Ended[reason] = ended.WithLabelValues(reason)
 	}
-	m.SpansDropped = m.counter("trace_spans_dropped_total", "Sampled spans that were lost because the collector was slow, or did not take them.")
-	m.Tunnels = m.gauge("tunnels", "Tunnels that are open now: WebSockets and other upgrades.")
-	carried := m.counters("tunnel_bytes_total", "Bytes that tunnels have carried, by where they came from.", "from")
+	m.SpansDropped = m.counter("trace_spans_dropped_total", "Sampled spans dropped because the collector was slow or refused them.")
+	m.Tunnels = m.gauge("tunnels", "Open tunnels: WebSockets and other upgraded connections.")
+	carried := m.counters("tunnel_bytes_total", "Bytes carried by tunnels, by their source.", "from")
 	m.TunnelBytes.FromClient, m.TunnelBytes.FromUpstream = carried.WithLabelValues("client"), carried.WithLabelValues("upstream")
 }
 
@@ -131,49 +131,49 @@ func (m *Metrics) addPolicies() {
 	m.actual = m.counters("actual_total", "CORS requests other than preflights, by the policy's verdict.", "policy", "verdict")
 	m.csrf = m.counters("csrf_total", `Unsafe requests from other sites that the CSRF guard refused, or would have (csrf = "report").`, "policy")
 	m.shadow = m.counters("shadow_diff_total",
-		"CORS requests for which a policy's shadow would have decided otherwise, by what would change.", "policy", "shadow", "change")
+		"CORS requests for which the policy's shadow would have decided differently, by the difference.", "policy", "shadow", "change")
 	m.conflicts = m.counters("upstream_cors_conflicts_total", "CORS fields that an upstream sent and the policy replaced.", "upstream", "field")
 }
 
 func (m *Metrics) addLimits() {
-	m.limited = m.counters("limited_total", "Requests and preflights that a rate limit refused.", "limit", "kind")
+	m.limited = m.counters("limited_total", "Requests and preflights refused by a rate limit.", "limit", "kind")
 	m.evictions = m.counters("limit_evictions_total",
-		"Keys that a rate limit gave up while it still counted them, or could not take up, because its table was full.", "limit")
-	calls := m.counters("limit_redis_calls_total", "Keys of rate limits that Redis was asked about, by what came of it.", "result")
+		"Keys that a rate limit dropped early, or could not admit, because its table was full.", "limit")
+	calls := m.counters("limit_redis_calls_total", "Rate limit keys queried in Redis, by result.", "result")
 	m.redisCalls = map[string]prometheus.Counter{}
 	for _, result := range shared.Results {
 		m.redisCalls[result] = calls.WithLabelValues(result)
 	}
 	m.redisEvents = m.counters("limit_redis_events_total",
-		"Events that Redis has counted: charged after they had passed, leased before, or returned.", "limit", "kind")
-	m.redisAlone = m.counters("limit_redis_alone_total", "Events that were decided without Redis, because it failed.", "limit")
+		"Events counted in Redis: charged after they passed, leased in advance, or returned.", "limit", "kind")
+	m.redisAlone = m.counters("limit_redis_alone_total", "Events decided without Redis because it failed.", "limit")
 	m.RedisFallback = m.gauge("limit_redis_fallback", "1 while rate limits are not shared because Redis fails.")
 }
 
 func (m *Metrics) addUpstreams() {
 	m.upstreamRequests = m.counters("upstream_requests_total",
-		"Exchanges with an endpoint, by class of the status code (5xx includes failures).", "upstream", "endpoint", "code_class")
+		"Exchanges with an endpoint, by status code class (5xx includes failures).", "upstream", "endpoint", "code_class")
 	m.mirror = m.counters("mirror_total",
-		"Copies of requests for a route's mirror: answered, failed, dropped for want of room, skipped because of their content.", "route", "outcome")
-	m.retries = m.counters("upstream_retries_total", "Further attempts of exchanges, after one had failed.", "upstream")
-	m.ejections = m.counters("upstream_ejections_total", "Times that an endpoint was taken out of use because requests failed at it.", "upstream", "endpoint")
+		"Copies of requests sent to a route's mirror: answered, failed, dropped because the queue was full, or skipped because of their content.", "route", "outcome")
+	m.retries = m.counters("upstream_retries_total", "Retries of failed exchanges.", "upstream")
+	m.ejections = m.counters("upstream_ejections_total", "Ejections of an endpoint because its requests failed.", "upstream", "endpoint")
 	m.failures = m.counters("upstream_failures_total",
-		"Exchanges that failed, by what: a class of failure before the response began, or cut, after it had.", "upstream", "class")
+		"Failed exchanges by class of failure; cut means that the response broke off after it had begun.", "upstream", "class")
 	m.lookupFailures = m.counters("upstream_lookup_failures_total",
-		"Look-ups of the name of an endpoint that failed or found no server.", "upstream", "endpoint")
+		"Lookups of an endpoint's name that failed or found no server.", "upstream", "endpoint")
 }
 
 func (m *Metrics) addConnections() {
 	lost := map[string]*prometheus.CounterVec{
-		"tls":   m.counters("tls_handshake_errors_total", "Connections that ended in their TLS handshake, by reason.", "reason"),
-		"proxy": m.counters("proxy_protocol_errors_total", "Connections closed for their PROXY protocol header, by reason.", "reason"),
+		"tls":   m.counters("tls_handshake_errors_total", "Connections that ended during the TLS handshake, by reason.", "reason"),
+		"proxy": m.counters("proxy_protocol_errors_total", "Connections closed because of their PROXY protocol header, by reason.", "reason"),
 	}
 	m.lost = map[*edge.Loss]prometheus.Counter{}
 	for _, l := range edge.Losses() {
 		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
 	}
-	m.Exhausted = m.counter("accept_failures_total", "Times that connections could not be taken in because the machine was short of descriptors or memory.")
-	m.Generation = m.gauge("config_generation", "Number of the configuration in force, counted from the start of the process.")
+	m.Exhausted = m.counter("accept_failures_total", "Times that connections could not be accepted because file descriptors or memory were exhausted.")
+	m.Generation = m.gauge("config_generation", "Generation of the active configuration, counted from the start of the process.")
 	m.ReloadSucceeded = m.gauge("config_last_reload_successful", "1 if the last attempt to load a configuration succeeded.")
 }
 

@@ -21,39 +21,39 @@ func counter(name, help string, labels ...string) *Scraped {
 
 // What is read. The labels of a value are in the order in which they stand here.
 var (
-	Connections     = gauge("connections", "Open connections of clients.", "listener")
-	Streams         = gauge("streams", "Open streams: requests of HTTP/2 and HTTP/3 under way, and tunnels by them.", "listener", "protocol")
-	LoopConnections = gauge("loop_connections", "Open connections of clients that an event loop serves.", "loop")
-	InFlight        = gauge("in_flight", "Requests that upstreams are asked for now.")
+	Connections     = gauge("connections", "Open client connections.", "listener")
+	Streams         = gauge("streams", "Open HTTP/2 and HTTP/3 streams: requests in flight, and tunnels.", "listener", "protocol")
+	LoopConnections = gauge("loop_connections", "Open client connections served by an event loop.", "loop")
+	InFlight        = gauge("in_flight", "Requests in flight to upstreams.")
 
-	PreflightCacheEntries = gauge("preflight_cache_entries", "Entries of the preflight cache.")
-	PreflightCacheBytes   = gauge("preflight_cache_bytes", "Bytes of the entries of the preflight cache, about.")
-	LimitTableBytes       = gauge("limit_table_bytes", "Memory of the tables of a rate limit, at most.", "limit")
+	PreflightCacheEntries = gauge("preflight_cache_entries", "Entries in the preflight cache.")
+	PreflightCacheBytes   = gauge("preflight_cache_bytes", "Approximate size of the preflight cache.")
+	LimitTableBytes       = gauge("limit_table_bytes", "Upper bound of the memory of a rate limit's tables.", "limit")
 
 	CertificateExpiry = gauge("certificate_expiry_seconds",
-		"Seconds until a certificate expires, by its file or its domain; negative once it has.", "name")
-	ACMEFailures = gauge("acme_failures", "Attempts in a row to get or renew the certificate of a domain that have failed.", "name")
+		"Seconds until a certificate expires, by file or domain; negative once it has expired.", "name")
+	ACMEFailures = gauge("acme_failures", "Consecutive failed attempts to obtain or renew a domain's certificate.", "name")
 
 	UpstreamHealthy = gauge("upstream_healthy",
-		"1 if the endpoint is healthy, not ejected, and does not fail request after request; else 0. Of a name that is looked up, the share of its servers.",
+		"1 if the endpoint is healthy, not ejected, and does not fail repeatedly; else 0. For a name that is looked up: the share of its servers.",
 		"upstream", "endpoint")
 	UpstreamFailing = gauge("upstream_failing",
-		"1 if the endpoint fails request after request and is used all the same, because too few would be left without it; of a name, the share of its servers.",
+		"1 if the endpoint fails repeatedly but stays in use, because too few would be left without it; else 0. For a name: the share of its servers.",
 		"upstream", "endpoint")
 	UpstreamChecked = gauge("upstream_checked",
-		"1 if something is known of the endpoint: it is checked, or there were requests for it. Without either it counts as healthy.",
+		"1 if the health of the endpoint is known from health checks or requests; else 0, and it counts as healthy.",
 		"upstream", "endpoint")
-	UpstreamDiscovered = gauge("upstream_discovered", "Servers that the name of an endpoint leads to, as far as is known.", "upstream", "endpoint")
-	UpstreamInFlight   = gauge("upstream_in_flight", "Exchanges with an endpoint that are under way.", "upstream", "endpoint")
+	UpstreamDiscovered = gauge("upstream_discovered", "Servers that an endpoint's name currently resolves to.", "upstream", "endpoint")
+	UpstreamInFlight   = gauge("upstream_in_flight", "Exchanges in flight at an endpoint.", "upstream", "endpoint")
 	UpstreamStreams    = gauge("upstream_streams",
-		"Tunnels and event streams at an endpoint, which are not among the exchanges under way.", "upstream", "endpoint")
+		"Tunnels and event streams at an endpoint; they do not count as exchanges in flight.", "upstream", "endpoint")
 
-	HTTP2Refused = counter("http2_refused_streams_total", "Streams that were refused because their connection had too many open.")
-	HTTP2Resets  = counter("http2_resets_total", "RST_STREAM frames, by who sent them (client, gateway) and the error code.", "by", "code")
-	HTTP2GoAways = counter("http2_goaways_total", "GOAWAY frames, by who sent them (client, gateway) and the error code.", "by", "code")
-	HTTP2Floods  = counter("http2_floods_total", "Connections that were ended with ENHANCE_YOUR_CALM, by what the client did too often.", "kind")
+	HTTP2Refused = counter("http2_refused_streams_total", "Streams refused because their connection had too many open.")
+	HTTP2Resets  = counter("http2_resets_total", "RST_STREAM frames, by sender (client, gateway) and error code.", "by", "code")
+	HTTP2GoAways = counter("http2_goaways_total", "GOAWAY frames, by sender (client, gateway) and error code.", "by", "code")
+	HTTP2Floods  = counter("http2_floods_total", "Connections closed with ENHANCE_YOUR_CALM, by the kind of flood.", "kind")
 
-	AccessLogDropped = counter("access_log_dropped_total", "Requests that could not be logged because the log's reader was too slow, or failed.")
+	AccessLogDropped = counter("access_log_dropped_total", "Requests missing from the access log because its reader was too slow or failed.")
 )
 
 // An Emit takes one value of a metric, with its labels.

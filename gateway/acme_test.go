@@ -296,7 +296,7 @@ func TestACMEOutage(t *testing.T) {
 	c.waitSaid(`msg="certificate obtained"`)
 	a.Break(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", 500) })
 	first := shown()
-	c.waitSaid("certificate not renewed: the old one goes on being shown")
+	c.waitSaid("certificate not renewed: the current one stays in use")
 	if leaf := shown(); !leaf.Equal(first) {
 		t.Error("another is shown meanwhile")
 	}
@@ -342,7 +342,7 @@ func TestACMEChecked(t *testing.T) {
 	f(filepath.Join(file, "acme"), a.RootFile, "corsgate.toml:12: tls.acme.storage: ")
 	f(file, a.RootFile, "is not a directory")
 	f(c.storage, "nowhere.pem", "corsgate.toml:13: tls.acme.root_ca: cannot read")
-	f(c.storage, file, "holds no certificate")
+	f(c.storage, file, "does not contain a certificate")
 	if entries, err := os.ReadDir(c.storage); err != nil || len(entries) > 0 {
 		t.Errorf("%v, %v: a check has written something", entries, err)
 	}

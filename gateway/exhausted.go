@@ -9,7 +9,7 @@ import (
 // noteShort says that the machine is short of something that connections need. Those that wait to be accepted go on waiting.
 func (g *Gateway) noteShort(on *edge.Listener, err error) {
 	g.metrics.Exhausted.Inc()
-	g.short.Warn(g.log, "connections cannot be taken in", "listener", on.Name, "error", err.Error(),
+	g.short.Warn(g.log, "connections cannot be accepted", "listener", on.Name, "error", err.Error(),
 		"advice", "raise the limit of open files (LimitNOFILE), or bound limits.connections")
 }
 
@@ -18,7 +18,7 @@ func (g *Gateway) noteShort(on *edge.Listener, err error) {
 func (g *Gateway) relieve(want, limit int64) (freed int64) {
 	ended, freed := g.server.Relieve(want, limit)
 	if ended > 0 {
-		g.relief.Warn(g.log, "memory is short: requests that were not all there have ended", "requests", ended, "bytes", freed,
+		g.relief.Warn(g.log, "memory is short: incomplete requests were ended", "requests", ended, "bytes", freed,
 			"advice", "raise GOMEMLIMIT, or lower limits.header_bytes, timeouts.header and timeouts.body_idle")
 	}
 	return freed

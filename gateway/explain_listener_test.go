@@ -53,11 +53,11 @@ client_auth = "optional"
 		{"https://api.test/", "GET", "", ""},
 		{"http://api.test/", "GET", "", ""},
 		{"https://api.test:1/", "GET", "", ""}, // the first with TLS
-		{"https://api.test:8443/", "GET", "", `listener members asks clients for a certificate (listener.members.client_ca, corsgate.toml:17): a browser shows one with credentials only, and this request carries none, and never with a preflight; without one a client is answered preflights only (client_auth = "preflight-exempt"), and this request with 403`},
-		{"https://api.test:8443/", "PUT", "", `without one a client is answered preflights only (client_auth = "preflight-exempt"): this preflight with 204, and this request with 403`},
+		{"https://api.test:8443/", "GET", "", `listener members asks clients for a certificate (listener.members.client_ca, corsgate.toml:17): a browser sends one with credentials only, and this request has none, and never with a preflight; without one only preflights are answered (client_auth = "preflight-exempt"), and this request with 403`},
+		{"https://api.test:8443/", "PUT", "", `without one only preflights are answered (client_auth = "preflight-exempt"): this preflight with 204, and this request with 403`},
 		{"https://api.test/", "PUT", "members", "listener members asks clients for a certificate"},
 		{"https://api.test:8443/", "PUT", "public", ""},
-		{"https://api.test:9443/", "PUT", "", `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`},
+		{"https://api.test:9443/", "PUT", "", `without one no request is answered, not even preflights (client_auth = "require"): the handshake fails, and the page sees a network error`},
 		{"https://api.test:7443/", "PUT", "", `without one a client is answered like any other (client_auth = "optional")`},
 	} {
 		e, err := explain.Config(cfg, fetch.Question{Origin: "https://app.example", Method: x.method, URL: x.url, Listener: x.listener})

@@ -140,7 +140,7 @@ func TestExplainQuestions(t *testing.T) {
 	f(mode("", "POST", "wss://api.example/"), "leave them out")
 	f(mode("", "", "wss://api.example/", "X-A"), "leave them out")
 	f(mode("navigate", "PUT", sane.URL), "GET or POST")
-	f(mode("navigate", "POST", sane.URL, "X-A"), "sets no header")
+	f(mode("navigate", "POST", sane.URL, "X-A"), "cannot set headers")
 	f(mode("no-cors", "PUT", sane.URL), "GET, HEAD or POST")
 	f(mode("no-cors", "GET", sane.URL, "X-A"), "drop it")
 	f(url("https://u:p@api.example/"), "user information")

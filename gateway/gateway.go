@@ -204,10 +204,10 @@ func restartOnly(old, cfg *config.Config) (p config.Problems) {
 		p = append(p, cfg.Problem("admin.address", -1, "the admin listener cannot be changed by a reload", hint))
 	}
 	if old.Admin.MetricsAddress != cfg.Admin.MetricsAddress {
-		p = append(p, cfg.Problem("admin.metrics_address", -1, "where metrics are asked for cannot be changed by a reload", hint))
+		p = append(p, cfg.Problem("admin.metrics_address", -1, "the metrics listener cannot be changed by a reload", hint))
 	}
 	if !reflect.DeepEqual(old.Fleet, cfg.Fleet) {
-		p = append(p, cfg.Problem("fleet", -1, "which fleet a gateway is in cannot be changed by a reload", hint))
+		p = append(p, cfg.Problem("fleet", -1, "the fleet of a gateway cannot be changed by a reload", hint))
 	}
 	return p
 }

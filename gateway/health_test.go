@@ -64,7 +64,7 @@ func TestHealthIsTold(t *testing.T) {
 		if n := lines() - before; n != 1 {
 			t.Errorf("%d lines, want one:\n%s", n, log.String())
 		}
-		want("endpoint taken out of use", "upstream=api", "endpoint="+gone.url(), `reason="requests failed in a row"`, "for=1h0m0s")
+		want("endpoint ejected", "upstream=api", "endpoint="+gone.url(), `reason="requests failed in a row"`, "for=1h0m0s")
 		if r, e := retries(), ejections(gone.url()); r != 2 || e != 1 || healthy(list[0].url) != 1 || ejections(list[0].url) != 0 {
 			t.Errorf("%v retries and %v ejections, want 2 and 1; the others' health %v", r, e, healthy(list[0].url))
 		}
@@ -91,13 +91,13 @@ func TestHealthIsTold(t *testing.T) {
 		if n := lines() - before; n != 1 {
 			t.Errorf("%d lines, want one:\n%s", n, log.String())
 		}
-		want("endpoint taken out of use", "endpoint="+list[1].url, `reason="health check: status 503"`)
+		want("endpoint ejected", "endpoint="+list[1].url, `reason="health check: status 503"`)
 		list[1].turn(t, g, false)
 		requests(50)
 		if n := lines() - before; n != 2 {
 			t.Errorf("%d lines, want two:\n%s", n, log.String())
 		}
-		want("endpoint takes requests again", "endpoint="+list[1].url)
+		want("endpoint is back in use", "endpoint="+list[1].url)
 	})
 }
 

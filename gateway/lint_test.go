@@ -55,7 +55,7 @@ func TestLint(t *testing.T) {
 	f(names(`"api_key", "x_real_ip"`)+uses+"[route.b]\npath = \"/b\"\ncors = \"app\"\nupstream = \"api\"\n", "3: cors.app.request_headers: x_real_ip never reaches")
 	f(names(`"api_key"`)+uses+"request_set_headers = { Api-Key = \"k\" }\n", "3: cors.app.request_headers: api_key never reaches")
 	f(names(`"api_key"`) + "[route.r]\ncors = \"app\"\nrespond = {}\n[route.api]\npath = \"/a\"\nupstream = \"api\"\n")
-	f(api+"[trust]\nproxies = [\"127.0.0.1\"]\npass_headers = [\"X-Original-URL\", \"X-Other\"]\n[route.r]\nupstream = \"api\"\n", "5: trust.pass_headers: X-Other is none")
+	f(api+"[trust]\nproxies = [\"127.0.0.1\"]\npass_headers = [\"X-Original-URL\", \"X-Other\"]\n[route.r]\nupstream = \"api\"\n", "5: trust.pass_headers: X-Other is not one")
 	f(api+"[trust]\npass_headers = [\"X-Original-URL\"]\n[route.r]\nupstream = \"api\"\n", "4: trust.pass_headers: no trusted proxies")
 	// Repeated elements.
 	f("[route.r]\nhosts = [\n\"a.com\",\n\"b.com\",\n\"a.com\"]\nmethods = [\"GET\", \"GET\"]\nrespond = {}\n",
@@ -121,7 +121,7 @@ respond = {}
 		`corsgate.toml:4: cors.app.origins: "https://x.example.com" is covered by "https://*.example.com", at corsgate.toml:6 (remove one of them)`,
 		"corsgate.toml:8: cors.app.methods: not needed: GET, POST; browsers may always send GET, HEAD and POST (remove them, or leave them for readers)",
 		"corsgate.toml:9: cors.app.max_age: 24h0m0s is cut to 2h by Chromium and to 10m by WebKit",
-		"corsgate.toml:10: cors.app.dangerously_allow_http_origins: has no effect: it is about credentials, which this policy does not share (remove it)",
+		"corsgate.toml:10: cors.app.dangerously_allow_http_origins: has no effect: it concerns credentials, which this policy does not allow (remove it)",
 	}
 	var got []string
 	for _, w := range warnings {

@@ -66,13 +66,13 @@ func TestOriginsFileProblems(t *testing.T) {
 	}
 	const key = "corsgate.toml:2: cors.app.origins_file: "
 	f("", "https://a.com\n", nil)
-	f("", "# a\nhttps://A.com\n\nb.com\n", nil, `origins.txt:2: pattern "https://A.com": `, `origins.txt:4: the line is not an origin`)
+	f("", "# a\nhttps://A.com\n\nb.com\n", nil, `origins.txt:2: pattern "https://A.com": `, `origins.txt:4: the line does not resemble an origin`)
 	f("credentials = true", "http://a.com\nhttps://*.co.uk\nnull\n*\n", nil, `origins.txt:1: pattern "http://a.com": http://`,
 		`origins.txt:2: pattern "https://*.co.uk": co.uk is a public suffix`, `origins.txt:3: "null"`, `origins.txt:4: "*" with credentials`)
 	many := strings.Repeat("https://ok.com\nA\n", 25)
 	var want []string
 	for i := range 20 {
-		want = append(want, fmt.Sprintf(`origins.txt:%d: the line is not an origin`, 2*i+2))
+		want = append(want, fmt.Sprintf(`origins.txt:%d: the line does not resemble an origin`, 2*i+2))
 	}
 	f("", many, nil, append(want, key+"5 further lines of the file are wrong")...)
 	f("", "", nil, key+"origins.txt holds no pattern")
@@ -83,7 +83,7 @@ func TestOriginsFileProblems(t *testing.T) {
 	f("", "x", func(path string) { os.Remove(path); syscall.Mkfifo(path, 0o600) }, key+"origins.txt is not a regular file")
 	f("", "x", func(path string) { os.Truncate(path, files.MaxSize+1) }, key+"origins.txt is larger than 256MiB")
 	// What is wrong with the file does not hide what else is wrong.
-	f("origins = [\"B.com\"]\nmethods = [\"TRACE\"]", "A\n", nil, "corsgate.toml:3: cors.app.origins: ", `origins.txt:1: the line is not an origin`, "corsgate.toml:4: cors.app.methods: ")
+	f("origins = [\"B.com\"]\nmethods = [\"TRACE\"]", "A\n", nil, "corsgate.toml:3: cors.app.origins: ", `origins.txt:1: the line does not resemble an origin`, "corsgate.toml:4: cors.app.methods: ")
 }
 
 // TestMillionOrigins loads a million lines, says how long it took, and reloads with something else changed, for which

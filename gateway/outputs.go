@@ -73,6 +73,6 @@ func (g *Gateway) closeAccessLog() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
 	defer cancel()
 	if err := g.access.Close(ctx); err != nil {
-		g.log.Warn("the end of the access log is lost: nobody has read it", "dropped", g.access.Dropped())
+		g.log.Warn("the end of the access log is lost: its reader did not read it", "dropped", g.access.Dropped())
 	}
 }

@@ -126,7 +126,7 @@ func TestRedisGone(t *testing.T) {
 			s.Resume()
 			sharing(t, g)
 			until(t, "the log tells", func() bool { return strings.Contains(log.String(), "rate limits are shared again") })
-			if said := log.String(); !strings.Contains(said, "rate limits are not shared: redis fails") || !strings.Contains(said, s.Address) || !strings.Contains(said, "on_failure=local") {
+			if said := log.String(); !strings.Contains(said, "rate limits are not shared: Redis fails") || !strings.Contains(said, s.Address) || !strings.Contains(said, "on_failure=local") {
 				t.Errorf("the log: %s", said)
 			}
 			if total(g, "corsgate_limit_redis_fallback", "") != 0 {
@@ -196,7 +196,7 @@ func TestSharedIsExplained(t *testing.T) {
 		t.Errorf("%+v, %v:\n%s", e.Route.Limit, err, said.String())
 	}
 	_, warnings := gateway.Check(parse(t, strings.ReplaceAll(text, "store = \"redis\"\n", "")))
-	if len(warnings) != 1 || warnings[0].Key != "redis" || !strings.Contains(warnings[0].Error(), "no limit is counted here") {
+	if len(warnings) != 1 || warnings[0].Key != "redis" || !strings.Contains(warnings[0].Error(), "no limit is counted in Redis") {
 		t.Errorf("warnings: %v", warnings)
 	}
 }

@@ -316,7 +316,7 @@ func TestBadCertificates(t *testing.T) {
 	f(at(5, "certificates")+"cannot read "+dir+"/c.pem: no such file", at(6, "certificates")+dir+"/d.pem: the certificate has expired")
 	pair.Write(t, dir, "c")
 	pkitest.Replace(t, filepath.Join(dir, "ca.pem"), nil)
-	f(at(7, "client_ca")+dir+"/ca.pem holds no certificate", "")
+	f(at(7, "client_ca")+dir+"/ca.pem does not contain a certificate", "")
 }
 
 func TestExpiryMetric(t *testing.T) {

@@ -140,8 +140,8 @@ func TestSecureFiles(t *testing.T) {
 	cert := func(name string) string { return fmt.Sprintf("tls_cert = %q", v.path(name)) }
 	key := func(name string) string { return fmt.Sprintf("tls_key = %q", v.path(name)) }
 	f("corsgate.toml:4: upstream.api.tls_ca: cannot read ", ca("none.pem"))
-	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("empty.pem")+" holds no certificate in PEM", ca("empty.pem"))
-	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("key.pem")+" holds no certificate in PEM", ca("key.pem"))
+	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("empty.pem")+" does not contain a certificate in PEM", ca("empty.pem"))
+	f("corsgate.toml:4: upstream.api.tls_ca: "+v.path("key.pem")+" does not contain a certificate in PEM", ca("key.pem"))
 	f("corsgate.toml:4: upstream.api.tls_cert: cannot read ", cert("none.pem"), key("key.pem"))
 	f("corsgate.toml:5: upstream.api.tls_key: cannot read ", cert("cert.pem"), key("none.pem"))
 	f("corsgate.toml:4: upstream.api.tls_cert: ", cert("empty.pem"), key("key.pem"))

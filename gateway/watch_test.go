@@ -124,7 +124,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	io.WriteString(f, "https://e.com\nhttps:")
-	log.await(t, refused, path+":2: the line is not an origin")
+	log.await(t, refused, path+":2: the line does not resemble an origin")
 	wantAllowed(t, g, "https://e.com", true)
 	io.WriteString(f, "//f.com\n")
 	f.Close()

@@ -44,7 +44,7 @@ func checkNetwork(addr, length, scheme string, at int) *PatternError {
 	}
 	switch n := int(decimal([]byte(length), len("128"))); {
 	case scheme != "https" && scheme != "http":
-		return fault(at, "write the host in full", "a network with the scheme %s, where only http and https take one", scheme)
+		return fault(at, "write the host in full", "a network with the scheme %s: only http and https can have one", scheme)
 	case !valid():
 		return fault(at, hint, "%s is not an %s address as browsers write it", addr, version)
 	case length != "0" && n == 0 || n > bits:

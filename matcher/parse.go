@@ -107,7 +107,7 @@ func checkBytes(s string) *PatternError {
 		case c >= 0x80:
 			return fault(i, hintASCII, "non-ASCII character; browsers send the A-label")
 		case c == ' ' || c == ',':
-			return fault(i, "write each origin as a pattern of its own, without blanks or commas", "%q in a pattern", c)
+			return fault(i, "write each origin as a separate pattern, without spaces or commas", "%q in a pattern", c)
 		case c < ' ' || c == 0x7f:
 			return fault(i, hintOrigin, "control byte %#02x", c)
 		case 'A' <= c && c <= 'Z':
@@ -158,7 +158,7 @@ func checkNothingElse(s string, at int) *PatternError {
 	case '#':
 		return fault(i, hint, "fragment; an origin has none")
 	case '\\':
-		return fault(i, hintGlob, "backslash; patterns are no regular expressions, and an origin has none")
+		return fault(i, hintGlob, "backslash; patterns are not regular expressions, and origins have none")
 	}
 	if i == len(s)-1 && i > at {
 		return fault(i, hint, "slash at the end; an origin has none")
@@ -215,7 +215,7 @@ func checkHost(host, scheme string, at int) *PatternError {
 	web := defaultPort([]byte(scheme)) != 0
 	switch {
 	case scheme == "file":
-		return fault(at, "write "+fileText, "a host with the scheme file; what browsers send for a file has none")
+		return fault(at, "write "+fileText, "a host with the scheme file; the origin that browsers send for a file has none")
 	case host == "":
 		return fault(at, hintOrigin, "no host")
 	case host == anyText && scheme == "http":

@@ -105,7 +105,7 @@ func TestParsePatternErrors(t *testing.T) {
 	f("https://bücher.example", 9, "non-ASCII", "A-label")
 	f("https://exam\u212aple.com", 12, "non-ASCII", "A-label")
 	f("https://example.com ", 19, `' ' in a pattern`, "write https://example.com")
-	f("https://a.com, https://b.com", 13, `',' in a pattern`, "of its own")
+	f("https://a.com, https://b.com", 13, `',' in a pattern`, "separate pattern")
 	f("https://a.com\n", 13, "control byte 0x0a", "write https://a.com")
 	f("https://a\x00.com", 9, "control byte 0x00", "write an origin")
 	f("https://a\x7f.com", 9, "control byte 0x7f", "write an origin")

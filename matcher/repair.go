@@ -10,7 +10,7 @@ import (
 // What to write where no corrected pattern can be given.
 const (
 	hintOrigin   = "write an origin, such as https://example.com"
-	hintScheme   = "write the scheme in full, such as https:// or http://, and each in a pattern of its own"
+	hintScheme   = "write the scheme in full, such as https:// or http://, and each as a separate pattern"
 	hintASCII    = "write the A-label of the host, xn--..."
 	hintHost     = "write a host name of a-z, 0-9, '-' and '_' between dots, such as https://api.example.com"
 	hintLabel    = "write between 1 and 63 bytes between dots"

@@ -87,7 +87,7 @@ func TestBadInput(t *testing.T) {
 	explain("explain takes one URL", page, url, url)
 	explain("the origin is missing", url)
 	explain("write https://a.example", "--origin=https://A.example", url)
-	explain("a star is for patterns", "--origin=https://*.example.com", url)
+	explain("stars are for patterns", "--origin=https://*.example.com", url)
 	explain("", "--origin=https://a\nb", url)
 	explain("is not absolute", page, "items")
 	explain("not a host with a port", page, "https://api.example:99999/")

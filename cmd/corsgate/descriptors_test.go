@@ -78,7 +78,7 @@ func runShort(t *testing.T, engine string) {
 		rush = append(rush, nc)
 	}
 	start := time.Now()
-	c.await("connections cannot be taken in")
+	c.await("connections cannot be accepted")
 	if a := ask(rush[0], "/there"); a.status != 200 || a.content != "here" {
 		t.Fatalf("the first of the rush: %+v", a) // the answer to what it has asked before
 	}
@@ -106,7 +106,7 @@ func runShort(t *testing.T, engine string) {
 	c.signal(15)
 	said := 1
 	for c.log.Scan() {
-		if strings.Contains(c.log.Text(), "connections cannot be taken in") {
+		if strings.Contains(c.log.Text(), "connections cannot be accepted") {
 			said++
 		}
 		if strings.Contains(c.log.Text(), "ejected") {

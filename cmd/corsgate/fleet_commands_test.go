@@ -45,9 +45,9 @@ func TestFleetCommands(t *testing.T) {
 		t.Helper()
 		rewrite(t, file, strings.Replace(sharedText, old, new, 1))
 	}
-	want(0, "nothing was pushed yet\nno gateway is alive\n", "status")
-	want(0, "nothing was pushed yet\n", "log")
-	want(1, "corsgate: nothing was pushed yet\n", "show")
+	want(0, "no revision has been pushed yet\nno gateway is alive\n", "status")
+	want(0, "no revision has been pushed yet\n", "log")
+	want(1, "corsgate: no revision has been pushed yet\n", "show")
 	put("", "")
 	want(0, "nothing is live yet: this is the first revision\nnothing was changed (--dry-run)\n", "push", file, "--dry-run")
 	want(0, "nothing is live yet: this is the first revision\nrevision 1 is live\n", "push", file, "--message=first")
@@ -77,7 +77,7 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	want(0, "revisions 2 and 2 are the same\n", "diff", "2")
 	want(0, sharedText, "show", "1")
 	put(`"one"`, `"two"`)
-	want(1, "corsgate: not pushed: another revision went live meanwhile: revision 2 is live, not 1\n"+
+	want(1, "corsgate: not pushed: another revision went live in the meantime: revision 2 is live, not 1\n"+
 		"  revision 2  TIME  alice@test  without the old one\n"+
 		"Look at it (corsgate fleet diff), take it into account, and push again\n", "push", file, "--base=1")
 	got, out, _ := f.run("rollback", "1")
@@ -93,9 +93,9 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	put("[route", "[listener.b]\n[route")
 	want(2, "FILE:5: listener: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [limit.NAME], [route.NAME] (move it there)\n", "push", file)
 	put("/api", "/api\"\nlimit = \"x")
-	want(2, "FILE:7: route.api.limit: there is no rate limit \"x\", nor any other (add [limit.NAME])\n", "push", file)
+	want(2, "FILE:7: route.api.limit: there is no rate limit \"x\", and no other rate limit either (add [limit.NAME])\n", "push", file)
 	put("[route", "[upstream.idle]\nendpoints = [\"http://127.0.0.1:1\"]\n[route")
-	want(2, "FILE:5: upstream.idle: warning: no route leads to this upstream (remove it, or write upstream = \"idle\" in a route)\nFILE: 1 warning, and --strict admits none\n", "push", file, "--strict")
+	want(2, "FILE:5: upstream.idle: warning: no route uses this upstream (remove it, or write upstream = \"idle\" in a route)\nFILE: 1 warning, and --strict admits none\n", "push", file, "--strict")
 	want(2, "corsgate: DIR/none.toml: no such file (to begin with one: corsgate init > DIR/none.toml)\n", "push", filepath.Join(f.dir, "none.toml"))
 	want(2, "corsgate: --canary 0%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=0%")
 	want(2, "corsgate: --canary NaN%: write a share above 0% and up to 100%, or names of gateways\n", "push", file, "--canary=NaN%")
@@ -141,7 +141,7 @@ func TestFleetFlags(t *testing.T) {
 	etcd := "--etcd=" + f.etcd.Endpoints()[0]
 	w(0, "revision 1 is live", "push", etcd, "--prefix=/corsgate/test/", file)
 	w(0, "revision 1", "log", etcd, "--prefix=/corsgate/test/")
-	w(0, "nothing was pushed yet", "log", etcd)
+	w(0, "no revision has been pushed yet", "log", etcd)
 	w(2, "--etcd:2: fleet.prefix: \"/corsgate/test\" does not end with a slash", "log", etcd, "--prefix=/corsgate/test")
 	w(2, "--etcd:1: fleet.etcd: \"nowhere\" is not the URL", "log", "--etcd=nowhere")
 	w(2, "--prefix belongs to --etcd", "log", "--prefix=/corsgate/test/")
@@ -199,7 +199,7 @@ func TestFleetEdit(t *testing.T) {
 
 	push := fmt.Sprintf(`CORSGATE_TEST_AS_CORSGATE=1 %q fleet push --config %q --author=carol@test -m faster %q > /dev/null`, os.Args[0], f.own("pusher", ""), other)
 	status, text = edit(`if ! test -e "$COUNT"; then touch "$COUNT"; `+push+`; fi; echo "# slow" >> "$2"`, "y\n")
-	has("overtaken", status, 0, text, "not pushed: another revision went live meanwhile: revision 4 is live, not 3", "carol@test  faster",
+	has("overtaken", status, 0, text, "not pushed: another revision went live in the meantime: revision 4 is live, not 3", "carol@test  faster",
 		"If you push what you have, it is undone:", `+respond = { body = "another" }`, "revision 5 is live")
 	status, text = edit(`echo "# lost?" >> "$2"; exit 3`, "")
 	has("the editor fails", status, 1, text, "exit status 3: what there is stays in ")

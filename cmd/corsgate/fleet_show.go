@@ -89,7 +89,7 @@ func (s *fleetStatus) well() bool {
 
 func (s *fleetStatus) print(out io.Writer, now time.Time) {
 	if s.Live == 0 {
-		fmt.Fprintln(out, "nothing was pushed yet")
+		fmt.Fprintln(out, "no revision has been pushed yet")
 	} else {
 		fmt.Fprintf(out, "live: %s\n", revisionLine(s.revision))
 	}
@@ -162,7 +162,7 @@ func newFleetLog() *cobra.Command {
 				return failed(err)
 			}
 			if len(list) == 0 {
-				fmt.Fprintln(c.OutOrStdout(), "nothing was pushed yet")
+				fmt.Fprintln(c.OutOrStdout(), "no revision has been pushed yet")
 			}
 			for _, r := range list {
 				fmt.Fprintln(c.OutOrStdout(), revisionLine(r))

@@ -187,7 +187,7 @@ func TestFleetWithoutEtcd(t *testing.T) {
 	c.want("GET", c.admin+"/config", 200, `"more"`)
 	c.want("GET", c.gateway+"/here", 200, "one")
 	f.own("a", "[route.mine]\n")
-	c.want("POST", c.admin+"/reload", 422, own+":12: route: with [fleet] this is not in the file of a gateway")
+	c.want("POST", c.admin+"/reload", 422, own+":12: route: with [fleet] this belongs in the shared configuration")
 	f.own("a", "name = \"b\"\n")
 	c.want("POST", c.admin+"/reload", 422, own)
 	c.want("GET", c.gateway+"/here", 200, "one")
@@ -230,7 +230,7 @@ func TestFleetWaiting(t *testing.T) {
 	c := begin(t, f.own("a", ""))
 	c.await("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
 	c.admin = "http://" + c.await("listening").Address
-	if status, out, _ := f.ask("status"); status != 1 || !strings.Contains(out, "nothing was pushed yet") {
+	if status, out, _ := f.ask("status"); status != 1 || !strings.Contains(out, "no revision has been pushed yet") {
 		t.Errorf("status %d: %s", status, out)
 	}
 	c.want("POST", c.admin+"/reload", 200, "reloaded")
@@ -246,7 +246,7 @@ func TestFleetBadRevision(t *testing.T) {
 	if _, err := f.store().Push(t.Context(), fleet.Revision{Text: saysHere("two") + "[log]\nlevel = \"debug\"\n", Author: "mallory"}, 1); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.await("revision 2 not taken over"); !strings.HasPrefix(r.Error, "revision 2:4: log: this is for each gateway's own file") {
+	if r := c.await("revision 2 not taken over"); !strings.HasPrefix(r.Error, "revision 2:4: log: this belongs in each gateway's own file") {
 		t.Errorf("logged %q", r.Error)
 	}
 	c.want("GET", c.gateway+"/here", 200, "one")

@@ -292,7 +292,7 @@ func TestServeAccessLog(t *testing.T) {
 	gone, out := start()
 	out.Close()
 	gone.want("GET", gone.gateway, 200, "ok")
-	gone.await("the access log cannot be written: requests go on, lines are dropped")
+	gone.await("the access log cannot be written: lines are dropped, requests continue")
 	gone.want("GET", gone.gateway, 200, "ok")
 	gone.want("GET", gone.admin+"/metrics", 200, "corsgate_access_log_dropped_total")
 	gone.signal(syscall.SIGTERM)

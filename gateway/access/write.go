@@ -91,7 +91,7 @@ func (l *Log) write() {
 	l.lost.Add(uint64(bytes.Count(b[n:], []byte{'\n'})))
 	l.torn = l.torn || n > 0 && b[n-1] != '\n'
 	if !l.failing {
-		l.log.Error("the access log cannot be written: requests go on, lines are dropped", "error", err)
+		l.log.Error("the access log cannot be written: lines are dropped, requests continue", "error", err)
 	}
 	l.failing = true
 }

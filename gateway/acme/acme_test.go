@@ -291,12 +291,12 @@ func TestTrouble(t *testing.T) {
 	f("down", func(a *acmetest.Authority, _ *site, _ *acme.Options) { a.Down() },
 		func(a *acmetest.Authority, _ *site, _ *acme.Options) { a.Up() },
 		"connection refused", "the directory cannot be reached")
-	f("500", broken(500, "text/plain", "out of order"), mend, "out of order", "asked again later")
+	f("500", broken(500, "text/plain", "out of order"), mend, "out of order", "tries again later")
 	f("problem", broken(403, "application/problem+json", `{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "not so fast"}`), mend,
 		"not so fast", "less often")
-	f("HTML", broken(200, "text/html", "<p>welcome"), mend, "this is not how a directory answers")
-	f("garbage", broken(200, "application/json", "\x00{{"), mend, "this is not how a directory answers")
-	f("empty", broken(200, "application/json", "{}"), mend, "this is not how a directory answers")
+	f("HTML", broken(200, "text/html", "<p>welcome"), mend, "this is not an answer of an ACME directory")
+	f("garbage", broken(200, "application/json", "\x00{{"), mend, "this is not an answer of an ACME directory")
+	f("empty", broken(200, "application/json", "{}"), mend, "this is not an answer of an ACME directory")
 	f("no trust", func(_ *acmetest.Authority, _ *site, o *acme.Options) { o.Roots = x509.NewCertPool() },
 		func(a *acmetest.Authority, _ *site, o *acme.Options) { o.Roots = roots(t, a.RootFile) },
 		"certificate signed by unknown authority", "tls.acme.root_ca")

@@ -89,7 +89,7 @@ func (d *Domain) miss() {
 	if _, err := d.Failures(); err != nil {
 		args = append(args, "error", cause(err).Error())
 	}
-	d.client.log.Warn("there is no certificate yet: clients that ask for this name are refused", args...)
+	d.client.log.Warn("there is no certificate yet: handshakes for this name fail", args...)
 }
 
 // run keeps the certificate until ctx is done.
@@ -140,7 +140,7 @@ func (d *Domain) logFailure(err error, failures int, wait time.Duration) {
 		args = append(args, "hint", hint)
 	}
 	if leaf := d.Leaf(); leaf != nil {
-		d.client.log.Error("certificate not renewed: the old one goes on being shown", append(args, "expires", leaf.NotAfter)...)
+		d.client.log.Error("certificate not renewed: the current one stays in use", append(args, "expires", leaf.NotAfter)...)
 	} else {
 		d.client.log.Error("no certificate obtained", args...)
 	}
@@ -231,7 +231,7 @@ func (d *Domain) discard(ctx context.Context) error {
 	if !errors.As(err, &unusable) {
 		return err // nil: it has become whole
 	}
-	d.client.log.Warn("a stored certificate is discarded", "domain", d.Name, "error", err.Error())
+	d.client.log.Warn("stored certificate discarded", "domain", d.Name, "error", err.Error())
 	return s.Delete(ctx, certmagic.StorageKeys.CertsSitePrefix(issuer, d.Name))
 }
 

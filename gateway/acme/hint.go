@@ -17,19 +17,19 @@ import (
 
 // hints say what to do about the problems that an authority may name. See RFC 8555, section 6.7.
 var hints = map[string]string{
-	"accountDoesNotExist":     "the authority does not know the account: another one is made at the next attempt",
+	"accountDoesNotExist":     "the authority does not know the account: a new one is created at the next attempt",
 	"caa":                     "a CAA record of the domain forbids this authority: change it, or choose another directory",
-	"externalAccountRequired": "this authority wants an account that was made elsewhere, which corsgate does not have: choose another directory",
+	"externalAccountRequired": "this authority needs an account created elsewhere (external account binding), which corsgate does not support: choose another directory",
 	"invalidContact":          "correct tls.acme.email",
-	"rateLimited":             "the authority has had too many orders or failures: it is asked again later, and less often",
-	"rejectedIdentifier":      "this authority gives no certificate for this name: correct tls.acme.domains, or choose another directory",
+	"rateLimited":             "the authority's rate limit is exceeded: corsgate tries again later, and less often",
+	"rejectedIdentifier":      "this authority does not issue certificates for this name: correct tls.acme.domains, or choose another directory",
 	"unsupportedContact":      "correct tls.acme.email",
 	"userActionRequired":      "the authority wants you to visit a page, which the error names",
 }
 
 // unseen is for whatever an authority says that has looked at a name.
 const unseen = "the authority must reach this gateway at port 443 of the domain (TLS-ALPN-01), or port 80 (HTTP-01): " +
-	"look at its A and AAAA records, firewalls, and whatever is before the gateway"
+	"check its A and AAAA records, firewalls, and load balancers in front of the gateway"
 
 // cause returns err without what certmagic has put around what went wrong with an order.
 func cause(err error) error {
@@ -59,15 +59,15 @@ func hintFor(err error) string {
 		if _, ok := problem.Resource.(acme.Authorization); ok {
 			return unseen
 		}
-		return "the authority refuses: what it says is all that is known"
+		return "the authority refuses: its error message has the details"
 	case errors.As(err, &unverified):
 		return "the directory's own certificate cannot be verified: name the authority's root in tls.acme.root_ca"
 	case errors.As(err, &network), errors.As(err, &name), errors.Is(err, context.DeadlineExceeded):
-		return "the directory cannot be reached: look at the network, DNS and firewalls on the way there"
+		return "the directory cannot be reached: check the network, DNS and firewalls on the way there"
 	case errors.As(err, &path):
 		return "corsgate must be able to write to tls.acme.storage"
 	case errors.As(err, &syntax), errors.As(err, &ordered):
-		return "this is not how a directory answers: it is in trouble, and is asked again later, or tls.acme.directory is not its URL"
+		return "this is not an answer of an ACME directory: it is unavailable, and corsgate tries again later, or tls.acme.directory is not its URL"
 	}
 	return ""
 }

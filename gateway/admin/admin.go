@@ -81,7 +81,7 @@ func asJSON(value func() any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		b, err := json.MarshalIndent(value(), "", "  ")
 		if err != nil {
-			panic("BUG: what is to be shown is not JSON: " + err.Error())
+			panic("BUG: the value cannot be encoded as JSON: " + err.Error())
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(append(printable.JSON(b), '\n')) // the client has gone
@@ -103,7 +103,7 @@ func data(w http.ResponseWriter, v any) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
-		panic("BUG: what is to be shown is not JSON: " + err.Error())
+		panic("BUG: the value cannot be encoded as JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(printable.JSON(b.Bytes())) // the client has gone

@@ -12,8 +12,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/printable"
 )
 
-const explainUsage = `say what becomes of which request: /explain?origin=ORIGIN&url=URL, and if you like
-&method=METHOD, &header=NAME and &response_header=NAME (again and again), &credentials=true,
+const explainUsage = `name the request to explain: /explain?origin=ORIGIN&url=URL, and optionally
+&method=METHOD, &header=NAME and &response_header=NAME (each may be repeated), &credentials=true,
 &mode=MODE, &listener=NAME, &format=text`
 
 // explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
@@ -49,7 +49,7 @@ func questionOf(query url.Values) (q fetch.Question, format string, err error) {
 			return q, "", fmt.Errorf("unknown parameter %q: write one of %s", name, strings.Join(known, ", "))
 		}
 		if name != "header" && name != "response_header" && len(values) > 1 {
-			return q, "", fmt.Errorf("parameter %s stands twice: write it once", name)
+			return q, "", fmt.Errorf("parameter %s is given twice: write it once", name)
 		}
 	}
 	for _, name := range []string{"origin", "url"} {

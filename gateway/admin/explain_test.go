@@ -54,7 +54,7 @@ func TestExplain(t *testing.T) {
 	f("", 400, "is missing", none)
 	f("?origin=https://a.example", 400, "url is missing", none)
 	f(minimal+"&headers=X-A", 400, `unknown parameter "headers"`, none)
-	f(minimal+"&method=PUT&method=GET", 400, "method stands twice", none)
+	f(minimal+"&method=PUT&method=GET", 400, "method is given twice", none)
 	f(minimal+"&credentials=yes", 400, `write true or false`, none)
 	f(minimal+"&format=xml", 400, `write json or text`, none)
 	f("?origin=%zz", 400, "malformed", none)

@@ -22,7 +22,7 @@ func guard(h http.Handler) http.Handler {
 		secure(w)
 		switch {
 		case !localHost(r):
-			text(w, http.StatusMisdirectedRequest, "this Host is not that of the admin listener: use its address, or localhost")
+			text(w, http.StatusMisdirectedRequest, "this Host does not belong to the admin listener: use its address, or localhost")
 		case embedded(r):
 			text(w, http.StatusForbidden, "another site's page may not use the admin listener")
 		default:

@@ -19,9 +19,9 @@ func (a *Admin) MetricsHandler(may func(netip.Addr) bool) http.Handler {
 		secure(w)
 		switch {
 		case !mayAsk(r, may):
-			text(w, http.StatusForbidden, "this address may not ask here: see admin.metrics_allow")
+			text(w, http.StatusForbidden, "this address may not use this listener: see admin.metrics_allow")
 		case foreign(r):
-			text(w, http.StatusForbidden, "another site's page may not ask here")
+			text(w, http.StatusForbidden, "another site's page may not use this listener")
 		default:
 			mux.ServeHTTP(w, r)
 		}

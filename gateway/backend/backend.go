@@ -157,7 +157,7 @@ func (u *Upstream) noteChange(c upstream.Change, log *slog.Logger) {
 	switch {
 	case c.Failing:
 		if _, ok := u.failing.Pass(time.Now()); ok {
-			log.Warn("endpoint fails, and is kept in use: too few would be left", attrs...)
+			log.Warn("endpoint fails but stays in use: too few would be left", attrs...)
 		}
 		return
 	case c.Usable && c.Kept:
@@ -166,7 +166,7 @@ func (u *Upstream) noteChange(c upstream.Change, log *slog.Logger) {
 		}
 		return
 	case c.Usable:
-		log.Info("endpoint takes requests again", attrs...)
+		log.Info("endpoint is back in use", attrs...)
 		return
 	}
 	attrs = append(attrs, "reason", c.Reason)
@@ -174,5 +174,5 @@ func (u *Upstream) noteChange(c upstream.Change, log *slog.Logger) {
 		u.endpoints[c.Endpoint.Address.Index].Ejections.Inc()
 		attrs = append(attrs, "for", c.For.Round(time.Millisecond).String()) // in JSON a Duration would be a number
 	}
-	log.Warn("endpoint taken out of use", attrs...)
+	log.Warn("endpoint ejected", attrs...)
 }

@@ -50,11 +50,11 @@ func (u *Upstream) noteLookups(log *slog.Logger) {
 		switch {
 		case !l.Changed:
 		case l.Err == nil:
-			log.Info("endpoint looked up", attrs...)
+			log.Info("endpoint's name resolved", attrs...)
 		case l.Servers > 0:
-			log.Warn("endpoint cannot be looked up; what is known of it stays in use", append(attrs, "error", l.Err.Error())...)
+			log.Warn("endpoint's name cannot be resolved; the last known servers stay in use", append(attrs, "error", l.Err.Error())...)
 		default:
-			log.Error("endpoint cannot be looked up; requests for it are answered 503 if the upstream has no other",
+			log.Error("endpoint's name cannot be resolved; requests are answered 503 if the upstream has no other endpoint",
 				append(attrs, "error", l.Err.Error())...)
 		}
 	}

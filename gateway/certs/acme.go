@@ -34,18 +34,18 @@ func (s *Set) compileACME(cfg *config.Config, prev *Set) (problems, warnings con
 	}
 	if err := acme.CheckStorage(o.Storage); err != nil {
 		problems = append(problems, cfg.Problem("tls.acme.storage", -1, err.Error(),
-			"name a directory that corsgate's user can write to, or make it one"))
+			"name a directory that corsgate's user can write to, or change its permissions"))
 	}
 	var names []string
 	for i, name := range c.Domains {
 		if j := slices.IndexFunc(s.shown, func(c shown) bool { return c.Covers(name) }); j >= 0 {
 			warnings = append(warnings, cfg.Problem("tls.acme.domains", i,
-				fmt.Sprintf("%s is in the certificate %s, which comes first: no other is asked for", name, s.shown[j].name), "remove one of the two"))
+				fmt.Sprintf("%s is in the certificate %s, which takes precedence: no other is obtained", name, s.shown[j].name), "remove one of the two"))
 			continue
 		}
 		if acme.Refuses(c.Directory, name) {
 			warnings = append(warnings, cfg.Problem("tls.acme.domains", i,
-				fmt.Sprintf("%s is no name of the Internet: no public authority gives a certificate for it", name), "name a directory of your own"))
+				fmt.Sprintf("%s is not a public name: public authorities do not issue certificates for it", name), "name your own authority's directory"))
 		}
 		names = append(names, name)
 	}

@@ -56,7 +56,7 @@ func ReadClient(cfg *config.Config, table string, files ClientFiles) (c Client, 
 		if ca = read("tls_ca", files.CA); ca != nil {
 			t.RootCAs = x509.NewCertPool()
 			if !t.RootCAs.AppendCertsFromPEM(ca) {
-				bad("tls_ca", `it wants "-----BEGIN CERTIFICATE-----"`, "%s holds no certificate in PEM", path("tls_ca", files.CA))
+				bad("tls_ca", `it needs "-----BEGIN CERTIFICATE-----"`, "%s does not contain a certificate in PEM", path("tls_ca", files.CA))
 			}
 		}
 	}
@@ -67,7 +67,7 @@ func ReadClient(cfg *config.Config, table string, files ClientFiles) (c Client, 
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			at, text := faultyHalf(err)
-			bad(at, "", "%s and %s are no certificate with its key: %s", path("tls_cert", files.Cert), path("tls_key", files.Key), text)
+			bad(at, "", "%s and %s are not a certificate with its key: %s", path("tls_cert", files.Cert), path("tls_key", files.Key), text)
 		}
 		t.Certificates = []tls.Certificate{pair}
 	}

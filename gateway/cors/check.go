@@ -124,7 +124,7 @@ func (c *checker) methods() []string {
 			}
 			safelisted = append(safelisted, m)
 		case upper != m:
-			c.warn(key, i, "write "+upper+" if that is meant", "%q only matches this very spelling: browsers do not normalize it", m)
+			c.warn(key, i, "write "+upper+" if that is meant", "%q matches this exact spelling only: browsers do not normalize it", m)
 		}
 	}
 	if len(safelisted) > 0 {
@@ -146,12 +146,12 @@ func (c *checker) requestHeaders() []string {
 		}
 		switch {
 		case isForbiddenRequestHeader(name):
-			c.fail(key, i, "remove it: browsers send it without being asked, or not at all",
+			c.fail(key, i, "remove it: browsers send it on their own, or not at all",
 				"%s is a forbidden request-header: no page can set it", name)
 			continue
 		case OwnedField([]byte(name)):
 			c.fail(key, i, "remove it: the gateway sets the CORS fields of responses itself",
-				"%s is a response header; this list names the request headers that a page may set", name)
+				"%s is a response header; this list is for request headers that a page may set", name)
 			continue
 		case star && name != "*" && (c.cfg.Credentials || !equalFold(name, "Authorization")):
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
@@ -182,10 +182,10 @@ func (c *checker) exposeHeaders() []string {
 			c.fail(key, i, "remove it", "%s is a forbidden response-header: no page can read it", name)
 			continue
 		case isCORSRequestHeader(name):
-			c.fail(key, i, "remove it", "%s is a request header; this list names the response headers that a page may read", name)
+			c.fail(key, i, "remove it", "%s is a request header; this list is for response headers that a page may read", name)
 			continue
 		case isPreflightHeader(name):
-			c.fail(key, i, "remove it", "%s is in answers to preflights only, and no page sees those", name)
+			c.fail(key, i, "remove it", "%s is only in answers to preflights, which pages do not see", name)
 			continue
 		case OwnedField([]byte(name)):
 			c.warn(key, i, "remove it", "%s is for the browser: a page that could read it has passed its check", name)
@@ -208,7 +208,7 @@ func oneEach(element, otherwise string) string {
 	for i, n := range names {
 		names[i] = strconv.Quote(n)
 	}
-	return "write each as an element of its own: " + strings.Join(names, ", ")
+	return "write each as a separate element: " + strings.Join(names, ", ")
 }
 
 // headerName checks what all header names have in common and records name in seen; false means leave it out.

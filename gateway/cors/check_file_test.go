@@ -17,7 +17,7 @@ func TestFileOrigins(t *testing.T) {
 	f(both(none, []string{"https://a.com", "https://*.b.com"}))
 	f(both(none, none), "origins no origin is allowed")
 	f(both([]string{"https://a.com"}, []string{"https://b.com", "b.com", "https://B.com"}),
-		"origins_file[1] the line is not an origin, nor similar to one", "origins_file[2] write https://b.com")
+		"origins_file[1] the line does not resemble an origin", "origins_file[2] write https://b.com")
 	f(both([]string{"https://*.a.com", "https://b.com"}, []string{"https://b.com", "https://c.com", "https://x.a.com", "https://c.com"}),
 		"origins_file[0]? already listed, at origins[1]", "origins_file[3]? already listed, at origins_file[1]",
 		"origins_file[2]? at origins[0]")

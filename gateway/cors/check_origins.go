@@ -107,7 +107,7 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 	case p.File():
 		c.endanger(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
 	case p.AnyHost() && p.Scheme() == "https":
-		c.fail(key, index, hintEverySite, "pattern %q: a star for the whole host: every site with https", p.String())
+		c.fail(key, index, hintEverySite, "pattern %q: a star for the whole host stands for every site with https", p.String())
 	default:
 		c.labels(key, index, p)
 		c.plaintext(key, index, p)
@@ -127,8 +127,8 @@ func (c *checker) badPattern(key string, index int, text string, err error) {
 	if key == keyOriginsFile {
 		var ok bool
 		if shown, text, ok = showable(text); !ok {
-			c.fail(key, index, `write one pattern a line, such as https://app.example.com, without quotes and commas`,
-				"the line is not an origin, nor similar to one, so its text is not shown")
+			c.fail(key, index, `write one pattern per line, such as https://app.example.com, without quotes and commas`,
+				"the line does not resemble an origin, so its text is not shown")
 			return
 		}
 		_, err = matcher.ParsePattern(text)
@@ -211,7 +211,7 @@ func (c *checker) wide(key string, index int, p matcher.Pattern) {
 	switch {
 	case !c.cfg.Credentials:
 	case network:
-		c.warn(key, index, "", "pattern %q with credentials: whatever a machine of that network serves can read what a signed-in user may see", p.String())
+		c.warn(key, index, "", "pattern %q with credentials: pages served by any machine of that network can read what a signed-in user may see", p.String())
 	case p.AnyHost():
 		c.warn(key, index, "list the hosts, where they are known",
 			"pattern %q with credentials: every extension or app of that scheme can read what a signed-in user may see", p.String())
@@ -233,7 +233,7 @@ func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	}
 	// The label before it matters: the list has rules such as "*.ck".
 	suffix, _ := publicsuffix.PublicSuffix("x." + end)
-	const message = "pattern %q: %s is a public suffix: anybody can register a name that matches"
+	const message = "pattern %q: %s is a public suffix: anyone can register a name that matches"
 	switch {
 	case len(suffix) < len(end):
 	case c.cfg.Credentials:

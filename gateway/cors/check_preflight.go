@@ -11,8 +11,8 @@ const (
 	byFraming = "frames the content: the gateway writes it"
 	byHop     = "is for one connection only: the gateway writes it"
 	byAnswer  = "is written by the gateway"
-	byCookie  = "has no effect: browsers take no cookie from an answer to a preflight"
-	byContent = "describes the content, which is the gateway's text of a refusal"
+	byCookie  = "has no effect: browsers ignore cookies in answers to preflights"
+	byContent = "describes the content, which the gateway writes for a refusal"
 )
 
 var neverOnPreflight = map[string]string{
@@ -37,9 +37,9 @@ func (c *checker) preflightHeaders() {
 		case !isToken(name):
 			fail(`write a name such as "Cache-Control"`, "%q is not a header name", name)
 		case seen[folded] != "":
-			fail("remove one", "%s is %s once more: names are case-insensitive", name, seen[folded])
+			fail("remove one", "%s is the same field as %s: names are case-insensitive", name, seen[folded])
 		case strings.HasPrefix(folded, "access-control-"):
-			fail("remove it: the keys of the policy say what it holds", "%s belongs to the policy", name)
+			fail("remove it: the keys of the policy determine its value", "%s belongs to the policy", name)
 		case folded == "timing-allow-origin" && c.cfg.TimingAllowOrigin:
 			fail("remove it", "%s is set by timing_allow_origin", name)
 		case folded == "cross-origin-resource-policy" && c.cfg.ResourcePolicy != "":
@@ -49,7 +49,7 @@ func (c *checker) preflightHeaders() {
 		case value == "":
 			fail("write a value, or remove it", "%s has no value", name)
 		case strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
-			fail("write it in printable ASCII, without blanks around it", "the value of %s is not a field value", name)
+			fail("write it in printable ASCII, without spaces around it", "the value of %s is not a field value", name)
 		case folded == "vary" && !isList(value):
 			fail("", `the value of %s is not a list of field names such as "Accept-Encoding"`, name)
 		}

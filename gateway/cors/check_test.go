@@ -94,7 +94,7 @@ func TestWideOriginProblems(t *testing.T) {
 	f(origins("moz-extension://*", "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "app://.", "https://a.com"))
 	f(creds("moz-extension://*", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"), `origins[0]? pattern "moz-extension://*" with credentials`)
 	f(origins("moz-extension://*", "moz-extension://a"), `origins[1]? covered by "moz-extension://*", at origins[0]`)
-	f(origins("https://*"), `origins[0] pattern "https://*": a star for the whole host: every site with https (write "*"`)
+	f(origins("https://*"), `origins[0] pattern "https://*": a star for the whole host stands for every site with https (write "*"`)
 	f(cors.Config{Origins: []string{"https://*"}, Credentials: true, ReflectAnyOrigin: true}, "origins[0] a star for the whole host")
 	f(origins("http://*"), "origins[0] star for the whole host")
 	f(origins("https://*:8443"), `origins[0] (write "*", which`)
@@ -109,12 +109,12 @@ func TestWideOriginProblems(t *testing.T) {
 	f(origins("http://[fd00::/8]", "http://[fd00::]/8", "http://[fd12::1]", "http://[fe80::1]", "http://10.0.0.1"),
 		"origins[0]? at origins[1]", "origins[1]? at origins[0]", "origins[2]? at origins[0]")
 	f(origins("http://0.0.0.0/0:*", "http://10.0.0.0/8", "http://[::/0]"), "origins[1]? at origins[0]")
-	f(creds("https://10.0.0.0/8"), `origins[0]? pattern "https://10.0.0.0/8" with credentials: whatever a machine`)
-	f(creds("http://10.0.0.0/8"), "origins[0] network attacker", "origins[0]? whatever a machine")
-	f(cors.Config{Origins: []string{"http://10.0.0.0/8"}, Credentials: true, AllowHTTPOrigins: true}, "origins[0]? network attacker", "origins[0]? whatever a machine")
-	f(creds("http://127.0.0.0/8:*", "http://[::1/128]"), "origins[0]? whatever a machine", "origins[1]? whatever a machine") // loopback
+	f(creds("https://10.0.0.0/8"), `origins[0]? pattern "https://10.0.0.0/8" with credentials: pages served by any machine`)
+	f(creds("http://10.0.0.0/8"), "origins[0] network attacker", "origins[0]? pages served by any machine")
+	f(cors.Config{Origins: []string{"http://10.0.0.0/8"}, Credentials: true, AllowHTTPOrigins: true}, "origins[0]? network attacker", "origins[0]? pages served by any machine")
+	f(creds("http://127.0.0.0/8:*", "http://[::1/128]"), "origins[0]? pages served by any machine", "origins[1]? pages served by any machine") // loopback
 	f(creds("http://127.0.0.0/7:*"), "origins[0] the network is 126.0.0.0/7")
-	f(creds("http://0.0.0.0/0"), "origins[0] network attacker", "origins[0]? whatever a machine")
+	f(creds("http://0.0.0.0/0"), "origins[0] network attacker", "origins[0]? pages served by any machine")
 
 	// Files.
 	f(origins("file://"), "origins[0] dangerously_allow_file_origin = true accepts the risk")
@@ -138,7 +138,7 @@ func TestOtherProblems(t *testing.T) {
 	// Methods.
 	f(cors.Config{Methods: []string{"PUT", "delete", "PATCH", "chicken-2"}}, "methods[3]? CHICKEN-2")
 	f(cors.Config{Methods: []string{"*"}})
-	f(cors.Config{Methods: []string{"GET, PUT"}, RequestHeaders: []string{"X-A,X-B"}}, `methods[0] own: "GET", "PUT"`, `request_headers[0] own: "X-A", "X-B"`)
+	f(cors.Config{Methods: []string{"GET, PUT"}, RequestHeaders: []string{"X-A,X-B"}}, `methods[0] separate element: "GET", "PUT"`, `request_headers[0] separate element: "X-A", "X-B"`)
 	f(cors.Config{Methods: []string{"P T", "", "Trace", "TRACK", "CONNECT", strings.Repeat("M", 65)}},
 		"methods[0] not a method", "methods[1] not a method", "methods[2] forbidden", "methods[3] forbidden", "methods[4] forbidden", "methods[5] 65 bytes")
 	f(cors.Config{Methods: []string{"patch", "put", "PUT", "get"}}, "methods[0]? write PATCH", "methods[2]? twice", "methods[3]? GET; browsers")
@@ -169,7 +169,7 @@ func TestOtherProblems(t *testing.T) {
 	f(cors.Config{ExposeHeaders: []string{"Origin", "access-control-request-method", "Access-Control-Request-Headers", "Access-Control-Request-Private-Network"}},
 		"expose_headers[0] request header", "expose_headers[1] request header", "expose_headers[2] request header", "expose_headers[3] request header")
 	f(cors.Config{ExposeHeaders: []string{"Access-Control-Allow-Methods", "access-control-max-age", "Access-Control-Allow-Origin", "Vary", "Timing-Allow-Origin"}},
-		"expose_headers[0] preflights only", "expose_headers[1] preflights only", "expose_headers[2]? for the browser")
+		"expose_headers[0] answers to preflights", "expose_headers[1] answers to preflights", "expose_headers[2]? for the browser")
 
 	// Answers to preflights.
 	on := func(fields ...string) cors.Config {
@@ -186,7 +186,7 @@ func TestOtherProblems(t *testing.T) {
 	}
 	f(on("A(B", "x"), "preflight_headers.A(B not a header name")
 	f(on("", "x"), "preflight_headers. not a header name")
-	f(on("X-A", "1", "x-a", "2"), "preflight_headers.x-a once more")
+	f(on("X-A", "1", "x-a", "2"), "preflight_headers.x-a the same field")
 	for _, value := range []string{"", " a", "a\r\nX-B: c", "a\tb", "\x00", "\xff", "é"} {
 		f(on("X-A", value), "preflight_headers.X-A value")
 	}

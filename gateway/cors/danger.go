@@ -28,7 +28,7 @@ var flags = []struct {
 	{nullOrigin, "dangerously_allow_null_origin", func(c *Config) bool { return c.AllowNullOrigin },
 		`"null" is not among the origins`, false},
 	{plainHTTP, "dangerously_allow_http_origins", func(c *Config) bool { return c.AllowHTTPOrigins },
-		"no origin is http:// and off loopback", true},
+		"no origin is http:// except on loopback", true},
 	{suffixes, "dangerously_allow_public_suffixes", func(c *Config) bool { return c.AllowPublicSuffixes },
 		"no origin is a wildcard below a public suffix", true},
 	{reflectAny, "dangerously_reflect_any_origin", func(c *Config) bool { return c.ReflectAnyOrigin },
@@ -62,7 +62,7 @@ func (c *checker) unneeded() {
 		switch {
 		case !f.permitted(c.cfg) || c.needed&f.danger != 0:
 		case f.concerns && !c.cfg.Credentials:
-			c.warn(f.key, -1, "remove it", "has no effect: it is about credentials, which this policy does not share")
+			c.warn(f.key, -1, "remove it", "has no effect: it concerns credentials, which this policy does not allow")
 		default:
 			c.warn(f.key, -1, "remove it", "has no effect: %s", f.unneeded)
 		}

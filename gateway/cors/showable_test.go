@@ -30,7 +30,7 @@ func TestLinesOfOtherFiles(t *testing.T) {
 		strings.Repeat("s", 33) + "://exa mple.com", `"https://app.example.com",`,
 	} {
 		_, problems := cors.New(cors.Config{FileOrigins: []string{line}})
-		if len(problems) != 1 || strings.Contains(problems[0].Message, "pattern") || problems[0].Hint != "write one pattern a line, such as https://app.example.com, without quotes and commas" {
+		if len(problems) != 1 || strings.Contains(problems[0].Message, "pattern") || problems[0].Hint != "write one pattern per line, such as https://app.example.com, without quotes and commas" {
 			t.Errorf("%q: %v", line, problems)
 		}
 	}
@@ -50,7 +50,7 @@ func TestLinesThatAreMeantToBeOrigins(t *testing.T) {
 		"https://app.example.com:99999":                   `pattern "https://app.example.com:99999": port 99999`,
 		"https://*":                                       `pattern "https://*": `,
 		"https://münchen.example":                         `pattern "https://münchen.example": `,
-		"http://[::1%eth0]":                               "the line is not an origin",
+		"http://[::1%eth0]":                               "the line does not resemble an origin",
 		"http://[0::1]":                                   `pattern "http://[0::1]": `,
 	} {
 		_, problems := cors.New(cors.Config{FileOrigins: []string{line}})

@@ -138,12 +138,12 @@ func (t *trial) policy() bool {
 		t.cfg.CORS = []config.CORS{c}
 		if c.UpstreamCORS == "passthrough" {
 			t.cfg.CORS[0].UpstreamCORS = "override"
-			t.change("cors."+c.Name+".upstream_cors", "the upstream's own CORS fields are dropped then, on every route with this policy",
+			t.change("cors."+c.Name+".upstream_cors", "the upstream's own CORS fields are then dropped, on every route with this policy",
 				`write upstream_cors = "override" in [cors.%s], so that the gateway decides`, c.Name)
 		}
 		return true
 	}
-	const dropped = "the upstream's own CORS fields are dropped then"
+	const dropped = "the upstream's own CORS fields are then dropped"
 	warning := ""
 	if r.Upstream != "" || len(r.Split) > 0 {
 		warning = dropped
@@ -208,7 +208,7 @@ func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
 	p.Methods = append(slices.Clone(p.Methods), t.a.Method)
 	t.change("cors."+p.Name+".methods", "", "add %q to methods in [cors.%s]", t.a.Method, p.Name)
 	if upper := strings.ToUpper(t.a.Method); upper != t.a.Method && compiled.AllowsMethod(upper) {
-		t.notes = append(t.notes, fmt.Sprintf("%s is allowed, and %s is another method: browsers change the case of some methods, but not of this one; write %s in the page",
+		t.notes = append(t.notes, fmt.Sprintf("%s is allowed, but %s is a different method: browsers normalize the case of some methods, but not of this one; write %s in the page",
 			upper, t.a.Method, upper))
 	}
 }
@@ -239,8 +239,8 @@ func (t *trial) credentials(p *config.CORS) {
 			"write credentials = true in [cors.%s]", p.Name)
 		if slices.Contains(p.Origins, "*") {
 			p.Origins = []string{t.a.Origin}
-			t.change(table+".origins", `with credentials there is no "*": all other origins that pages need must be listed too`,
-				`write origins = [%q] in [cors.%s], in the place of "*"`, t.a.Origin, p.Name)
+			t.change(table+".origins", `"*" cannot be combined with credentials: all other origins that pages need must be listed too`,
+				`write origins = [%q] in [cors.%s], instead of "*"`, t.a.Origin, p.Name)
 			t.oddOrigin(p)
 		}
 		if slices.Contains(p.ExposeHeaders, "*") {

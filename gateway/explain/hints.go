@@ -91,23 +91,23 @@ func remarks(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) 
 	case a.Blocked() != "" && a.Mode != fetch.ModeSameOrigin:
 		say("no header of a server helps here: the API needs TLS")
 	case e.Outcome == fetch.Denied && a.Mode == fetch.ModeNoCORS && e.Actual.Status != 403 && policy != nil && policy.ResourcePolicy != "":
-		say("resource_policy = %q keeps the response from pages elsewhere that ask without CORS (%s)", policy.ResourcePolicy, place(s.Config, "cors."+policy.Name+".resource_policy"))
+		say("resource_policy = %q keeps the response from pages of other sites that request it without CORS (%s)", policy.ResourcePolicy, place(s.Config, "cors."+policy.Name+".resource_policy"))
 	case e.Actual.Status == 403 && policy != nil && a.Mode == fetch.ModeWebSocket && policy.WebSocketOriginCheck:
 		say("websocket_origin_check keeps the handshake of this origin from the upstream (%s)", place(s.Config, "cors."+policy.Name+".websocket_origin_check"))
 	case e.Actual.Status == 403 && policy != nil && policy.CSRF == "enforce":
-		say(`csrf = "enforce" keeps the unsafe request of another site from the upstream (%s)`, place(s.Config, "cors."+policy.Name+".csrf"))
+		say(`csrf = "enforce" keeps unsafe requests of other sites from the upstream (%s)`, place(s.Config, "cors."+policy.Name+".csrf"))
 	}
 	if e.Outcome == fetch.Denied && e.verdict().Sent && e.Actual.AnsweredBy == "upstream" {
-		say("the request itself reaches the upstream and has its effects there; only its response is kept from the page")
+		say("the request itself reaches the upstream and takes effect there; only the response is kept from the page")
 	}
 	if policy != nil && policy.UpstreamCORS == "merge_expose" && e.Actual.AnsweredBy == "upstream" {
 		say("names that the upstream exposes are added to Access-Control-Expose-Headers")
 	}
 	if l := listenerOf(s.Config, a); l != nil && l.RedirectHTTPS && !a.HTTPS && fetch.IsRedirect(e.Actual.Status) {
-		say("listener %s redirects http to https; a redirect to another origin sets Origin to null, so pages should ask the https URL at once", l.Name)
+		say("listener %s redirects http to https; a redirect to another origin sets Origin to null, so pages should use the https URL directly", l.Name)
 	}
 	if l := listenerOf(s.Config, a); l != nil && l.RedirectHTTPS && a.HTTPS && !l.TLS && len(s.Config.Trust.Proxies) == 0 {
-		say("the gateway learns of https only from a proxy that [trust] proxies names, and none is named: it takes this request for http, and redirects it")
+		say("the gateway learns about https only from a proxy listed in [trust] proxies, and none is listed: it takes this request for http, and redirects it")
 	}
 	if note := asksForCertificate(s, a); note != "" {
 		say("%s", note)
@@ -115,9 +115,9 @@ func remarks(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) 
 	switch lna := "the page needs the browser's permission for the local network, which no server can give (Local Network Access)"; {
 	case a.Same:
 	case a.Private():
-		say("%s is a private or loopback address: %s; its refusal looks like one of CORS", a.HostName(), lna)
+		say("%s is a private or loopback address: %s; its refusal looks like a CORS error", a.HostName(), lna)
 	case e.Outcome.Allowed():
-		say("if a browser refuses all the same, and %s is a private or loopback address for it: %s", a.HostName(), lna)
+		say("if a browser still refuses, and %s is a private or loopback address for it: %s", a.HostName(), lna)
 	}
 	return notes
 }

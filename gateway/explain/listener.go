@@ -82,19 +82,19 @@ func asksForCertificate(s *snapshot.Snapshot, a *inquiry) string {
 	}
 	which := "and this request is one"
 	if !a.Credentials {
-		which = "and this request carries none"
+		which = "and this request has none"
 	}
-	note := fmt.Sprintf("listener %s asks clients for a certificate (%s, %s): a browser shows one with credentials only, %s, and never with a preflight; ",
+	note := fmt.Sprintf("listener %s asks clients for a certificate (%s, %s): a browser sends one with credentials only, %s, and never with a preflight; ",
 		l.Name, key, place(s.Config, key), which)
 	switch mode {
 	case "require":
-		return note + `without one there is no answer at all, not even to preflights (client_auth = "require"): the handshake fails, and the page sees a network error`
+		return note + `without one no request is answered, not even preflights (client_auth = "require"): the handshake fails, and the page sees a network error`
 	case "optional":
 		return note + `without one a client is answered like any other (client_auth = "optional")`
 	}
 	bare := *a
 	bare.bare = true
-	note += `without one a client is answered preflights only (client_auth = "preflight-exempt")`
+	note += `without one only preflights are answered (client_auth = "preflight-exempt")`
 	if a.NeedsPreflight() {
 		note += fmt.Sprintf(": this preflight with %s", said(ask(s, &bare, a.Preflight())))
 	}

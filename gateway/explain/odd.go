@@ -14,7 +14,7 @@ const (
 	nobody    = "any site can send the origin null, from a sandboxed frame"
 	anyFile   = "every page that a WebView loads from a file has the origin file://"
 	everySite = "every site can then read what a signed-in user may see"
-	overHTTP  = "anybody on a user's network can be an http origin: better serve the page over https"
+	overHTTP  = "anyone on a user's network can impersonate an http origin: serve the page over https instead"
 )
 
 // installedOrigin returns the pattern that allows an origin, and what to know of it. The host of an extension is made up at each
@@ -22,7 +22,7 @@ const (
 func installedOrigin(origin string) (pattern, warning string) {
 	scheme, host, _ := strings.Cut(origin, "://")
 	if scheme == "moz-extension" || scheme == "safari-web-extension" || scheme != "http" && scheme != "https" && uuid.MatchString(host) {
-		return scheme + "://*", "every extension of that browser can then ask: each installation of one has another host, so none can be listed alone"
+		return scheme + "://*", "every extension of that browser can then send requests: each installation of an extension has a different host, so none can be listed alone"
 	}
 	return origin, ""
 }

@@ -17,19 +17,19 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 	failed := e.verdict().Failure()
 	switch {
 	case a.Blocked() != "":
-		return "a browser does not even ask: " + failed
+		return "the browser does not send the request: " + failed
 	case e.Outcome == fetch.Opaque:
-		return "the request is made, and the page sees nothing of what comes back: CORS has no say"
+		return "the request is sent, and the page cannot see the response: CORS does not apply"
 	case a.Mode == fetch.ModeWebSocket && e.Outcome == fetch.Allowed:
 		return "the gateway lets the WebSocket through, if the upstream agrees"
 	case a.Mode == fetch.ModeWebSocket && e.Outcome == fetch.Upstream:
 		return "the upstream decides: no policy guards its WebSockets"
 	case a.readyOf != "" && !e.Allowed:
-		return fmt.Sprintf("this is the ready_path of listener %s: it tells balancers whether the gateway is ready, and no page can read it", a.readyOf)
+		return fmt.Sprintf("this is the ready_path of listener %s: it tells load balancers whether the gateway is ready, and pages cannot read it", a.readyOf)
 	case e.Outcome == fetch.SameOrigin:
-		return "the page and the URL have one origin: CORS has no say, and the page can read whatever comes back"
+		return "the page and the URL have the same origin: CORS does not apply, and the page can read the response"
 	case e.Outcome == fetch.Allowed && miss != route.Found:
-		return fmt.Sprintf("no route takes this request; the page can read the gateway's own %d", e.Actual.Status)
+		return fmt.Sprintf("no route matches this request; the page can read the gateway's own %d", e.Actual.Status)
 	case e.Outcome == fetch.Allowed && e.Actual.Status >= 400:
 		return fmt.Sprintf("the page can read the response, which is the gateway's own %d", e.Actual.Status)
 	case e.Outcome == fetch.Allowed:
@@ -37,21 +37,21 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 	case e.Outcome == fetch.Redirected:
 		return a.followed(e)
 	case e.Outcome == fetch.Upstream:
-		return "the upstream decides: the gateway adds nothing of CORS to what it says"
+		return "the upstream decides: the gateway adds no CORS fields"
 	case miss.Misread():
 		return proxy.Misreading(miss) + ", so the gateway refuses it"
 	case e.Route == nil && e.Actual.Status == 421:
 		return "no route is for this host"
 	case e.Route == nil && miss == route.NoMethod:
-		return "no route of this path takes " + a.Method
+		return "no route for this path accepts " + a.Method
 	case e.Route == nil && e.Actual.Status != 404:
 		return fmt.Sprintf("the gateway answers this URL itself, with %d: %s", e.Actual.Status, e.Actual.Content)
 	case e.Route == nil:
-		return "no route takes this request"
+		return "no route matches this request"
 	case a.Mode == fetch.ModeNoCORS && e.Actual.Status != 403, a.Mode == fetch.ModeWebSocket && e.Actual.Status != 403:
 		return failed
 	case e.Policy == nil:
-		return fmt.Sprintf("the gateway answers route %s itself, and the route names no policy: no page elsewhere can read it", e.Route.Name)
+		return fmt.Sprintf("the gateway answers route %s itself, and the route has no policy: pages of other origins cannot read it", e.Route.Name)
 	case e.Preflight != nil && e.Preflight.Reason != "" && e.Preflight.Reason != cors.Allowed.String():
 		return fmt.Sprintf("the gateway refuses the preflight (%s), so the request is not sent", e.Preflight.Reason)
 	case !e.verdict().Sent:
@@ -68,11 +68,11 @@ func (a *inquiry) followed(e *Explanation) string {
 	follow := fmt.Sprintf("the page may follow the redirect (%d) to %s", e.Actual.Status, to)
 	switch origin := a.RedirectOrigin(to); {
 	case origin == "":
-		return follow + ", which is no URL of http"
+		return follow + ", which is not an http or https URL"
 	case origin == "null" && a.Origin != "null":
-		return follow + `, but as it leads from one foreign origin to another, the browser asks there with Origin: null: ask about that URL with the origin null, or let pages ask it at once`
+		return follow + `, but it leads from one foreign origin to another, so the browser follows with Origin: null: explain that URL with the origin null, or let pages use it directly`
 	default:
-		return follow + ": ask about that URL with the origin " + origin
+		return follow + ": explain that URL with the origin " + origin
 	}
 }
 
@@ -119,7 +119,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	}
 	title := "request"
 	if !e.Anonymous.Sent && !e.Credentialed.Sent && e.Outcome != fetch.Upstream {
-		title = "request (a browser does not come to send it)"
+		title = "request (not sent by a browser)"
 	}
 	e.Actual.write(&b, title)
 	if reflect.DeepEqual(e.Anonymous, e.Credentialed) {
@@ -188,7 +188,7 @@ func (e *Explanation) writeRoute(b *strings.Builder) {
 	case p == nil && (e.Route.Upstream != "" || len(e.Route.Split) > 0):
 		b.WriteString("policy        none: the upstream owns CORS\n")
 	case p == nil:
-		b.WriteString("policy        none: no page of another origin can read the answers\n")
+		b.WriteString("policy        none: pages of other origins cannot read the answers\n")
 	case p.Pattern != "":
 		fmt.Fprintf(b, "policy        %s (%s), origin matches %q (%s)\n", p.Name, p.Place, p.Pattern, p.PatternPlace)
 	default:
@@ -208,7 +208,7 @@ func (x *ExplainedExchange) write(b *strings.Builder, title string) {
 	case x.AnsweredBy == "gateway":
 		b.WriteString("is answered by the gateway\n")
 	case len(x.Response) == 0:
-		b.WriteString("is answered by the upstream, and the gateway sets no field of CORS\n")
+		b.WriteString("is answered by the upstream, and the gateway sets no CORS fields\n")
 	default:
 		fmt.Fprintf(b, "is answered by the upstream, and the gateway sets (%s)\n", x.Reason)
 	}

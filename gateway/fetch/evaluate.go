@@ -162,7 +162,7 @@ func (e *evaluation) headerSteps(where string, names []string) bool {
 func (e *evaluation) redirect(location string) {
 	origin := e.RedirectOrigin(location)
 	if origin == "" {
-		e.step("HTTP-redirect fetch", false, "the redirect to %s is not to a URL of http or https, and no browser follows it", location)
+		e.step("HTTP-redirect fetch", false, "the redirect to %s does not lead to an http or https URL, so browsers do not follow it", location)
 		return
 	}
 	e.step("HTTP-redirect fetch", true, "the redirect to %s is followed with Origin: %s", location, origin)

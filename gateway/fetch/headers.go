@@ -29,7 +29,7 @@ func (r *Request) readResponseHeaders(names []string) error {
 		name = strings.TrimSpace(name)
 		switch {
 		case len(name) > maxQuestion:
-			return fmt.Errorf("a response header of %d bytes: no response has one: shorten it", len(name))
+			return fmt.Errorf("a response header name of %d bytes is longer than any response's: shorten it", len(name))
 		case !wire.IsToken([]byte(name)):
 			return fmt.Errorf(`response header %q is not a header name: write one such as "X-Total-Count"`, name)
 		case !slices.ContainsFunc(r.ResponseHeaders, func(n string) bool { return strings.EqualFold(n, name) }):
@@ -55,17 +55,17 @@ func (r *Request) reads(o Outcome, name string, exposed []string) (bool, string)
 	listed := slices.ContainsFunc(exposed, func(n string) bool { return strings.EqualFold(n, name) })
 	switch {
 	case cors.ForbiddenResponseHeader(name):
-		return false, "cannot be read: browsers let no script read it, whatever a server exposes"
+		return false, "cannot be read: browsers hide it from scripts, whatever a server exposes"
 	case o == Opaque || r.Mode == ModeWebSocket:
-		return false, "cannot be read: in this mode a page sees no header of a response"
+		return false, "cannot be read: in this mode pages see no response headers"
 	case o == SameOrigin:
-		return true, "readable: the page and the URL have one origin"
+		return true, "readable: the page and the URL have the same origin"
 	case o == Redirected:
-		return false, "cannot be said: the response to the redirected request decides"
+		return false, "unknown: the response to the redirected request decides"
 	case o == Upstream:
-		return false, "cannot be said: the upstream owns CORS here, so its Access-Control-Expose-Headers decides"
+		return false, "unknown: the upstream owns CORS here, so its Access-Control-Expose-Headers decides"
 	case o == Denied:
-		return false, "cannot be read: nothing of this response can"
+		return false, "cannot be read: the page cannot read this response"
 	case cors.SafelistedResponseHeader(name):
 		return true, "readable: it is CORS-safelisted"
 	case listed:

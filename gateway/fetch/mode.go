@@ -32,11 +32,11 @@ func (r *Request) readMode(mode string) error {
 		r.Mode = ModeCORS
 	case mode == "" || socket && mode == ModeWebSocket:
 	case socket:
-		return fmt.Errorf("mode %q: a URL of ws or wss is that of a WebSocket: leave the mode out", mode)
+		return fmt.Errorf("mode %q: a ws or wss URL is a WebSocket's: leave the mode out", mode)
 	case mode == ModeWebSocket:
-		return fmt.Errorf("mode %q: write a URL of ws or wss", mode)
+		return fmt.Errorf("mode %q: write a ws or wss URL", mode)
 	case !slices.Contains([]string{ModeCORS, ModeNoCORS, ModeSameOrigin, ModeNavigate}, mode):
-		return fmt.Errorf("mode %q: write cors, no-cors, same-origin or navigate, or a URL of ws or wss", mode)
+		return fmt.Errorf("mode %q: write cors, no-cors, same-origin or navigate, or a ws or wss URL", mode)
 	default:
 		r.Mode = mode
 	}
@@ -44,7 +44,7 @@ func (r *Request) readMode(mode string) error {
 	case r.Mode == ModeWebSocket && (r.Method != "GET" || len(r.Headers) > 0):
 		return fmt.Errorf("a page can choose neither method nor headers of a WebSocket: leave them out")
 	case r.Mode == ModeNavigate && (r.Method != "GET" && r.Method != "POST" || len(r.Headers) > 0):
-		return fmt.Errorf("a form or link is GET or POST, and sets no header: leave the others out")
+		return fmt.Errorf("a form or link uses GET or POST and cannot set headers: leave the others out")
 	case r.Mode == ModeNoCORS && !cors.SafelistedMethod(r.Method):
 		return fmt.Errorf("method %s: fetch() refuses it in the mode no-cors: write GET, HEAD or POST", r.Method)
 	case r.Mode == ModeNoCORS && len(cors.UnsafeHeaders(r.Headers)) > 0:
@@ -58,9 +58,9 @@ func (r *Request) readMode(mode string) error {
 func (r *Request) Blocked() string {
 	switch {
 	case r.Mode != ModeNavigate && !r.HTTPS && !r.loopback() && strings.HasPrefix(r.Origin, "https://"):
-		return "a page of https may not ask for what is sent without TLS (mixed content)"
+		return "an https page may not request http URLs (mixed content)"
 	case r.Mode == ModeSameOrigin && !r.Same:
-		return "the URL is of another origin, and the mode is same-origin"
+		return "the URL has another origin, and the mode is same-origin"
 	}
 	return ""
 }
@@ -84,7 +84,7 @@ func (e *evaluation) withoutCORS(actual *Answer) Outcome {
 	case !actual.Guarded:
 		return Upstream
 	}
-	e.step("WebSocket handshake", true, "the gateway lets it through: the upstream need only agree")
+	e.step("WebSocket handshake", true, "the gateway lets it through, if the upstream agrees")
 	return Allowed
 }
 

@@ -45,7 +45,7 @@ const maxQuestion = 64 << 10
 // NewRequest reads a question as a browser would. Its error says what is wrong with the question, and what to write.
 func NewRequest(q Question) (*Request, error) {
 	if len(q.Origin)+len(q.Method)+len(q.URL) > maxQuestion {
-		return nil, errors.New("the question is longer than any request may be: shorten it")
+		return nil, errors.New("the question is longer than any request can be: shorten it")
 	}
 	r := &Request{Credentials: q.Credentials}
 	if err := r.readOrigin(q.Origin); err != nil {
@@ -81,7 +81,7 @@ func (r *Request) readOrigin(origin string) error {
 		r.Origin = origin
 		return nil
 	case strings.Contains(origin, "*"):
-		return fmt.Errorf("origin %q: a star is for patterns: write the origin of one page", origin)
+		return fmt.Errorf("origin %q: stars are for patterns: write the origin of one page", origin)
 	}
 	if scheme, rest, ok := strings.Cut(origin, "://"); ok && !isASCII(rest) {
 		host := hostOf(rest)
@@ -116,7 +116,7 @@ func (r *Request) readHeaders(headers []string) error {
 	size := 0
 	for _, h := range headers {
 		if size += len(h); size > maxQuestion {
-			return errors.New("the headers are longer than any request may be: name fewer")
+			return errors.New("the headers are longer than any request can be: name fewer")
 		}
 		name, value, _ := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
@@ -125,13 +125,13 @@ func (r *Request) readHeaders(headers []string) error {
 		case !wire.IsToken([]byte(name)):
 			return fmt.Errorf(`header %q is not a header name: write one such as "X-Request-Id", or "Content-Type: text/plain"`, h)
 		case cors.ForbiddenRequestHeader(cors.RequestHeader{Name: name}):
-			return fmt.Errorf("header %s: browsers let no page set it: leave it out%s", name, forCookies(lower))
+			return fmt.Errorf("header %s: browsers do not let pages set it: leave it out%s", name, forCookies(lower))
 		case cors.ForbiddenRequestHeader(cors.RequestHeader{Name: name, Value: value}):
-			return fmt.Errorf("header %s: browsers let no page set it to %s, which names a method that they refuse to send: leave it out", name, value)
+			return fmt.Errorf("header %s: browsers do not let pages set it to %s, a method that they refuse to send: leave it out", name, value)
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f }):
-			return fmt.Errorf("header %s: its value holds a character that is not printable ASCII: leave the value out", name)
+			return fmt.Errorf("header %s: its value contains a character that is not printable ASCII: leave the value out", name)
 		case slices.ContainsFunc(r.Headers, func(h cors.RequestHeader) bool { return h.Name == lower }):
-			return fmt.Errorf("header %s is there twice: name it once", name)
+			return fmt.Errorf("header %s is given twice: name it once", name)
 		}
 		r.Headers = append(r.Headers, cors.RequestHeader{Name: lower, Value: value})
 	}
@@ -157,7 +157,7 @@ func (r *Request) preflightReasons() {
 		i := slices.IndexFunc(r.Headers, func(h cors.RequestHeader) bool { return h.Name == name })
 		switch value := r.Headers[i].Value; {
 		case name == "content-type" && value == "":
-			r.Reasons = append(r.Reasons, "the request header content-type is taken for one of JSON, which is not CORS-safelisted (forms and plain text are)")
+			r.Reasons = append(r.Reasons, "the request header content-type is assumed to be JSON, which is not CORS-safelisted (forms and plain text are)")
 		case name == "content-type":
 			r.Reasons = append(r.Reasons, fmt.Sprintf("content-type: %s is not CORS-safelisted (forms and plain text are)", value))
 		default:

@@ -155,7 +155,7 @@ func (w *Watcher) watch(directories []string) {
 	if w.notify == nil {
 		n, err := fsnotify.NewWatcher()
 		if err != nil {
-			w.Log.Debug("files are only looked at now and then", "error", err.Error())
+			w.Log.Debug("files are checked periodically only", "error", err.Error())
 			return
 		}
 		w.notify = n
@@ -168,7 +168,7 @@ func (w *Watcher) watch(directories []string) {
 	for _, d := range directories {
 		// Also of one that is watched: it may be another directory now, of the same name.
 		if err := w.notify.Add(d); err != nil {
-			w.Log.Debug("a directory is only looked at now and then", "directory", d, "error", err.Error())
+			w.Log.Debug("a directory is checked periodically only", "directory", d, "error", err.Error())
 		}
 	}
 }

@@ -42,10 +42,10 @@ func TestUnusable(t *testing.T) {
 		t.Errorf("the log: %+v, %v; want revision 2 to say what is wrong", log, err)
 	}
 	f("another number", `{"format":1,"number":3,"text":"one","sum":"`+sum+`"}`, good, "says that it is revision 3")
-	f("no JSON", `two`, good, "is not what corsgate writes")
+	f("no JSON", `two`, good, "was not written by corsgate")
 	f("no such revision", `x`, `{"format":1,"number":7,"sum":""}`, "revisions/0000000000000007 in etcd is not there")
 	f("a newer live", `x`, `{"format":9}`, "is of format 9")
-	f("a live that is no JSON", `x`, ``, "is not what corsgate writes")
+	f("a live that is no JSON", `x`, ``, "was not written by corsgate")
 
 	if _, err := s.Live(t.Context()); err == nil || errors.Is(err, fleet.ErrEmpty) {
 		t.Errorf("Live: %v", err)
@@ -61,6 +61,6 @@ func TestUnusable(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, s, "a", "that nothing is live", func(n fleet.Node) bool {
-		return n.Applied == 3 && n.Error == "nothing is live in etcd any more: going on with revision 3"
+		return n.Applied == 3 && n.Error == "no revision is live in etcd any more: going on with revision 3"
 	})
 }

@@ -87,7 +87,7 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 		m.update(func(s *status) {
 			s.wanted, s.failure = 0, ""
 			if s.applied != 0 {
-				s.failure = fmt.Sprintf("nothing is live in etcd any more: going on with revision %d", s.applied)
+				s.failure = fmt.Sprintf("no revision is live in etcd any more: continuing with revision %d", s.applied)
 			}
 		})
 		return n.revision, nil
@@ -99,7 +99,7 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 	m.update(func(s *status) { s.wanted = wanted })
 	r, err := m.s.Revision(ctx, wanted)
 	if err == nil && r.Sum != sum {
-		err = unusable(m.s.revisionKey(wanted), "is not the one that went live: its text has the checksum %.12s…, not %.12s…", r.Sum, sum)
+		err = unusable(m.s.revisionKey(wanted), "is not the one that went live: its checksum is %.12s…, not %.12s…", r.Sum, sum)
 	}
 	if m.refuse(err) {
 		return n.revision, nil

@@ -51,7 +51,7 @@ type status struct {
 	applied, wanted int64
 	sum             string // of what is applied
 	trial           bool   // applied is a candidate
-	rolling         bool   // a roll-out is under way, here or elsewhere
+	rolling         bool   // a rollout is in progress, here or elsewhere
 	failure         string // why applied is not what is wanted
 	owner           bool   // the name is ours
 	history         history
@@ -90,7 +90,7 @@ func (m *membership) again(ctx context.Context, what string, life func(ctx conte
 		err := life(ctx, func() {
 			wait = m.s.backOff / 16
 			if said != "" {
-				log.Info(what + ": it works again")
+				log.Info(what + ": works again")
 				said = ""
 			}
 		})

@@ -43,7 +43,7 @@ type Counts struct {
 // totals returns n's counts since its start.
 func (n *Node) totals() Counts { return Counts{n.Requests, n.Refused, n.Failed} }
 
-// minus returns what came after b. A node that began anew has less than b.
+// minus returns what came after b. A node that restarted has less than b.
 func (a Counts) minus(b Counts) Counts {
 	if a.Requests < b.Requests || a.Refused < b.Refused || a.Failed < b.Failed {
 		return a

@@ -37,7 +37,7 @@ func (m *membership) present(ctx context.Context, well func()) error {
 			m.s.revoke(ctx, lease)
 			return ctx.Err()
 		case <-k.ended:
-			return errors.Join(errors.New("the lease of this node ended"), failure)
+			return errors.Join(errors.New("the lease of this node expired"), failure)
 		case <-m.changed:
 		case <-look.C:
 		}
@@ -61,7 +61,7 @@ func (m *membership) present(ctx context.Context, well func()) error {
 		case err != nil:
 			failure = err // the lease decides whether this is the end
 		case !ok:
-			return errors.New("another took this node's name")
+			return errors.New("another node took this node's name")
 		default:
 			written, failure, last, pace = n, nil, now, jitter(m.s.pace)
 		}
@@ -113,7 +113,7 @@ func (m *membership) claim(ctx context.Context, n Node) (clientv3.LeaseID, error
 			return 0, err
 		}
 		if other.ID != m.id {
-			return 0, fmt.Errorf("the name %q belongs to another node, at %q, started %s: if that node was not this one before a restart, give this one a name of its own",
+			return 0, fmt.Errorf("the name %q belongs to another node, at %q, started %s: unless that node is this one before a restart, give this one another name",
 				m.name, other.Address, other.Started.Format(time.RFC3339))
 		}
 		mod = kvs[0].ModRevision // ours, of a lease that we lost sight of
@@ -125,7 +125,7 @@ func (m *membership) claim(ctx context.Context, n Node) (clientv3.LeaseID, error
 	put := clientv3.OpPut(key, encode(storedNode{format, m.id, n}), clientv3.WithLease(lease))
 	answer, err = m.s.commit(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(key), "=", mod)}, []clientv3.Op{put}, nil)
 	if err == nil && !answer.Succeeded {
-		err = fmt.Errorf("the name %q was taken at the same time", m.name)
+		err = fmt.Errorf("another node took the name %q at the same time", m.name)
 	}
 	if err != nil {
 		m.s.revoke(ctx, lease)

@@ -103,13 +103,13 @@ func decode(kv *mvccpb.KeyValue, v any) error {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(kv.Value, &head); err != nil {
-		return unusable(string(kv.Key), "is not what corsgate writes: %v", err)
+		return unusable(string(kv.Key), "was not written by corsgate: %v", err)
 	}
 	if head.Format != format {
-		return unusable(string(kv.Key), "is of format %d, and this corsgate knows %d: update it", head.Format, format)
+		return unusable(string(kv.Key), "has format %d, and this corsgate knows %d: update it", head.Format, format)
 	}
 	if err := json.Unmarshal(kv.Value, v); err != nil {
-		return unusable(string(kv.Key), "is not what corsgate writes: %v", err)
+		return unusable(string(kv.Key), "was not written by corsgate: %v", err)
 	}
 	return nil
 }

@@ -84,9 +84,9 @@ func (e *StoppedError) Error() string {
 	// A node says what it likes: its lines are indented, so that none can pass for one of ours.
 	reason := strings.ReplaceAll(printable.Text(e.Reason), "\n", "\n  ")
 	if e.Node == "" {
-		return fmt.Sprintf("the roll-out of revision %d was stopped: %s", e.Revision, reason)
+		return fmt.Sprintf("the rollout of revision %d was stopped: %s", e.Revision, reason)
 	}
-	return fmt.Sprintf("the roll-out of revision %d was stopped: node %s: %s", e.Revision, printable.Line(e.Node), reason)
+	return fmt.Sprintf("the rollout of revision %d was stopped: node %s: %s", e.Revision, printable.Line(e.Node), reason)
 }
 
 // RollOut is [Store.Push] in two stages: nodes that plan chooses apply r first, and r goes live only when they have run
@@ -146,7 +146,7 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	return candidate, nil
 }
 
-// rolling says that a roll-out is under way.
+// rolling says that a rollout is in progress.
 func rolling(r *Rollout) error {
 	return fmt.Errorf("%w: of revision %d, by %s", ErrRolling, r.Candidate, printable.Line(r.Author))
 }
@@ -173,7 +173,7 @@ func (s *Store) choose(ctx context.Context, plan Plan, base int64) ([]Node, erro
 		return chosen, nil
 	}
 	if !(plan.Share > 0 && plan.Share <= 1) {
-		return nil, fmt.Errorf("a share of %v of the nodes: it is above 0 and at most 1", plan.Share)
+		return nil, fmt.Errorf("a share of %v of the nodes: it must be above 0 and at most 1", plan.Share)
 	}
 	// Of all that live, not of those that fit: 10 % is to mean the same on a bad day.
 	count := max(1, int(math.Round(plan.Share*float64(len(all)))))
@@ -194,7 +194,7 @@ func unfit(all []Node, name string, base int64) string {
 		for _, n := range all {
 			names = append(names, n.Name)
 		}
-		return "it is not there; there are: " + strings.Join(names, ", ")
+		return "there is no such node; there are: " + strings.Join(names, ", ")
 	case all[i].Error != "":
 		return all[i].Error
 	case !all[i].Ready:
@@ -204,4 +204,4 @@ func unfit(all []Node, name string, base int64) string {
 }
 
 // errVanished is the end of a roll-out whose key is gone.
-var errVanished = errors.New("the roll-out vanished from etcd: its lease ended, or somebody deleted it")
+var errVanished = errors.New("the rollout is no longer in etcd: its lease expired, or someone deleted it")

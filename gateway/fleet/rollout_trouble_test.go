@@ -87,8 +87,8 @@ func TestRollOutStops(t *testing.T) {
 	f("error", `corsgate.toml:1: "two" is refused`, func(_, _ *gateway) { t.Error("all have applied it") })
 	f("later error", "the certificate is gone", func(g, _ *gateway) { g.say(func(n *fleet.Node) { n.Error = "the certificate is gone" }) })
 	f("not ready", "it is not ready any more", func(g, _ *gateway) { g.say(func(n *fleet.Node) { n.Ready = false }) })
-	f("gone", "it is gone", func(g, _ *gateway) { g.leave() })
-	f("began anew", "it began anew", func(g, _ *gateway) { g.say(func(n *fleet.Node) { n.Started = n.Started.Add(time.Second) }) })
+	f("gone", "it is no longer there", func(g, _ *gateway) { g.leave() })
+	f("restarted", "it restarted", func(g, _ *gateway) { g.say(func(n *fleet.Node) { n.Started = n.Started.Add(time.Second) }) })
 	f("refusals", "30.0 % of 1000 requests are refused by their policy, where 3.0 % are usual", func(g, other *gateway) {
 		other.say(func(n *fleet.Node) { n.Requests, n.Refused = 2000, 60 })
 		g.say(func(n *fleet.Node) { n.Requests, n.Refused = 2000, 330 })
@@ -135,7 +135,7 @@ func TestRollOutOrphaned(t *testing.T) {
 	}
 	run(t, 1, all...)
 	if r, err := s.Rolling(t.Context()); err != nil || r != nil {
-		t.Errorf("a roll-out is under way: %+v, %v", r, err)
+		t.Errorf("a rollout is in progress: %+v, %v", r, err)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestRollOutEnds(t *testing.T) {
 		t.Errorf("RollOut: %v, want canceled", err)
 	}
 	if r, err := s.Rolling(t.Context()); err != nil || r != nil {
-		t.Errorf("a roll-out is under way: %+v, %v", r, err)
+		t.Errorf("a rollout is in progress: %+v, %v", r, err)
 	}
 	run(t, 1, all...)
 }
@@ -188,7 +188,7 @@ func TestRollOutAsked(t *testing.T) {
 	f(fleet.Plan{}, 1, "a share of 0 of the nodes")
 	f(fleet.Plan{Share: 1.5}, 1, "a share of 1.5 of the nodes")
 	f(fleet.Plan{Share: 1}, 1, "4 nodes are to try the candidate, and of 4 only 2 are ready")
-	f(fleet.Plan{Nodes: []string{"edge9"}}, 1, "it is not there; there are: edge0, edge1, edge2, edge3")
+	f(fleet.Plan{Nodes: []string{"edge9"}}, 1, "there is no such node; there are: edge0, edge1, edge2, edge3")
 	f(fleet.Plan{Nodes: []string{"edge1"}}, 1, "it is not ready")
 	f(fleet.Plan{Nodes: []string{"edge2"}}, 1, "no disk")
 	f(fleet.Plan{Nodes: []string{"edge0", "edge0"}}, 1, "named twice")
@@ -210,7 +210,7 @@ func TestTrialCutOff(t *testing.T) {
 		}
 	})
 	var stopped *fleet.StoppedError
-	if !errors.As(err, &stopped) || stopped.Node != "far" || stopped.Reason != "it is gone" {
+	if !errors.As(err, &stopped) || stopped.Node != "far" || stopped.Reason != "it is no longer there" {
 		t.Errorf("RollOut: %v", err)
 	}
 	run(t, 1, far)

@@ -37,10 +37,10 @@ type Options struct {
 
 // Errors that callers may want to tell apart.
 var (
-	ErrEmpty    = errors.New("nothing was pushed yet")
+	ErrEmpty    = errors.New("no revision has been pushed yet")
 	ErrNone     = errors.New("there is no such revision")
-	ErrMoved    = errors.New("another revision went live meanwhile")
-	ErrRolling  = errors.New("a roll-out is under way")
+	ErrMoved    = errors.New("another revision went live in the meantime")
+	ErrRolling  = errors.New("a rollout is in progress")
 	ErrTooLarge = errors.New("the configuration is too large for etcd")
 )
 

@@ -98,12 +98,12 @@ func (t *trial) check(all []Node) error {
 	for _, before := range t.before {
 		i := slices.IndexFunc(all, func(n Node) bool { return n.Name == before.Name })
 		if i < 0 {
-			return t.stopped(before.Name, "it is gone")
+			return t.stopped(before.Name, "it is no longer there")
 		}
 		n := all[i]
 		switch {
 		case !n.Started.Equal(before.Started):
-			return t.stopped(n.Name, "it began anew")
+			return t.stopped(n.Name, "it restarted")
 		case n.Error != "":
 			return t.stopped(n.Name, n.Error)
 		case !n.Ready:

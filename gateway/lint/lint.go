@@ -75,22 +75,22 @@ func (l *linter) unused() {
 	}
 	for i := range l.cfg.CORS {
 		if name := l.cfg.CORS[i].Name; !used["cors."+name] {
-			l.warn("cors."+name, -1, fmt.Sprintf("remove it, or write cors = %q in a route", name), "no route has this policy")
+			l.warn("cors."+name, -1, fmt.Sprintf("remove it, or write cors = %q in a route", name), "no route uses this policy")
 		}
 	}
 	for i := range l.cfg.Upstreams {
 		if name := l.cfg.Upstreams[i].Name; !used["upstream."+name] {
-			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route leads to this upstream")
+			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route uses this upstream")
 		}
 	}
 	inRedis := func(r config.RateLimit) bool { return r.Store == "redis" }
 	half := l.cfg.Fleet != nil && l.cfg.Revision == "" // limits are the fleet's
 	if l.cfg.Redis != nil && !half && !slices.ContainsFunc(l.cfg.RateLimits, inRedis) {
-		l.warn("redis", -1, `remove it, or write store = "redis" in a limit`, "no limit is counted here")
+		l.warn("redis", -1, `remove it, or write store = "redis" in a limit`, "no limit is counted in Redis")
 	}
 	for i := range l.cfg.RateLimits {
 		if name := l.cfg.RateLimits[i].Name; !used["limit."+name] {
-			l.warn("limit."+name, -1, fmt.Sprintf("remove it, or write limit = %q in a route", name), "no route has this limit")
+			l.warn("limit."+name, -1, fmt.Sprintf("remove it, or write limit = %q in a route", name), "no route uses this limit")
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (l *linter) unreachable(r *config.Route) {
 		}
 	}
 	l.warn("route."+r.Name+".path", -1, "write it without dot segments, ';' and escaped slashes",
-		"no request can reach this route: of %q there are several readings, so it is refused", r.Path)
+		"no request can reach this route: %q has several readings, so it is refused", r.Path)
 }
 
 // unnamed returns a name that no route has for a method or a host: prefix, a number, and suffix.
@@ -213,7 +213,7 @@ func (l *linter) redirected(c *config.CORS) {
 	}
 	for i := range l.cfg.Listeners {
 		if n := &l.cfg.Listeners[i]; n.RedirectHTTPS {
-			l.warn("cors."+c.Name+".origins", -1, "let the pages use the https URL at once",
+			l.warn("cors."+c.Name+".origins", -1, "let the pages use the https URL directly",
 				"only http:// origins, and listener.%s redirects to https, at %s: browsers follow with Origin: null, which is denied",
 				n.Name, l.at("listener."+n.Name+".redirect_https", -1))
 			return
@@ -229,7 +229,7 @@ func (l *linter) redirectedAll() {
 	}
 	l.warn("listener."+l.cfg.Listeners[0].Name+".redirect_https", -1,
 		"name the proxy that ends TLS in trust.proxies, or remove the key from one listener",
-		"only preflights can reach a route: all other requests are redirected, as nobody is believed to say that a client used https")
+		"only preflights can reach a route: all other requests are redirected, because no proxy is trusted to say that a client used https")
 }
 
 // connections finds bounds on connections that cannot be reached.

@@ -61,7 +61,7 @@ func (l *linter) drops(p *config.CORS, i int, r *config.Route) {
 	name := p.RequestHeaders[i]
 	delete(l.allowed[p.Name].byVariable, variableOf(name)) // once will do, whatever routes follow
 	l.warn("cors."+p.Name+".request_headers", i, "name it with '-' only, or remove it from the list",
-		"%s never reaches the upstream of route %s: some would take it for %s, which pages must not set",
+		"%s never reaches the upstream of route %s: some servers would read it as %s, which pages must not set",
 		name, r.Name, strings.Map(dashed, name))
 }
 
@@ -69,7 +69,7 @@ func (l *linter) drops(p *config.CORS, i int, r *config.Route) {
 func (l *linter) passed() {
 	for i, name := range l.cfg.Trust.PassHeaders {
 		if wire.Identify([]byte(name)) != wire.XOriginal {
-			l.warn("trust.pass_headers", i, "remove it", "%s is none of the fields that this key is about: it changes nothing", name)
+			l.warn("trust.pass_headers", i, "remove it", "%s is not one of the fields that this key concerns: it has no effect", name)
 		}
 	}
 	if len(l.cfg.Trust.PassHeaders) > 0 && len(l.cfg.Trust.Proxies) == 0 {

@@ -27,7 +27,7 @@ type quicBinding struct {
 func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 	tcp, ok := b.sockets.Addr().(*net.TCPAddr)
 	if !ok {
-		return fmt.Errorf("HTTP/3 needs the address of a TCP socket, and %s is none", b.sockets.Addr())
+		return fmt.Errorf("HTTP/3 needs the address of a TCP socket, and %s is not one", b.sockets.Addr())
 	}
 	q := &b.quic
 	key := inheritance{"listener." + b.config.Name, string(b.config.Address)}
@@ -96,7 +96,7 @@ func (s *Set) startQUIC(b *binding) {
 	}
 	s.log.Info("listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
 	if has, wants := d.ReadBuffer(); has < wants {
-		s.log.Warn("the system gives HTTP/3 less buffer than it should have: packets may be lost under load",
+		s.log.Warn("the system limits HTTP/3's socket buffers: packets may be lost under load",
 			"listener", b.config.Name, "octets", has, "advice", fmt.Sprintf("sysctl net.core.rmem_max=%d net.core.wmem_max=%d", wants, wants))
 	}
 	s.work.Go(func() { s.failed(s.server.ServeDatagrams(d)) })
@@ -152,7 +152,7 @@ func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File
 	}
 	d, err := edge.InheritDatagrams(datagrams)
 	if err != nil {
-		return rest, fmt.Errorf("a UDP socket that was handed over for %s cannot be used: %w", k.address, err)
+		return rest, fmt.Errorf("an inherited UDP socket for %s cannot be used: %w", k.address, err)
 	}
 	s.inheritedDatagrams[k] = d
 	return rest, nil

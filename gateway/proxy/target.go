@@ -40,11 +40,11 @@ func (x *exchange) shownPath() []byte {
 func Misreading(miss route.Miss) string {
 	switch miss {
 	case route.Dotted:
-		return "the path holds a dot segment, perhaps in disguise, which servers resolve in different ways"
+		return "the path contains a dot segment, possibly encoded, which servers resolve in different ways"
 	case route.Nested:
-		return "the path holds escapes of escapes, which servers decode in different ways"
+		return "the path is percent-encoded twice, which servers decode in different ways"
 	}
-	return "the path can be read in two ways that lead to different routes"
+	return "the path has two readings that lead to different routes"
 }
 
 // MisreadingFix says what to send instead.

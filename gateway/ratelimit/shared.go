@@ -154,7 +154,7 @@ func (r *Stores) note(d *store) func(bool, error) {
 		case !shared:
 			r.Metrics.RedisFallback.Set(1)
 			what = append(what, "error", why.Error(), "on_failure", d.config.OnFailure)
-			fell = r.sampler.Warn(r.Log, "rate limits are not shared: redis fails", what...) || fell
+			fell = r.sampler.Warn(r.Log, "rate limits are not shared: Redis fails", what...) || fell
 		default:
 			r.Metrics.RedisFallback.Set(0)
 			if fell {

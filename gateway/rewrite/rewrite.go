@@ -60,6 +60,6 @@ func Check(cfg *config.Config, c *config.Route) config.Problems {
 	if fault == nil && n == len(head) && r.PlainPath {
 		return nil
 	}
-	return config.Problems{cfg.Problem("route."+c.Name+".add_prefix", -1, c.AddPrefix+" does not read the same to everybody",
+	return config.Problems{cfg.Problem("route."+c.Name+".add_prefix", -1, c.AddPrefix+" is read differently by different servers",
 		"write it without escapes, ';', dot segments and empty segments")}
 }

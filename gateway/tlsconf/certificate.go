@@ -127,7 +127,7 @@ func LoadAuthorities(file string) (*x509.CertPool, error) {
 		n++
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", file)
+		return nil, fmt.Errorf("%s does not contain a certificate in PEM (-----BEGIN CERTIFICATE-----)", file)
 	}
 	return pool, nil
 }
@@ -175,7 +175,7 @@ func explainPair(certFile string, certPEM []byte, keyFile string, keyPEM []byte,
 		}
 	}
 	if first == nil {
-		return fmt.Errorf("%s holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", certFile)
+		return fmt.Errorf("%s does not contain a certificate in PEM (-----BEGIN CERTIFICATE-----)", certFile)
 	}
 	leaf, parseErr := x509.ParseCertificate(first.Bytes)
 	if parseErr != nil {

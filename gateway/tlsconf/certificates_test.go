@@ -199,9 +199,9 @@ func TestLoadCertificate(t *testing.T) {
 	f(pair.Cert, pair.Key, "", "")
 	f(pair.Cert, other.Key, "the key in KEY is not that of the certificate in CERT", "")
 	f(append(append([]byte(nil), ca.PEM...), pair.Cert...), pair.Key, "the key in KEY is not that of the first certificate in CERT, which is an authority's", "")
-	f(pair.Key, pair.Key, "CERT holds no certificate", "")
+	f(pair.Key, pair.Key, "CERT does not contain a certificate", "")
 	f(pair.Cert, pair.Cert, "KEY holds no private key", "")
-	f([]byte("x"), pair.Key, "CERT holds no certificate", "")
+	f([]byte("x"), pair.Key, "CERT does not contain a certificate", "")
 	f([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), pair.Key, "CERT: the certificate cannot be read", "")
 	f(pair.Cert, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"), "the key in KEY is encrypted", "")
 	f(nil, pair.Key, "cannot read CERT: no such file", "")
@@ -217,7 +217,7 @@ func TestLoadCertificate(t *testing.T) {
 	if _, err := tlsconf.LoadAuthorities(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("authorities of no file")
 	}
-	for text, want := range map[string]string{"": "holds no certificate", string(pair.Key): "holds a PRIVATE KEY", string(ca.PEM): ""} {
+	for text, want := range map[string]string{"": "does not contain a certificate", string(pair.Key): "holds a PRIVATE KEY", string(ca.PEM): ""} {
 		file := filepath.Join(t.TempDir(), "ca.pem")
 		pkitest.Replace(t, file, []byte(text))
 		_, err := tlsconf.LoadAuthorities(file)

@@ -159,7 +159,7 @@ func (s *sender) flush(ctx context.Context) {
 	if err != nil {
 		s.dropped(len(s.spans))
 		if !s.failing {
-			s.log.Warn("spans are dropped: the collector does not take them", "endpoint", s.url, "error", err)
+			s.log.Warn("spans are dropped: the collector refuses them", "endpoint", s.url, "error", err)
 		}
 	}
 	s.failing = err != nil

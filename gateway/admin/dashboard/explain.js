@@ -49,7 +49,7 @@ async function answer() {
 		const res = await fetch("explain?" + query);
 		[text, ok] = [await res.text(), res.ok];
 	} catch {
-		text = "The gateway does not answer.";
+		text = "The gateway does not respond.";
 	}
 	if (ok) show(JSON.parse(text));
 	else complain(text);
@@ -78,7 +78,7 @@ function show(e) {
 	for (const n of e.notes) body.push(make("p", "hint", n));
 	const steps = (e.question.credentials ? e.credentialed : e.anonymous).steps;
 	if (steps.length > 0) {
-		body.push(make("h3", "", "What a browser checks"));
+		body.push(make("h3", "", "Browser checks"));
 		body.push(make("ol", "", ...steps.map((s) => make("li", s.ok ? "yes" : "no", make("span", "", s.text, make("small", "", s.where))))));
 	}
 	for (const [title, x] of [["The preflight", e.preflight], ["The request", e.actual]]) {

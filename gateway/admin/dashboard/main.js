@@ -86,10 +86,10 @@ function routes() {
 }
 
 // conditions are those of an endpoint, with how they look.
-const conditions = { healthy: "good", unhealthy: "bad", "failing (kept in use: none is left)": "bad", "not checked": "" };
+const conditions = { healthy: "good", unhealthy: "bad", "failing (in use: no other is left)": "bad", "not checked": "" };
 
 function condition(healthy, failing, checked) {
-	if (failing > 0) return "failing (kept in use: none is left)";
+	if (failing > 0) return "failing (in use: no other is left)";
 	if (healthy === 1) return checked ? "healthy" : "not checked";
 	return healthy === 0 ? "unhealthy" : `${percent(healthy)} healthy`;
 }
@@ -123,9 +123,9 @@ function upstreams() {
 const losing = [
 	["shed_total", "no room", "reason"],
 	["limited_total", "limit", "limit", "kind"],
-	["limit_evictions_total", "forgotten by limit", "limit"],
+	["limit_evictions_total", "rate limit keys dropped", "limit"],
 	["malformed_total", "malformed", "class"],
-	["http2_floods_total", "HTTP/2: connections ended for", "kind"],
+	["http2_floods_total", "HTTP/2: connections closed for", "kind"],
 	["http2_refused_streams_total", "HTTP/2: streams refused"],
 	["http2_resets_total", "HTTP/2: streams reset,", "code"],
 	["tls_handshake_errors_total", "TLS", "reason"],
@@ -152,20 +152,20 @@ function losses() {
 	keyed($("losses"), list.sort((a, b) => b.n - a.n), (l) => l.title, (l) => row(l.title), (e, l) => {
 		set(part(e, "figure"), number(l.n));
 		const of = rate(l.name, l.labels, 30);
-		keyed(part(e, "detail"), of > 0 ? [`${number(of)} /s of late`] : [], () => "", () => make("span"), set);
+		keyed(part(e, "detail"), of > 0 ? [`${number(of)} /s recently`] : [], () => "", () => make("span"), set);
 	});
 }
 
 function configuration() {
 	const s = samples.now();
-	const facts = [["File", s.file], ...(s.revision ? [["Of the fleet", s.revision]] : []), ["Generation", String(s.generation)], ["In force for", span(s.at - Date.parse(s.loaded))],
+	const facts = [["File", s.file], ...(s.revision ? [["Fleet revision", s.revision]] : []), ["Generation", String(s.generation)], ["Active for", span(s.at - Date.parse(s.loaded))],
 		["Last reload", s.reload_error ? "failed" : s.generation > 1 ? "succeeded" : "none yet"],
 		["Preflight cache", plural(total("preflight_cache_entries"), "answer")]];
 	for (const r of samples.series("certificate_expiry_seconds")) {
 		facts.push([`Certificate ${r.labels.name}`, r.value > 0 ? `${span(1000 * r.value)} left` : "has expired"]);
 	}
 	for (const r of samples.series("acme_failures")) {
-		if (r.value > 0) facts.push([`Renewing ${r.labels.name}`, `${plural(r.value, "attempt")} in vain: see the log`]);
+		if (r.value > 0) facts.push([`Renewing ${r.labels.name}`, `${plural(r.value, "attempt")} failed: see the log`]);
 	}
 	keyed($("configuration"), facts.flatMap(([k, v]) => [["dt", k, k], ["dd", k, v]]), ([tag, k]) => tag + k, ([tag]) => make(tag), (e, [, , text]) => set(e, text));
 }

@@ -36,7 +36,7 @@ func Handler(p *cors.Policy, next http.Handler) http.Handler {
 		}
 		s := &sharer{ResponseWriter: w, policy: p, origins: origins}
 		if refused(p, r, origins) {
-			http.Error(s, "the policy does not allow requests of this origin", http.StatusForbidden)
+			http.Error(s, "the policy does not allow requests from this origin", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(s, r)

@@ -72,7 +72,7 @@ func (l *Limiter) answered(a *call, now int64) {
 // that is being counted right now may be lost to the estimate; its debt is not.
 //
 // After calls have failed, that word only raises the estimate, and a lease is added to it: what this node has let pass
-// it does not forget because Redis was not told, or began anew. So a node admits no more than it would by itself.
+// it does not forget because Redis was not told, or restarted. So a node admits no more than it would by itself.
 func (l *Limiter) estimate(c *cell, a *call, balance int64) {
 	told := a.asked + a.ahead + max(0, -balance)*l.rate.Period
 	if c.mark.Load() == unknown || c.epoch == l.store.epoch {

@@ -44,7 +44,7 @@ func (s *stage) explain(t *testing.T, c *testCase) (hops []explain.Explanation) 
 		q.Mode = "navigate"
 	}
 	if c.dropped {
-		if e, err := s.gate.Explain(q); err == nil || !strings.Contains(err.Error(), "browsers let no page set it") {
+		if e, err := s.gate.Explain(q); err == nil || !strings.Contains(err.Error(), "browsers do not let pages set it") {
 			t.Errorf("%s: Explain(%+v) = %+v, %v, want an error", c.name, q, e, err)
 		}
 		q.Headers = nil

@@ -44,7 +44,8 @@
 //	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
 //	├─ route                (host, path, method) → route
 //	├─ loop                 event loops (Linux)                                → edge, h2, tlsconf, upstream, wire
-//	├─ edge                 listeners, connections, fasthttp's server, HTTP/3  → h2, socket, tlsconf, wire
+//	├─ h3                   HTTP/3 over QUIC, by quic-go                       → edge, h2, socket, tlsconf, wire
+//	├─ edge                 listeners, connections, fasthttp's server, HTTP/2  → h2, tlsconf, wire
 //	├─ tlsconf              certificates that clients are shown, and theirs
 //	├─ socket               addresses bound, inherited and handed on
 //	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
@@ -72,7 +73,7 @@
 //
 //	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | proxy, listen | explain | gateway
 //
-// Only matcher, cache, cors and fetch are meant for others; the rest is internal. Only gateway/edge knows fasthttp and quic-go. Only gateway/fleet knows etcd, and to
+// Only matcher, cache, cors and fetch are meant for others; the rest is internal. Only gateway/edge knows fasthttp, and only gateway/h3 quic-go. Only gateway/fleet knows etcd, and to
 // it a configuration is a text.
 //
 // # Rules that stay true

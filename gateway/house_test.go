@@ -32,7 +32,8 @@ func TestHouse(t *testing.T) {
 		"gateway/internal/dnstest":  {}, // for tests only
 		"gateway/tlsconf":           {},
 		"gateway/socket":            {},
-		"gateway/edge":              {"gateway/wire", "gateway/h2", "gateway/socket", "gateway/tlsconf"},
+		"gateway/edge":              {"gateway/wire", "gateway/h2", "gateway/tlsconf"},
+		"gateway/h3":                {"gateway/wire", "gateway/edge", "gateway/h2", "gateway/socket", "gateway/tlsconf"},
 		"gateway/h2":                {"gateway/wire"},
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
 		"gateway/upstream/discover":  {},
@@ -58,7 +59,7 @@ func TestHouse(t *testing.T) {
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
 		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
-		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
+		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/h3", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
 		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
@@ -89,7 +90,7 @@ func TestHouse(t *testing.T) {
 	// Who may import libraries.
 	libraries := map[string][]string{
 		"github.com/valyala/fasthttp":      {"gateway/edge"},
-		"github.com/quic-go/":              {"gateway/edge"},
+		"github.com/quic-go/":              {"gateway/h3"},
 		"github.com/fsnotify/fsnotify":     {"gateway/files"},
 		"github.com/rs/zerolog":            {"gateway/access"},
 		"github.com/pires/go-proxyproto":   {"gateway/edge", "gateway/upstream/conn"},

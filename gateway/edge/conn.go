@@ -59,12 +59,11 @@ type Conn struct {
 	broken    bool // content failed: nobody knows where the next request begins
 	waiting   bool // the client waits for 100 (Continue)
 
-	under  *transport   // of TLS; nil without
-	h2     *h2Conn      // of HTTP/2; nil: it is not
-	quic   *quicConn    // that it is; nil: it is none
-	resets atomic.Int32 // of streams of HTTP/3; see settle
-	opened bool         // nothing comes before the first request
-	plain  bool         // nobody has spoken TLS on a socket for it
+	under   *transport // of TLS; nil without
+	carrier Carrier    // of several requests at once, each a Conn of its own; nil: it is not
+	stream  Stream     // of such a carrier; nil: it is a connection of HTTP/1.1
+	opened  bool       // nothing comes before the first request
+	plain   bool       // nobody has spoken TLS on a socket for it
 
 	onEnd func()              // is to be told of the end; nil: nobody
 	home  func(net.Conn) bool // takes an idle connection back; nil: there is none

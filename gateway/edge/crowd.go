@@ -204,10 +204,8 @@ func (c *Conn) spoke() { c.silence.Store(0) }
 func (c *Conn) makeRoom() {
 	c.displaced.Store(true)
 	switch {
-	case c.h2 != nil:
-		go c.h2.leaveNow() // it may have to wait for the client
-	case c.quic != nil:
-		go c.quic.leaveNow()
+	case c.carrier != nil:
+		c.carrier.CloseIdle()
 	default:
 		c.idle.Store(false)
 		c.socket.SetReadDeadline(time.Unix(1, 0)) // a dead socket shows at the read

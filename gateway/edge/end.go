@@ -65,8 +65,8 @@ func (c *Conn) Abort() {
 // Break makes a Send that is under way, and all later ones, fail, and ends the connection, or a stream alone, so that the client
 // can tell: by a reset. It may be called from another goroutine than the one that sends.
 func (c *Conn) Break() {
-	if st, ok := c.Conn.(*stream); ok {
-		st.rc.SetWriteDeadline(time.Unix(1, 0)) // which resets the stream
+	if c.stream != nil {
+		c.stream.Break()
 		return
 	}
 	if tcp, ok := c.socket.(interface{ SetLinger(sec int) error }); ok {

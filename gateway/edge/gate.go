@@ -62,7 +62,7 @@ func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
 // nameSite counts a connection for its address. It reports false if that has too many.
 func (s *Server) nameSite(peer netip.Addr) bool {
 	most := s.opts.Load().ConnectionsPerIP
-	site := siteOf(peer)
+	site := SiteOf(peer)
 	g := &s.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -85,15 +85,15 @@ func (g *gate) leave(peer netip.Addr) {
 	defer g.mu.Unlock()
 	g.open--
 	if peer.IsValid() {
-		site := siteOf(peer)
+		site := SiteOf(peer)
 		if g.perIP[site]--; g.perIP[site] == 0 {
 			delete(g.perIP, site)
 		}
 	}
 }
 
-// siteOf returns what connections are counted by: an IPv4 address or an IPv6 /64.
-func siteOf(a netip.Addr) netip.Prefix {
+// SiteOf returns what connections are counted by: an IPv4 address or an IPv6 /64.
+func SiteOf(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {
 		bits = 64

@@ -18,6 +18,9 @@ type openStreams struct {
 // for concurrent use.
 func (l *Listener) Streams(major int) int { return int(l.streams.byMajor[major].Load()) }
 
+// CountStream adds n to how many streams of a major version are open. It is safe for concurrent use.
+func (l *Listener) CountStream(major int, n int) { l.streams.byMajor[major].Add(int64(n)) }
+
 // HTTP2Counts returns what the server's HTTP/2 connections have met.
 func (s *Server) HTTP2Counts() *h2.Counts { return &s.http2 }
 

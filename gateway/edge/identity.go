@@ -16,15 +16,9 @@ func IdentityOf(secure *tls.Conn) *tlsconf.Identity {
 
 // Identity returns the identity of the client, nil if it has shown no certificate.
 func (c *Conn) Identity() *tlsconf.Identity {
-	switch st := c.Conn.(type) {
-	case *stream:
-		return st.on.Identity()
-	case *Pipe:
-		return st.identity
-	}
 	switch {
-	case c.quic != nil:
-		return c.quic.identity
+	case c.stream != nil:
+		return c.stream.Identity()
 	case c.under != nil:
 		return c.under.identity
 	}

@@ -64,10 +64,11 @@ func (s *Server) lost(c *Conn, loss *Loss, err error) {
 	if !peer.IsValid() {
 		peer = peerAddr(c.socket)
 	}
-	s.lostFrom(peer, c.on, loss, err)
+	s.Lost(peer, c.on, loss, err)
 }
 
-func (s *Server) lostFrom(peer netip.Addr, on *Listener, loss *Loss, err error) {
+// Lost reports a connection that has ended before a request could be read from it to the f of OnLost.
+func (s *Server) Lost(peer netip.Addr, on *Listener, loss *Loss, err error) {
 	if s.onLost != nil {
 		s.onLost(loss, on, peer, err)
 	}

@@ -61,7 +61,7 @@ func (c *Conn) multiplex(read []byte) {
 	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
 	m.s.Init(nil, c.server.HTTP2(c.on), time.Now())
 	c.server.mu.Lock()
-	c.h2 = m
+	c.carrier = m
 	c.server.mu.Unlock()
 	if c.leaving() {
 		m.leave()
@@ -196,7 +196,7 @@ func (m *h2Conn) request(st *h2.Stream, end bool) {
 	h := m.s.Head()
 	p := &h2Stream{Pipe: NewPipe(m.c, m.tell), st: st}
 	st.Owner = p
-	p.identity = m.c.Identity()
+	p.Identify(m.c.Identity())
 	p.out.Begin(h.Text)
 	flaw := p.Begin(h, h.Text, end)
 	p.moved = time.Now()
@@ -215,6 +215,14 @@ func (m *h2Conn) request(st *h2.Stream, end bool) {
 func PriorKnowledge(b []byte) bool {
 	n := min(len(b), len(h2.Preface))
 	return n >= len("PRI * HTTP/2.0\r\n") && string(b[:n]) == h2.Preface[:n]
+}
+
+// signal wakes what waits on c, now or later.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // tell has the writer look at what pipes have.

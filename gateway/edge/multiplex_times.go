@@ -82,6 +82,12 @@ func (m *h2Conn) goAway() {
 	}
 }
 
+// GoAway is part of Carrier.
+func (m *h2Conn) GoAway(bool) { go m.leave() }
+
+// CloseIdle is part of Carrier.
+func (m *h2Conn) CloseIdle() { go m.leaveNow() }
+
 // leave is goAway for others. If the listener was revoked, no further stream is served.
 func (m *h2Conn) leave() {
 	m.mu.Lock()

@@ -87,13 +87,13 @@ func (m *h2Conn) pour(p *h2Stream) (more bool) {
 		var n int
 		var leaves bool
 		var fault *wire.Fault
-		if !p.st.Gone() && !p.out.done {
+		if !p.st.Gone() && !p.out.Done() {
 			n, leaves, fault = p.out.Pour(&m.s, p.st, b, closed, h2.Share, m.response)
 		}
 		if leaves && (m.c.leaving() || m.c.server.Crowded()) {
 			m.goAway()
 		}
-		p.stuck = n < len(b) && !p.out.done && !p.st.Gone()
+		p.stuck = n < len(b) && !p.out.Done() && !p.st.Gone()
 		over = left && (!p.stuck || fault != nil)
 		return n
 	})
@@ -105,7 +105,7 @@ func (m *h2Conn) pour(p *h2Stream) (more bool) {
 		return len(m.s.Out)-before >= h2.Share
 	case m.over:
 		m.s.Close(p.st)
-	case p.out.done:
+	case p.out.Done():
 		m.s.Done(p.st)
 	default:
 		m.s.Reset(p.st, h2.InternalError)

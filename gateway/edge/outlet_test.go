@@ -148,7 +148,7 @@ func TestPipe(t *testing.T) {
 	}()
 	<-told
 	gone := make(chan bool)
-	stop := p.watch(func() { close(gone) })
+	stop := p.Watch(func() { close(gone) })
 	p.Fail(ErrStreamGone)
 	<-gone
 	stop()

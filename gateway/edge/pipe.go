@@ -16,6 +16,9 @@ import (
 // pipeBytes is how much of a response may wait in a pipe before its handler has to wait.
 const pipeBytes = 64 << 10
 
+// keptBytes is the largest buffer that an empty pipe keeps.
+const keptBytes = 4 << 10
+
 // Ends are the addresses of a connection.
 type Ends interface {
 	LocalAddr() net.Addr
@@ -52,7 +55,7 @@ type Pipe struct {
 	ended   bool
 	flaw    error // why the content has no end; nil: it has one
 	failed  error
-	gone    func() // see watch
+	gone    func() // see Watch
 
 	// The response.
 	out    []byte
@@ -69,11 +72,20 @@ func NewPipe(carrier Ends, wake func()) *Pipe {
 	return &Pipe{carrier: carrier, wake: wake, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
 
-// Identify says whose requests come by the pipe.
+// Identify sets what [Pipe.Identity] returns. It must be called before Begin.
 func (p *Pipe) Identify(i *tlsconf.Identity) { p.identity = i }
 
-// signal wakes whoever waits on c.
-func signal(c chan struct{}) {
+// Identity returns the identity of the client, nil if it has shown no certificate.
+func (p *Pipe) Identity() *tlsconf.Identity { return p.identity }
+
+// Major returns the major version of HTTP.
+func (p *Pipe) Major() int { return 2 }
+
+// Break makes what the handler reads and writes fail from now on. The stream ends in a reset.
+func (p *Pipe) Break() { p.Fail(ErrStreamGone) }
+
+// notify wakes what waits on c, now or later.
+func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
@@ -128,7 +140,7 @@ func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 	if end && p.chunked {
 		p.in = wire.AppendLastChunk(p.in, trailers)
 	}
-	signal(p.readable)
+	notify(p.readable)
 }
 
 // rechunk makes chunked content of all that has come, of which nothing was read.
@@ -155,7 +167,7 @@ func (p *Pipe) Refuse(f *wire.Fault) {
 		p.rechunk() // or what follows would not be looked for
 	}
 	p.ended, p.flaw = true, f
-	signal(p.readable)
+	notify(p.readable)
 }
 
 // Fail ends the pipe: the stream is no more.
@@ -171,8 +183,8 @@ func (p *Pipe) Fail(err error) {
 		go p.gone()
 		p.gone = nil
 	}
-	signal(p.readable)
-	signal(p.writable)
+	notify(p.readable)
+	notify(p.writable)
 }
 
 // Spent returns how much content was read since it was asked last.
@@ -194,10 +206,10 @@ func (p *Pipe) Take(f func(b []byte, closed, left bool) int) {
 	if n == 0 {
 		return
 	}
-	if p.out = p.out[:copy(p.out, p.out[n:])]; len(p.out) == 0 && cap(p.out) > firstBuffer {
+	if p.out = p.out[:copy(p.out, p.out[n:])]; len(p.out) == 0 && cap(p.out) > keptBytes {
 		p.out = nil
 	}
-	signal(p.writable)
+	notify(p.writable)
 }
 
 // tell wakes the other side, once until it takes something. Precondition: p.mu is held.
@@ -308,8 +320,8 @@ func (p *Pipe) leave() {
 // Close is part of net.Conn.
 func (p *Pipe) Close() error { return p.CloseWrite() }
 
-// watch has f called, on another goroutine, when the stream is reset, until stop is called.
-func (p *Pipe) watch(f func()) (stop func()) {
+// Watch has f called, on another goroutine, when the stream is reset, until stop is called.
+func (p *Pipe) Watch(f func()) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	done := make(chan struct{})
@@ -335,7 +347,7 @@ func (p *Pipe) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.readBy = t
-	signal(p.readable)
+	notify(p.readable)
 	return nil
 }
 
@@ -344,7 +356,7 @@ func (p *Pipe) SetWriteDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writeBy = t
-	signal(p.writable)
+	notify(p.writable)
 	return nil
 }
 

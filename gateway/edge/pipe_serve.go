@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"net/netip"
 
 	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -43,23 +42,6 @@ func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
 func (p *Pipe) BeginLate(text []byte, sized, ended bool) {
 	method := text[:max(0, bytes.IndexByte(text, ' '))]
 	p.begin(text, sized, ended, expects(method))
-}
-
-// ServePipe has the handler serve the request of a pipe, from a client of a listener. It returns when it is done.
-func (s *Server) ServePipe(p *Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
-	defer p.leave()
-	c := s.connOf(peer, on)
-	c.Conn = p
-	if c.next() {
-		if flaw != nil {
-			c.Request.Flaw = flaw
-		}
-		s.handle(c)
-	}
-	if c.tunnel != nil {
-		c.tunnel()
-	}
-	s.release(c)
 }
 
 // appendUpgrade adds the lines of the upgrade that an extended CONNECT stands for. See RFC 8441, section 5.

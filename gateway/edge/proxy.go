@@ -60,7 +60,7 @@ func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 	if !c.server.nameSite(c.peer) {
 		peer := c.peer
 		c.peer = netip.Addr{} // it was not counted for the address
-		c.server.lostFrom(peer, c.on, LossProxiedSite, errSite)
+		c.server.Lost(peer, c.on, LossProxiedSite, errSite)
 		return nil, false
 	}
 	read, _ = r.Peek(r.Buffered())

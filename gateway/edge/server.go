@@ -49,13 +49,11 @@ type Server struct {
 	sessions *tls.Config // of all TLS connections
 	shaking  *handshakes // of TLS over TCP, under way
 
-	quics quicHandshakes // of QUIC, under way
 	http2 h2.Counts
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
 
-	idleStreams sync.Pool // of *stream
 	idleConns   sync.Pool // of *Conn, for streams
 	frameSpaces sync.Pool // of *frameSpace
 
@@ -120,6 +118,12 @@ func (s *Server) Options() *Options { return s.opts.Load() }
 // Fault reports a refusal of a client's connection to onFault.
 func (s *Server) Fault(f *wire.Fault, peer netip.Addr) { s.onFault(f, peer) }
 
+// Draining reports whether the server drains.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Grace returns how much of [Grace] a connection has that ends now: less than all, if the server drains and has less time.
+func (s *Server) Grace() time.Duration { return time.Duration(s.grace.Load()) }
+
 // Grace is how long a connection that is to end waits between requests for one more, which its client
 // may have sent already: it is answered, and the response says that the connection ends. Without
 // that time a request that crosses our end of the connection would be lost.
@@ -182,7 +186,7 @@ func (s *Server) dismiss(grace time.Duration, which func(*Conn) bool) int {
 	defer s.mu.Unlock()
 	by := time.Now().Add(grace)
 	for c := range s.conns {
-		if c.h2 == nil && which(c) && c.idle.CompareAndSwap(true, false) {
+		if c.carrier == nil && which(c) && c.idle.CompareAndSwap(true, false) {
 			c.Conn.SetReadDeadline(by) // a dead socket shows at the read
 		}
 	}

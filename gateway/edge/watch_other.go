@@ -6,8 +6,8 @@ import "net"
 
 // Watch cannot look here: that the client has gone shows when something is sent, except on a stream.
 func (c *Conn) Watch(gone func()) (stop func()) {
-	if stop, ok := c.watchStream(gone); ok {
-		return stop
+	if c.stream != nil {
+		return c.stream.Watch(gone)
 	}
 	return func() {}
 }

@@ -16,8 +16,8 @@ import (
 // side. That it then still waits for a response is possible, but hardly anybody does; see
 // [EndedWait]. stop ends the watch; after it gone is not called. Content must not be read meanwhile.
 func (c *Conn) Watch(gone func()) (stop func()) {
-	if stop, ok := c.watchStream(gone); ok {
-		return stop
+	if c.stream != nil {
+		return c.stream.Watch(gone)
 	}
 	nc := c.Conn
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS

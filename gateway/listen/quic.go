@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h3"
 )
 
 // This file binds what HTTP/3 comes by: beside a listener's sockets one of UDP, of the same address and number. As with
@@ -18,7 +18,7 @@ import (
 
 // A quicBinding is the UDP side of a binding. The zero value is that of one without HTTP/3.
 type quicBinding struct {
-	datagrams *edge.Datagrams
+	datagrams *h3.Datagrams
 	shared    bool // it is that of the binding that this one replaces, or of another process
 	revived   bool // it was about to go
 }
@@ -43,7 +43,7 @@ func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 			break
 		}
 		if network, name := b.config.Address.Split(); network == "systemd" {
-			d, err := edge.BindSystemdDatagrams(name)
+			d, err := h3.BindSystemdDatagrams(name)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 		}
 		beside := slices.ContainsFunc(leaving, func(l *binding) bool { return l.quic.datagrams != nil && l.hasPort(b.config.Address) })
 		var err error
-		if q.datagrams, err = edge.BindDatagrams(tcp, beside); err != nil {
+		if q.datagrams, err = h3.BindDatagrams(tcp, beside); err != nil {
 			return fmt.Errorf("UDP, for http3: %w", err)
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 }
 
 // revive returns what HTTP/3 came by until it was switched off at an address, if it is there still.
-func (s *Set) revive(at *net.TCPAddr) *edge.Datagrams {
+func (s *Set) revive(at *net.TCPAddr) *h3.Datagrams {
 	for _, d := range s.fading {
 		if a := d.Addr(); a.Port == at.Port && a.IP.Equal(at.IP) && d.Revive() {
 			return d
@@ -89,7 +89,7 @@ func (s *Set) startQUIC(b *binding) {
 	if d == nil {
 		return
 	}
-	s.fading = slices.DeleteFunc(s.fading, func(f *edge.Datagrams) bool { return f == d || f.Closed() })
+	s.fading = slices.DeleteFunc(s.fading, func(f *h3.Datagrams) bool { return f == d || f.Closed() })
 	d.Lead(b.on[0])
 	if !d.Begin() {
 		return // it does already
@@ -99,7 +99,7 @@ func (s *Set) startQUIC(b *binding) {
 		s.log.Warn("the system limits HTTP/3's socket buffers: packets may be lost under load",
 			"listener", b.config.Name, "octets", has, "advice", fmt.Sprintf("sysctl net.core.rmem_max=%d net.core.wmem_max=%d", wants, wants))
 	}
-	s.work.Go(func() { s.failed(s.server.ServeDatagrams(d)) })
+	s.work.Go(func() { s.failed(s.quic.Serve(d)) })
 }
 
 // retireQUIC ends the UDP side of a binding, unless one of next goes on with it.
@@ -127,7 +127,7 @@ func (s *Set) closeQUIC() {
 	}
 }
 
-func (s *Set) allDatagrams() []*edge.Datagrams {
+func (s *Set) allDatagrams() []*h3.Datagrams {
 	list := slices.Clone(s.fading)
 	for _, b := range s.bindings {
 		if b.quic.datagrams != nil {
@@ -141,7 +141,7 @@ func (s *Set) allDatagrams() []*edge.Datagrams {
 func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File, failed error) {
 	var datagrams []*os.File
 	for _, f := range files {
-		if edge.IsDatagrams(f) {
+		if h3.IsDatagrams(f) {
 			datagrams = append(datagrams, f)
 		} else {
 			rest = append(rest, f)
@@ -150,7 +150,7 @@ func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File
 	if len(datagrams) == 0 {
 		return rest, nil
 	}
-	d, err := edge.InheritDatagrams(datagrams)
+	d, err := h3.InheritDatagrams(datagrams)
 	if err != nil {
 		return rest, fmt.Errorf("an inherited UDP socket for %s cannot be used: %w", k.address, err)
 	}
@@ -161,7 +161,7 @@ func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File
 // HandOver leaves UDP sockets to the process that has them. Whose first packet this process has read makes its
 // handshake here, for which there is the grace: it would be refused by who does not know better, and not come again by UDP.
 func (s *Set) HandOver(grace time.Duration) {
-	var left []*edge.Datagrams
+	var left []*h3.Datagrams
 	for _, b := range s.bindings {
 		if d := b.quic.datagrams; d != nil {
 			d.HandOver()
@@ -171,7 +171,7 @@ func (s *Set) HandOver(grace time.Duration) {
 	const tick = 10 * time.Millisecond // more than quic-go takes to look at what it has read
 	for still, by := 0, time.Now().Add(grace); len(left) > 0 && still < 2 && time.Now().Before(by); time.Sleep(tick) {
 		still++
-		if s.server.Handshakes() > 0 || slices.ContainsFunc(left, func(d *edge.Datagrams) bool { return !d.Left() }) {
+		if s.quic.Handshakes() > 0 || slices.ContainsFunc(left, func(d *h3.Datagrams) bool { return !d.Left() }) {
 			still = 0
 		}
 	}

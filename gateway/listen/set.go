@@ -11,6 +11,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h3"
 	"github.com/corsgate/corsgate/gateway/loop"
 	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
@@ -21,12 +22,13 @@ import (
 type Set struct {
 	log       *slog.Logger
 	server    *edge.Server
+	quic      *h3.Server
 	exchanges func(i int) func() loop.Exchange // makes exchanges for the i-th loop
 
 	bindings           []*binding // in force
 	inherited          map[inheritance]*socket.Group
-	inheritedDatagrams map[inheritance]*edge.Datagrams
-	fading             []*edge.Datagrams // retired: they close when their last connection has ended
+	inheritedDatagrams map[inheritance]*h3.Datagrams
+	fading             []*h3.Datagrams // retired: they close when their last connection has ended
 
 	loops       []engine                 // nil: no listener has needed them yet
 	turning     atomic.Pointer[[]engine] // loops, once they run
@@ -50,8 +52,8 @@ type engine interface {
 // NewSet returns a set that listens on nothing yet. Connections are for server; exchanges returns what makes the exchanges of
 // the i-th event loop.
 func NewSet(server *edge.Server, exchanges func(i int) func() loop.Exchange, log *slog.Logger) *Set {
-	return &Set{log: log, server: server, exchanges: exchanges, failure: make(chan error, 1),
-		inherited: map[inheritance]*socket.Group{}, inheritedDatagrams: map[inheritance]*edge.Datagrams{}}
+	return &Set{log: log, server: server, quic: h3.NewServer(server), exchanges: exchanges, failure: make(chan error, 1),
+		inherited: map[inheritance]*socket.Group{}, inheritedDatagrams: map[inheritance]*h3.Datagrams{}}
 }
 
 // Listen binds every address of the configuration, or none. What was inherited and is not needed is closed. auths are what

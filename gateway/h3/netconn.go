@@ -1,12 +1,14 @@
-package edge
+package h3
 
 import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
-// This file is what of net.Conn a stream needs beside Read and Write.
+// This file implements the rest of net.Conn and of edge.Stream for streams.
 
 // SetReadDeadline is part of net.Conn. A time that has long passed makes a read under way fail.
 func (st *stream) SetReadDeadline(t time.Time) error {
@@ -29,8 +31,17 @@ func (st *stream) SetDeadline(t time.Time) error {
 	return st.SetReadDeadline(t)
 }
 
-// watch has gone called when the client resets the stream, until stop is called.
-func (st *stream) watch(gone func()) (stop func()) {
+// Major is part of edge.Stream.
+func (st *stream) Major() int { return 3 }
+
+// Identity is part of edge.Stream.
+func (st *stream) Identity() *tlsconf.Identity { return st.on.identity }
+
+// Break is part of edge.Stream.
+func (st *stream) Break() { st.rc.SetWriteDeadline(time.Unix(1, 0)) } // which resets the stream
+
+// Watch has gone called when the client resets the stream, until stop is called. It is part of edge.Stream.
+func (st *stream) Watch(gone func()) (stop func()) {
 	done := make(chan struct{})
 	stopped := context.AfterFunc(st.r.Context(), func() { defer close(done); gone() })
 	return func() {

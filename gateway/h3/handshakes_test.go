@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"encoding/binary"
@@ -17,7 +17,7 @@ func TestQUICHandshakes(t *testing.T) {
 		binary.BigEndian.PutUint32(b[:], uint32(n))
 		return netip.AddrFrom4(b)
 	}
-	var q quicHandshakes
+	var q handshakes
 	greedy, other := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
 	begun := 0
 	for q.begin(greedy, most) {

@@ -1,13 +1,15 @@
-package edge
+package h3
 
 import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/corsgate/corsgate/gateway/edge"
 )
 
-// quicHandshakes are those of QUIC that are under way.
-type quicHandshakes struct {
+// handshakes are those of QUIC that are under way.
+type handshakes struct {
 	all atomic.Int64
 
 	mu    sync.Mutex // of sites, and of what makes all greater
@@ -16,8 +18,8 @@ type quicHandshakes struct {
 
 // begin counts one more, of an address that may not be the client's own. It reports false if there are most already, or too many
 // of that address; otherwise end must follow.
-func (q *quicHandshakes) begin(from netip.Addr, most int) bool {
-	site := siteOf(from)
+func (q *handshakes) begin(from netip.Addr, most int) bool {
+	site := edge.SiteOf(from)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.all.Load() >= int64(max(1, most)) || q.sites[site] >= max(1, most/siteShare) {
@@ -32,8 +34,8 @@ func (q *quicHandshakes) begin(from netip.Addr, most int) bool {
 }
 
 // end takes back one begin.
-func (q *quicHandshakes) end(from netip.Addr) {
-	site := siteOf(from)
+func (q *handshakes) end(from netip.Addr) {
+	site := edge.SiteOf(from)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.all.Add(-1)

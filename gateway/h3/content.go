@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"errors"
@@ -115,7 +115,7 @@ func (st *stream) insist(p []byte, n int, err error) (int, error) {
 		n, err = st.r.Body.Read(p)
 	}
 	if err == io.EOF && st.cut() {
-		st.on.quic.closeFirst(frameError)
+		st.on.closeFirst(frameError)
 		return 0, errFrame
 	}
 	return n, err

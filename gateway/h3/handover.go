@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ import (
 // This file hands a UDP socket over to another process while QUIC connections go on. Both have the same socket, and
 // what comes in goes to whoever reads it. So the rules are:
 //
-//   - each process has a mark, with which all connection ids that it makes begin;
+//   - each process has a prefix with which all connection ids that it makes begin;
 //   - the successor reads the socket, and passes what is for a connection of a process before it on to that, by a
 //     pair of sockets that each has with all those after it; who has a successor does not read the socket any more, and all
 //     send by it;
@@ -28,8 +28,8 @@ import (
 // A packetConn is the socket of Datagrams as quic-go reads it.
 type packetConn struct {
 	*net.UDPConn
-	batch *ipv4.PacketConn
-	mark  mark
+	batch  *ipv4.PacketConn
+	prefix connIDPrefix
 
 	before atomic.Pointer[[]predecessor] // nil: none
 	handed atomic.Bool                   // a successor reads the socket
@@ -42,13 +42,13 @@ type packetConn struct {
 
 // A predecessor is a process before this one, as long as it has connections.
 type predecessor struct {
-	mark mark
-	pair *net.UnixConn
-	raw  syscall.RawConn
+	prefix connIDPrefix
+	pair   *net.UnixConn
+	raw    syscall.RawConn
 }
 
 func newPacketConn(socket *net.UDPConn) *packetConn {
-	return &packetConn{UDPConn: socket, batch: ipv4.NewPacketConn(socket), mark: newMark()}
+	return &packetConn{UDPConn: socket, batch: ipv4.NewPacketConn(socket), prefix: newPrefix()}
 }
 
 // ReadBatch reads packets that are for this process.
@@ -79,8 +79,8 @@ func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 func (c *packetConn) sort(ms []ipv4.Message, before []predecessor) (left int) {
 	for i := range ms {
 		m := &ms[i]
-		if to, ok := markOf(m.Buffers[0][:m.N]); ok {
-			if at := slices.IndexFunc(before, func(p predecessor) bool { return p.mark == to }); at >= 0 {
+		if to, ok := prefixOf(m.Buffers[0][:m.N]); ok {
+			if at := slices.IndexFunc(before, func(p predecessor) bool { return p.prefix == to }); at >= 0 {
 				if !before[at].pass(m) {
 					before = c.forgetBefore(to)
 				}
@@ -99,7 +99,7 @@ func (c *packetConn) sort(ms []ipv4.Message, before []predecessor) (left int) {
 }
 
 // forgetBefore forgets a predecessor that has ended. It returns those that are left.
-func (c *packetConn) forgetBefore(gone mark) (left []predecessor) {
+func (c *packetConn) forgetBefore(gone connIDPrefix) (left []predecessor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.before.Load()
@@ -107,7 +107,7 @@ func (c *packetConn) forgetBefore(gone mark) (left []predecessor) {
 		return nil
 	}
 	for _, p := range *before {
-		if p.mark == gone {
+		if p.prefix == gone {
 			p.pair.Close() // nobody is at the other end
 		} else {
 			left = append(left, p)
@@ -213,7 +213,7 @@ func (c *packetConn) Close() error {
 }
 
 // newPairs returns the ends of pairs of sockets for a successor, which are the caller's: that of a new pair with this
-// process, and those of the pairs with its predecessors. The first thing to be read from the new one are the marks of all of
+// process, and those of the pairs with its predecessors. The first thing to be read from the new one are the prefixes of all of
 // them. Where the system has no such pairs it errs: connections end then when the socket is handed over.
 func (c *packetConn) newPairs() ([]*os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
@@ -228,16 +228,16 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 	conn, err := net.FileConn(ours)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	marks := slices.Clone(c.mark[:])
+	prefixes := slices.Clone(c.prefix[:])
 	if before := c.before.Load(); before != nil {
 		for _, p := range *before {
 			if f, err := p.pair.File(); err == nil { // else it is out of descriptors, and connections are lost
-				theirs, marks = append(theirs, f), append(marks, p.mark[:]...)
+				theirs, prefixes = append(theirs, f), append(prefixes, p.prefix[:]...)
 			}
 		}
 	}
 	if err == nil {
-		_, err = conn.Write(marks)
+		_, err = conn.Write(prefixes)
 	}
 	if err != nil {
 		for _, f := range theirs {
@@ -254,14 +254,14 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 
 // succeeds has packets passed on to the processes that have the other ends of pairs, as newPairs has returned them.
 func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
-	var b [64 * markSize]byte
+	var b [64 * prefixSize]byte
 	pairs[0].SetReadDeadline(time.Now().Add(time.Second)) // it has been written already
 	n, err := pairs[0].Read(b[:])
 	if err != nil {
 		return err
 	}
-	if n != len(pairs)*markSize {
-		return fmt.Errorf("%d octets of marks came with %d pairs of sockets", n, len(pairs))
+	if n != len(pairs)*prefixSize {
+		return fmt.Errorf("%d octets of prefixes came with %d pairs of sockets", n, len(pairs))
 	}
 	var before []predecessor
 	for i, pair := range pairs {
@@ -269,7 +269,7 @@ func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
 		if err != nil {
 			return err
 		}
-		before = append(before, predecessor{mark(b[i*markSize:][:markSize]), pair, raw})
+		before = append(before, predecessor{connIDPrefix(b[i*prefixSize:][:prefixSize]), pair, raw})
 	}
 	c.before.Store(&before)
 	return nil

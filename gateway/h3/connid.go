@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"crypto/rand"
@@ -9,30 +9,30 @@ import (
 // Sizes of connection ids. Ids that clients choose for their first packet are 8 octets long as a rule, so that they are
 // not taken for ours.
 const (
-	markSize         = 3
+	prefixSize       = 3
 	connectionIDSize = 10
 )
 
-// A mark is the first octets of a process's connection ids.
-type mark [markSize]byte
+// A connIDPrefix is the first bytes of a process's connection ids.
+type connIDPrefix [prefixSize]byte
 
-func newMark() (m mark) {
+func newPrefix() (m connIDPrefix) {
 	rand.Read(m[:]) // it cannot fail
 	return m
 }
 
 // GenerateConnectionID is part of quic.ConnectionIDGenerator.
-func (m mark) GenerateConnectionID() (quic.ConnectionID, error) {
+func (m connIDPrefix) GenerateConnectionID() (quic.ConnectionID, error) {
 	var id [connectionIDSize]byte
 	rand.Read(id[copy(id[:], m[:]):]) // it cannot fail
 	return quic.ConnectionIDFromBytes(id[:]), nil
 }
 
 // ConnectionIDLen is part of quic.ConnectionIDGenerator.
-func (m mark) ConnectionIDLen() int { return connectionIDSize }
+func (m connIDPrefix) ConnectionIDLen() int { return connectionIDSize }
 
-// markOf returns the mark of the connection id that a packet is for, if it can be one of ours. See RFC 8999, section 5.
-func markOf(packet []byte) (m mark, ok bool) {
+// prefixOf returns the prefix of the connection id that a packet is for, if it can be one of ours. See RFC 8999, section 5.
+func prefixOf(packet []byte) (m connIDPrefix, ok bool) {
 	id := packet[min(1, len(packet)):]
 	if len(packet) > 0 && packet[0]&0x80 != 0 {
 		const length = 5 // behind the version
@@ -44,5 +44,5 @@ func markOf(packet []byte) (m mark, ok bool) {
 	if len(id) < connectionIDSize {
 		return m, false
 	}
-	return mark(id[:markSize]), true
+	return connIDPrefix(id[:prefixSize]), true
 }

@@ -1,4 +1,7 @@
-package edge
+// Package h3 speaks HTTP/3 with clients, over QUIC, by quic-go, which no other package knows. Each request becomes HTTP/1.1 that
+// package edge serves as any other; see stream. A connection is one of an edge.Server's: it is counted, bounded, drained and
+// ended to make room like those that come by TCP. It is internal to the gateway.
+package h3
 
 import (
 	"context"
@@ -8,12 +11,16 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
+	"time"
 
+	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/quic-go/quic-go"
 )
 
-// This file takes in QUIC connections, by quic-go, for HTTP/3. The rules are:
+// This file takes in QUIC connections. The rules are:
 //
 //   - a connection counts from its first packet on, for its address only once that is known to be its own: anybody
 //     can write another's into a packet;
@@ -30,8 +37,11 @@ const (
 	siteShare     = 8    // the part of them that one address can have; more than validateFrom, which anybody can have in its name
 )
 
-// Bounds of a QUIC connection, as far as they are not those of HTTP/2; see streams.go.
+// Bounds of a QUIC connection, beside those that HTTP/2 has, too.
 const (
+	maxStreams    = h2.MaxStreams
+	pingAfter     = 30 * time.Second // without a packet from the client
+	pingTimeout   = 15 * time.Second
 	maxUniStreams = 8         // control, two of QPACK, and some that are there to be ignored (RFC 9114, section 6.2.3)
 	streamWindow  = 64 << 10  // octets that a client may send before any is read
 	connWindow    = 256 << 10 // likewise, on all streams
@@ -44,17 +54,28 @@ func init() {
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // its name is valid
 }
 
-// ServeDatagrams takes in connections until d is closed. It returns nil then.
-func (s *Server) ServeDatagrams(d *Datagrams) error {
+// A Server serves HTTP/3 for a server of package edge: its handler, its bounds and its drain are those of the latter. Its methods
+// may be called from any goroutine.
+type Server struct {
+	edge        *edge.Server
+	handshakes  handshakes // under way
+	idleStreams sync.Pool  // of *stream
+}
+
+// NewServer returns a server whose connections are among those of s.
+func NewServer(s *edge.Server) *Server { return &Server{edge: s} }
+
+// Serve takes in connections until d is closed. It returns nil then.
+func (s *Server) Serve(d *Datagrams) error {
 	var key quic.StatelessResetKey
 	rand.Read(key[:]) // it cannot fail
 	transport := &quic.Transport{
 		Conn:                  d.socket,
-		ConnectionIDGenerator: d.socket.mark,
+		ConnectionIDGenerator: d.socket.prefix,
 		StatelessResetKey:     &key,
-		VerifySourceAddress:   func(net.Addr) bool { return s.quics.all.Load() >= validateFrom },
+		VerifySourceAddress:   func(net.Addr) bool { return s.handshakes.all.Load() >= validateFrom },
 		ConnContext: func(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
-			return s.meet(ctx, d, quicPeer(client.RemoteAddr))
+			return s.meet(ctx, d, peerOf(client.RemoteAddr))
 		},
 	}
 	d.mu.Lock()
@@ -62,15 +83,15 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 		d.mu.Unlock()
 		return nil
 	}
-	listener, err := transport.Listen(s.newQUICSessions(d), &quic.Config{
-		GetConfigForClient: func(*quic.ClientInfo) (*quic.Config, error) { return s.quicConfig(), nil },
+	listener, err := transport.Listen(s.newSessions(d), &quic.Config{
+		GetConfigForClient: func(*quic.ClientInfo) (*quic.Config, error) { return s.config(), nil },
 	})
 	d.transport, d.listener = transport, listener
 	d.mu.Unlock()
 	for err == nil {
 		var conn *quic.Conn
 		if conn, err = listener.Accept(context.Background()); err == nil {
-			go s.serveQUIC(conn)
+			go s.serve(conn)
 		}
 	}
 	d.mu.Lock()
@@ -82,14 +103,14 @@ func (s *Server) ServeDatagrams(d *Datagrams) error {
 }
 
 // Handshakes returns how many QUIC handshakes are under way.
-func (s *Server) Handshakes() int { return int(s.quics.all.Load()) }
+func (s *Server) Handshakes() int { return int(s.handshakes.all.Load()) }
 
-func quicPeer(a net.Addr) netip.Addr { return a.(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("") }
+func peerOf(a net.Addr) netip.Addr { return a.(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("") }
 
-// quicConfig returns the bounds of a connection that begins now.
-func (s *Server) quicConfig() *quic.Config {
+// config returns the bounds of a connection that begins now.
+func (s *Server) config() *quic.Config {
 	return &quic.Config{
-		HandshakeIdleTimeout:           s.opts.Load().Header / 2, // a handshake may take twice as long
+		HandshakeIdleTimeout:           s.edge.Options().Header / 2, // a handshake may take twice as long
 		MaxIdleTimeout:                 pingAfter + pingTimeout,
 		KeepAlivePeriod:                pingAfter,
 		InitialStreamReceiveWindow:     streamWindow,
@@ -101,11 +122,11 @@ func (s *Server) quicConfig() *quic.Config {
 	}
 }
 
-// newQUICSessions is newSessions for QUIC, where ALPN offers HTTP/3 alone.
-func (s *Server) newQUICSessions(d *Datagrams) *tls.Config {
+// newSessions returns the configuration of all handshakes, which defers to the one in force. ALPN offers HTTP/3 alone.
+func (s *Server) newSessions(d *Datagrams) *tls.Config {
 	return &tls.Config{
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			c := s.opts.Load().TLS
+			c := s.edge.Options().TLS
 			if c == nil {
 				return nil, tlsconf.ErrUnconfigured
 			}
@@ -121,87 +142,87 @@ func (s *Server) newQUICSessions(d *Datagrams) *tls.Config {
 	}
 }
 
-var errRefused = errors.New("no further connection is taken in")
+var (
+	errRefused = errors.New("no further connection is taken in")
+	errSite    = errors.New("too many connections from this address")
+)
 
-// meet decides whether a client may begin a handshake. The context of its connection holds the Conn.
+// connKey is the key of the *conn in the contexts of a connection and of its requests.
+type connKey struct{}
+
+// meet decides whether a client may begin a handshake. The context of its connection holds the conn.
 func (s *Server) meet(ctx context.Context, d *Datagrams, peer netip.Addr) (context.Context, error) {
 	on := d.on.Load()
-	full := s.Full()
+	full := s.edge.Full()
 	if full {
-		s.MakeRoom(false) // for the next one, or for this one by TCP
+		s.edge.MakeRoom(false) // for the next one, or for this one by TCP
 	}
-	if full || on == nil || s.draining.Load() {
+	if full || on == nil || s.edge.Draining() {
 		return nil, errRefused
 	}
-	if !s.quics.begin(peer, min(maxHandshakes, s.opts.Load().Connections/2)) {
+	if !s.handshakes.begin(peer, min(maxHandshakes, s.edge.Options().Connections/2)) {
 		return nil, errRefused
 	}
 	if !d.enter() {
-		s.quics.end(peer)
+		s.handshakes.end(peer)
 		return nil, errRefused
 	}
-	s.Admit(netip.Addr{}, on)
-	q := &quicConn{by: d, from: peer}
-	q.c = &Conn{Conn: q, socket: q, server: s, on: on, opts: s.opts.Load(), ended: true, quic: q}
-	s.mu.Lock()
-	s.conns[q.c] = struct{}{}
-	s.mu.Unlock()
+	q := &conn{s: s, by: d, from: peer, opts: s.edge.Options()} // from Carry on it may be told to go; see goAway
+	q.c = s.edge.Carry(q, q, on)
 	context.AfterFunc(ctx, func() { q.failed(context.Cause(ctx)) })
-	return context.WithValue(ctx, connKey{}, q.c), nil
+	return context.WithValue(ctx, connKey{}, q), nil
 }
 
 // failed ends a connection whose handshake has failed.
-func (q *quicConn) failed(err error) {
+func (q *conn) failed(err error) {
 	if !q.settled.CompareAndSwap(false, true) {
 		return // it had not
 	}
-	s := q.c.server
-	s.quics.end(q.from)
-	s.lostFrom(netip.IPv4Unspecified(), q.c.on, lossOfQUIC(err), err)
+	q.s.handshakes.end(q.from)
+	q.s.edge.Lost(netip.IPv4Unspecified(), q.c.Listener(), lossOf(err), err)
 	q.forget()
 }
 
-func (q *quicConn) forget() {
-	q.c.server.forget(q.c)
+func (q *conn) forget() {
+	q.c.Forget()
 	q.by.leave()
 }
 
-// lossOfQUIC says what a failed handshake is counted as.
-func lossOfQUIC(err error) *Loss {
+// lossOf says what a failed handshake is counted as.
+func lossOf(err error) *edge.Loss {
 	const cryptoError = 0x100 // and a TLS alert; see RFC 9001, section 4.8
 	var transport *quic.TransportError
 	switch {
 	case errors.Is(err, &quic.HandshakeTimeoutError{}), errors.Is(err, &quic.IdleTimeoutError{}):
-		return LossTimeout
+		return edge.LossTimeout
 	case !errors.As(err, &transport), transport.ErrorCode == quic.ConnectionRefused:
-		return LossGone
+		return edge.LossGone
 	case transport.Remote && transport.ErrorCode >= cryptoError && transport.ErrorCode < cryptoError<<1:
-		return LossRefused
+		return edge.LossRefused
 	case tlsconf.IsClientCertificateError(err):
-		return LossCertificate
+		return edge.LossCertificate
 	case errors.Is(err, tlsconf.ErrNoCertificate):
-		return LossUnready
+		return edge.LossUnready
 	}
-	return LossHandshake
+	return edge.LossHandshake
 }
 
-// serveQUIC serves a connection whose handshake is made.
-func (s *Server) serveQUIC(conn *quic.Conn) {
-	q := conn.Context().Value(connKey{}).(*Conn).quic
+// serve serves a connection whose handshake is made.
+func (s *Server) serve(qc *quic.Conn) {
+	q := qc.Context().Value(connKey{}).(*conn)
 	if !q.settled.CompareAndSwap(false, true) {
 		return // it has ended meanwhile
 	}
-	s.quics.end(q.from)
+	s.handshakes.end(q.from)
 	defer q.forget()
-	peer := quicPeer(conn.RemoteAddr())
-	if !s.nameSite(peer) {
-		s.lostFrom(peer, q.c.on, LossSite, errSite)
-		conn.CloseWithError(excessiveLoad, "") // it returns none
+	peer := peerOf(qc.RemoteAddr())
+	if !q.c.Claim(peer) {
+		s.edge.Lost(peer, q.c.Listener(), edge.LossSite, errSite)
+		qc.CloseWithError(excessiveLoad, "") // it returns none
 		return
 	}
-	q.c.peer = peer
-	if q.c.on.ClientAuth != nil {
-		q.identity = tlsconf.NewIdentity(conn.ConnectionState().TLS.PeerCertificates)
+	if q.c.Listener().ClientAuth != nil {
+		q.identity = tlsconf.NewIdentity(qc.ConnectionState().TLS.PeerCertificates)
 	}
-	q.serve(conn, s.newHTTP3(q.c.opts))
+	q.serve(qc, s.newHTTP3(q.opts))
 }

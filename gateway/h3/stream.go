@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"io"
@@ -9,8 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
+
+// keptBytes is the largest buffer that is kept for the next stream.
+const keptBytes = 4 << 10
+
+// responseLimits are no bounds: the head was made here, or has been bounded before.
+var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
 
 // A stream is one request of HTTP/3 as a connection of HTTP/1.1 that exists in memory only. What
 // quic-go has made of the stream is written down as HTTP/1.1 and read by the one
@@ -19,9 +26,9 @@ import (
 //
 // It is not repaired: nothing in a method, a target or a field can end a line, and what does not
 // stand where it was put is refused by the parser. quic-go has judged the pseudo-header fields,
-// joined the crumbs of Cookie, and kept trailers apart. What it leaves to others is in stream3.go.
+// joined the crumbs of Cookie, and kept trailers apart. What it leaves to others is in content.go.
 type stream struct {
-	on *Conn // the connection of the stream
+	on *conn // the connection of the stream
 	w  http.ResponseWriter
 	r  *http.Request
 	rc *http.ResponseController
@@ -48,6 +55,53 @@ type stream struct {
 	readBy, writeBy time.Time // deadlines, in force while something is read or written
 }
 
+// maxResets is how many streams a client may have reset, beyond those that it let end.
+const maxResets = 1000
+
+// serveStream serves one request.
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
+	on := r.Context().Value(connKey{}).(*conn)
+	if !on.begin() {
+		on.settle(true)
+		panic(http.ErrAbortHandler)
+	}
+	defer on.end()
+	on.c.Listener().CountStream(3, 1)
+	defer on.c.Listener().CountStream(3, -1)
+	st, ok := s.idleStreams.Get().(*stream)
+	if !ok {
+		st = &stream{}
+	}
+	st.on = on
+	st.begin(w, r)
+	s.edge.ServeStream(st, nil, on.c.Peer(), on.c.Listener())
+	complete := st.done
+	reset := r.Context().Err() != nil
+	st.end()
+	s.idleStreams.Put(st)
+	on.settle(reset)
+	if !complete {
+		panic(http.ErrAbortHandler) // which resets the stream
+	}
+}
+
+// settle counts an ended stream. A client that resets most of what it asks for only wants to keep us busy.
+func (q *conn) settle(reset bool) {
+	q.mu.Lock()
+	switch {
+	case reset:
+		q.resets++
+	case q.resets > 0:
+		q.resets--
+	}
+	most := reset && q.resets == maxResets
+	q.mu.Unlock()
+	if most {
+		q.s.edge.Fault(edge.FaultResets, q.c.Peer())
+		q.close(excessiveLoad)
+	}
+}
+
 // begin makes st the stream of a request.
 func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
 	st.w, st.r, st.rc = w, r, http.NewResponseController(w)
@@ -59,7 +113,7 @@ func (st *stream) begin(w http.ResponseWriter, r *http.Request) {
 // end forgets all but memory to use again.
 func (st *stream) end() {
 	head, saved, response := st.head[:0], st.saved[:0], st.response
-	if cap(head) > firstBuffer {
+	if cap(head) > keptBytes {
 		head = nil
 	}
 	*st = stream{head: head, saved: saved, response: response}
@@ -241,8 +295,8 @@ func (st *stream) sendHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	if r.Close && (st.on.leaving() || st.on.server.Crowded()) {
-		st.on.quic.goAway()
+	if r.Close && (st.on.c.Leaving() || st.on.s.edge.Crowded()) {
+		st.on.goAway()
 	}
 	st.w.WriteHeader(r.Status)
 	if st.done {

@@ -1,4 +1,4 @@
-package edge
+package h3
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/socket"
 	"github.com/quic-go/quic-go"
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ import (
 type Datagrams struct {
 	socket    *packetConn
 	addr      *net.UDPAddr
-	on        atomic.Pointer[Listener] // whose connections come; nil: new ones are refused
+	on        atomic.Pointer[edge.Listener] // whose connections come; nil: new ones are refused
 	served    atomic.Bool
 	transport *quic.Transport
 	listener  *quic.Listener
@@ -148,9 +149,9 @@ func (d *Datagrams) HandOver() { d.socket.handOver() }
 func (d *Datagrams) Left() bool { return d.socket.left.Load() || d.Closed() }
 
 // Lead makes l the listener of connections that begin from now on. With nil they are refused.
-func (d *Datagrams) Lead(l *Listener) { d.on.Store(l) }
+func (d *Datagrams) Lead(l *edge.Listener) { d.on.Store(l) }
 
-// Begin reports true to who is the first to call it: it is to call [Server.ServeDatagrams].
+// Begin reports true to who is the first to call it: it is to call [Server.Serve].
 func (d *Datagrams) Begin() bool { return d.served.CompareAndSwap(false, true) }
 
 // enter counts a connection. It reports false if none may come.

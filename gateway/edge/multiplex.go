@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/pipe"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -49,9 +50,9 @@ type h2Conn struct {
 
 // A h2Stream is a stream with its pipe.
 type h2Stream struct {
-	*Pipe
+	*pipe.Pipe
 	st    *h2.Stream
-	out   Outlet
+	out   pipe.Outlet
 	moved time.Time // when something was sent on it last, or there was nothing to send
 	stuck bool      // there is something, and no window for it
 }
@@ -179,7 +180,7 @@ func (m *h2Conn) event(ev h2.Event) {
 			m.c.server.onFault(FaultFrames, m.c.peer)
 		}
 		if ev.Stream != nil {
-			ev.Stream.Owner.(*h2Stream).Fail(ErrStreamGone)
+			ev.Stream.Owner.(*h2Stream).Fail(pipe.ErrGone)
 		}
 	case h2.Fatal:
 		f := FaultFrames
@@ -194,7 +195,7 @@ func (m *h2Conn) event(ev h2.Event) {
 // request begins a request. Precondition: as for event.
 func (m *h2Conn) request(st *h2.Stream, end bool) {
 	h := m.s.Head()
-	p := &h2Stream{Pipe: NewPipe(m.c, m.tell), st: st}
+	p := &h2Stream{Pipe: pipe.New(m.c, m.tell), st: st}
 	st.Owner = p
 	p.Identify(m.c.Identity())
 	p.out.Begin(h.Text)
@@ -232,7 +233,7 @@ func (m *h2Conn) tell() { signal(m.work) }
 func (m *h2Conn) finish() {
 	m.over = true
 	for st := range m.s.All() {
-		st.Owner.(*h2Stream).Fail(ErrStreamGone)
+		st.Owner.(*h2Stream).Fail(pipe.ErrGone)
 	}
 	if m.checks != nil {
 		m.checks.Stop()

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/corsgate/corsgate/gateway/pipe"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -25,8 +26,8 @@ type Stream interface {
 var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many streams were reset"}
 
 // ServePipe has the handler serve the request of a pipe, as [Server.ServeStream] does.
-func (s *Server) ServePipe(p *Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
-	defer p.leave()
+func (s *Server) ServePipe(p *pipe.Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
+	defer p.Leave()
 	s.ServeStream(p, flaw, peer, on)
 }
 

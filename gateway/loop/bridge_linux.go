@@ -5,6 +5,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/pipe"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
@@ -13,8 +14,8 @@ import (
 // upstreams that speak TLS. The other streams of the connection stay here.
 type bridge struct {
 	t    *stream // nil: it is no more
-	pipe *edge.Pipe
-	out  edge.Outlet
+	pipe *pipe.Pipe
+	out  pipe.Outlet
 }
 
 // cross has a goroutine serve a request: text is its head, without its empty line. If it is late, what the session has of the
@@ -28,14 +29,14 @@ func (l *Loop) cross(t *stream, text, content, trailers []byte, late bool) {
 	if a, err := unix.Getpeername(int(t.c.fd)); err == nil {
 		at.remote = tcpAddr(a)
 	}
-	b.pipe = edge.NewPipe(at, func() { l.Post(func() { l.crossed(b) }) })
+	b.pipe = pipe.New(at, func() { l.Post(func() { l.crossed(b) }) })
 	t.bridge = b
 	b.pipe.Identify(edge.IdentityOf(t.c.secure))
 	b.out.Begin(text)
 	var flaw *wire.Fault
 	if late {
 		if len(trailers) > 0 {
-			text = edge.Unsized(text)
+			text = pipe.Unsized(text)
 		}
 		more := content != nil || len(trailers) > 0
 		b.pipe.BeginLate(text, t.sized && len(trailers) == 0, t.st.Ended() && !more)

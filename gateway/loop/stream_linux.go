@@ -6,6 +6,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/corsgate/corsgate/gateway/pipe"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -44,8 +45,8 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 	default:
 		t.text = append(l.buffer(), h.Text...)
 		t.sized = h.Length >= 0
-		if t.sized && edge.Announces(t.text) {
-			t.text, t.sized = edge.Unsized(t.text), false
+		if t.sized && pipe.Announces(t.text) {
+			t.text, t.sized = pipe.Unsized(t.text), false
 		}
 		switch string(h.Text[:max(0, bytes.IndexByte(h.Text, ' '))]) {
 		case "POST", "PUT", "PATCH":
@@ -198,7 +199,7 @@ func (t *stream) wait(waits bool) {
 // streamGone acts on the reset of a stream.
 func (l *Loop) streamGone(t *stream) {
 	if t.bridge != nil {
-		t.bridge.pipe.Fail(edge.ErrStreamGone) // its handler has yet to end
+		t.bridge.pipe.Fail(pipe.ErrGone) // its handler has yet to end
 		return
 	}
 	l.endStream(t)
@@ -210,7 +211,7 @@ func (l *Loop) endStream(t *stream) {
 		l.cancel(&t.call)
 	}
 	if t.bridge != nil {
-		t.bridge.pipe.Fail(edge.ErrStreamGone)
+		t.bridge.pipe.Fail(pipe.ErrGone)
 	}
 	t.c.h2.Close(t.st)
 	l.freeStream(t)
@@ -268,7 +269,7 @@ func (l *Loop) streamExpired(t *stream) {
 	case t.hold != nil:
 		l.queueExpired(&t.call)
 	case t.bridge != nil:
-		t.bridge.pipe.Fail(edge.ErrStreamGone)
+		t.bridge.pipe.Fail(pipe.ErrGone)
 		l.room(t.c).Cancel(t.st, h2.Cancel)
 	case len(t.unsent) > 0:
 		l.resetStream(t, h2.Cancel)

@@ -1,4 +1,4 @@
-package edge
+package pipe
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file has handlers serve the requests of pipes.
+// This file makes the head that a handler reads.
 
 // smallContent is waited for, as the event loop does: if it is not what the head says, nothing was begun.
 const smallContent = 16 << 10

@@ -1,11 +1,12 @@
-package edge
+// Package pipe turns a stream of HTTP/2 into a connection of HTTP/1.1 for a handler on a goroutine of its own: the request is
+// written down as HTTP/1.1 and read from the pipe, and the response that is written to it becomes frames, by an Outlet. So there
+// is one parser, and one kind of handler. It is internal to the gateway.
+package pipe
 
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -25,8 +26,8 @@ type Ends interface {
 	RemoteAddr() net.Addr
 }
 
-// ErrStreamGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
-var ErrStreamGone = errors.New("the stream was reset")
+// ErrGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
+var ErrGone = errors.New("the stream was reset")
 
 // A Pipe is one stream of an HTTP/2 connection as a connection of HTTP/1.1, for a handler on a goroutine of its own. The handler
 // reads the request, as it was written down from the stream, and writes the response; whoever has the stream feeds the one and
@@ -66,23 +67,14 @@ type Pipe struct {
 	readBy, writeBy time.Time
 }
 
-// NewPipe returns a pipe for a stream of a connection. wake is called, by any goroutine, when there is something to take, or to give
+// New returns a pipe for a stream of a connection. wake is called, by any goroutine, when there is something to take, or to give
 // back; once, until it is.
-func NewPipe(carrier Ends, wake func()) *Pipe {
+func New(carrier Ends, wake func()) *Pipe {
 	return &Pipe{carrier: carrier, wake: wake, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
 
 // Identify sets what [Pipe.Identity] returns. It must be called before Begin.
 func (p *Pipe) Identify(i *tlsconf.Identity) { p.identity = i }
-
-// Identity returns the identity of the client, nil if it has shown no certificate.
-func (p *Pipe) Identity() *tlsconf.Identity { return p.identity }
-
-// Major returns the major version of HTTP.
-func (p *Pipe) Major() int { return 2 }
-
-// Break makes what the handler reads and writes fail from now on. The stream ends in a reset.
-func (p *Pipe) Break() { p.Fail(ErrStreamGone) }
 
 // notify wakes what waits on c, now or later.
 func notify(c chan struct{}) {
@@ -219,155 +211,3 @@ func (p *Pipe) tell() {
 		p.wake()
 	}
 }
-
-// Read is part of net.Conn.
-func (p *Pipe) Read(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for {
-		if !p.decided && p.methods {
-			p.decide(true)
-		}
-		switch {
-		case p.failed != nil:
-			return 0, p.failed
-		case !p.readBy.IsZero() && !time.Now().Before(p.readBy):
-			return 0, os.ErrDeadlineExceeded
-		case p.at < len(p.in) && (p.ended || !p.whole):
-			return p.read(b), nil
-		case p.ended && p.flaw != nil:
-			return 0, p.flaw
-		case p.ended:
-			return 0, io.EOF
-		}
-		p.wait(p.readable, p.readBy)
-	}
-}
-
-// read takes what there is.
-func (p *Pipe) read(b []byte) int {
-	n := copy(b, p.in[p.at:])
-	p.at += n
-	back := min(n, p.held) // a head and chunks are not worth a second count
-	if p.at == len(p.in) {
-		back = p.held
-		if p.in, p.at = p.in[:0], 0; cap(p.in) > 2*pipeBytes {
-			p.in = nil
-		}
-	}
-	p.held -= back
-	if p.used += back; p.used > 0 && !p.ended {
-		p.tell()
-	}
-	return n
-}
-
-// wait waits for a signal, or until a time, zero for ever. Precondition: p.mu is held.
-func (p *Pipe) wait(c chan struct{}, by time.Time) {
-	p.mu.Unlock()
-	defer p.mu.Lock()
-	if by.IsZero() {
-		<-c
-		return
-	}
-	t := time.NewTimer(time.Until(by))
-	defer t.Stop()
-	select {
-	case <-c:
-	case <-t.C:
-	}
-}
-
-// Write is part of net.Conn. It returns when there is room for more.
-func (p *Pipe) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.failed != nil {
-		return 0, p.failed
-	}
-	p.out = append(p.out, b...)
-	p.tell()
-	for len(p.out) > pipeBytes {
-		switch {
-		case p.failed != nil:
-			return 0, p.failed
-		case !p.writeBy.IsZero() && !time.Now().Before(p.writeBy):
-			return 0, os.ErrDeadlineExceeded
-		}
-		p.wait(p.writable, p.writeBy)
-	}
-	return len(b), p.failed
-}
-
-// CloseWrite ends the handler's side.
-func (p *Pipe) CloseWrite() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	p.tell()
-	return nil
-}
-
-// leave ends both sides of the handler.
-func (p *Pipe) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed, p.left = true, true
-	p.woken = false // what was taken before did not say so
-	p.tell()
-}
-
-// Close is part of net.Conn.
-func (p *Pipe) Close() error { return p.CloseWrite() }
-
-// Watch has f called, on another goroutine, when the stream is reset, until stop is called.
-func (p *Pipe) Watch(f func()) (stop func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	done := make(chan struct{})
-	run := func() { defer close(done); f() }
-	if p.failed != nil {
-		go run()
-		return func() { <-done }
-	}
-	p.gone = run
-	return func() {
-		p.mu.Lock()
-		waits := p.gone != nil
-		p.gone = nil
-		p.mu.Unlock()
-		if !waits {
-			<-done
-		}
-	}
-}
-
-// SetReadDeadline is part of net.Conn.
-func (p *Pipe) SetReadDeadline(t time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.readBy = t
-	notify(p.readable)
-	return nil
-}
-
-// SetWriteDeadline is part of net.Conn.
-func (p *Pipe) SetWriteDeadline(t time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.writeBy = t
-	notify(p.writable)
-	return nil
-}
-
-// SetDeadline is part of net.Conn.
-func (p *Pipe) SetDeadline(t time.Time) error {
-	p.SetWriteDeadline(t) // it cannot fail
-	return p.SetReadDeadline(t)
-}
-
-// LocalAddr is part of net.Conn.
-func (p *Pipe) LocalAddr() net.Addr { return p.carrier.LocalAddr() }
-
-// RemoteAddr is part of net.Conn.
-func (p *Pipe) RemoteAddr() net.Addr { return p.carrier.RemoteAddr() }

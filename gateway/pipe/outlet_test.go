@@ -1,4 +1,4 @@
-package edge
+package pipe
 
 import (
 	"bytes"
@@ -110,7 +110,7 @@ func TestOutlet(t *testing.T) {
 
 func TestPipe(t *testing.T) {
 	told := make(chan bool, 100)
-	p := NewPipe(nil, func() { told <- true })
+	p := New(nil, func() { told <- true })
 	p.begin([]byte("GET / HTTP/1.1\r\n"), false, false, false)
 	p.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	b := make([]byte, 100)
@@ -130,7 +130,7 @@ func TestPipe(t *testing.T) {
 	if got := <-read; got != "GET / HTTP/1.1\r\n\r\n" {
 		t.Errorf("an end that comes late: %q", got)
 	}
-	p = NewPipe(nil, func() { told <- true })
+	p = New(nil, func() { told <- true })
 	p.begin([]byte("PUT / HTTP/1.1\r\n"), false, false, true)
 	p.Feed([]byte("hello"), false, nil)
 	p.Feed(nil, true, []byte("a: b\r\n"))
@@ -149,13 +149,13 @@ func TestPipe(t *testing.T) {
 	<-told
 	gone := make(chan bool)
 	stop := p.Watch(func() { close(gone) })
-	p.Fail(ErrStreamGone)
+	p.Fail(ErrGone)
 	<-gone
 	stop()
-	if err := <-wrote; err != ErrStreamGone { // it is that
+	if err := <-wrote; err != ErrGone { // it is that
 		t.Errorf("Write: %v", err)
 	}
-	if _, err := p.Read(b); err != ErrStreamGone { // it is that
+	if _, err := p.Read(b); err != ErrGone { // it is that
 		t.Errorf("Read: %v", err)
 	}
 }

@@ -55,6 +55,7 @@ func TestReadiness(t *testing.T) {
 	check(0, "ready")
 	c.signal(syscall.SIGTERM)
 	c.await("draining")
+	until(t, "the gateway is not ready", func() bool { status, _ := c.fetch("GET", c.gateway+"/ready"); return status == 503 })
 	c.want("GET", c.gateway+"/ready", 503, "not ready")
 	c.want("GET", url+"/readyz", 503, "not ready")
 	c.want("GET", url+"/healthz", 200, "ok")

@@ -39,6 +39,7 @@ type node struct {
 
 	mu      sync.Mutex
 	why     []string       // limits are not shared
+	told    int            // so many reasons were there when they were last seen shared
 	results map[string]int // of calls
 	events  map[string]int64
 }
@@ -88,15 +89,18 @@ func (n *node) counted() int64 {
 func (n *node) shares(t testing.TB) {
 	t.Helper()
 	until(t, "limits are shared", n.store.Shared)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = len(n.why)
 }
 
-// falls waits until limits are not shared, and returns why.
+// falls waits until limits are not shared any longer, and returns why.
 func (n *node) falls(t testing.TB) (why string) {
 	t.Helper()
 	until(t, "limits are not shared", func() bool {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if len(n.why) > 0 {
+		if len(n.why) > n.told { // it is told a moment after it is so
 			why = n.why[len(n.why)-1]
 		}
 		return why != "" && !n.store.Shared()

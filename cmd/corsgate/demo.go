@@ -25,7 +25,7 @@ func newDemo() *cobra.Command {
 		Long: `Demo starts a gateway, a small API behind it, and a page that is served from two origins: one that
 the gateway's policy allows, and one that it does not. The page makes real cross-origin calls and
 shows what the browser decided, and why. All of it is on loopback, and Ctrl-C ends it.`,
-		Args: nothing,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()

@@ -32,7 +32,7 @@ changed: to undo one is to make the text of an older one live again, as a revisi
 All of them exit with 0 if it is done, with 1 if the fleet is not as it would have to be (somebody
 else was faster, a canary failed, etcd does not answer), and with 2 if what was asked for is wrong.`,
 		DisableFlagsInUseLine: true,
-		Args:                  known,
+		Args:                  knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -114,4 +116,16 @@ func inRoute(before, after explain.Verdict) string {
 		return fmt.Sprintf("  [route.%s]", after.Route)
 	}
 	return fmt.Sprintf("  [route.%s → route.%s]", cmp.Or(before.Route, "none"), cmp.Or(after.Route, "none"))
+}
+
+// seenBy returns what pages have asked of the gateways of a fleet.
+func seenBy(ctx context.Context, store *fleet.Store) (list []fetch.Question, err error) {
+	texts, err := store.Seen(ctx)
+	for _, text := range texts {
+		var some []fetch.Question
+		if json.Unmarshal([]byte(text), &some) == nil { // else it is of another version
+			list = append(list, some...)
+		}
+	}
+	return list, err
 }

@@ -23,7 +23,7 @@ func newFleetEdit() *cobra.Command {
 		Long: `Edit opens the text of the live revision in $VISUAL or $EDITOR, and pushes what becomes of it. While
 it is not valid, or was not pushed because somebody else was faster, it is offered again. Nothing
 that was written is lost: the file stays, and its name is said, unless it was pushed.`,
-		Args: nothing,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := f.place.open(c)
 			if err != nil {

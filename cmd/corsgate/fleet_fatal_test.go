@@ -23,7 +23,7 @@ func TestFleetFatalRevision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(mark, fmt.Appendf(nil, markFormat, live.Number, live.Sum, 99999999), 0o600); err != nil {
+	if err := os.WriteFile(mark, fmt.Appendf(nil, "%d %s %d\n", live.Number, live.Sum, 99999999), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the mark outlives the first start

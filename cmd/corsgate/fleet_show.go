@@ -35,7 +35,7 @@ func newFleetStatus() *cobra.Command {
 		Short: "Say which gateways there are, and what they run",
 		Long: `Status says what is live, and of each gateway that is alive what it runs and what is wrong with it.
 It exits with 1 if one of them is not ready, or does not run what it is to run.`,
-		Args: nothing,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := place.open(c)
 			if err != nil {
@@ -147,7 +147,7 @@ func newFleetLog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "log",
 		Short: "List revisions, the newest first",
-		Args:  nothing,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return fmt.Errorf("--limit %d: write how many, at least 1", limit)

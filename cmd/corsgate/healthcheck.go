@@ -30,7 +30,7 @@ It is for containers, which have no curl.
 It exits with 0 if the gateway is ready, with 1 if it is not or does not answer, and with 2 if the
 configuration cannot be read or names no place to ask at.`,
 		Example: `  HEALTHCHECK CMD ["/corsgate", "healthcheck"]`,
-		Args:    nothing,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			own, err := readConfig(path)
 			if err != nil {

@@ -39,7 +39,7 @@ func loadWhole(path, shared string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	number, text, err := keptOf(cfg, name).read()
+	number, text, err := lastGood(cfg, name).Read()
 	if err != nil {
 		return nil, cfg.Problem("fleet", -1, "what this gateway keeps of the fleet cannot be read: "+err.Error(), "name a file with --fleet, or ask the gateway: /explain on its admin address")
 	}

@@ -35,7 +35,7 @@ type logger struct {
 // newLogger returns a log to w.
 func newLogger(cfg config.Log, w io.Writer) *logger {
 	l := &logger{out: w}
-	l.obey(cfg)
+	l.reconfigure(cfg)
 	l.kept = diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
 		slog.New(l.handler(w)).Warn("lines of this log were lost: nobody has read it", "lines", missed)
 	})
@@ -43,8 +43,8 @@ func newLogger(cfg config.Log, w io.Writer) *logger {
 	return l
 }
 
-// obey makes level and format those of cfg.
-func (l *logger) obey(cfg config.Log) {
+// reconfigure makes level and format those of cfg.
+func (l *logger) reconfigure(cfg config.Log) {
 	l.level.Set(cfg.Level)
 	l.text.Store(textual(cfg, l.out))
 }

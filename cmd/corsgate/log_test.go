@@ -69,7 +69,7 @@ func TestLogObeys(t *testing.T) {
 	log := newLogger(config.Log{Format: "json"}, &b)
 	child := log.With("name", "value")
 	for _, cfg := range []config.Log{{Format: "json"}, {Format: "text", Level: slog.LevelDebug}, {Format: "json", Level: slog.LevelError}} {
-		log.obey(cfg)
+		log.reconfigure(cfg)
 		child.Debug("debug")
 		child.WithGroup("group").Info("info", "key", 1)
 		child.Error("error")

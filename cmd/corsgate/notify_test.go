@@ -78,7 +78,7 @@ func TestWatchdog(t *testing.T) {
 		defer cancel()
 		pings, hung := 0, 0
 		var dead atomic.Bool
-		go watchdog(ctx, 10*time.Second, func(within time.Duration) bool {
+		go feed(ctx, 10*time.Second, func(within time.Duration) bool {
 			if within >= 5*time.Second {
 				t.Errorf("%v is too long to look", within)
 			}

@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return exit.status
 	}
-	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", plainly(command, err), command.CommandPath())
+	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", usageText(command, err), command.CommandPath())
 	return exitUsage
 }
 
@@ -64,8 +64,8 @@ func complain(stderr io.Writer, err error) {
 	fmt.Fprintf(stderr, "corsgate: %v\n", err)
 }
 
-// plainly returns what is wrong with a command line without the words of the libraries that have read it.
-func plainly(c *cobra.Command, err error) string {
+// usageText returns what is wrong with a command line without the words of the libraries that have read it.
+func usageText(c *cobra.Command, err error) string {
 	var number *strconv.NumError
 	text := err.Error()
 	if wrong, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
@@ -85,16 +85,16 @@ func plainly(c *cobra.Command, err error) string {
 	return text
 }
 
-// nothing refuses arguments, which the command does not take.
-func nothing(c *cobra.Command, args []string) error {
+// noArgs refuses arguments, which the command does not take.
+func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes no arguments, and %q is one", c.Name(), args[0])
 	}
 	return nil
 }
 
-// known refuses the name of a command that there is not, with those that it is near to.
-func known(c *cobra.Command, args []string) error {
+// knownCommand refuses the name of a command that there is not, with those that it is near to.
+func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -121,7 +121,7 @@ To begin:         corsgate init > corsgate.toml
 		SilenceUsage:  true,
 		// Its usage is a command; without one it shows what there is.
 		DisableFlagsInUseLine: true,
-		Args:                  known,
+		Args:                  knownCommand,
 		// As the library has it where it looks itself.
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -141,12 +141,12 @@ To begin:         corsgate init > corsgate.toml
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			// The library's own prints its help for whatever shell it does not know, and exits with 0.
-			c.Args = known
+			c.Args = knownCommand
 			c.RunE = func(*cobra.Command, []string) error {
 				return errors.New("a shell is missing: write completion bash, zsh, fish or powershell")
 			}
 			for _, shell := range c.Commands() {
-				shell.Args = nothing
+				shell.Args = noArgs
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 				return err
 			}
 			if len(rest) > 0 {
-				return known(c, rest)
+				return knownCommand(c, rest)
 			}
 			return c.Help()
 		},

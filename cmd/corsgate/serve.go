@@ -51,24 +51,25 @@ Under systemd use Type=notify, or notify-reload from systemd 253 on; WatchdogSec
 type process struct {
 	path  string
 	log   *slog.Logger
-	obey  func(config.Log) // by log
 	gate  *gateway.Gateway
-	given *legacy
+	given *inherited
 
-	stdout     io.Writer
-	program    string       // the binary
-	operators  []*operators // who listens for them: nobody, or on [admin]'s addresses
-	unguard    func()       // ends what guard does
-	handedOver atomic.Bool  // a successor has the sockets
-	opened     atomic.Bool  // clients are served
-	served     chan error   // has the end of that
+	reconfigureLog func(config.Log)
+	stdout         io.Writer
+	upgrader       upgrader
+	operators      operators // at [admin]'s addresses
+	systemd        systemd
+	stopWatchdog   func()      // systemd's is not told any more after it
+	handedOver     atomic.Bool // a successor has the sockets
+	opened         atomic.Bool // clients are served
+	served         chan error  // has the end of that
 
 	started time.Time
 	mu      sync.Mutex // held while the configuration is changed, and guards what follows
 
 	own      config.Source  // the text of the file in force
 	shared   *config.Source // what it is taken together with; nil: nothing
-	member   *member        // nil: in no fleet
+	node     *fleetNode     // nil: in no fleet
 	waiting  bool           // for a first configuration
 	stopping bool           // it is too late for another
 }
@@ -95,12 +96,13 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	}
 	log := newLogger(cfg.Log, stderr)
 	defer log.finish()
-	p := &process{path: own.Name, log: log.Logger, obey: log.obey, stdout: stdout, given: given, started: time.Now(), own: own, served: make(chan error, 1)}
+	p := &process{path: own.Name, log: log.Logger, reconfigureLog: log.reconfigure, stdout: stdout, given: given, systemd: systemd{log.Logger},
+		operators: operators{given: given, log: log.Logger}, started: time.Now(), own: own, served: make(chan error, 1)}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
 		return &exitError{exitUsage, err}
 	}
 	stop()
-	if p.program, err = program(); err != nil {
+	if p.upgrader, err = newUpgrader(p); err != nil {
 		p.log.Warn("the binary cannot be upgraded", "error", err.Error())
 	}
 	lines, err := openAccess(cfg, stdout)
@@ -113,7 +115,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 			p.abandon()
 			return &exitError{exitUsage, err}
 		}
-		defer p.member.leave()
+		defer p.node.leave()
 	}
 	if err := p.listen(cfg); err != nil {
 		// Status 1 and not 2: the configuration is as valid as check says, and a supervisor does
@@ -121,17 +123,17 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 		p.abandon()
 		return &exitError{exitFailed, err}
 	}
-	defer p.serveOperators()()
-	defer p.aside(func(ctx context.Context) { p.watch(ctx, watch) })()
-	p.unguard = p.aside(p.guard)
-	defer p.unguard()
+	defer p.operators.serve(p.pages(), p.mayScrape, &p.handedOver)()
+	defer background(func(ctx context.Context) { p.watch(ctx, watch) })()
+	p.stopWatchdog = background(func(ctx context.Context) { p.systemd.watchdog(ctx, p.gate.Alive) })
+	defer p.stopWatchdog()
 	return p.wait(s)
 }
 
 // listen binds all addresses, or none, and serves clients, if there is a configuration to serve: else that is left for when
 // there is one.
 func (p *process) listen(cfg *config.Config) error {
-	if err := p.bindOperators(cfg); err != nil {
+	if err := p.operators.bind(cfg); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -141,10 +143,10 @@ func (p *process) listen(cfg *config.Config) error {
 		p.log.Warn("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
 		p.tellReady(nil)
 	} else if err := p.open(); err != nil {
-		p.unbindOperators()
+		p.operators.unbind()
 		return err
 	}
-	for _, o := range p.operators {
+	for _, o := range p.operators.list {
 		o.introduce(p.log)
 	}
 	return nil
@@ -178,21 +180,12 @@ func (p *process) abandon() {
 	p.gate.Shutdown(now) // there are no requests
 }
 
-// aside runs f until the function that it returns is called.
-func (p *process) aside(f func(context.Context)) (stop func()) {
+// background runs f until the function that it returns is called.
+func background(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); f(ctx) }()
 	return func() { cancel(); <-done }
-}
-
-// watch takes over changes of the files that the configuration names, and of its own if that is asked for.
-func (p *process) watch(ctx context.Context, all bool) {
-	if all {
-		p.gate.Watch(ctx, func() { p.reload() }) // it has logged
-		return
-	}
-	p.gate.Watch(ctx, nil)
 }
 
 // ready reports whether who asks at the gateway's addresses is welcome there: if not by this process, then by
@@ -207,81 +200,4 @@ func (p *process) status() admin.Status {
 		s.ReloadError = err.Error()
 	}
 	return s
-}
-
-// reload reads the file again. If its configuration cannot be served, each reason is logged and nothing
-// else changes. It is safe for concurrent use.
-func (p *process) reload() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tellReloading()
-	own, err := p.reread()
-	p.tellReady(err)
-	if err != nil {
-		p.complain("configuration not reloaded", err)
-		return err
-	}
-	p.own = own
-	return nil
-}
-
-// reread makes what the file says now, together with what is shared, what is in force, or returns why not.
-func (p *process) reread() (config.Source, error) {
-	own, err := readConfig(p.path)
-	if err != nil {
-		p.gate.ReloadFailed(err)
-		return own, err
-	}
-	cfg, err := compose(own, p.shared)
-	if err != nil {
-		p.gate.ReloadFailed(err)
-		return own, err
-	}
-	return own, p.replace(cfg)
-}
-
-// complain logs each problem of an error.
-func (p *process) complain(what string, err error) {
-	problems, ok := problemsOf(err)
-	if !ok {
-		p.log.Error(what, "error", err.Error())
-	}
-	for _, problem := range problems {
-		p.log.Error(what, "error", problem.Error())
-	}
-}
-
-// replace makes cfg the configuration in force, with its logs, or returns why not and changes nothing.
-func (p *process) replace(cfg *config.Config) error {
-	lines, err := openAccess(cfg, p.stdout)
-	if err != nil {
-		p.gate.ReloadFailed(err)
-		return err
-	}
-	if err := p.gate.Reload(cfg); err != nil {
-		if lines.Close != nil {
-			lines.Close() // nothing was written to it
-		}
-		return err
-	}
-	p.obey(cfg.Log)
-	p.gate.RedirectAccess(lines)
-	return nil
-}
-
-// reopen opens the file of the access log anew: another program has put the old one aside.
-func (p *process) reopen() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	cfg, _ := p.gate.Config()
-	lines, err := openAccess(cfg, p.stdout)
-	switch {
-	case err != nil:
-		p.log.Error("the access log is not opened anew: the old file is written to", "error", err.Error())
-	case lines.Close == nil:
-		p.log.Info("there is no access log to be opened anew: it goes to stdout, or is off")
-	default:
-		p.gate.RedirectAccess(lines)
-		p.log.Info("access log opened anew", "file", cfg.Path(cfg.Log.AccessFile))
-	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -12,10 +13,13 @@ import (
 // This file tells systemd what the process does, if that has started it with Type=notify-reload:
 // sd_notify(3).
 
-// tell sends assignments to systemd.
-func (p *process) tell(assignments ...string) {
+// A systemd is the service manager that has started the process, if any has.
+type systemd struct{ log *slog.Logger }
+
+// tell sends assignments to it.
+func (s systemd) tell(assignments ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(assignments, "\n")); err != nil {
-		p.log.Warn("systemd cannot be told", "what", assignments[0], "error", err.Error())
+		s.log.Warn("systemd cannot be told", "what", assignments[0], "error", err.Error())
 	}
 }
 
@@ -33,41 +37,41 @@ func (p *process) tellReady(failed error) {
 		first, _, _ := strings.Cut(failed.Error(), "\n")
 		status += "; not reloaded: " + first
 	}
-	p.tell(daemon.SdNotifyReady, status)
+	p.systemd.tell(daemon.SdNotifyReady, status)
 }
 
-// tellReloading tells systemd that a reload has begun; tellReady must follow.
-func (p *process) tellReloading() {
-	p.tell(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
+// reloading tells it that a reload has begun; tellReady must follow.
+func (s systemd) reloading() {
+	s.tell(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
 // stopMargin is what ending takes beyond the time that requests have, at most.
 const stopMargin = 10 * time.Second
 
-// tellStopping tells systemd that the process ends, and within what time: TimeoutStopSec is not to cut short what the
+// stopping tells it that the process ends, and within what time: TimeoutStopSec is not to cut short what the
 // configuration allows.
-func (p *process) tellStopping(within time.Duration) {
-	p.tell(daemon.SdNotifyStopping, "STATUS=Draining", fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (within+stopMargin).Microseconds()))
+func (s systemd) stopping(within time.Duration) {
+	s.tell(daemon.SdNotifyStopping, "STATUS=Draining", fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (within+stopMargin).Microseconds()))
 }
 
-// tellSuccessor tells systemd which process is the main one from now on. What that has said of itself before was not heeded.
-func (p *process) tellSuccessor(pid int) {
-	p.tell(fmt.Sprintf("MAINPID=%d", pid), "STATUS=Serving, after an upgrade")
+// replaced tells it which process is the main one from now on. What that has said of itself before was not heeded.
+func (s systemd) replaced(pid int) {
+	s.tell(fmt.Sprintf("MAINPID=%d", pid), "STATUS=Serving, after an upgrade")
 }
 
-// guard has systemd's watchdog told that the process is well, as long as it is and until ctx is done.
-func (p *process) guard(ctx context.Context) {
+// watchdog tells it that the process is well, if it asks for that, as long as alive says so and until ctx is done.
+func (s systemd) watchdog(ctx context.Context, alive func(within time.Duration) bool) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		p.log.Warn("the watchdog is not told that this process is well", "error", err.Error())
+		s.log.Warn("systemd's watchdog will not hear from this process", "error", err.Error())
 	}
 	if interval > 0 {
-		watchdog(ctx, interval, p.gate.Alive, p.tell, func() { p.log.Error("an event loop hangs: the watchdog is not told that this process is well") })
+		feed(ctx, interval, alive, s.tell, func() { s.log.Error("an event loop hangs: systemd's watchdog will not hear from this process") })
 	}
 }
 
-// watchdog calls tell twice an interval, as long as alive returns true in time, and otherwise hangs.
-func watchdog(ctx context.Context, interval time.Duration, alive func(within time.Duration) bool, tell func(...string), hangs func()) {
+// feed calls tell twice an interval, as long as alive returns true in time, and otherwise hangs.
+func feed(ctx context.Context, interval time.Duration, alive func(within time.Duration) bool, tell func(...string), hangs func()) {
 	tick := time.NewTicker(interval / 2)
 	defer tick.Stop()
 	for {

@@ -5,19 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/listen"
-	"github.com/corsgate/corsgate/gateway/socket"
 )
 
 // This file replaces the process by one of another binary. The rules are:
@@ -38,73 +34,6 @@ const (
 
 // successorPatience is how long a successor may take to serve. Tests shorten it.
 var successorPatience = time.Minute
-
-// adminPatience is how long the operators' requests may take to end once a successor serves.
-const adminPatience = 5 * time.Second
-
-// place is what a socket was bound for.
-type place struct{ Key, Address string }
-
-// A legacy is what a process was given by the one that it replaces.
-type legacy struct {
-	ready     *os.File                   // nil: it replaces none
-	sockets   []listen.Socket            // of the gateway
-	operators map[string][]listen.Socket // of listeners for operators, by adminKey or metricsKey
-}
-
-// inherit returns what this process was given.
-func inherit() (*legacy, error) {
-	text, ok := os.LookupEnv(successorVariable)
-	if !ok {
-		return &legacy{}, nil
-	}
-	os.Unsetenv(successorVariable) // its name is valid
-	var places []place
-	if err := json.Unmarshal([]byte(text), &places); err != nil {
-		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
-	}
-	syscall.CloseOnExec(readyPipe)
-	h := &legacy{ready: os.NewFile(readyPipe, "ready"), operators: map[string][]listen.Socket{}}
-	for i, p := range places {
-		fd := firstSocket + i
-		syscall.CloseOnExec(fd)
-		socket := listen.Socket{Key: p.Key, Address: p.Address, File: os.NewFile(uintptr(fd), p.Address)}
-		if p.Key == adminKey || p.Key == metricsKey {
-			h.operators[p.Key] = append(h.operators[p.Key], socket)
-		} else {
-			h.sockets = append(h.sockets, socket)
-		}
-	}
-	return h, nil
-}
-
-// bind returns the socket of a listener for operators: the one that was inherited, if it has the address.
-func (h *legacy) bind(key string, a config.Address) (*socket.Group, error) {
-	var files []*os.File
-	for _, s := range h.operators[key] {
-		if s.Address == string(a) {
-			files = append(files, s.File)
-		}
-	}
-	if len(files) == 0 {
-		return socket.Bind(string(a), 1, false)
-	}
-	delete(h.operators, key)
-	return socket.Inherit(string(a), files)
-}
-
-// serves tells the process that this one replaces, if there is one, that it serves.
-func (h *legacy) serves() {
-	for _, sockets := range h.operators {
-		for _, s := range sockets {
-			s.File.Close() // it is not needed
-		}
-	}
-	if h.ready != nil {
-		h.ready.Write([]byte{1}) // who does not listen any more has ended, or will
-		h.ready.Close()          // likewise
-	}
-}
 
 // program returns the path that this process was started by. It is asked for before an upgrade puts
 // another file there.
@@ -127,25 +56,39 @@ type outcome struct {
 	err error // why it does not serve
 }
 
-// upgrade starts a successor.
-func (p *process) upgrade() *upgrade {
-	p.log.Info("upgrading", "program", p.program)
+// An upgrader replaces the process.
+type upgrader struct {
+	program string // the binary
+	sockets func() ([]listen.Socket, error)
+	log     *slog.Logger
+}
+
+// newUpgrader returns what replaces p.
+func newUpgrader(p *process) (u upgrader, err error) {
+	u.sockets, u.log = p.sockets, p.log
+	u.program, err = program()
+	return u, err
+}
+
+// start starts a successor.
+func (r upgrader) start() *upgrade {
+	r.log.Info("upgrading", "program", r.program)
 	ctx, cancel := context.WithTimeout(context.Background(), successorPatience)
 	u := &upgrade{cancel, make(chan outcome, 1)}
 	go func() {
 		defer cancel()
-		pid, err := p.succeed(ctx)
+		pid, err := r.succeed(ctx)
 		u.result <- outcome{pid, err}
 	}()
 	return u
 }
 
 // succeed starts a successor and waits until it serves. If it does not, it is no more.
-func (p *process) succeed(ctx context.Context) (pid int, err error) {
+func (r upgrader) succeed(ctx context.Context) (pid int, err error) {
 	if os.Getpid() == 1 {
 		return 0, errors.New("this is process 1, with whose end its container ends: start a new container instead")
 	}
-	sockets, err := p.sockets()
+	sockets, err := r.sockets()
 	if err != nil {
 		return 0, err
 	}
@@ -159,7 +102,7 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 		return 0, err
 	}
 	defer ready.Close()
-	c := exec.Command(p.program, os.Args[1:]...)
+	c := exec.Command(r.program, os.Args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.ExtraFiles = []*os.File{said}
 	places := make([]place, len(sockets))
@@ -189,11 +132,11 @@ func (p *process) succeed(ctx context.Context) (pid int, err error) {
 	c.Wait()         // its state tells
 	switch {
 	case errors.Is(late, context.DeadlineExceeded):
-		return 0, fmt.Errorf("%s did not serve within %v", p.program, successorPatience)
+		return 0, fmt.Errorf("%s did not serve within %v", r.program, successorPatience)
 	case late != nil:
 		return 0, errors.New("this process was told to stop meanwhile")
 	}
-	return 0, fmt.Errorf("%s ended before it served: %v", p.program, c.ProcessState)
+	return 0, fmt.Errorf("%s ended before it served: %v", r.program, c.ProcessState)
 }
 
 // sockets returns duplicates of all listening sockets.
@@ -202,7 +145,7 @@ func (p *process) sockets() ([]listen.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range p.operators {
+	for _, o := range p.operators.list {
 		file, err := o.sockets.File(0)
 		if err != nil {
 			return nil, err
@@ -228,20 +171,7 @@ func (p *process) upgraded(o outcome) bool {
 		return false
 	}
 	p.handedOver.Store(true)
-	p.tellSuccessor(o.pid)
+	p.systemd.replaced(o.pid)
 	p.log.Info("upgraded: the new process serves, this one ends", "pid", o.pid)
 	return true
-}
-
-// leaveAdmin lets the operators' requests end, for a while, once nothing more is accepted. What a connection has
-// sent when Shutdown begins net/http would drop, so requests have the time first that the gateway's have too.
-func leaveAdmin(servers []*http.Server) {
-	time.Sleep(edge.Grace)
-	ctx, cancel := context.WithTimeout(context.Background(), adminPatience)
-	defer cancel()
-	for _, server := range servers {
-		if server.Shutdown(ctx) != nil {
-			server.Close() // the process ends
-		}
-	}
 }

@@ -6,31 +6,14 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/spf13/cobra"
 )
-
-func newInit() *cobra.Command {
-	return &cobra.Command{
-		Use:     "init",
-		Short:   "Print a configuration with every key explained",
-		Example: "  corsgate init > corsgate.toml",
-		Args:    nothing,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := c.OutOrStdout().Write(config.Example())
-			if err != nil {
-				return &exitError{exitFailed, err}
-			}
-			return nil
-		},
-	}
-}
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and what it was built from",
-		Args:  nothing,
+		Args:  noArgs,
 		Run: func(c *cobra.Command, _ []string) {
 			fmt.Fprintf(c.OutOrStdout(), "corsgate %s\n%s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,10 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/lastgood"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/fleet"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // This file is a gateway in a fleet. The rules are:
@@ -31,12 +29,12 @@ import (
 //   - with neither, the process waits: it listens nowhere but on its admin address, alive and not ready, so that whatever
 //     sends it clients goes on without it, and begins to serve when the first revision comes.
 
-// A member is a process's part in its fleet.
-type member struct {
+// A fleetNode is a process's part in its fleet.
+type fleetNode struct {
 	p     *process
 	store *fleet.Store
 	name  string
-	kept  kept
+	kept  lastgood.File
 	leave func() // ends it, and waits for the end
 
 	fatal fleet.Revision // number and sum of the revision that ended an earlier process; its number is 0 if there is none
@@ -50,12 +48,6 @@ type member struct {
 	wanted, inForce, onDisk atomic.Int64 // numbers of revisions, for metrics
 	heard                   atomic.Bool  // etcd answered when it was asked last
 }
-
-// seenEvery is how often a gateway tells the fleet what pages have asked.
-const seenEvery = time.Minute
-
-// maxSeen bounds how much of it.
-const maxSeen = 64
 
 // join makes p a member of its fleet, until leave is called, and returns when there is a first configuration or the time to
 // wait for it is over.
@@ -73,11 +65,11 @@ func (p *process) join(cfg *config.Config) error {
 	if err != nil {
 		return cfg.Problem("fleet", -1, err.Error(), "")
 	}
-	m := &member{p: p, store: store, name: name, kept: keptOf(cfg, name), begun: make(chan struct{})}
-	m.fatal = m.kept.ended()
+	m := &fleetNode{p: p, store: store, name: name, kept: lastGood(cfg, name), begun: make(chan struct{})}
+	m.fatal = m.kept.Ended()
 	m.metrics()
-	p.member = m
-	stop := p.aside(func(ctx context.Context) {
+	p.node = m
+	stop := background(func(ctx context.Context) {
 		var both sync.WaitGroup
 		both.Go(func() { m.store.Join(ctx, name, m.report, m.apply) })
 		both.Go(func() { m.tell(ctx) })
@@ -116,24 +108,9 @@ func memberName(cfg *config.Config) (string, error) {
 	return name, nil
 }
 
-func keptOf(cfg *config.Config, name string) kept {
-	return kept{filepath.Join(cfg.StateDirectory(), "fleet."+name+".toml"), cfg.Fleet.Prefix}
-}
-
-// metrics registers what is measured of m.
-func (m *member) metrics() {
-	gauge := func(name, help string, value func() float64) {
-		m.p.gate.Registry().MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "corsgate_fleet_" + name, Help: help}, value))
-	}
-	gauge("revision", "Number of the fleet's revision that is in force here, or 0.", func() float64 { return float64(m.inForce.Load()) })
-	gauge("wanted_revision", "Number of the fleet's revision that is to be in force here.", func() float64 { return float64(m.wanted.Load()) })
-	gauge("kept_revision", "Number of the fleet's revision that is kept on disk, or 0.", func() float64 { return float64(m.onDisk.Load()) })
-	gauge("connected", "1 if etcd answered when it was asked last; it is asked once a minute.", func() float64 {
-		if m.heard.Load() {
-			return 1
-		}
-		return 0
-	})
+// lastGood returns the file in which a gateway keeps what the fleet shares.
+func lastGood(cfg *config.Config, name string) lastgood.File {
+	return lastgood.File{Path: filepath.Join(cfg.StateDirectory(), "fleet."+name+".toml"), Prefix: cfg.Fleet.Prefix}
 }
 
 // source returns a revision's text.
@@ -142,7 +119,7 @@ func source(number int64, text string) *config.Source {
 }
 
 // apply makes r what is in force, or returns why not.
-func (m *member) apply(r fleet.Revision) error {
+func (m *fleetNode) apply(r fleet.Revision) error {
 	defer m.beginning.Do(func() { close(m.begun) })
 	m.p.mu.Lock()
 	defer m.p.mu.Unlock()
@@ -150,11 +127,11 @@ func (m *member) apply(r fleet.Revision) error {
 	if r.Number == m.fatal.Number && r.Sum == m.fatal.Sum {
 		return m.refuse(r, errFatal)
 	}
-	if err := m.kept.mark(r.Number, r.Sum); err != nil {
+	if err := m.kept.Mark(r.Number, r.Sum); err != nil {
 		m.p.log.Warn("should this revision end the process, the next one would not know", "revision", r.Number, "error", err.Error())
 	}
 	err := m.take(r)
-	m.kept.unmark()
+	m.kept.Unmark()
 	if err != nil {
 		return err
 	}
@@ -168,7 +145,7 @@ func (m *member) apply(r fleet.Revision) error {
 var errFatal = errors.New("this gateway ended while it tried this revision: it is not tried again, and a newer one is waited for (push one, or remove the file that ends in .trying beside what is kept, and restart)")
 
 // refuse notes why r is not in force. Precondition: p.mu is held.
-func (m *member) refuse(r fleet.Revision, err error) error {
+func (m *fleetNode) refuse(r fleet.Revision, err error) error {
 	m.p.gate.ReloadFailed(err)
 	if m.failure == nil || m.failure.Error() != err.Error() { // it is tried again, and again
 		m.p.complain(fmt.Sprintf("revision %d not taken over", r.Number), err)
@@ -178,7 +155,7 @@ func (m *member) refuse(r fleet.Revision, err error) error {
 }
 
 // take makes r what is in force. Precondition: p.mu is held.
-func (m *member) take(r fleet.Revision) error {
+func (m *fleetNode) take(r fleet.Revision) error {
 	p := m.p
 	if p.stopping {
 		return errors.New("this gateway is about to stop")
@@ -212,11 +189,11 @@ func (m *member) take(r fleet.Revision) error {
 }
 
 // keep writes r to disk.
-func (m *member) keep(r fleet.Revision) {
+func (m *fleetNode) keep(r fleet.Revision) {
 	if m.onDisk.Load() == r.Number {
 		return
 	}
-	if err := m.kept.write(r.Number, []byte(r.Text)); err != nil {
+	if err := m.kept.Write(r.Number, []byte(r.Text)); err != nil {
 		m.p.log.Error("the revision is not kept on disk: without etcd this gateway would not start with it", "revision", r.Number, "error", err.Error())
 		return
 	}
@@ -224,11 +201,11 @@ func (m *member) keep(r fleet.Revision) {
 }
 
 // fallBack takes what is on disk, if nothing else is in force.
-func (m *member) fallBack() {
+func (m *fleetNode) fallBack() {
 	p := m.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	number, text, err := m.kept.read()
+	number, text, err := m.kept.Read()
 	if err == nil {
 		m.onDisk.Store(number)
 	}
@@ -236,7 +213,7 @@ func (m *member) fallBack() {
 	case m.revision.Number != 0:
 		return
 	case errors.Is(err, fs.ErrNotExist):
-		p.log.Warn("no revision is kept on disk", "file", m.kept.path)
+		p.log.Warn("no revision is kept on disk", "file", m.kept.Path)
 	case err != nil:
 		p.log.Error("what is kept on disk is not used", "error", err.Error())
 	default:
@@ -248,57 +225,7 @@ func (m *member) fallBack() {
 				m.failure = refused
 				p.gate.ReloadFailed(refused)
 			}
-			p.log.Warn("going on with the revision that is kept on disk", "revision", number, "file", m.kept.path)
+			p.log.Warn("going on with the revision that is kept on disk", "revision", number, "file", m.kept.Path)
 		}
 	}
-}
-
-// report is what the fleet is told of this gateway.
-func (m *member) report() fleet.Node {
-	p := m.p
-	t := p.gate.Totals()
-	n := fleet.Node{Version: version(), Ready: p.ready(), Started: p.started, Requests: t.Requests, Refused: t.Refused, Failed: t.Failed}
-	if cfg, _ := p.gate.Config(); len(cfg.Listeners) > 0 {
-		if n.Address = p.gate.Addr(cfg.Listeners[0].Name); n.Address == "" {
-			n.Address = string(cfg.Listeners[0].Address)
-		}
-	}
-	if _, err := p.gate.LastReload(); err != nil {
-		n.Error = err.Error()
-	}
-	return n
-}
-
-// tell tells the fleet what pages have asked here, now and then, until ctx is done. That this fails is how the gateway
-// learns that etcd cannot be reached.
-func (m *member) tell(ctx context.Context) {
-	tick := time.NewTicker(seenEvery)
-	defer tick.Stop()
-	for {
-		text, err := json.Marshal(m.p.gate.Seen(maxSeen))
-		if err != nil {
-			panic("BUG: " + err.Error())
-		}
-		err = m.store.See(ctx, m.name, string(text))
-		if ctx.Err() == nil {
-			m.heard.Store(err == nil)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// seenBy returns what pages have asked of the gateways of a fleet.
-func seenBy(ctx context.Context, store *fleet.Store) (list []fetch.Question, err error) {
-	texts, err := store.Seen(ctx)
-	for _, text := range texts {
-		var some []fetch.Question
-		if json.Unmarshal([]byte(text), &some) == nil { // else it is of another version
-			list = append(list, some...)
-		}
-	}
-	return list, err
 }

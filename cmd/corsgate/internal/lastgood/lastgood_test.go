@@ -1,4 +1,4 @@
-package main
+package lastgood
 
 import (
 	"bytes"
@@ -12,21 +12,21 @@ import (
 	"testing"
 )
 
-func TestKept(t *testing.T) {
+func TestFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	k := kept{filepath.Join(dir, "fleet.a.toml"), "/corsgate/test/"}
-	if _, _, err := k.read(); !errors.Is(err, fs.ErrNotExist) {
+	k := File{filepath.Join(dir, "fleet.a.toml"), "/corsgate/test/"}
+	if _, _, err := k.Read(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing is kept: %v", err)
 	}
 	for number, text := range map[int64]string{1: "", 7: "[route.a]\nrespond = {}\n", 1 << 60: "# no newline \xff\x00"} {
-		if err := k.write(number, []byte(text)); err != nil {
+		if err := k.Write(number, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		n, got, err := k.read()
+		n, got, err := k.Read()
 		if n != number || string(got) != text || err != nil {
 			t.Errorf("revision %d %q was kept, and %d %q is read: %v", number, text, n, got, err)
 		}
-		info, err := os.Stat(k.path)
+		info, err := os.Stat(k.Path)
 		if err != nil || info.Mode() != 0o600 {
 			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
@@ -35,28 +35,28 @@ func TestKept(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Errorf("there is more than the file: %v %v", files, err)
 	}
-	other := kept{k.path, "/corsgate/other/"}
-	if _, _, err := other.read(); err == nil || !strings.Contains(err.Error(), "is of the fleet /corsgate/test/, and this gateway is in /corsgate/other/") {
+	other := File{k.Path, "/corsgate/other/"}
+	if _, _, err := other.Read(); err == nil || !strings.Contains(err.Error(), "is of the fleet /corsgate/test/, and this gateway is in /corsgate/other/") {
 		t.Errorf("another fleet's: %v", err)
 	}
 }
 
 // However a file is damaged, it is refused.
-func TestKeptDamaged(t *testing.T) {
-	k := kept{filepath.Join(t.TempDir(), "fleet.a.toml"), "/corsgate/test/"}
-	if err := k.write(12, []byte("[route.a]\nrespond = {}\n")); err != nil {
+func TestFileDamaged(t *testing.T) {
+	k := File{filepath.Join(t.TempDir(), "fleet.a.toml"), "/corsgate/test/"}
+	if err := k.Write(12, []byte("[route.a]\nrespond = {}\n")); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(k.path)
+	whole, err := os.ReadFile(k.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := func(what string, text []byte) {
 		t.Helper()
-		if err := os.WriteFile(k.path, text, 0o600); err != nil {
+		if err := os.WriteFile(k.Path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if n, text, err := k.read(); err == nil {
+		if n, text, err := k.Read(); err == nil {
 			t.Errorf("%s: read as revision %d %q", what, n, text)
 		}
 	}
@@ -72,22 +72,22 @@ func TestKeptDamaged(t *testing.T) {
 	f("a directory's worth", bytes.Repeat([]byte("x"), 1<<20))
 }
 
-func TestKeptNowhere(t *testing.T) {
+func TestFileNowhere(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (kept{filepath.Join(file, "fleet.a.toml"), "/"}).write(1, nil); err == nil {
+	if err := (File{filepath.Join(file, "fleet.a.toml"), "/"}).Write(1, nil); err == nil {
 		t.Error("a file was written where a directory cannot be")
 	}
 }
 
 // The mark of a revision is found by the next process, and by no other.
 func TestMark(t *testing.T) {
-	k := kept{filepath.Join(t.TempDir(), "new", "fleet.a.toml"), "/corsgate/test/"}
+	k := File{filepath.Join(t.TempDir(), "new", "fleet.a.toml"), "/corsgate/test/"}
 	f := func(what string, number int64, sum string) {
 		t.Helper()
-		if r := k.ended(); r.Number != number || r.Sum != sum {
+		if r := k.Ended(); r.Number != number || r.Sum != sum {
 			t.Errorf("%s: revision %d %q, want %d %q", what, r.Number, r.Sum, number, sum)
 		}
 	}
@@ -98,7 +98,7 @@ func TestMark(t *testing.T) {
 		}
 	}
 	f("nothing was tried", 0, "")
-	if err := k.mark(7, "abc"); err != nil {
+	if err := k.Mark(7, "abc"); err != nil {
 		t.Fatal(err)
 	}
 	f("the process had the same number", 7, "abc") // as in a container
@@ -112,13 +112,13 @@ func TestMark(t *testing.T) {
 	}
 	const text = "[route.a]\nrespond = {}\n"
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
-	if err := k.write(7, []byte(text)); err != nil {
+	if err := k.Write(7, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	put("7 " + sum + " 99999999\n")
 	f("what was in force once", 0, "")
 	put("8 " + sum + " 99999999\n")
 	f("another number", 8, sum)
-	k.unmark()
+	k.Unmark()
 	f("it was tried", 0, "")
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// drain ends the gateway: at leisure, or at once on a second signal.
+func (p *process) drain(why string, more <-chan os.Signal) error {
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	defer func() {
+		if p.opened.Load() {
+			<-p.served
+		}
+	}()
+	cfg, _ := p.gate.Config()
+	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
+	if p.handedOver.Load() {
+		shutdown, lameDuck = p.gate.HandOver, 0
+		p.operators.retire()
+		p.stopWatchdog()
+		if p.node != nil {
+			go p.node.leave() // the successor needs its name
+		}
+	} else {
+		p.systemd.stopping(lameDuck + cfg.Timeouts.Shutdown)
+	}
+	p.log.Info("draining", "signal", why, "lame_duck", lameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
+	ctx, cancel := context.WithTimeout(context.Background(), lameDuck+cfg.Timeouts.Shutdown)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- shutdown(ctx) }()
+	var err error
+	select {
+	case err = <-ended:
+	case sig := <-more:
+		p.log.Warn("stopping at once", "signal", sig.String())
+		cancel()
+		err = <-ended
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		// That is what timeouts.shutdown is for: tunnels, above all, do not end by themselves.
+		p.log.Warn("connections were still in use after timeouts.shutdown: they were closed", "timeout", cfg.Timeouts.Shutdown.String())
+	case err != nil:
+		return &exitError{exitFailed, fmt.Errorf("stopped before all requests had ended: %w", err)}
+	}
+	p.log.Info("stopped")
+	return nil
+}

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// MetricsHandler returns the pages for those who are not on this machine: metrics, and whether the gateway is alive and
+// MetricsHandler returns the pages for clients on other machines: metrics, and whether the gateway is alive and
 // ready. may reports whether an address may ask; who comes by a Unix socket may.
 func (a *Admin) MetricsHandler(may func(netip.Addr) bool) http.Handler {
 	mux := http.NewServeMux()

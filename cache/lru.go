@@ -1,14 +1,15 @@
-// Package cache is a memory from byte strings to byte strings, bounded in entries and in bytes, that forgets what was not
-// asked for the longest: the preflight cache.
+// Package cache maps byte strings to byte strings, bounded in entries and in bytes, and evicts the
+// least recently used entries: it is the preflight cache.
 //
 // What is remembered must be found again in less time than it takes to compute it, and that is little: one miss of the
 // processor's cache is much of it. So an entry is one cache line of a table without pointers, which the garbage collector does not
 // scan; readers take no lock; and equal values are kept once, as are beginnings that keys have in common, so that these stay near
 // the processor. What keys differ in should be in their last 40 bytes.
 //
-// It is an LRU but for two approximations, like that of Redis: an entry's time is counted in insertions, so entries that were
-// asked for between the same two have equal rank; and the entry that goes is the oldest of a sample of eight, not of all.
-// There is no removal, no expiry and no callback: the cache belongs to one configuration and goes with it.
+// It is an LRU with two approximations, like the one of Redis: time is counted in insertions, so
+// entries that were read between the same two insertions have equal rank; and the evicted entry is
+// the oldest of a sample of eight, not of all. There is no removal, no expiry and no callback: the
+// cache belongs to one configuration and is dropped with it.
 package cache
 
 import "hash/maphash"
@@ -57,16 +58,17 @@ func (c *LRU) Get(key []byte) ([]byte, bool) {
 	return c.shard(hash).get(hash, key)
 }
 
-// Add stores value under key, and forgets entries if there is no room. It copies both. An entry that is too large for a shard
-// is not stored.
+// Add stores value under key, and evicts entries if there is no room. It copies both. An entry that
+// is too large for a shard is not stored.
 func (c *LRU) Add(key, value []byte) {
 	hash := maphash.Bytes(c.seed, key)
 	c.shard(hash).add(hash, key, value, false)
 }
 
-// Offer is Add for callers that do not know whether the key will ever be asked for again. Where there is no room it stores one
-// entry of eight, and ignores the others: what is asked for often is soon offered often enough, while a flood of what is asked
-// for once costs little, and displaces little.
+// Offer is Add for callers that do not know whether the key will ever be asked for again. When the
+// cache is full it stores one entry of eight and ignores the others: an entry that is read often is
+// soon offered again, while a flood of entries that are read once costs little and displaces
+// little.
 func (c *LRU) Offer(key, value []byte) {
 	hash := maphash.Bytes(c.seed, key)
 	c.shard(hash).add(hash, key, value, true)

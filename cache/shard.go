@@ -10,7 +10,7 @@ import (
 // sample is how many entries are looked at to find one that goes. More make it a better LRU and an insertion dearer.
 const sample = 8
 
-// taken is of how many offers one is taken where there is no room.
+// taken is how many offers there are for each one that is accepted when the cache is full.
 const taken = 8
 
 // firstSlots is the length of a table with a first entry.
@@ -157,8 +157,8 @@ func (s *shard) oldest() int {
 	return oldest
 }
 
-// grow makes room for one more entry. Readers go on in the old table until the new one is whole: nothing in it changes but
-// stamps, some of which are lost.
+// grow makes room for one more entry. Readers continue in the old table until the new one is
+// complete: nothing in it changes except stamps, some of which are lost.
 func (s *shard) grow() {
 	t := *s.table.Load()
 	if slotsFor(s.entries+1) <= len(t) {

@@ -34,7 +34,8 @@ func cut(key []byte) (head, end []byte) {
 	return key[:n], key[n:]
 }
 
-// endsIn reports whether end is the end of the slot's key. Precondition: s.meta is that of the whole key.
+// endsIn reports whether end is the end of the slot's key. Precondition: s.meta is the meta word of
+// the whole key.
 func (s *slot) endsIn(end []byte) bool {
 	i := 0
 	for ; len(end)-8*i >= 8; i++ {

@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// texts keeps byte strings, equal ones once. A text has a number while somebody holds it; 0 is none. Readers take no lock.
+// texts keeps byte strings, equal ones once. A text has a number as long as it is referenced; 0 is
+// none. Readers take no lock.
 type texts struct {
 	list atomic.Pointer[[]atomic.Pointer[[]byte]] // by number
 
@@ -22,7 +23,7 @@ func (t *texts) init() {
 	t.held = make([]uint32, 1)
 }
 
-// get returns text n, or nil if there is none.
+// get returns text n, or nil if it does not exist.
 func (t *texts) get(n uint32) []byte {
 	list := *t.list.Load()
 	if int(n) >= len(list) {
@@ -34,7 +35,7 @@ func (t *texts) get(n uint32) []byte {
 	return nil
 }
 
-// hold returns the number of the text b, of which it makes a copy if it is new.
+// hold returns the number of the text b, which it copies if it is new.
 func (t *texts) hold(b []byte) uint32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -46,7 +46,7 @@ func TestConsequences(t *testing.T) {
 			if c.Seen {
 				mark = "*"
 			}
-			v := func(v explain.Verdict) string {
+			v := func(v explain.Summary) string {
 				return fmt.Sprint(v.Route, " ", v.Anonymous, "/", v.Credentialed, " ", v.Reason, " ", v.Status)
 			}
 			got = append(got, fmt.Sprintf("%s %s %s %s %v: %s → %s", mark, c.Question.Origin, c.Question.Method, strings.TrimPrefix(c.Question.URL, "https://"), c.Question.Headers, v(c.Before), v(c.After)))

@@ -45,7 +45,7 @@ func globMatch(glob, label []byte) bool {
 	if len(label) <= len(prefix)+len(suffix) || !bytes.HasPrefix(label, prefix) || !bytes.HasSuffix(label, suffix) {
 		return false
 	}
-	// What is left of label always starts with the bytes of a star, at least one.
+	// The rest of label always starts with the bytes of a star, at least one.
 	label = label[len(prefix) : len(label)-len(suffix)]
 	for star < last {
 		literal := glob[star+1:]

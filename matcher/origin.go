@@ -74,7 +74,8 @@ func schemeByte(c byte) bool {
 	return hostByte[c] && c != '_' || c == '+' || c == '.'
 }
 
-// defaultPort returns 0 for a scheme of which it knows no default. Pages are not served over ws, wss and ftp.
+// defaultPort returns the default port of a scheme, or 0 if it does not know one. Pages are not
+// served over ws, wss and ftp.
 func defaultPort(scheme []byte) uint32 {
 	switch string(scheme) {
 	case "https":

@@ -23,8 +23,8 @@ const (
 	hintIPv6     = "write an IPv6 address in brackets, such as http://[::1], without a star"
 )
 
-// repair returns what s was probably meant to be. It may still not parse. Non-ASCII text is left alone: to map it is
-// IDNA's business, not that of strings.ToLower.
+// repair returns what s was probably meant to be. It may still not parse. Non-ASCII text is left
+// alone: mapping it is the job of IDNA, not of strings.ToLower.
 func repair(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
 		return s

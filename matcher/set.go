@@ -32,7 +32,7 @@ type Set struct {
 	http    uint32            // roots of the schemes that matter; 0: none
 	schemes map[string]uint32 // roots of all other schemes
 
-	nodes  []node // nodes[0] is none. What node n owns ends where that of node n+1 starts; the last node is only an end
+	nodes  []node // nodes[0] is unused. The rules of node n end where those of node n+1 start; the last node only marks an end
 	text   []byte // labels, and behind those of each node its own rule; see ruleSize
 	rules  []rule // of each node sorted by key, without duplicates
 	hubs   []hub  // hubs[0] is none; the last hub is only an end
@@ -203,7 +203,7 @@ func (s *Set) walkGlobs(h uint32, host []byte, port uint32, enough bool) int {
 	return -1
 }
 
-// step goes on at node n, which took the last size bytes of host.
+// step continues at node n, which matched the last size bytes of host.
 func (s *Set) step(n uint32, host []byte, size int, port uint32, enough bool) int {
 	if size == len(host) {
 		return s.rule(n, thisHost, port)
@@ -216,8 +216,9 @@ func (s *Set) rule(n, kind, port uint32) int {
 	return ruleOf(s.rules[s.nodes[n].rules:s.nodes[n+1].rules], kind, port)
 }
 
-// ruleSize is the size of the rule behind a node's text: that of the node if it has one and no more, so that most hosts are found
-// without a look at the node. It is the key and the pattern; or several and anything, where there is not one rule.
+// ruleSize is the size of the rule behind a node's text: the node's only rule, if it has exactly
+// one, so that most hosts are found without reading the node. It is the key and the pattern; or
+// several and anything, where there is not one rule.
 const (
 	ruleSize = 8
 	several  = 1 << 31

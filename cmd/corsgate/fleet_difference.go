@@ -77,7 +77,7 @@ func printConsequences(out io.Writer, changed []explain.Consequence, asked, seen
 }
 
 // transition says how a verdict changes.
-func transition(before, after explain.Verdict) string {
+func transition(before, after explain.Summary) string {
 	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
 	var parts []string
 	step := func(what string, from, to fetch.Outcome) {
@@ -94,7 +94,7 @@ func transition(before, after explain.Verdict) string {
 	case credentialed:
 		step("with credentials ", before.Credentialed, after.Credentialed)
 	}
-	answer := func(v explain.Verdict) string {
+	answer := func(v explain.Summary) string {
 		if v.Status == 0 {
 			return "the upstream's answer"
 		}
@@ -111,7 +111,7 @@ func transition(before, after explain.Verdict) string {
 }
 
 // inRoute says which routes took the request.
-func inRoute(before, after explain.Verdict) string {
+func inRoute(before, after explain.Summary) string {
 	if before.Route == after.Route {
 		return fmt.Sprintf("  [route.%s]", after.Route)
 	}

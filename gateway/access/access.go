@@ -6,9 +6,9 @@
 // of the log is slow, or has stopped, or the disk is full, the shards fill up, and further
 // records are dropped and counted.
 //
-// A line holds the path of the request and never its query, which may carry tokens, and none of
-// its header fields but Host and Origin. What a client has chosen is escaped in JSON, and quoted
-// in text wherever it is more than printable ASCII without blanks, so it cannot forge a line.
+// A line contains the path of the request but never its query, which may carry tokens, and no
+// header fields except Host and Origin. What a client has chosen is escaped in JSON, and quoted in
+// text wherever it is more than printable ASCII without blanks, so it cannot forge a line.
 package access
 
 import (
@@ -58,7 +58,7 @@ const pause = 10 * time.Millisecond
 // A Destination is where lines go, and how they look there.
 type Destination struct {
 	Out io.Writer
-	// Close is called when nothing more will be written to Out; nil: it is somebody else's.
+	// Close is called when nothing more will be written to Out; nil: the caller keeps it open.
 	Close func() error
 	// Text: lines for a person instead of JSON. Color: with colours.
 	Text, Color bool
@@ -91,13 +91,13 @@ func ParseChoice(s string) Choice {
 // On reports whether any requests are logged: if so, all errors are.
 func (c Choice) On() bool { return c.on }
 
-// Sample reports whether a request that begins is one of the share that is logged, whatever becomes of it.
+// Sample reports whether a request that begins is in the share that is logged in any case.
 func (c Choice) Sample() bool { return c.threshold > 0 && uint64(rand.Uint32()) < c.threshold }
 
 // A Log is an access log. Its methods are safe for concurrent use.
 type Log struct {
 	shards  []Shard
-	spare   buffer // swapped with that of a shard
+	spare   buffer // swapped with a shard's
 	render  *renderer
 	to      atomic.Pointer[destination] // of render
 	next    atomic.Pointer[destination] // to be taken in its place; nil: none
@@ -159,7 +159,7 @@ func (d *destination) close() {
 // copy a record: let there be one for each core.
 func (l *Log) Shard(i int) *Shard { return &l.shards[i%len(l.shards)] }
 
-// AnyShard returns one for somebody who has none.
+// AnyShard returns a shard for callers that are not event loops.
 func (l *Log) AnyShard() *Shard { return &l.shards[rand.IntN(len(l.shards))] }
 
 // Dropped returns how many records were not written.
@@ -213,13 +213,13 @@ func (b *buffer) put(r *Record) bool {
 	}
 	b.records = append(b.records, *r)
 	c := &b.records[len(b.records)-1]
-	c.ID, c.Method, c.Host = b.keep(r.ID), b.keep(r.Method), b.keep(r.Host)
-	c.Path, c.Origin = b.keep(r.Path), b.keep(r.Origin)
+	c.ID, c.Method, c.Host = b.copied(r.ID), b.copied(r.Method), b.copied(r.Host)
+	c.Path, c.Origin = b.copied(r.Path), b.copied(r.Origin)
 	return true
 }
 
-// keep returns a copy of t, cut at its end if it is too long.
-func (b *buffer) keep(t []byte) []byte {
+// copied returns a copy of t, cut at its end if it is too long.
+func (b *buffer) copied(t []byte) []byte {
 	from := len(b.text)
 	if len(t) > maxText {
 		b.text = append(append(b.text, t[:maxText-len(ellipsis)]...), ellipsis...)

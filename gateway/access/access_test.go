@@ -185,7 +185,7 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// A full takes some octets and then none, until it is mended.
+// A full takes some bytes and then none, until it is mended.
 type full struct {
 	bytes.Buffer
 	room   int

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// batch is how many octets are rendered before they are written.
+// batch is how many bytes are rendered before they are written.
 const batch = 64 << 10
 
 func (l *Log) signal() {

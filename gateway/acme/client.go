@@ -9,7 +9,7 @@
 //   - certmagic's own client for ACME is not used. It listens on ports of its own for challenges, counts orders in a
 //     goroutine that never ends, and remembers an address from one configuration to the next. See issuer.
 //
-// OCSP is off: authorities are giving it up, and what is revoked is told by renewal information.
+// OCSP is off: authorities are phasing it out, and renewal information reports revocations.
 package acme
 
 import (

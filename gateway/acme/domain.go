@@ -30,7 +30,8 @@ type Domain struct {
 	err      error
 }
 
-// newDomain returns a domain with the certificate that is stored, or that of before, which may be nil, until there is another.
+// newDomain returns a domain with the stored certificate, or that of the previous one, which may be
+// nil, until there is another.
 func newDomain(c *Client, name string, before *Domain) *Domain {
 	d := &Domain{Name: name, client: c, again: make(chan struct{}, 1)}
 	if pair, err := d.stored(); err == nil {
@@ -41,7 +42,7 @@ func newDomain(c *Client, name string, before *Domain) *Domain {
 	return d
 }
 
-// Leaf returns the certificate that clients are shown, or nil if there is none yet.
+// Leaf returns the certificate for clients, or nil if there is none yet.
 func (d *Domain) Leaf() *x509.Certificate {
 	if pair := d.current.Load(); pair != nil {
 		return pair.Leaf
@@ -129,8 +130,8 @@ func (d *Domain) run(ctx context.Context) {
 	}
 }
 
-// maxEarly bounds how often in a row an attempt is made before its time: whoever reloads every minute is not to use up what
-// the authority allows.
+// maxEarly bounds how often in a row an attempt is made early: an operator who reloads every minute
+// must not exhaust the authority's rate limit.
 const maxEarly = 5
 
 func (d *Domain) logFailure(err error, failures int, wait time.Duration) {
@@ -189,7 +190,7 @@ func (d *Domain) show(pair *tls.Certificate) {
 	d.client.log.Info(what, "domain", d.Name, "directory", d.client.options.Directory, "expires", pair.Leaf.NotAfter)
 }
 
-// stored returns the certificate that is stored. If there is none, the error is fs.ErrNotExist.
+// stored returns the certificate that is stored. If it does not exist, the error is fs.ErrNotExist.
 func (d *Domain) stored() (*tls.Certificate, error) {
 	s, issuer := d.client.storage, d.client.issuer.IssuerKey()
 	cert, err := s.Load(context.Background(), certmagic.StorageKeys.SiteCert(issuer, d.Name))
@@ -207,7 +208,7 @@ func (d *Domain) stored() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// An unusableError says that what is stored is no certificate with its key.
+// An unusableError says that the stored files are not a certificate with its key.
 type unusableError struct {
 	file string
 	err  error
@@ -217,8 +218,9 @@ func (e *unusableError) Error() string {
 	return e.file + " and its key cannot be used: " + e.err.Error()
 }
 
-// discard removes what is stored of a certificate, if that cannot be used: certmagic would never replace it. It takes the lock
-// under which certificates are stored, lest it find one half stored.
+// discard removes what is stored of a certificate, if that cannot be used: certmagic would never
+// replace it. It takes the lock under which certificates are stored, so that it does not find one
+// half stored.
 func (d *Domain) discard(ctx context.Context) error {
 	s, issuer := d.client.storage, d.client.issuer.IssuerKey()
 	lock := "issue_cert_" + d.Name

@@ -72,8 +72,8 @@ func hintFor(err error) string {
 	return ""
 }
 
-// Refuses reports whether a directory is known to give no certificate for a name: that of a public authority, for one that
-// means nothing to the public. See RFC 6761 and RFC 2606.
+// Refuses reports whether a directory is known to issue no certificate for a name: a public
+// authority, for a name that is not public. See RFC 6761 and RFC 2606.
 func Refuses(directory, name string) bool {
 	u, err := url.Parse(directory)
 	if err != nil || !strings.HasSuffix(u.Hostname(), ".letsencrypt.org") {

@@ -110,7 +110,7 @@ func (i *issuer) tokens() string { return path.Join(i.folder(), "challenge_token
 
 func (i *issuer) folder() string { return path.Join("acme", certmagic.StorageKeys.Safe(i.IssuerKey())) }
 
-// register returns the account, which it makes if there is none.
+// register returns the account, which it creates if necessary.
 func (i *issuer) register(ctx context.Context) (acme.Account, error) {
 	if account, err := i.known(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return account, err
@@ -158,7 +158,7 @@ func (i *issuer) accountPart(kind string) string {
 	return path.Join(i.account(), name+"."+kind)
 }
 
-// known returns the account that is stored. If there is none, the error is fs.ErrNotExist.
+// known returns the account that is stored. If it does not exist, the error is fs.ErrNotExist.
 func (i *issuer) known(ctx context.Context) (account acme.Account, err error) {
 	text, err := i.storage.Load(ctx, i.accountFile())
 	if err != nil {

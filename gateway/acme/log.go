@@ -8,8 +8,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// This file has the libraries log where the gateway does. What goes wrong they return, too, and the gateway says it with
-// what to do about it; so their own lines are for whoever looks closer: all are of level debug, with theirs beside.
+// This file has the libraries log where the gateway does. Their errors are also returned, and the
+// gateway logs them with advice; so their own lines are for debugging only: all are of level debug,
+// with their own level as an attribute.
 
 // lowered is a handler whose records are of level debug.
 type lowered struct{ slog.Handler }

@@ -14,9 +14,9 @@ type Set struct {
 	byName  map[string]*Domain
 }
 
-// NewSet returns a set for names, which are distinct and in lower case. It takes over from prev, which may be nil, the
-// client if the options are the same, and then the domains that stay. What is stored is read; nothing is started, and
-// nobody is asked.
+// NewSet returns a set for names, which are distinct and in lower case. It takes over from prev,
+// which may be nil, the client if the options are the same, and then the domains that stay. Stored
+// certificates are read; nothing is started, and no authority is contacted.
 func NewSet(o Options, names []string, prev *Set) *Set {
 	s := &Set{byName: make(map[string]*Domain, len(names))}
 	if prev != nil && prev.client.options.same(o) {
@@ -87,8 +87,8 @@ func (s *Set) Domains() []*Domain {
 	return s.domains
 }
 
-// Certificate returns the certificate of a name in lower case, or nil if there is none yet, which is logged once for each
-// name. It reports false if the name is none of the set's.
+// Certificate returns the certificate of a name in lower case, or nil if there is none yet, which
+// is logged once for each name. It reports false if the name is not in the set.
 func (s *Set) Certificate(name string) (c *tls.Certificate, known bool) {
 	d := s.domain(name)
 	if d == nil {
@@ -114,7 +114,8 @@ func (s *Set) First() *tls.Certificate {
 // Has reports whether a name, in any case, is one of the set's.
 func (s *Set) Has(name string) bool { return s.domain(strings.ToLower(name)) != nil }
 
-// Challenge returns the certificate that answers a TLS-ALPN-01 challenge of a name, or nil if there is none. See RFC 8737.
+// Challenge returns the certificate that answers a TLS-ALPN-01 challenge for a name, or nil. See
+// RFC 8737.
 func (s *Set) Challenge(name string) *tls.Certificate {
 	name = strings.ToLower(name)
 	if s.domain(name) == nil {
@@ -123,8 +124,8 @@ func (s *Set) Challenge(name string) *tls.Certificate {
 	return s.client.challenges.certificate(name)
 }
 
-// KeyAuthorization returns what answers an HTTP-01 challenge of a name, or "" if there is none with that token. It may
-// read a file. See RFC 8555, section 8.3.
+// KeyAuthorization returns the response to an HTTP-01 challenge for a name, or "" if there is none
+// with that token. It may read a file. See RFC 8555, section 8.3.
 func (s *Set) KeyAuthorization(name, token string) string {
 	name = strings.ToLower(name)
 	if s.domain(name) == nil {

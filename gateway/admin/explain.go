@@ -16,7 +16,7 @@ const explainUsage = `name the request to explain: /explain?origin=ORIGIN&url=UR
 &method=METHOD, &header=NAME and &response_header=NAME (each may be repeated), &credentials=true,
 &mode=MODE, &listener=NAME, &format=text`
 
-// explain answers a question: 200 with the answer, whatever it is, or 400 if it is no question.
+// explain answers a question: 200 with the explanation, or 400 if it is not a question.
 func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -41,7 +41,7 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 	data(w, answer)
 }
 
-// questionOf reads a query strictly: who mistypes a parameter is told so.
+// questionOf reads a query strictly: mistyped parameters are reported.
 func questionOf(query url.Values) (q fetch.Question, format string, err error) {
 	for name, values := range query {
 		known := []string{"origin", "method", "header", "credentials", "url", "mode", "format", "response_header", "listener"}

@@ -69,9 +69,9 @@ func foreign(r *http.Request) bool {
 	return site == "cross-site" || site == "same-site"
 }
 
-// embedded reports whether a page of another origin makes the request, other than by a link to the dashboard that the user
-// followed, or changes something by it. Clients that are no browsers send none of the
-// fields that tell.
+// embedded reports whether a page of another origin makes the request, other than by a link to the
+// dashboard that the user followed, or changes something by it. Clients other than browsers do not
+// send the fields that reveal it.
 func embedded(r *http.Request) bool {
 	if foreign(r) {
 		if r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {

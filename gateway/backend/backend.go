@@ -40,9 +40,10 @@ type Upstream struct {
 // A Set has the upstreams of a configuration by name.
 type Set map[string]*Upstream
 
-// Compile makes the upstreams of a configuration, or takes over from prev, which may be nil, those that are the same, with their
-// connections and what is known of their endpoints. clients is how many connections clients may have, and descriptors the first
-// descriptor that no connection may have. Nothing is started.
+// Compile makes the upstreams of a configuration, or reuses those of prev, which may be nil, that
+// are unchanged, with their connections and the state of their endpoints. clients is how many
+// connections clients may have, and descriptors the first descriptor that no connection may have.
+// Nothing is started.
 func Compile(cfg *config.Config, clients, descriptors int, prev Set, m *metrics.Metrics) (s Set, problems config.Problems) {
 	s = Set{}
 	for i := range cfg.Upstreams {

@@ -121,7 +121,7 @@ type Copy struct {
 	Text   []byte
 	Head   int
 	Method []byte
-	Client *net.TCPAddr // nil: the upstream is not told by the PROXY protocol
+	Client *net.TCPAddr // nil: the upstream gets no PROXY protocol header
 }
 
 // Send sends a copy, and waits until its response has ended. Precondition: Begin has made room for it.

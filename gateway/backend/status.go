@@ -7,13 +7,13 @@ import (
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
-// A Status is what can be told of an upstream at one time.
+// A Status is the state of an upstream at one time.
 type Status struct {
 	Name      string
 	Endpoints []upstream.Status
 }
 
-// Status returns what can be told of each upstream now, by name.
+// Status returns the state of each upstream, by name.
 func (s Set) Status() []Status {
 	var list []Status
 	for name, u := range s {
@@ -23,7 +23,7 @@ func (s Set) Status() []Status {
 	return list
 }
 
-// A Condition is what can be told of a configured endpoint at one time.
+// A Condition is the state of a configured endpoint at one time.
 type Condition struct {
 	Upstream, Endpoint string
 	Named              bool // it stands for the servers that its name leads to
@@ -33,8 +33,9 @@ type Condition struct {
 	InFlight, Streams  int
 }
 
-// Conditions visits what can be told now of each configured endpoint. One that stands for several servers, because its name
-// is looked up, counts by the share of them that can be used: an address that a name leads to makes no series of its own.
+// Conditions visits the current state of each configured endpoint. One that stands for several
+// servers, because its name is looked up, counts by the share of them that can be used: an address
+// that a name leads to makes no series of its own.
 func (s Set) Conditions(visit func(c *Condition)) {
 	for name, u := range s {
 		list := make([]Condition, len(u.Config.Endpoints))

@@ -1,5 +1,5 @@
-// Package certs holds the certificates that clients are shown, from files and by ACME, what is asked of theirs, and those that
-// upstreams and Redis are shown. It is internal to corsgate.
+// Package certs holds the certificates for clients, from files and by ACME, the rules for their
+// client certificates, and the certificates for upstreams and Redis. It is internal to corsgate.
 package certs
 
 import (
@@ -38,7 +38,8 @@ type shown struct {
 	*tlsconf.Certificate
 }
 
-// Compile reads the certificates of a configuration. It takes over from prev, which may be nil, what is known of an authority.
+// Compile reads the certificates of a configuration. It reuses the state of authorities from prev,
+// which may be nil.
 func Compile(cfg *config.Config, prev *Set, now time.Time) (s *Set, problems, warnings config.Problems) {
 	s = &Set{Files: filesOf(cfg)}
 	var list []*tlsconf.Certificate

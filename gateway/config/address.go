@@ -261,8 +261,9 @@ func parsePath(s string) (string, fault) {
 	return s, fault{}
 }
 
-// parseRedirectTo understands the target of a redirect. The variable may not stand where the request's path, which
-// anybody can choose, would become a host: "/$path" with the path "/evil.example" would be one.
+// parseRedirectTo understands the target of a redirect. The variable may not stand where the
+// request's path, which any client can choose, would become a host: "/$path" with the path
+// "/evil.example" would be one.
 func parseRedirectTo(s string) (string, fault) {
 	for _, after := range strings.Split(s, "$")[1:] {
 		if !strings.HasPrefix(after, "path") {

@@ -24,7 +24,8 @@ const MaxFileSize ByteSize = 4 << 20
 
 // A Source is a text of configuration.
 type Source struct {
-	// Name is what messages call it: that of its file, or "revision 12" of what a fleet shares.
+	// Name is the source's name in messages: the file's, or "revision 12" for a shared
+	// configuration.
 	Name string
 	// Text is not modified.
 	Text []byte
@@ -59,7 +60,7 @@ func readFile(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a directory: give the name of the configuration file in it", path)
 	}
-	// The size that Stat reports is no use for pipes and /dev/stdin, which are welcome here.
+	// The size that Stat reports is meaningless for pipes and /dev/stdin, which are accepted here.
 	text, err := io.ReadAll(io.LimitReader(f, int64(MaxFileSize)+1))
 	if err != nil {
 		return nil, err
@@ -122,7 +123,8 @@ func parse(own Source, shared *Source) (*Config, error) {
 	return r.cfg, r.problems
 }
 
-// decode returns what a text says, and where. If it is not TOML, it notes why, and there are no places.
+// decode returns what a text says, and where. If it is not TOML, it notes the reason, and there are
+// no places.
 func (r *reader) decode(s Source) (map[string]any, *places) {
 	text := bytes.TrimPrefix(s.Text, []byte("\ufeff"))
 	bad := func(p Problem) (map[string]any, *places) {
@@ -179,8 +181,8 @@ func (c *Config) Path(name string) string {
 	return filepath.Join(filepath.Dir(c.File), name)
 }
 
-// Password reads the file of that name, which [Config.Path] finds. It is to hold a password, and behind it nothing but the end
-// of its line. Without a name there is none.
+// Password reads the file of that name, which [Config.Path] finds. It is to hold a password, and
+// behind it nothing but the end of its line. Without a name it is empty.
 func (c *Config) Password(name string) (string, error) {
 	if name == "" {
 		return "", nil

@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// This file holds what TOML says about defining a table or key twice, of which the library checks a part only. See TOML 1.0,
-// "Table", "Inline Table" and "Array of Tables". The rules are:
+// This file checks TOML's rules about defining a table or key twice, which the library checks only
+// in part. See TOML 1.0, "Table", "Inline Table" and "Array of Tables". The rules are:
 //
 //   - a header may define what other headers have only implied, and each table once;
 //   - a dotted key defines the tables on its way, in the table that it stands in and nowhere else: it cannot reach into a
@@ -38,7 +38,7 @@ type definedName struct {
 type definitions struct {
 	at     map[definedName]*definition
 	tables int32
-	first  lineFault // its line is 0 if there is none
+	first  lineFault // its line is 0 if the text has no such fault
 }
 
 func newDefinitions() definitions { return definitions{at: map[definedName]*definition{}} }

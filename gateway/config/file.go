@@ -24,7 +24,7 @@ import (
 type NamedFile struct {
 	// Path is where it is, for messages and to be watched.
 	Path string
-	// Below is the directory that it may not lead out of; "": there is none.
+	// Below is the directory that it may not lead out of; "": none.
 	Below string
 }
 

@@ -12,8 +12,9 @@ import (
 
 // This file is about gateways that share their configuration: what is shared, and where it is shared.
 
-// sharedSections are what the gateways of a fleet share, and what is not in their files: what becomes of a request. All
-// else is of one machine, or of who runs it: addresses, certificates, memory, logs, where to find the fleet.
+// sharedSections are the sections that the gateways of a fleet share, and that are not in their own
+// files: those that decide about requests. All else is of one machine, or of who runs it:
+// addresses, certificates, memory, logs, where to find the fleet.
 var sharedSections = []string{"default_cors", "cors", "upstream", "limit", "route"}
 
 // ownSections are all others.
@@ -162,7 +163,8 @@ func FleetName(s string) string {
 	return ""
 }
 
-// StateDirectory returns the directory of f.State: where it is not given, systemd's, of which it may give several.
+// StateDirectory returns the directory of f.State: if it is not set, the first one that systemd
+// gives.
 func (c *Config) StateDirectory() string {
 	if c.Fleet.State != "" {
 		return c.Path(c.Fleet.State)

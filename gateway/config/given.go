@@ -63,7 +63,8 @@ func (r *reader) resolve(values map[string]any, texts ...[]byte) {
 	r.cfg.resolved = true
 }
 
-// resolveAt returns a value with everything put in that it refers to. index is that of the element of an array, or -1.
+// resolveAt returns a value with its references replaced. index is the index of the element of an
+// array, or -1.
 func (r *reader) resolveAt(path string, index int, value any) any {
 	switch v := value.(type) {
 	case string:
@@ -210,8 +211,8 @@ func (t *table) template(key, value string) string {
 	return value
 }
 
-// ValueFiles returns the files that values refer to, by path, with digests of what they held when they were read. Nobody
-// changes the map.
+// ValueFiles returns the files that values refer to, by path, with digests of what they held when
+// they were read. The map is not modified afterwards.
 func (c *Config) ValueFiles() map[string][sha256.Size]byte { return c.valueFiles }
 
 // Again parses the texts again that c was parsed from: what they refer to may be something else now.

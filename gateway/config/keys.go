@@ -38,7 +38,7 @@ func (t *table) integer(key string, def, low, high int) int {
 	return int(n)
 }
 
-// oneOf returns one of choices, of which the first is the default.
+// oneOf returns one of choices, the first of which is the default.
 func (t *table) oneOf(key string, choices ...string) string {
 	return scalar(t, key, choices[0], func(s string) (string, fault) { return s, notOneOf(s, choices) })
 }
@@ -83,7 +83,7 @@ func (t *table) positive(key string, def time.Duration) time.Duration {
 	return d
 }
 
-// optionalDuration returns the duration of key and true, or def and false if there is none.
+// optionalDuration returns the duration of key and true, or def and false if the key is not set.
 func (t *table) optionalDuration(key string, def time.Duration) (time.Duration, bool) {
 	if n, ok := t.values[key].(int64); ok {
 		t.known = append(t.known, key)

@@ -75,7 +75,7 @@ func (l *locator) assignment(in scope, depth int) {
 		at.table = l.defined.assign(in.table, parts, line)
 		l.value(at, depth)
 	}
-	if l.i == start { // Not TOML: go on somewhere.
+	if l.i == start { // Not TOML: continue at a later place.
 		l.advance()
 	}
 }
@@ -191,7 +191,7 @@ func (l *locator) array(at scope, depth int) {
 		elements = append(elements, l.line)
 		start := l.i
 		l.value(at, depth+1)
-		if l.i == start { // Not TOML: go on somewhere.
+		if l.i == start { // Not TOML: continue at a later place.
 			l.advance()
 		}
 	}

@@ -10,8 +10,9 @@ func (c *Config) Policy(name string) *CORS {
 	return nil
 }
 
-// ClientAuthOf returns the name of the file of authorities whose certificates a listener accepts, the key that names it, and
-// what becomes of clients without one. The file is "" if the listener asks for none.
+// ClientAuthOf returns the name of the file of authorities whose certificates a listener accepts,
+// the key that names it, and how clients without a certificate are treated. The file is "" if the
+// listener asks for none.
 func (c *Config) ClientAuthOf(l *Listener) (file, key, mode string) {
 	file, key, mode = l.ClientCA, "listener."+l.Name+".client_ca", l.ClientAuth
 	if file == "" {

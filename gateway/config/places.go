@@ -16,8 +16,8 @@ type place struct {
 // places is the result of locate. A nil *places knows no key.
 type places struct {
 	at    map[string]*place
-	over  lineFault // the bound that the text exceeds; its line is 0 if there is none
-	twice lineFault // the first table or key that is defined although it may not be; likewise
+	over  lineFault // the bound that the text exceeds; its line is 0 if it exceeds none
+	twice lineFault // the first table or key that is defined although it may not be; as above
 }
 
 // A lineFault is a fault and where it is.
@@ -30,7 +30,7 @@ func (f lineFault) problem(file string) Problem {
 	return Problem{File: file, Line: f.line, Message: f.message, Hint: f.hint}
 }
 
-// line returns the line of key, or that of its element index if index >= 0 and there is one.
+// line returns the line of key, or the line of its element index if index >= 0 and there is one.
 // For a key that is not there it is the line of the nearest table around it, or else 1.
 func (p *places) line(key string, index int) int {
 	if p == nil {
@@ -54,7 +54,7 @@ func (p *places) line(key string, index int) int {
 // has reports whether key is in the file.
 func (p *places) has(key string) bool { return p.at[key] != nil }
 
-// drop forgets sections and what is in them.
+// drop forgets sections and their contents.
 func (p *places) drop(sections map[string]bool) {
 	for key := range p.at {
 		if sections[section(key)] {

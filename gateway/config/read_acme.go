@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// This file goes on with the list of all keys, for certificates by ACME.
+// This file reads the keys of [tls.acme].
 
 const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -38,8 +38,9 @@ func readACME(t *table) ACME {
 	return a
 }
 
-// parseDirectory understands the URL of an authority's directory. What is sent there is signed, so plain http would not
-// give a secret away; but anybody on the way could make the answers. See RFC 8555, section 6.1.
+// parseDirectory understands the URL of an authority's directory. Requests to a directory are
+// signed, so plain http would not reveal a secret; but an attacker on the way could forge the
+// responses. See RFC 8555, section 6.1.
 func parseDirectory(s string) (string, fault) {
 	u, err := url.Parse(s)
 	switch {

@@ -10,7 +10,7 @@ import (
 
 // A Part is a piece of a value that a route sets: text, and after it the value of a variable of the request.
 type Part struct {
-	// Text is a run of octets.
+	// Text is a run of bytes.
 	Text string
 	// Variable is one of Variables, or "" for none.
 	Variable string
@@ -160,7 +160,7 @@ func policyOwned(t *table, route *Route, name string) fault {
 	return fault{}
 }
 
-// fieldNames returns a list of names of header fields, none of which owned has anything against.
+// fieldNames returns a list of names of header fields, none of which owned objects to.
 func (t *table) fieldNames(key string, owned func(name string) fault) []string {
 	return list(t, key, "a string", func(name string) (string, fault) {
 		name, f := parseFieldName(name)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// This file goes on with the list of all keys, for what gateways share.
+// This file reads the keys of [redis].
 
 func readRedis(t *table) *Redis {
 	if t.values == nil {
@@ -66,7 +66,7 @@ func parseKeyPrefix(s string) (string, fault) {
 	return s, fault{}
 }
 
-// checkRedis finds limits that nobody keeps.
+// checkRedis finds limits that need [redis] where the table is missing.
 func (r *reader) checkRedis() {
 	if r.cfg.Redis != nil {
 		return

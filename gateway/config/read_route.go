@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// This file goes on with the list of all keys, for routes, and checks what no table can tell alone.
+// This file reads the keys of [route.NAME], and checks what depends on several tables.
 
 func readRoute(t *table) Route {
 	defer t.done()
@@ -59,7 +59,7 @@ func readTimeout(t *table) time.Duration {
 	return t.duration("timeout", Auto)
 }
 
-// readAction returns the key that says what becomes of the route's requests, or "".
+// readAction returns the key that says how the route's requests are handled, or "".
 func readAction(t *table) string {
 	const choice = "exactly one of upstream, split, redirect and respond"
 	var actions []string

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// This file goes on with the list of all keys, for TLS, and checks what listeners need of other tables.
+// This file reads the keys of [tls], and checks what listeners need from other tables.
 
 func readTLS(t *table) TLS {
 	defer t.done()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// This file goes on with the list of all keys, for upstreams.
+// This file reads the keys of [upstream.NAME].
 
 func readUpstream(t *table) Upstream {
 	defer t.done()

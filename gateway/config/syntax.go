@@ -10,9 +10,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// This file says what is wrong with a text that is not TOML. The library quotes the text where it stopped, which may be a secret
-// that somebody wrote without quotes, or a line of a file that is no configuration at all. So none of its messages is passed on:
-// they only choose one of ours, which says what is expected, and the place is named by line and column.
+// This file says what is wrong with a text that is not TOML. The library quotes the text where it
+// stopped, which may be a secret written without quotes, or a line of a file that is not a
+// configuration. So its messages are never passed on: they only select one of ours, which says what
+// is expected, and the place is given by line and column.
 
 const inQuotes = `write text in quotes: key = "text"`
 
@@ -77,7 +78,7 @@ func syntaxProblem(file string, text []byte, places *places, err error) Problem 
 	// The library may point past a final newline.
 	last := bytes.Count(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) + 1
 	line := min(max(parse.Position.Line, 1), last)
-	if rest, ok := strings.CutPrefix(parse.Message, "Key '"); ok { // it is TOML, and the name of a key is no secret
+	if rest, ok := strings.CutPrefix(parse.Message, "Key '"); ok { // it is TOML, and the name of a key is not a secret
 		key, _, _ := strings.Cut(rest, "'")
 		p := Problem{File: file, Line: line, Message: fmt.Sprintf("key '%s' has already been defined", key)}
 		if first := places.line(key, -1); first < line {

@@ -20,8 +20,8 @@ type reader struct {
 	unresolved map[string]bool // keys whose references stand for nothing
 }
 
-// maxProblems bounds the problems that are noted: whoever mends a file begins with the first, and a text of mistakes alone
-// is not to cost more than another.
+// maxProblems bounds the problems that are noted: people fix the first ones first, and a text full
+// of mistakes must not cost more than another.
 const maxProblems = 100
 
 // full reports whether as many problems are noted as may be, and counts one more.
@@ -78,7 +78,7 @@ func (t *table) key(key string) string { return joinKey(t.path, key) }
 // problem notes a problem of the whole value of key.
 func (t *table) problem(key string, f fault) { t.r.problem(t.key(key), -1, f) }
 
-// done notes the keys that nobody asked for.
+// done notes the keys that were not read.
 func (t *table) done() {
 	for _, key := range t.r.byPosition(t.path, t.values) {
 		switch {

@@ -15,8 +15,8 @@ func (p *Policy) AllowedOrigin(origin []byte) (pattern int, reason Reason) {
 	return p.origins.Find(origin), Allowed
 }
 
-// checkOrigin decides about the value of Origin. A repeated one is no origin at all: browsers send one, and whoever
-// sends two hopes that two readers disagree.
+// checkOrigin decides about the value of Origin. A repeated Origin is not an origin: browsers send
+// one, and a client that sends two hopes that two readers disagree.
 func (p *Policy) checkOrigin(origin []byte, lines int) Reason {
 	switch {
 	case lines > 1:
@@ -40,9 +40,10 @@ func (p *Policy) checkOrigin(origin []byte, lines int) Reason {
 // -Allow-Credentials and -Expose-Headers and Timing-Allow-Origin for an allowed origin, and Cross-Origin-Resource-Policy.
 // Not Vary: the caller merges that into the upstream's if [Policy.VaryOrigin], whatever the reason is.
 //
-// origin is the value of the Origin field, originLines the number of its field lines, 0 for a request without; an
-// empty value counts as none. Where Origins is ["*"] and there are no credentials the fields do not depend on origin:
-// all responses carry them, and the reason is Allowed for any request that has an Origin.
+// origin is the value of the Origin field, originLines the number of its field lines, 0 for a
+// request without; an empty value counts as none. Where Origins is ["*"] and there are no
+// credentials, the fields do not depend on origin: all responses carry them, and the reason is
+// Allowed for any request that has an Origin.
 //
 // origin is kept only as a copy in the returned slice. Nothing is allocated but what dst lacks.
 //
@@ -51,9 +52,10 @@ func (p *Policy) AppendActual(dst, origin []byte, originLines int) ([]byte, Reas
 	return p.AppendExposing(dst, origin, originLines, nil)
 }
 
-// AppendExposing is AppendActual for a response whose upstream exposes headers of its own: upstream holds the values of
-// its Access-Control-Expose-Headers field lines, whose names are added to the policy's, up to 64 members in all. What
-// is not a name is dropped, as is, with credentials, "*": browsers would take it for a name.
+// AppendExposing is AppendActual for a response whose upstream exposes headers of its own: upstream
+// holds the values of its Access-Control-Expose-Headers field lines, whose names are added to the
+// policy's, up to 64 members in all. Values that are not names are dropped, and so is "*" with
+// credentials: browsers would take it for a name.
 func (p *Policy) AppendExposing(dst, origin []byte, originLines int, upstream [][]byte) ([]byte, Reason) {
 	reason := Allowed
 	switch {

@@ -15,8 +15,8 @@ type Problem struct {
 	Hint    string // what to write instead; may be empty
 	Warning bool   // the policy works, though perhaps not as meant
 
-	// OtherKey and OtherIndex are another entry that the message ends in, which then reads on with "at" and its place.
-	// No OtherKey: there is none.
+	// OtherKey and OtherIndex are another entry that the message ends in, which then reads on with
+	// "at" and its place. No OtherKey: none.
 	OtherKey   string
 	OtherIndex int
 }
@@ -199,7 +199,8 @@ func (c *checker) exposeHeaders() []string {
 	return names
 }
 
-// oneEach returns the hint for an element that is no name: what it lists, if it is a list, one each.
+// oneEach returns the hint for an element that is not a name: its parts as separate elements, if it
+// is a list.
 func oneEach(element, otherwise string) string {
 	names := strings.FieldsFunc(element, func(r rune) bool { return r == ',' || r == ' ' })
 	if len(names) < 2 {

@@ -100,12 +100,12 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 	case p.Any():
 		c.anyOrigin(key, index)
 	case p.Null() && c.cfg.Credentials:
-		c.endanger(nullOrigin|reflectAny, key, index, "remove it, or leave credentials out",
+		c.flag(nullOrigin|reflectAny, key, index, "remove it, or leave credentials out",
 			`"null" with credentials: every site can send it from a sandboxed frame, and read what a signed-in user may see`)
 	case p.Null():
-		c.endanger(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
+		c.flag(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
 	case p.File():
-		c.endanger(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
+		c.flag(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
 	case p.AnyHost() && p.Scheme() == "https":
 		c.fail(key, index, hintEverySite, "pattern %q: a star for the whole host stands for every site with https", p.String())
 	default:
@@ -160,7 +160,7 @@ func (c *checker) badPattern(key string, index int, text string, err error) {
 
 func (c *checker) anyOrigin(key string, index int) {
 	if c.cfg.Credentials {
-		c.endanger(reflectAny, key, index, "list the origins, or leave credentials out",
+		c.flag(reflectAny, key, index, "list the origins, or leave credentials out",
 			`"*" with credentials: every site can read what a signed-in user may see`)
 	}
 	if len(c.cfg.Origins)+len(c.cfg.FileOrigins) > 1 {
@@ -185,11 +185,12 @@ func (c *checker) labels(key string, index int, p matcher.Pattern) {
 	}
 }
 
-// plaintext refuses http:// origins with credentials: whoever sits on the user's network can be one. Loopback is
-// never on the network. See Secure Contexts, "Is origin potentially trustworthy?", and RFC 6761, section 6.3.
+// plaintext refuses http:// origins with credentials: an attacker on the user's network can
+// impersonate them. Loopback is never on the network. See Secure Contexts, "Is origin potentially
+// trustworthy?", and RFC 6761, section 6.3.
 func (c *checker) plaintext(key string, index int, p matcher.Pattern) {
 	if c.cfg.Credentials && p.Scheme() == "http" && !isLoopback(p) {
-		c.endanger(plainHTTP, key, index, "write https://",
+		c.flag(plainHTTP, key, index, "write https://",
 			"pattern %q: http:// with credentials: a network attacker can be this origin", p.String())
 	}
 }
@@ -205,7 +206,8 @@ func isLoopback(p matcher.Pattern) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// wide warns of patterns with credentials that are no names of somebody: anybody's extension, any machine in a network.
+// wide warns of patterns with credentials that do not name one party: any extension, any machine of
+// a network.
 func (c *checker) wide(key string, index int, p matcher.Pattern) {
 	_, network := p.Network()
 	switch {
@@ -223,9 +225,9 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// publicSuffix refuses, with credentials, a pattern whose literal end is a public suffix or part of one: such as
-// "https://*.github.io" or "https://app-*.co.uk", of which anybody can register a match. Names that the list does not
-// know count as public suffixes if they are a single label.
+// publicSuffix refuses, with credentials, a pattern whose literal end is a public suffix or part of
+// one, such as "https://*.github.io" or "https://app-*.co.uk": anyone can register a name that
+// matches. Names that the list does not know count as public suffixes if they are a single label.
 func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	end := p.Base()
 	if !p.Wildcard() || p.AnyHost() || isLocalhost(end) {
@@ -237,7 +239,7 @@ func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	switch {
 	case len(suffix) < len(end):
 	case c.cfg.Credentials:
-		c.endanger(suffixes, key, index, "name the domains", message, p.String(), end)
+		c.flag(suffixes, key, index, "name the domains", message, p.String(), end)
 	default:
 		c.warn(key, index, "", message, p.String(), end)
 	}

@@ -2,9 +2,9 @@ package cors
 
 import "strings"
 
-// This file holds the dangers that a Config can permit by a flag of its own. An origin that is one is an error without
-// its flag and a warning with it, so that it stays visible; a flag that no origin needs is a warning too, because it
-// waits for the day when somebody adds one.
+// This file holds the dangers that a Config can permit by a flag of its own. Such an origin is an
+// error without its flag and a warning with it, so that it stays visible; a flag that no origin
+// needs is a warning too, because it takes effect on the day when such an origin is added.
 
 // danger is a set of dangers.
 type danger uint8
@@ -37,8 +37,8 @@ var flags = []struct {
 		`"file://" is not among the origins`, false},
 }
 
-// endanger reports an origin that is all of d: a warning if that is permitted. hint says what else to write.
-func (c *checker) endanger(d danger, key string, index int, hint, format string, args ...any) {
+// flag reports an origin that is all of d: a warning if that is permitted. hint says what else to write.
+func (c *checker) flag(d danger, key string, index int, hint, format string, args ...any) {
 	c.needed |= d
 	var missing []string
 	for _, f := range flags {

@@ -1,11 +1,12 @@
 // Package cors is the server side of the CORS protocol as pure functions over bytes: given a policy and the fields
 // of a request, which fields does the response carry, and why.
 //
-// Of the Fetch standard it implements what concerns servers in "CORS protocol" (CORS request, CORS-preflight
-// request, HTTP responses, HTTP extensions), and mirrors the browser's half, "CORS-preflight fetch" and "CORS
-// check", in the order of its checks: origin, method, header names. The name classes come from "Methods" and
-// "Headers": safelisted, forbidden, normalised. What is said about Vary comes from "CORS protocol and HTTP caches".
-// Timing-Allow-Origin is Resource Timing's, Cross-Origin-Resource-Policy is Fetch's again.
+// Of the Fetch standard it implements what concerns servers in "CORS protocol" (CORS request,
+// CORS-preflight request, HTTP responses, HTTP extensions), and mirrors the browser's half,
+// "CORS-preflight fetch" and "CORS check", in the order of its checks: origin, method, header
+// names. The name classes come from "Methods" and "Headers": safelisted, forbidden, normalised. The
+// rules about Vary come from "CORS protocol and HTTP caches". Timing-Allow-Origin is Resource
+// Timing's, Cross-Origin-Resource-Policy is Fetch's again.
 //
 // A [Policy] is compiled once by [New], which is also the linter: it reports every mistake of a configuration at
 // once. Whatever a policy says later was rendered then; a request only adds its own Origin and, where a policy with

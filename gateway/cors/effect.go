@@ -22,8 +22,8 @@ func SameEffect(a, b []byte) bool {
 	}
 }
 
-// cutEffect returns the first field of lines that a page can tell, and the lines behind it; no name if there is none.
-// The value is left out where it can only be the origin or "*".
+// cutEffect returns the first field of lines that a page can observe, and the lines behind it; no
+// name if there is no such field. The value is left out where it can only be the origin or "*".
 func cutEffect(lines []byte) (name, value, rest []byte) {
 	for len(lines) > 0 {
 		var line []byte

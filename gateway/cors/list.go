@@ -6,7 +6,7 @@ package cors
 // Beyond it repeated members may stay, which no list here gives a meaning to.
 const maxDistinct = 64
 
-// everything is no bound: for comparisons that happen once, not once per member.
+// everything means no bound: for comparisons that happen once, not once per member.
 const everything = int(^uint(0) >> 1)
 
 // cutMember splits list at its first comma. member is without the blanks around it and may be empty; more is false

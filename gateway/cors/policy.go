@@ -20,8 +20,8 @@ type Config struct {
 	FileOrigins []string
 	// Methods are those allowed beyond GET, HEAD and POST; "*" is any. Optional.
 	Methods []string
-	// RequestHeaders are the header names that a page may set; "*" is any, of which only a policy with Credentials
-	// includes Authorization. Optional.
+	// RequestHeaders are the header names that a page may set; "*" is any name, and includes
+	// Authorization only in a policy with Credentials. Optional.
 	RequestHeaders []string
 	// ExposeHeaders are the response-header names that a page may read; "*", without Credentials only, is any. Optional.
 	ExposeHeaders []string
@@ -48,8 +48,9 @@ type Config struct {
 	// PreflightHeaders are further fields of every answer to a preflight, allowed or refused, by name. Vary among them is merged
 	// with the policy's own; see [New] for those that are not to be set. Optional.
 	PreflightHeaders map[string]string
-	// RefusedPreflight is the status of the answer to a preflight of an allowed origin whose method or header name is refused:
-	// 403, or 204 with the lists of what is allowed, so that the browser can name what is not. Zero means 403.
+	// RefusedPreflight is the status of the answer to a preflight of an allowed origin whose method
+	// or header name is refused: 403, or 204 with the lists of what is allowed, so that the browser
+	// can name the one that is missing. Zero means 403.
 	RefusedPreflight int
 	// ExposeOnPreflight sets Access-Control-Expose-Headers on allowed preflights, too. Browsers ignore it there.
 	ExposeOnPreflight bool
@@ -61,7 +62,8 @@ type Config struct {
 	AllowFileOrigin bool
 	// AllowHTTPOrigins permits http:// patterns off loopback with Credentials: a network attacker can be those.
 	AllowHTTPOrigins bool
-	// AllowPublicSuffixes permits wildcards right under a public suffix with Credentials: anybody can be one of those.
+	// AllowPublicSuffixes permits wildcards right under a public suffix with Credentials: anyone
+	// can register such a name.
 	AllowPublicSuffixes bool
 	// ReflectAnyOrigin permits "*" among Origins with Credentials: every Origin but "null" is then echoed. "null" among Origins
 	// with Credentials needs it too.
@@ -156,8 +158,8 @@ func New(cfg Config) (*Policy, []Problem) {
 	return p, c.problems
 }
 
-// render writes down all that no request changes. Lists are sent in full, not cut to what was asked for: browsers
-// then cache an entry for each member and ask less often.
+// render writes down all that no request changes. Lists are sent in full, not reduced to the
+// requested names: browsers then cache an entry for each member and send fewer preflights.
 func (p *Policy) render(cfg *Config, methods, headers, expose []string) {
 	if p.credentials {
 		p.credentialsLine = "Access-Control-Allow-Credentials: true\r\n"

@@ -38,7 +38,7 @@ func IsPreflight(method, origin []byte, originLines int, acrm []byte) bool {
 // Where Origins is ["*"] and there are no credentials, any value of Origin is allowed: the answer, which says so by
 // leaving Origin out of Vary, may not depend on it.
 //
-// Nothing of req is kept but as a copy in the returned slice. Nothing is allocated but what dst lacks.
+// req is not retained: the returned slice holds copies. Nothing is allocated but what dst lacks.
 //
 // See Fetch, "CORS-preflight fetch", step 7.
 func (p *Policy) AppendPreflight(dst []byte, req *Preflight) ([]byte, Reason) {

@@ -6,19 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// This file decides which lines of a file of origins a message may show. Whoever can name such a file, or put another in its
-// place, would else read any file that the gateway can read: a key, a list of passwords, an environment. The rules are:
+// This file decides which lines of a file of origins a message may show. Otherwise, a user who can
+// name such a file, or replace it, could read any file that the gateway can read: a key, a list of
+// passwords, an environment. The rules are:
 //
 //   - a line is shown if it is like an origin: a scheme, "://" and a host that has no more than 253 bytes, of labels that have
 //     no more than 63, perhaps with a port of digits; upper case and letters beyond ASCII are mistakes that people make;
 //   - what follows the host is cut off: paths and queries are where webhooks and feeds keep their secrets;
 //   - a line with an "@" is not shown: what precedes that is a user, and perhaps a password.
 
-// cut stands for what is left out.
+// cut stands for the omitted text.
 const cut = "…"
 
-// showable returns what may be shown of a line, and whether anything may. like is a line with the same mistake, in the
-// place of which nothing is but what is shown.
+// showable returns the part of a line that may be shown, and whether any may. like is a line with
+// the same mistake, in which only that part is replaced.
 func showable(line string) (shown, like string, ok bool) {
 	scheme, rest, found := strings.Cut(line, "://")
 	if !found || strings.Contains(line, "@") || !schemeLike(scheme) {

@@ -10,7 +10,7 @@ import (
 // This file puts the requests of an inquiry to the code that serves. https is what a trusted proxy says it is: such a request
 // has an X-Forwarded-Proto, which is not shown.
 
-// ask returns what becomes of a request that is given by its lines.
+// ask returns how a request is handled that is given by its lines.
 func ask(s *snapshot.Snapshot, a *inquiry, lines []string) *proxy.Rehearsal {
 	head := strings.Join(lines, "\r\n") + "\r\n"
 	if a.HTTPS {

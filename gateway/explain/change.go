@@ -19,8 +19,8 @@ import (
 //     compiled and asked again: edits that do not help, or that the linter refuses, are not offered;
 //   - nothing dangerous is offered without its warning.
 
-// A trial is a search for edits.
-type trial struct {
+// A editSearch is a search for edits.
+type editSearch struct {
 	s       *snapshot.Snapshot
 	a       *inquiry
 	miss    route.Miss
@@ -30,17 +30,17 @@ type trial struct {
 	found   *Explanation // of the copy, as it was asked last
 }
 
-func newTrial(s *snapshot.Snapshot, a *inquiry, miss route.Miss) *trial {
-	return &trial{s: s, a: a, miss: miss, cfg: *s.Config}
+func newEditSearch(s *snapshot.Snapshot, a *inquiry, miss route.Miss) *editSearch {
+	return &editSearch{s: s, a: a, miss: miss, cfg: *s.Config}
 }
 
 // change notes an edit of a key of the table.
-func (t *trial) change(key, warning, format string, args ...any) {
+func (t *editSearch) change(key, warning, format string, args ...any) {
 	t.changes = append(t.changes, Change{Key: key, Place: place(t.s.Config, key), Edit: fmt.Sprintf(format, args...), Warning: warning})
 }
 
 // run finds the edits, and drops them if they do not help.
-func (t *trial) run(e *Explanation) {
+func (t *editSearch) run(e *Explanation) {
 	if t.a.readyOf != "" || e.Actual.Status == 400 && !t.miss.Misread() && e.Route == nil || !t.route(e) || !t.policy() {
 		return
 	}
@@ -62,13 +62,13 @@ func (t *trial) run(e *Explanation) {
 		}
 	case !outcome.Allowed() && outcome != fetch.Redirected:
 		t.changes = nil
-	case outcome == fetch.Redirected: // a path that ends in Origin: null is no advice unless it says so
+	case outcome == fetch.Redirected: // a path that ends in Origin: null is not advice unless it says so
 		t.notes = append(t.notes, "after this, "+t.a.followed(t.found))
 	}
 }
 
 // outcome compiles and asks the copy.
-func (t *trial) outcome() (fetch.Outcome, config.Problems) {
+func (t *editSearch) outcome() (fetch.Outcome, config.Problems) {
 	s, problems, _ := snapshot.Compile(&t.cfg, t.s, t.a.metrics)
 	if len(problems) > 0 {
 		return fetch.Denied, problems
@@ -78,7 +78,7 @@ func (t *trial) outcome() (fetch.Outcome, config.Problems) {
 }
 
 // compiled returns a policy as it is in force, or makes one that is new. It is nil if that will not do.
-func (t *trial) compiled(p *config.CORS) *cors.Policy {
+func (t *editSearch) compiled(p *config.CORS) *cors.Policy {
 	if c := t.s.Policies[p.Name]; c != nil {
 		return c.CORS
 	}
@@ -87,7 +87,7 @@ func (t *trial) compiled(p *config.CORS) *cors.Policy {
 }
 
 // route makes sure that one route takes the request, and reduces the copy to it.
-func (t *trial) route(e *Explanation) bool {
+func (t *editSearch) route(e *Explanation) bool {
 	if e.Route != nil {
 		i := slices.IndexFunc(t.cfg.Routes, func(r config.Route) bool { return r.Name == e.Route.Name })
 		t.cfg.Routes = []config.Route{t.cfg.Routes[i]}
@@ -125,13 +125,13 @@ func (t *trial) route(e *Explanation) bool {
 }
 
 // newRoute tells to write a route. What it is to do is for its author to say, so it is not tried.
-func (t *trial) newRoute(hosts string) {
+func (t *editSearch) newRoute(hosts string) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(t.a.Path, "/"), "/")
 	t.change("route", "", "add a table [route.NAME] with %spath = %q, a policy in cors, and an upstream", hosts, "/"+first)
 }
 
 // policy makes sure that a policy decides, and reduces the copy to it. It is the copy's first then.
-func (t *trial) policy() bool {
+func (t *editSearch) policy() bool {
 	r := &t.cfg.Routes[0]
 	if p := t.cfg.Policy(r.CORS); p != nil {
 		c := *p
@@ -182,7 +182,7 @@ func (t *trial) policy() bool {
 	return true
 }
 
-func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
+func (t *editSearch) origin(p *config.CORS, compiled *cors.Policy) {
 	if _, reason := compiled.AllowedOrigin([]byte(t.a.Origin)); reason == cors.Allowed {
 		return
 	}
@@ -201,7 +201,7 @@ func (t *trial) origin(p *config.CORS, compiled *cors.Policy) {
 	t.nearOrigins(p.Name, compiled)
 }
 
-func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
+func (t *editSearch) method(p *config.CORS, compiled *cors.Policy) {
 	if !t.a.NeedsPreflight() || compiled.AllowsMethod(t.a.Method) {
 		return
 	}
@@ -213,7 +213,7 @@ func (t *trial) method(p *config.CORS, compiled *cors.Policy) {
 	}
 }
 
-func (t *trial) headers(p *config.CORS, compiled *cors.Policy) {
+func (t *editSearch) headers(p *config.CORS, compiled *cors.Policy) {
 	var missing []string
 	for _, name := range t.a.Unsafe {
 		if !compiled.AllowsHeader(name) {
@@ -228,7 +228,7 @@ func (t *trial) headers(p *config.CORS, compiled *cors.Policy) {
 }
 
 // credentials comes last: what it turns on makes other entries dangerous.
-func (t *trial) credentials(p *config.CORS) {
+func (t *editSearch) credentials(p *config.CORS) {
 	if !t.a.Credentials {
 		return
 	}

@@ -28,12 +28,12 @@ type Consequence struct {
 	Question fetch.Question `json:"question"`
 	// Seen: a page has asked it.
 	Seen   bool    `json:"seen"`
-	Before Verdict `json:"before"`
-	After  Verdict `json:"after"`
+	Before Summary `json:"before"`
+	After  Summary `json:"after"`
 }
 
-// A Verdict is an [Explanation] in short.
-type Verdict struct {
+// A Summary is an [Explanation] in short.
+type Summary struct {
 	// Route is the name of the route that takes the request, or "".
 	Route string `json:"route"`
 	// Anonymous and Credentialed are what comes of it without and with credentials.
@@ -46,7 +46,7 @@ type Verdict struct {
 }
 
 // same reports whether a page, and who answers it, see no difference.
-func (v Verdict) same(w Verdict) bool {
+func (v Summary) same(w Summary) bool {
 	return v.Anonymous == w.Anonymous && v.Credentialed == w.Credentialed && v.Status == w.Status
 }
 
@@ -88,13 +88,13 @@ func Consequences(before, after *config.Config, seen []fetch.Question) (changed 
 }
 
 // verdict answers q, and returns it as a browser would put it. It reports false for what no browser asks.
-func verdictOf(s *snapshot.Snapshot, q fetch.Question, m *metrics.Metrics) (Verdict, fetch.Question, bool) {
+func verdictOf(s *snapshot.Snapshot, q fetch.Question, m *metrics.Metrics) (Summary, fetch.Question, bool) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {
-		return Verdict{}, q, false
+		return Summary{}, q, false
 	}
 	e, _ := examine(s, &inquiry{Request: r, metrics: m})
-	v := Verdict{Anonymous: e.Anonymous.Outcome, Credentialed: e.Credentialed.Outcome, Reason: e.Actual.Reason, Status: e.Actual.Status}
+	v := Summary{Anonymous: e.Anonymous.Outcome, Credentialed: e.Credentialed.Outcome, Reason: e.Actual.Reason, Status: e.Actual.Status}
 	if e.Route != nil {
 		v.Route = e.Route.Name
 	}

@@ -136,7 +136,7 @@ type inquiry struct {
 	listener string           // the one that is asked; "": the one that the URL leads to
 	bare     bool             // the listener asks for a certificate, and the client shows none
 	readyOf  string           // the listener whose ready_path the URL is; "": of none
-	metrics  *metrics.Metrics // where it is counted: nowhere that anybody looks
+	metrics  *metrics.Metrics // where it is counted: in metrics that are never read
 }
 
 // changeable reports whether an edit of the configuration could make more of a than o.
@@ -170,12 +170,12 @@ func Of(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) {
 	}
 	e, miss := examine(s, a)
 	if a.changeable(e.Outcome) || miss != route.Found && a.Blocked() == "" {
-		t := newTrial(s, a, miss)
+		t := newEditSearch(s, a, miss)
 		t.run(e)
 		e.Changes, e.Notes = append(e.Changes, t.changes...), append(e.Notes, t.notes...)
 	}
 	exposures(s, e)
-	e.Notes = append(e.Notes, remarks(s, a, e, miss)...)
+	e.Notes = append(e.Notes, notesOn(s, a, e, miss)...)
 	e.Summary = summary(a, e, miss)
 	conceal(s, e)
 	return *e, nil

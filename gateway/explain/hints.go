@@ -16,7 +16,7 @@ import (
 // This file points out what was nearly asked, or is nearly allowed, and what else a person should know.
 
 // nearOrigins notes which allowed origins differ from the one asked about in one part.
-func (t *trial) nearOrigins(policy string, compiled *cors.Policy) {
+func (t *editSearch) nearOrigins(policy string, compiled *cors.Policy) {
 	origin, err := matcher.ParsePattern(t.a.Origin)
 	if err != nil || origin.Host() == "" {
 		return
@@ -76,8 +76,8 @@ func nearPort(p *config.CORS, scheme, host, port string, note func(near, format 
 	return false
 }
 
-// remarks are what a person should know beside the verdict.
-func remarks(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) (notes []string) {
+// notesOn are what a person should know beside the verdict.
+func notesOn(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) (notes []string) {
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	policy := (*config.CORS)(nil)
 	if e.Policy != nil {

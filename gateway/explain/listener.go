@@ -14,7 +14,8 @@ import (
 
 // This file finds the listener of a question, and says what it makes of clients without a certificate.
 
-// hasListener returns an error that names the listeners if there is none of a name. "" is always there.
+// hasListener returns an error that names the listeners if there is none with the given name. "" is
+// always there.
 func hasListener(s *snapshot.Snapshot, name string) error {
 	var names []string
 	for i := range s.Config.Listeners {
@@ -42,8 +43,9 @@ func listenerFor(s *snapshot.Snapshot, a *inquiry) *edge.Listener {
 	return l
 }
 
-// listenerOf returns the listener of a question; that which it names, or else that of its URL's port and
-// scheme, or of its port, or the first of its scheme, or the first. Without any listener it is nil.
+// listenerOf returns the listener of a question: the one that it names, or else the one with its
+// URL's port and scheme, or its port, or the first with its scheme, or the first. Without any
+// listener it is nil.
 func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
 	port := string(a.Host[len(wire.HostName([]byte(a.Host))):])
 	if port == "" {

@@ -7,7 +7,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// This file looks for the edits that origins need which are no web sites: null, file:// and those of extensions.
+// This file looks for the edits needed by origins that are not web sites: null, file:// and those
+// of extensions.
 
 // What the edits about odd origins permit.
 const (
@@ -29,7 +30,7 @@ func installedOrigin(origin string) (pattern, warning string) {
 
 var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-func (t *trial) oddOrigin(p *config.CORS) {
+func (t *editSearch) oddOrigin(p *config.CORS) {
 	if t.a.Origin == "null" && !p.DangerouslyAllowNullOrigin {
 		p.DangerouslyAllowNullOrigin = true
 		t.change("cors."+p.Name+".dangerously_allow_null_origin", nobody, "write dangerously_allow_null_origin = true in [cors.%s]", p.Name)
@@ -41,7 +42,7 @@ func (t *trial) oddOrigin(p *config.CORS) {
 }
 
 // nullCredentials comes after credentials.
-func (t *trial) nullCredentials(p *config.CORS) {
+func (t *editSearch) nullCredentials(p *config.CORS) {
 	if t.a.Origin == "null" && p.Credentials && !p.DangerouslyReflectAnyOrigin {
 		p.DangerouslyReflectAnyOrigin = true
 		t.change("cors."+p.Name+".dangerously_reflect_any_origin", everySite, "write dangerously_reflect_any_origin = true in [cors.%s]", p.Name)

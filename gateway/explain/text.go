@@ -148,7 +148,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	return err
 }
 
-// does says what becomes of the requests of a route.
+// does describes how the requests of a route are handled.
 func (r *ExplainedRoute) does() string {
 	var does string
 	switch r.Action {

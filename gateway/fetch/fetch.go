@@ -28,16 +28,16 @@ type Question struct {
 	Headers []string `json:"headers"`
 	// Credentials is the credentials mode "include": cookies, client certificates and HTTP authentication.
 	Credentials bool `json:"credentials"`
-	// URL is what is asked for, absolute, of the scheme http or https, or of a WebSocket ws or wss: what the browser
-	// uses, wherever TLS ends.
+	// URL is the requested URL, absolute, with the scheme http or https, or ws or wss for a
+	// WebSocket: the one that the browser uses, wherever TLS is terminated.
 	URL string `json:"url"`
 	// Mode is how the page asks: "cors", fetch()'s usual mode, "no-cors", "same-origin", "navigate", which is a form or
 	// a link, or "websocket". "" is what the URL's scheme says, "cors" or "websocket".
 	Mode string `json:"mode"`
 	// ResponseHeaders are names of response headers that the script wants to read.
 	ResponseHeaders []string `json:"response_headers,omitempty"`
-	// Listener is the name of the listener of a server that is asked, where the URL alone does not tell. Nothing of it is
-	// sent; "" leaves the choice to the server.
+	// Listener is the name of the listener of a server that is asked, where the URL alone does not
+	// tell. It is not sent; "" leaves the choice to the server.
 	Listener string `json:"listener,omitempty"`
 }
 

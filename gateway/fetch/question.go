@@ -33,7 +33,7 @@ type Request struct {
 	Host   string // with its port, unless it is the scheme's
 	Target string // path and query, as they stand in the request line
 	Path   string // escaped
-	Same   bool   // Origin is that of the URL
+	Same   bool   // Origin is the URL's origin
 
 	Reasons []string // why a preflight is needed; none: it is not
 	Unsafe  []string // CORS-unsafe request-header names: sorted, lower case

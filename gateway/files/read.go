@@ -21,13 +21,13 @@ type Digest = [sha256.Size]byte
 // ErrChanging is the reason of an error of Read for a file that changes while it is read.
 var ErrChanging = errors.New("is being written to")
 
-// A stamp is what os.Stat tells of a file's content.
-type stamp struct {
+// A fileStamp is what os.Stat tells of a file's content.
+type fileStamp struct {
 	size     int64
 	modified time.Time
 }
 
-func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
+func stampOf(info fs.FileInfo) fileStamp { return fileStamp{info.Size(), info.ModTime()} }
 
 // Read returns the content of a file that does not change while it is read: half of a file that is being written is worse than
 // an error. The error names the file.

@@ -23,7 +23,8 @@ import (
 //   - what happens soon after something else is part of it: a writer gets time to finish;
 //   - notifications miss network file systems and directories that are replaced: so the files are also looked at now and then.
 
-// How long to wait until nothing more happens, how long at most, and how often to look without being told.
+// How long to wait until no further event comes, how long at most, and how often to look without an
+// event.
 const (
 	watchQuiet = 100 * time.Millisecond
 	watchMost  = 2 * time.Second
@@ -39,14 +40,14 @@ type fileState struct {
 	info    fs.FileInfo // nil: to be read again, whatever os.Stat says
 	sum     Digest      // of what was last tried
 	failure string      // why it could not be read, or ""
-	inForce Digest      // of what is in use; zero: there was no file
+	inForce Digest      // of the content in use; zero: there was no file
 }
 
 // A Watcher tells when files change. Its exported fields must not be changed after Run was called.
 type Watcher struct {
 	Log *slog.Logger
-	// Files returns the files to watch, by path, with the digests of what is in use. It is called each time before they
-	// are looked at.
+	// Files returns the files to watch, by path, with the digests of the contents in use. It is
+	// called each time before they are looked at.
 	Files func() map[string]Digest
 	// Renewed has an element when Files may return something else.
 	Renewed <-chan struct{}
@@ -58,7 +59,7 @@ type Watcher struct {
 	seen   map[string]fileState // by path
 }
 
-// Run watches until ctx is done. While there are no files it watches nothing. It must not be called twice.
+// Run watches until ctx is done. Without files it watches nothing. It must not be called twice.
 func (w *Watcher) Run(ctx context.Context) {
 	w.seen = map[string]fileState{}
 	defer w.close()
@@ -75,7 +76,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-w.Renewed:
 		case <-again:
 		case <-poll:
-		case <-failures: // such as too many events to be told
+		case <-failures: // such as an overflow of the event queue
 		case <-events:
 			settle(ctx, events)
 		}
@@ -114,7 +115,7 @@ func settle(ctx context.Context, events <-chan fsnotify.Event) {
 
 func (w *Watcher) close() {
 	if w.notify != nil {
-		w.notify.Close() // nothing is left to be told
+		w.notify.Close() // no further events will come
 	}
 	if w.poll != nil {
 		w.poll.Stop()

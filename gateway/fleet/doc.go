@@ -20,13 +20,15 @@
 //
 // # A node
 //
-// [Store.Join] watches live and rollout. Whatever it is told, it reads both in one transaction and applies what they
-// say then: an event that is lost, late or twice changes nothing. It reads them, too, once a minute without an event.
-// A revision of a newer format, or one whose checksum is not that of its text, is refused.
+// [Store.Join] watches live and rollout. On any event it reads both in one transaction and applies
+// their current values: an event that is lost, late or duplicated changes nothing. It reads them,
+// too, once a minute without an event. A revision with a newer format, or with a checksum that does
+// not match its text, is refused.
 //
 // A node that loses etcd keeps what it runs; a node that runs a candidate then returns to the live revision.
 //
-// What a thousand nodes cost etcd is in deploy/fleet-etcd.md. The client of etcd adds 13.7 MB to a binary, most of it grpc and
-// protobuf. It is taken all the same: watches that survive compaction, elections and silent members are what etcd's own
-// client is for, and its gateway for JSON over HTTP, the only other way, knows none of it.
+// What a thousand nodes cost etcd is in deploy/fleet-etcd.md. The client of etcd adds 13.7 MB to a
+// binary, most of it grpc and protobuf. It is used all the same: surviving compaction, elections
+// and silent members is what etcd's own client is for, and its gateway for JSON over HTTP, the only
+// alternative, does not.
 package fleet

@@ -13,7 +13,8 @@ import (
 // follow applies what the fleet is to run, until it loses etcd.
 func (m *membership) follow(ctx context.Context, well func()) error {
 	err := m.watch(ctx, well)
-	// A candidate is to be watched over by who rolls it out. While we do not hear of it there is nobody.
+	// A candidate is to be watched over by who rolls it out. Without news from etcd there are no
+	// gateways.
 	if m.stable.Number != 0 && m.state().trial && time.Since(m.heard) > m.s.lease {
 		m.run(m.stable, m.stable.Number)
 	}
@@ -68,7 +69,7 @@ func (m *membership) watch(ctx context.Context, well func()) error {
 
 // settle reads what the fleet is to run, and applies it. It returns etcd's revision of the read.
 func (m *membership) settle(ctx context.Context) (int64, error) {
-	n, err := m.s.now(ctx)
+	n, err := m.s.desired(ctx)
 	if m.refuse(err) {
 		return n.revision, nil
 	}
@@ -83,7 +84,7 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 	}
 	m.update(func(s *status) { s.rolling = n.rollout != nil })
 	switch {
-	case wanted == 0: // that live was deleted is no reason to stop serving
+	case wanted == 0: // the deletion of live is not a reason to stop serving
 		m.update(func(s *status) {
 			s.wanted, s.failure = 0, ""
 			if s.applied != 0 {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Join is a node's life in the fleet. It returns when ctx ends, and not before: whatever etcd does, it comes back by
-// itself. Meanwhile it calls:
+// Join is a node's life in the fleet. It returns when ctx ends, and not before: whatever etcd does,
+// it comes back by itself. In the meantime it calls:
 //
 //   - apply, from one goroutine, with each revision that the node is to run. If it errs the node reports the error and goes on with what it
 //     ran, and the revision is tried again now and then, for the cause may be the node's own. Should it not be wanted any

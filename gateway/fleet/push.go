@@ -16,7 +16,7 @@ import (
 // A push ends a roll-out that is under way: the way back from a mistake is never closed.
 func (s *Store) Push(ctx context.Context, r Revision, base int64) (Revision, error) {
 	next := prepare(r, base, time.Now())
-	return s.add(ctx, &next, func(now) ([]clientv3.Cmp, []clientv3.Op, error) {
+	return s.add(ctx, &next, func(desired) ([]clientv3.Cmp, []clientv3.Op, error) {
 		return nil, []clientv3.Op{
 			clientv3.OpPut(s.liveKey(), encode(pointer{format, next.Number, next.Sum})),
 			clientv3.OpDelete(s.rolloutKey()),
@@ -25,7 +25,7 @@ func (s *Store) Push(ctx context.Context, r Revision, base int64) (Revision, err
 }
 
 // A plan says what else is to be true, and done, when a revision is added.
-type plan func(now) ([]clientv3.Cmp, []clientv3.Op, error)
+type plan func(desired) ([]clientv3.Cmp, []clientv3.Op, error)
 
 // add adds the revision next and does what p says, in one transaction, while next's parent is live. It tries again when
 // etcd does not answer: what was written is found by its ID.
@@ -49,7 +49,7 @@ func (s *Store) add(ctx context.Context, next *stored, p plan) (Revision, error)
 
 // try is one attempt to add next. It reports whether another may succeed.
 func (s *Store) try(ctx context.Context, next *stored, p plan) (r Revision, again bool, err error) {
-	n, err := s.now(ctx)
+	n, err := s.desired(ctx)
 	if err != nil {
 		return r, true, err
 	}

@@ -18,7 +18,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// format is that of everything that this package writes. It refuses a newer one.
+// format is the format of everything that this package writes. It refuses a newer one.
 const format = 1
 
 // maxValue is how long a revision may be in etcd, in bytes. etcd takes requests of 1.5 MiB; keys and conditions are in
@@ -161,7 +161,7 @@ func (s *Store) stored(ctx context.Context, number int64) (stored, error) {
 // Live returns the revision that is live, or [ErrEmpty]. With an [*UnusableError] it returns the number alone, if that is
 // known: enough for a push that puts it right.
 func (s *Store) Live(ctx context.Context) (Revision, error) {
-	n, err := s.now(ctx)
+	n, err := s.desired(ctx)
 	if err != nil {
 		return Revision{}, err
 	}
@@ -177,7 +177,7 @@ func (s *Store) Live(ctx context.Context) (Revision, error) {
 
 // Log returns the last revisions, newest first.
 func (s *Store) Log(ctx context.Context, limit int) ([]Revision, error) {
-	n, err := s.now(ctx)
+	n, err := s.desired(ctx)
 	if err != nil {
 		return nil, err
 	}

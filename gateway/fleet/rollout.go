@@ -24,7 +24,7 @@ type Plan struct {
 	// Apply is how long they may take to apply it. Optional: 30 s.
 	Apply time.Duration
 	// Bounds are what counts as trouble.
-	Bounds Bounds
+	Bounds Thresholds
 }
 
 // A Rollout is a candidate on trial.
@@ -49,7 +49,7 @@ func (s *Store) rolloutKey() string { return s.options.Prefix + "rollout" }
 
 // Rolling returns the roll-out that is under way, or nil.
 func (s *Store) Rolling(ctx context.Context) (*Rollout, error) {
-	n, err := s.now(ctx)
+	n, err := s.desired(ctx)
 	return n.rollout, err
 }
 
@@ -76,7 +76,7 @@ const (
 // A StoppedError is why a roll-out was given up.
 type StoppedError struct {
 	Revision int64
-	Node     string // whose trouble it is; empty: nobody's
+	Node     string // whose trouble it is; empty: none
 	Reason   string
 }
 
@@ -89,14 +89,16 @@ func (e *StoppedError) Error() string {
 	return fmt.Sprintf("the rollout of revision %d was stopped: node %s: %s", e.Revision, printable.Line(e.Node), reason)
 }
 
-// RollOut is [Store.Push] in two stages: nodes that plan chooses apply r first, and r goes live only when they have run
-// it for the time to hold without trouble. Trouble is an error that one of them reports, a node that leaves, begins anew
-// or is not ready any more, and a share of refusals or of failures that jumps; see [Bounds]. Then, and when ctx ends, they
-// return to what is live, and RollOut returns why, as a [*StoppedError] if a node is the reason. If the caller dies they
+// RollOut is [Store.Push] in two stages: nodes that plan chooses apply r first, and r goes live
+// only when they have run it for the time to hold without trouble. Trouble is an error that one of
+// them reports, a node that leaves, restarts or is no longer ready, and a regression in the share
+// of refusals or failures; see [Thresholds]. Then, and when ctx ends, they return to what is live,
+// and RollOut returns why, as a [*StoppedError] if a node is the reason. If the caller dies they
 // return, too, within the time of a lease, 10 s.
 //
-// One roll-out is under way at a time: another returns [ErrRolling]. A push meanwhile ends it with [ErrMoved]. progress
-// is called from this goroutine; nil is for nobody who listens. There must be a live revision to return to.
+// One roll-out is under way at a time: another returns [ErrRolling]. A push in the meantime ends it
+// with [ErrMoved]. progress is called from this goroutine; it may be nil. There must be a live
+// revision to return to.
 func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, progress func(Event)) (Revision, error) {
 	if progress == nil {
 		progress = func(Event) {}
@@ -104,7 +106,7 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	if base == 0 {
 		return Revision{}, fmt.Errorf("%w: there is no revision to return to; push the first one", ErrEmpty)
 	}
-	n, err := s.now(ctx)
+	n, err := s.desired(ctx)
 	switch {
 	case err != nil:
 		return Revision{}, err
@@ -126,8 +128,8 @@ func (s *Store) RollOut(ctx context.Context, r Revision, base int64, plan Plan, 
 	defer k.stop()
 
 	next := prepare(r, base, time.Now())
-	t := &trial{s: s, plan: plan, progress: progress, before: before, ended: k.ended}
-	candidate, err := s.add(ctx, &next, func(n now) ([]clientv3.Cmp, []clientv3.Op, error) {
+	t := &canary{s: s, plan: plan, progress: progress, before: before, ended: k.ended}
+	candidate, err := s.add(ctx, &next, func(n desired) ([]clientv3.Cmp, []clientv3.Op, error) {
 		if n.rollout != nil {
 			return nil, nil, rolling(n.rollout)
 		}

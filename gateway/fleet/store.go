@@ -28,10 +28,10 @@ type Options struct {
 	Username, Password string
 	// Prefix begins all keys of the fleet, and ends with "/".
 	Prefix string
-	// Pace is how often a node reports how much it has done; during a roll-out it is six times as often. Changes that
-	// somebody waits for are reported at once. Optional: 1 min.
+	// Pace is how often a node reports how much it has done; during a roll-out it is six times as
+	// often. Changes that a caller waits for are reported at once. Optional: 1 min.
 	Pace time.Duration
-	// Log is told what goes wrong during [Store.Join]. Optional.
+	// Log receives the errors during [Store.Join]. Optional.
 	Log *slog.Logger
 }
 
@@ -132,10 +132,10 @@ func (s *Store) etcd() (*clientv3.Client, error) {
 			Backoff:           backoff.Config{BaseDelay: s.backOff / 10, Multiplier: 1.6, Jitter: 0.3, MaxDelay: s.backOff},
 			MinConnectTimeout: s.request,
 		})},
-		Logger: zap.NewNop(), // it would say on stderr what our callers are told as errors
+		Logger: zap.NewNop(), // it would write to stderr what our callers get as errors
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, s.silence(s.ctx)
+		return nil, s.unreachableError(s.ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
@@ -157,7 +157,7 @@ func (s *Store) commit(ctx context.Context, conditions []clientv3.Cmp, then, oth
 	case err == nil:
 		return answer, nil
 	case ctx.Err() == nil && bounded.Err() != nil:
-		return nil, s.silence(ctx)
+		return nil, s.unreachableError(ctx)
 	}
 	return nil, fmt.Errorf("etcd: %w", err)
 }

@@ -9,7 +9,7 @@ const (
 )
 
 // AllowHash is Allow for a hash, so that a test can choose the sets, and of an owner.
-func (l *Limiter) AllowHash(hash uint64, owner string, now int64) Verdict {
+func (l *Limiter) AllowHash(hash uint64, owner string, now int64) Decision {
 	return l.allow(hash, []byte(owner), now)
 }
 

@@ -56,7 +56,8 @@ type set struct {
 	_     [8]byte // no set shares a cache line with another
 }
 
-// A cell is written to by whoever found its key in it, and looks again whether that was still so.
+// A cell is written by the goroutine that found its key in it, which then checks that it was still
+// so.
 type cell struct {
 	key atomic.Uint64 // 0: none
 	tat atomic.Int64  // nanoseconds since the Limiter's start
@@ -86,7 +87,7 @@ func (l *Limiter) plant() *[sets]set {
 // Allow counts an event of key at a time, unless it is one too many. owner is who answers for the key, such as the address that
 // sent it. Neither is kept, and nothing is allocated, but for the table when it begins and grows. Times may come in any order: what lies
 // before the newest is treated as if it came then, but for a little more patience.
-func (l *Limiter) Allow(key, owner []byte, now time.Time) Verdict {
+func (l *Limiter) Allow(key, owner []byte, now time.Time) Decision {
 	return l.allow(maphash.Bytes(l.seed, key), owner, int64(now.Sub(l.start)))
 }
 
@@ -105,14 +106,14 @@ func (l *Limiter) Bytes() int {
 }
 
 // allow is Allow for the hash of a key. Two keys that have one hash share a cell; the seed keeps others from finding such keys.
-func (l *Limiter) allow(hash uint64, owner []byte, now int64) Verdict {
+func (l *Limiter) allow(hash uint64, owner []byte, now int64) Decision {
 	hash |= 1 << 63 // not 0, which is no key; sets are chosen by lower bits
 	for range 8 {
 		c := l.find(hash)
 		if c == nil {
 			var wait int64
 			if c, wait = l.assign(hash, owner, now); c == nil {
-				return Verdict{Next: time.Duration(wait)}
+				return Decision{Next: time.Duration(wait)}
 			}
 		}
 		if v := l.rate.Count(&c.tat, now); c.key.Load() == hash {
@@ -120,10 +121,10 @@ func (l *Limiter) allow(hash uint64, owner []byte, now int64) Verdict {
 		}
 		// Another key has the cell by now, and perhaps an event too many.
 	}
-	return Verdict{Next: time.Duration(l.rate.Period)}
+	return Decision{Next: time.Duration(l.rate.Period)}
 }
 
-// set returns the set of a key in a level, or nil if there is no such level.
+// set returns the set of a key in a level, or nil if the level does not exist.
 func (l *Limiter) set(hash uint64, level int) *set {
 	if level == 0 {
 		return &l.root()[hash%sets]
@@ -152,7 +153,7 @@ func (l *Limiter) find(hash uint64) *cell {
 	return nil
 }
 
-// assign gives a cell to a key that has none. Where there is none for it, it returns how long to wait.
+// assign gives a cell to a key that has none. If it does not fit, it returns how long to wait.
 func (l *Limiter) assign(hash uint64, owner []byte, now int64) (c *cell, wait int64) {
 	mu := &l.root()[hash%sets].mu
 	mu.Lock()

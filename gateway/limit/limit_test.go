@@ -26,39 +26,39 @@ func newBucket(period time.Duration, burst int) *bucket {
 	return &bucket{int64(period), int64(burst), map[uint64]int64{}, map[uint64]int64{}}
 }
 
-func (b *bucket) allow(key uint64, now int64) limit.Verdict {
+func (b *bucket) allow(key uint64, now int64) limit.Decision {
 	missing := max(0, b.level[key]-(now-b.last[key]))
 	b.last[key], b.level[key] = now, missing
 	full := b.burst * b.period
 	if full-missing < b.period {
-		return limit.Verdict{Next: time.Duration(b.period - (full - missing))}
+		return limit.Decision{Next: time.Duration(b.period - (full - missing))}
 	}
 	missing += b.period
 	b.level[key] = missing
 	left := full - missing
-	return limit.Verdict{Allowed: true, Remaining: left / b.period, Next: time.Duration(b.period - left%b.period)}
+	return limit.Decision{Allowed: true, Remaining: left / b.period, Next: time.Duration(b.period - left%b.period)}
 }
 
 // The verdicts that one reads about: a burst, then one each period.
 func TestAllow(t *testing.T) {
 	l := limit.New(time.Second, 3, epoch, nil)
-	f := func(at time.Duration, want limit.Verdict) {
+	f := func(at time.Duration, want limit.Decision) {
 		t.Helper()
 		if got := l.Allow([]byte("client"), nil, epoch.Add(at)); got != want {
 			t.Errorf("after %v: %+v, want %+v", at, got, want)
 		}
 	}
-	yes := func(remaining int64, next time.Duration) limit.Verdict {
-		return limit.Verdict{Allowed: true, Remaining: remaining, Next: next}
+	yes := func(remaining int64, next time.Duration) limit.Decision {
+		return limit.Decision{Allowed: true, Remaining: remaining, Next: next}
 	}
 	f(0, yes(2, time.Second))
 	f(0, yes(1, time.Second))
 	f(0, yes(0, time.Second))
-	f(0, limit.Verdict{Next: time.Second})
-	f(900*time.Millisecond, limit.Verdict{Next: 100 * time.Millisecond})
+	f(0, limit.Decision{Next: time.Second})
+	f(900*time.Millisecond, limit.Decision{Next: 100 * time.Millisecond})
 	f(time.Second, yes(0, time.Second))
-	f(time.Second, limit.Verdict{Next: time.Second})
-	f(1500*time.Millisecond, limit.Verdict{Next: 500 * time.Millisecond})
+	f(time.Second, limit.Decision{Next: time.Second})
+	f(1500*time.Millisecond, limit.Decision{Next: 500 * time.Millisecond})
 	f(2500*time.Millisecond, yes(0, 500*time.Millisecond))
 	f(time.Hour, yes(2, time.Second)) // idle: all of the burst, and no more
 	if got := l.Allow([]byte("other"), nil, epoch); !got.Allowed {

@@ -29,8 +29,8 @@ func NewRate(period time.Duration, burst int) Rate {
 	return Rate{Period: int64(period), Ahead: int64(burst) * int64(period)}
 }
 
-// A Verdict is what becomes of one event.
-type Verdict struct {
+// A Decision is the outcome of one event.
+type Decision struct {
 	Allowed bool
 	// Remaining is how many events of the key would be allowed at once after this one.
 	Remaining int64
@@ -39,14 +39,14 @@ type Verdict struct {
 }
 
 // Count counts an event at now for a key that is paid for until tat, and moves that, unless the event is one too many.
-func (r Rate) Count(tat *atomic.Int64, now int64) Verdict {
+func (r Rate) Count(tat *atomic.Int64, now int64) Decision {
 	for {
 		old := tat.Load()
 		next := max(old, now) + r.Period
 		if spare := now + r.Ahead - next; spare < 0 {
-			return Verdict{Next: time.Duration(-spare)}
+			return Decision{Next: time.Duration(-spare)}
 		} else if tat.CompareAndSwap(old, next) {
-			return Verdict{Allowed: true, Remaining: spare / r.Period, Next: time.Duration(r.Period - spare%r.Period)}
+			return Decision{Allowed: true, Remaining: spare / r.Period, Next: time.Duration(r.Period - spare%r.Period)}
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (l *linter) lookalikes(r *config.Route) {
 // allowed are the lookalikes that a policy allows, by their place in the list.
 type allowed struct {
 	never      []int            // dropped whatever a route does
-	byVariable map[string][]int // the others that there is no warning of yet
+	byVariable map[string][]int // the others without a warning so far
 }
 
 func allowedLookalikes(p *config.CORS) *allowed {

@@ -59,8 +59,8 @@ var (
 // An Emit takes one value of a metric, with its labels.
 type Emit func(value float64, labels ...string)
 
-// Read registers s, of which read tells the values, each with other labels. It is called once for each scrape, and must be
-// safe for concurrent use.
+// Read registers s; read reports its values, each with different labels. It is called once for each
+// scrape, and must be safe for concurrent use.
 func (m *Metrics) Read(s *Scraped, read func(emit Emit)) { m.registry.MustRegister(&reader{s, read}) }
 
 // ReadOne is Read for a metric without labels.

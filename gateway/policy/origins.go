@@ -77,8 +77,8 @@ func patternOf(line string) string {
 	return line[:min(len(line), maxOriginsLine)]
 }
 
-// originsLine returns the pattern at a line of a file of origins, as the file is now, or "": also if there is no pattern any
-// more, for then it may be any file.
+// originsLine returns the pattern at a line of a file of origins, as the file is now, or "": also
+// if it is no longer a pattern, because the file may then be any file.
 func originsLine(named config.NamedFile, number int) string {
 	file, err := named.Open()
 	if err != nil {

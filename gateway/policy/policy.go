@@ -96,7 +96,7 @@ func (p *Policy) same(q *Policy) bool {
 func (p *Policy) locate(cfg *config.Config, problem cors.Problem) config.Problem {
 	at := p.at(cfg, problem.Key, problem.Index)
 	if at.Key == "" {
-		at.Message, at.Hint = problem.Message, problem.Hint // of a file: its text is no secret of the configuration
+		at.Message, at.Hint = problem.Message, problem.Hint // from a file: its text is not a secret of the configuration
 	} else {
 		at = cfg.Problem(at.Key, problem.Index, problem.Message, problem.Hint)
 	}
@@ -128,7 +128,8 @@ func (p *Policy) Pattern(cfg *config.Config, i int) (text, place string) {
 	return shown, p.at(cfg, "origins", i).Place()
 }
 
-// Settings returns what package cors makes a policy of. What is in a file of origins is not part of it.
+// Settings returns what package cors makes a policy of. The contents of a file of origins are not
+// part of it.
 func Settings(c *config.CORS) cors.Config {
 	return cors.Config{
 		Origins:              c.Origins,

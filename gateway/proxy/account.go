@@ -14,23 +14,23 @@ import (
 // This file is what is remembered of an exchange: its counters, and its line in the access log.
 // Both engines come through account, once for each request.
 
-// timedOf is how many requests there are for each whose own share of time is measured: that takes
+// overheadSample is how many requests there are for each whose own share of time is measured: that takes
 // readings of the clock which the others are spared.
-const timedOf = 16
+const overheadSample = 16
 
 // time decides whether the gateway's own share of the time is measured, and whether the request
 // is one of the share that is logged.
 func (x *exchange) time() {
 	x.seq++
 	x.sampled = x.shard != nil && x.s.Logged.Sample()
-	x.timed, x.own = x.sampled || x.seq%timedOf == 0, 0
+	x.timed, x.busy = x.sampled || x.seq%overheadSample == 0, 0
 }
 
-// worked notes that the gateway has worked on the request since the given time, and now is done, or
+// addBusy notes that the gateway has addBusy on the request since the given time, and now is done, or
 // waits for others.
-func (x *exchange) worked(since time.Time) {
+func (x *exchange) addBusy(since time.Time) {
 	if x.timed {
-		x.own += time.Since(since)
+		x.busy += time.Since(since)
 	}
 }
 
@@ -51,8 +51,8 @@ func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	if x.route.Policy != nil && x.actual && x.reason != cors.NoOrigin {
 		x.route.Metrics.Actual[x.reason].Inc()
 	}
-	if x.timed && x.seq%timedOf == 0 {
-		x.route.Metrics.Overhead.Observe(x.own.Seconds())
+	if x.timed && x.seq%overheadSample == 0 {
+		x.route.Metrics.Overhead.Observe(x.busy.Seconds())
 	}
 	if e != nil {
 		x.route.Upstream.Count(e, x.status)
@@ -67,7 +67,7 @@ func (x *exchange) isError(e *upstream.Endpoint) bool {
 	return x.status >= 500 || x.status >= 400 && e == nil || x.failure != "" || x.refused()
 }
 
-// refused reports whether the policy refused what was not the target's own origin.
+// refused reports whether the policy refused a request from an origin other than the target's.
 func (x *exchange) refused() bool {
 	return x.reason > cors.NoOrigin && !x.sameOrigin()
 }
@@ -81,7 +81,7 @@ func (x *exchange) log(e *upstream.Endpoint) {
 		Status: x.status, Error: x.failure, Limit: x.limit, Bytes: x.length, Total: time.Since(x.now), Own: -1,
 	}
 	if x.timed {
-		r.Own = x.own
+		r.Own = x.busy
 	}
 	if x.reason != cors.NoOrigin {
 		r.Verdict = x.reason.String()

@@ -9,16 +9,17 @@ import (
 
 const challengePath = "/.well-known/acme-challenge/"
 
-// mayProve reports whether the request looks like that of an authority. It costs others the comparison of a few bytes.
-func (x *exchange) mayProve() bool {
+// isChallenge reports whether the request looks like an ACME challenge of a certificate authority.
+// It costs others the comparison of a few bytes.
+func (x *exchange) isChallenge() bool {
 	path := x.req.Path
 	return x.s.Certs.ACME != nil && len(path) > len(challengePath) && string(path[:len(challengePath)]) == challengePath &&
 		string(x.req.Method) == "GET" && x.s.Certs.ACME.Has(string(wire.HostName(x.req.Host)))
 }
 
-// prove answers an authority. It reports false if that has not asked for what the request asks for: somebody else may be
-// meant, behind the gateway. See RFC 8555, section 8.3.
-func (x *exchange) prove() bool {
+// answerChallenge answers an authority. It reports false if there is no such challenge: the request
+// may be meant for a server behind the gateway. See RFC 8555, section 8.3.
+func (x *exchange) answerChallenge() bool {
 	answer := x.s.Certs.ACME.KeyAuthorization(string(wire.HostName(x.req.Host)), string(x.req.Path[len(challengePath):]))
 	if answer == "" {
 		return false

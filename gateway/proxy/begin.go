@@ -10,11 +10,10 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// begin decides what becomes of a request, of which find has found the route. It reports true if
-// x.out holds the whole response, false if x.head holds the head of a request to the route's
-// upstream.
+// begin decides how a request is handled, whose route find has found. It reports true if x.out
+// holds the whole response, false if x.head holds the head of a request to the route's upstream.
 func (x *exchange) begin() (answered bool) {
-	if x.proves && x.prove() {
+	if x.answersChallenge && x.answerChallenge() {
 		return true
 	}
 	if x.asksReady {
@@ -82,10 +81,10 @@ func (x *exchange) begin() (answered bool) {
 // find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
 func (x *exchange) find() {
 	if x.asksReady = x.readyPath != "" && string(x.req.Path) == x.readyPath; x.asksReady {
-		x.proves, x.isPreflight, x.upgrade = false, false, ""
+		x.answersChallenge, x.isPreflight, x.upgrade = false, false, ""
 		return
 	}
-	x.proves = x.mayProve()
+	x.answersChallenge = x.isChallenge()
 	method := x.req.Method
 	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
 	if x.isPreflight {
@@ -151,7 +150,7 @@ func (x *exchange) loops() bool {
 // redirectToHTTPS answers with the same URI under https.
 func (x *exchange) redirectToHTTPS() {
 	if x.req.Path[0] != '/' {
-		x.answerOptions() // "*" is no resource, and has no URI
+		x.answerOptions() // "*" is not a resource, and has no URI
 		return
 	}
 	if len(x.asked()) == 0 {

@@ -81,7 +81,7 @@ func newBenchExchange(tb testing.TB, g *Proxy, head string) *exchange {
 
 // decide makes x's request pass through begin, as a new one.
 func (x *exchange) decide() bool {
-	x.route, x.out, x.head = nil, keep(x.out), keep(x.head)
+	x.route, x.out, x.head = nil, reset(x.out), reset(x.head)
 	x.find()
 	return x.begin()
 }
@@ -162,8 +162,8 @@ func BenchmarkAccount(b *testing.B) {
 			for b.Loop() {
 				x.status = 200
 				x.time()
-				x.worked(x.now)
-				x.worked(x.now)
+				x.addBusy(x.now)
+				x.addBusy(x.now)
 				x.account(e, x.now)
 			}
 		})

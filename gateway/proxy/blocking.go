@@ -17,18 +17,18 @@ import (
 // Serve serves one request on its connection's goroutine: the blocking engine.
 func (p *Proxy) Serve(c *edge.Conn) {
 	x := p.exchangeOf(c)
-	defer x.rescue(c)
+	defer x.recoverPanic(c)
 	x.find()
-	if x.elsewhere() {
+	if x.needsBlocking() {
 		c.Stay()
 	}
 	if x.begin() {
 		x.send(c)
-		x.worked(x.now)
+		x.addBusy(x.now)
 		x.account(nil, x.now)
 		return
 	}
-	x.worked(x.now)
+	x.addBusy(x.now)
 	if e, over := x.forward(c); over {
 		x.account(e, time.Now())
 	}
@@ -37,7 +37,7 @@ func (p *Proxy) Serve(c *edge.Conn) {
 // ServeFault answers a request whose head is refused.
 func (p *Proxy) ServeFault(c *edge.Conn, f *wire.Fault) {
 	x := p.exchangeOf(c)
-	defer x.rescue(c)
+	defer x.recoverPanic(c)
 	x.reject(f)
 	x.send(c)
 	x.account(nil, x.now)
@@ -50,7 +50,7 @@ func (p *Proxy) exchangeOf(c *edge.Conn) *exchange {
 		x = &exchange{p: p, req: &c.Request, shard: p.anyShard()}
 		c.State = x
 	}
-	x.out, x.head, x.body = keep(x.out), keep(x.head), x.body[:0]
+	x.out, x.head, x.body = reset(x.out), reset(x.head), x.body[:0]
 	if cap(x.body) > smallContent {
 		x.body = nil // there are many connections
 	}
@@ -73,11 +73,11 @@ func (x *exchange) send(c *edge.Conn) {
 	}
 }
 
-// rescue answers 500 to a request whose handling has panicked, and ends its connection. The
-// process and all other requests go on: a snapshot is immutable, and what changes has its own
-// locks, which are released on the way here.
-func (x *exchange) rescue(c *edge.Conn) {
-	if !x.rescued(recover()) {
+// recoverPanic answers 500 to a request whose handling has panicked, and ends its connection. The
+// process and all other requests continue: a snapshot is immutable, and mutable state has its own
+// locks, which are released by the time this runs.
+func (x *exchange) recoverPanic(c *edge.Conn) {
+	if !x.answerIfPanic(recover()) {
 		return
 	}
 	x.up.End(x.now)
@@ -90,7 +90,8 @@ func (x *exchange) rescue(c *edge.Conn) {
 }
 
 // forward makes the exchange with the upstream that begin has prepared. It returns the endpoint, or
-// nil if it came to none. over is false if a tunnel goes on, which will account for the exchange.
+// nil if none was reached. over is false if a tunnel continues, which will account for the
+// exchange.
 func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	if !x.prepare(c) {
 		return nil, true
@@ -207,8 +208,9 @@ func (x *exchange) source(c *edge.Conn) net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
 }
 
-// readAhead reads content of a known length, or the first of it, before the upstream is asked: a slow client then
-// holds none of its connections. What is read grows with what has come.
+// readAhead reads content of a known length, or the first part of it, before the request is sent to
+// the upstream: a slow client then does not occupy one of its connections. What is read grows with
+// what has come.
 func (x *exchange) readAhead(c *edge.Conn) ([]byte, error) {
 	most, r := int(min(x.req.Length, aheadContent)), contentReader{c}
 	c.BeginAhead()
@@ -242,8 +244,8 @@ func (r contentReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuseContent answers a request whose content is malformed, too large or too slow. If the
-// client has gone there is nobody to answer.
+// refuseContent answers a request whose content is malformed, too large or too slow. If the client
+// has disconnected, no response can be sent.
 func (x *exchange) refuseContent(c *edge.Conn, err error) {
 	x.closing = true
 	c.End()

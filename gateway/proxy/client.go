@@ -10,10 +10,10 @@ import (
 
 // This file finds who the client is, as far as it is known from those who are believed.
 
-// clientOf returns the address of the client: the peer's, or, where the peer is trusted, the last in
-// X-Forwarded-For that is not a trusted proxy's itself. Each proxy appends whom it speaks with, so
-// what stands before an address that is not believed, or is none, may be anybody's invention: the
-// walk from the right ends there. See RFC 7239, section 8.1, on the like of it in Forwarded.
+// clientOf returns the address of the client: the peer's, or, where the peer is trusted, the last
+// in X-Forwarded-For that is not a trusted proxy's itself. Each proxy appends the address of its
+// peer, so everything before an address that is untrusted or invalid may be invented: the walk from
+// the right ends there. See RFC 7239, section 8.1, on the like of it in Forwarded.
 func (x *exchange) clientOf() netip.Addr {
 	client := x.peer
 	if !x.trusted || !x.req.HasForwarding {

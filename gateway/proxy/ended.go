@@ -4,8 +4,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
-// This file is about limits of the gateway that have ended what had begun. That is no upstream's failure, and the log names the key
-// to change.
+// This file is about limits of the gateway that have ended what had begun. That is not a failure of
+// the upstream, and the log names the key to change.
 
 // ended notes that a response or a tunnel was ended by such a limit; idle is the key of the one on silence. It reports false
 // if err is another reason, or none.

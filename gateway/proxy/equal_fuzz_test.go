@@ -106,7 +106,7 @@ func outcomeOf(g *Proxy, head string, now time.Time) (out string, answered bool)
 }
 
 // FuzzCached: the first answer, which is computed, the second, which may come from the cache, and that of a gateway without
-// one are the same, octet by octet.
+// one are the same, byte by byte.
 func FuzzCached(f *testing.F) {
 	for _, path := range []string{"/", "/any", "/echo", "/guard"} {
 		f.Add(path, "Origin: https://app.example\r\nAccess-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization,x-request-id\r\n")

@@ -29,8 +29,8 @@ const (
 	firstContent = 4 << 10  // of that, to begin with
 )
 
-// An exchange is one request on its way through the gateway. There is one for each connection,
-// used again and again: after a few requests nothing of it needs to be allocated.
+// An exchange is one request on its way through the gateway. There is one for each connection, used
+// again and again: after a few requests it allocates nothing.
 type exchange struct {
 	p   *Proxy
 	s   *snapshot.Snapshot
@@ -39,20 +39,20 @@ type exchange struct {
 	peer          netip.Addr
 	peerText      []byte            // peer as it stands in X-Forwarded-For
 	identity      *tlsconf.Identity // what the client's certificate says; nil: it has shown none
-	bare          bool              // the listener wants a certificate, and there is none
+	bare          bool              // the listener requires a certificate, and the client has none
 	redirectHTTPS bool              // the listener's
 	altSvc        []byte            // likewise
 	readyPath     string            // likewise
 	asksReady     bool              // the request is for it
 	closing       bool              // the connection ends after this response
-	content       int64             // octets of content that the request is known to have
+	content       int64             // bytes of content that the request is known to have
 	now           time.Time
 
 	route    *snapshot.Route // nil: none takes the request
 	client   netip.Addr      // as far as it is known; see clientOf
 	trusted  bool            // the peer is believed
 	https    bool            // the client used https, as far as we know
-	rate     limit.Verdict   // of the route's limit, if it has one
+	rate     limit.Decision  // of the route's limit, if it has one
 	status   int             // of the response, for the counters
 	miss     route.Miss      // why, if nothing more is known
 	reason   cors.Reason
@@ -62,22 +62,22 @@ type exchange struct {
 	inFlight bool   // counted; see shed
 	noted    bool   // as refused
 	failure  string // code of what failed, for the access log
-	limit    string // that the request was beyond, with its value, likewise
-	length   int64  // octets of the response's content as declared; -1: not known
+	limit    string // that the request exceeded, with its value; as above
+	length   int64  // bytes of the response's content as declared; -1: not known
 
 	shard   *access.Shard // nil: no access log
 	seq     uint32        // requests so far
-	sampled bool          // it is logged, whatever becomes of it
-	timed   bool          // own is measured
-	own     time.Duration // the gateway's share of the time so far
+	sampled bool          // it is logged in any case
+	timed   bool          // busy is measured
+	busy    time.Duration // the gateway's share of the time so far
 
-	isPreflight bool
-	upgrade     string        // the protocol to switch to, if the upstream agrees; "": none
-	proves      bool          // it may be an authority's; see prove
-	host        []byte        // what $host stands for; see capture
-	said        []byte        // the host that a trusted proxy says the client has asked for; empty: none; see asked
-	asker       rewrite.Asked // what Location is rewritten by; see capture
-	id          []byte        // see requestID
+	isPreflight      bool
+	upgrade          string        // the protocol to switch to, if the upstream agrees; "": none
+	answersChallenge bool          // it may be an authority's; see answerChallenge
+	host             []byte        // what $host stands for; see capture
+	said             []byte        // the host that a trusted proxy says the client has asked for; empty: none; see asked
+	asker            rewrite.Asked // what Location is rewritten by; see capture
+	id               []byte        // see requestID
 
 	out     []byte // bytes for the client
 	head    []byte // the request head for the upstream
@@ -122,8 +122,8 @@ func (x *exchange) start(peer netip.Addr, identity *tlsconf.Identity, on *edge.L
 	x.span = nil
 }
 
-// keep returns b emptied for use again, or nothing if it has grown too large to be kept.
-func keep(b []byte) []byte {
+// reset returns b emptied for use again, or nothing if it has grown too large to be kept.
+func reset(b []byte) []byte {
 	if cap(b) > maxKept {
 		return nil
 	}

@@ -38,7 +38,8 @@ func (x *exchange) appendEdits(dst []byte, e *rewrite.FieldEdits) []byte {
 	return dst
 }
 
-// lacks reports whether a line speaks of something that the client's certificate does not say. There is no such line then.
+// lacks reports whether a line speaks of something that the client's certificate does not say. Then
+// there is no such line.
 func (x *exchange) lacks(l rewrite.Template) bool {
 	for i := range l {
 		if v := l[i].Variable; v >= rewrite.CertSubject && x.certified(v) == "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// finish makes x.out, the head of the response as the client gets it, from the upstream's: every
-// field that may go on, then the policy's. It returns how the content must be framed.
+// finish makes x.out, the head of the response for the client, from the upstream's: every field
+// that may be forwarded, then the policy's. It returns how the content must be framed.
 func (x *exchange) finish(res *wire.Response) wire.Framing {
 	x.status, x.length = res.Status, res.Length
 	dst := append(x.out[:0], "HTTP/1.1 "...)

@@ -8,9 +8,9 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// appendRequest makes x.head, the request as the upstream gets it, up to its framing: every field
-// that may go on, as the client spelt it, then what the gateway has to say of the client.
-// Nothing is copied whole: what is written is what was understood.
+// appendRequest makes x.head, the request for the upstream, up to its framing: every field that may
+// be forwarded, as the client spelt it, then the gateway's own fields about the client. Nothing is
+// copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
 	x.traced = x.joinTrace()
 	x.head = x.appendRequestTo(x.head[:0], x.route.Upstream.Pool)
@@ -51,7 +51,7 @@ func (x *exchange) appendRequestTo(dst []byte, to *upstream.Upstream) []byte {
 	return x.appendForwarding(dst)
 }
 
-// forwards reports whether a field of the request may go on.
+// forwards reports whether a field of the request may be forwarded.
 func (x *exchange) forwards(f *wire.Field) bool {
 	switch {
 	case f.ID == wire.Lookalike:
@@ -62,8 +62,8 @@ func (x *exchange) forwards(f *wire.Field) bool {
 	return x.req.Forwardable(f)
 }
 
-// believes reports whether what the peer says in f goes on as it is. Of the four fields that the gateway makes anew,
-// nothing does.
+// believes reports whether the peer's field f is forwarded unchanged. The four fields that the
+// gateway writes itself never are.
 func (x *exchange) believes(f *wire.Field) bool {
 	switch f.ID {
 	case wire.XForwardedOther:

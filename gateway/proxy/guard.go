@@ -11,9 +11,8 @@ import (
 // This file refuses what browsers send on behalf of a page that the policy does not trust, and
 // which CORS itself lets through: CORS only decides who may read an answer.
 
-// guarded reports whether a request that is no preflight must not be forwarded. x.reason then
-// says why. The target's own origin always passes.
-// Precondition: the route has a policy.
+// guarded reports whether a request that is not a preflight must not be forwarded. x.reason then
+// says why. The target's own origin always passes. Precondition: the route has a policy.
 func (x *exchange) guarded() bool {
 	p := x.route.Policy
 	block := p.Block() && x.fromPage()
@@ -65,8 +64,8 @@ func (x *exchange) trustedOrigin(p *cors.Policy) bool {
 func (x *exchange) fromPage() bool { return x.req.OriginLines > 1 || len(x.req.Origin) > 0 }
 
 // sameOrigin reports whether the request's Origin is the origin of its target. Where the gateway
-// cannot know that clients use https, because whoever ends it says nothing, an https origin of
-// the same host counts; an http origin never does where https is known.
+// cannot know that clients use https, because the proxy that terminates TLS does not say so, an
+// https origin of the same host counts; an http origin never does where https is known.
 func (x *exchange) sameOrigin() bool {
 	origin, secure := bytes.CutPrefix(x.req.Origin, []byte("https://"))
 	if !secure {
@@ -92,7 +91,7 @@ func (x *exchange) crossSite() bool {
 		return false
 	}
 	if x.req.SecFetchSiteLines > 1 {
-		return true // browsers send one: somebody has added another
+		return true // browsers send one: the other was added on the way
 	}
 	switch string(x.req.SecFetchSite) {
 	case "":

@@ -28,12 +28,12 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 	x.major = max(c.Major, 1)
 	x.start(c.Peer, c.Identity, c.On, c.Ends, x.req.Length, c.Now)
 	defer func() {
-		if x.rescued(recover()) {
+		if x.answerIfPanic(recover()) {
 			out, ends, next = x.out, true, loop.Answered
 		}
 	}()
 	x.find()
-	if x.elsewhere() {
+	if x.needsBlocking() {
 		return dst, ends, loop.Elsewhere
 	}
 	if x.major > 1 {
@@ -45,10 +45,10 @@ func (x *exchange) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next
 	return x.out, x.closing, loop.Forwarded
 }
 
-// elsewhere reports whether the request, if it is forwarded at all, needs what only the blocking
-// engine can do. Preflights are answered by either. To prove something takes a look at a file.
-func (x *exchange) elsewhere() bool {
-	if x.proves {
+// needsBlocking reports whether the request, if it is forwarded at all, needs what only the blocking
+// engine can do. Either answers preflights. To answer a challenge takes a look at a file.
+func (x *exchange) needsBlocking() bool {
+	if x.answersChallenge {
 		return true
 	}
 	r := x.route
@@ -58,8 +58,8 @@ func (x *exchange) elsewhere() bool {
 	return x.upgrade != "" || x.req.ConnectionAuth || r.Blocking()
 }
 
-// rescued makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.
-func (x *exchange) rescued(p any) bool {
+// answerIfPanic makes x.out a 500, after which the connection ends, if p is a panic, and logs its stack.
+func (x *exchange) answerIfPanic(p any) bool {
 	if p == nil {
 		return false
 	}
@@ -86,9 +86,9 @@ func (x *exchange) Attempts() *upstream.Attempts { return &x.attempts }
 
 // Prepare is part of loop.Exchange.
 //
-// What finish needs of the request is its method, path, Host and Origin, and the loop will read
-// others into its buffer meanwhile: the first two stand at the front of the request that is sent,
-// unless the path is another there, the others are copied behind it.
+// finish needs the method, path, Host and Origin of the request, and the loop reuses its buffer in
+// the meantime: the first two are at the front of the forwarded request, unless its path differs;
+// the others are copied behind it.
 func (x *exchange) Prepare(content, trailers []byte) *wire.Fault {
 	if int64(len(content)) > x.route.MaxContent {
 		return edge.FaultContentSize // it came in chunks, so begin could not know
@@ -132,7 +132,7 @@ func (x *exchange) Refuse(dst []byte, f *wire.Fault) []byte {
 func (x *exchange) Reject(dst []byte, c loop.Client, f *wire.Fault) (out []byte) {
 	x.start(c.Peer, c.Identity, c.On, true, 0, c.Now)
 	defer func() {
-		if x.rescued(recover()) {
+		if x.answerIfPanic(recover()) {
 			out = x.out
 		}
 	}()
@@ -142,7 +142,7 @@ func (x *exchange) Reject(dst []byte, c loop.Client, f *wire.Fault) (out []byte)
 }
 
 // Sent is part of loop.Exchange.
-func (x *exchange) Sent(since time.Time) { x.worked(since) }
+func (x *exchange) Sent(since time.Time) { x.addBusy(since) }
 
 // Request is part of loop.Exchange.
 func (x *exchange) Request() []byte { return x.head[:x.request] }
@@ -151,7 +151,7 @@ func (x *exchange) Request() []byte { return x.head[:x.request] }
 func (x *exchange) Finish(dst []byte, res *wire.Response, ends bool) (out []byte, last bool, as wire.Framing, ok bool) {
 	x.out, x.closing = dst, ends
 	defer func() {
-		if x.rescued(recover()) {
+		if x.answerIfPanic(recover()) {
 			out, last, as, ok = x.out, true, wire.NoContent, false
 		}
 	}()
@@ -163,7 +163,7 @@ func (x *exchange) Finish(dst []byte, res *wire.Response, ends bool) (out []byte
 func (x *exchange) Fail(dst []byte, e *upstream.Endpoint, err *upstream.Error, ends bool) (out []byte, last bool) {
 	x.out, x.closing = dst, ends
 	defer func() {
-		if x.rescued(recover()) {
+		if x.answerIfPanic(recover()) {
 			out, last = x.out, true
 		}
 	}()
@@ -187,10 +187,10 @@ func (x *exchange) Cut(e *upstream.Endpoint, err error) {
 
 // Done is part of loop.Exchange.
 func (x *exchange) Done(e *upstream.Endpoint, now time.Time) {
-	x.worked(now)
+	x.addBusy(now)
 	x.account(e, now)
 	x.out = nil // the loop's
-	x.head = keep(x.head)
+	x.head = reset(x.head)
 }
 
 // Gone is part of loop.Exchange. What the upstream has to do with it is not known.

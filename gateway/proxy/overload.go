@@ -21,11 +21,11 @@ import (
 //
 // What a crowd of connections changes is decided in package edge.
 
-// shedMemory are the shares of GOMEMLIMIT from which on routes are shed, by rank. There is none for high priority: what it
-// would save is the gateway's own.
+// shedMemory are the shares of GOMEMLIMIT from which on routes are shed, by rank. There is no such
+// limit for high priority: it would only save the gateway's own work.
 var shedMemory = [...]float64{.70, .85}
 
-// overload counts what is in flight and watches memory. It is safe for concurrent use.
+// overload counts the requests in flight and watches memory. It is safe for concurrent use.
 type overload struct {
 	inFlight atomic.Int64
 	// memory is the least rank that there is memory for; 0: all.
@@ -107,8 +107,8 @@ func (p *Proxy) lookAtMemory(known *pressure, relieve func(want, limit int64) (f
 
 const shortestPause, longestPause = 50 * time.Millisecond, 250 * time.Millisecond
 
-// pauseAfter returns how long it is to the next look at all requests after one that took so long: there may be many, and event
-// loops serve nothing else meanwhile.
+// pauseAfter returns the time until the next look at all requests after one that took so long:
+// there may be many, and event loops serve nothing else while it runs.
 func pauseAfter(took time.Duration) time.Duration {
 	return min(max(50*took, shortestPause), longestPause)
 }
@@ -125,7 +125,7 @@ type pressure struct {
 	until uint64 // the collection that has begun since
 }
 
-// inUse returns what is in use by a measure of the last of so many collections.
+// inUse returns the memory in use, measured over the last collections.
 func (p *pressure) inUse(measured float64, collections uint64) float64 {
 	if collections >= p.until {
 		p.freed = 0
@@ -139,7 +139,7 @@ func (p *pressure) relieved(freed int64, collections uint64) {
 	p.until = collections + 2
 }
 
-// note sheds what there is no memory for.
+// note sheds requests for which there is no memory.
 func (o *overload) note(inUse float64, limit int64) {
 	least := uint32(0)
 	for rank, share := range shedMemory {

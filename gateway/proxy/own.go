@@ -41,7 +41,7 @@ var (
 	ownReady       = own(200, "", "ready")
 	ownOptions     = own(200, "", "")
 	ownHTTPS       = own(308, "", "Use https.")
-	ownPath        = own(400, "path", "") // the text is that of the misreading
+	ownPath        = own(400, "path", "") // the text describes the misreading
 	ownName        = own(400, failureName, "The name of a request header holds a character that is neither a letter, a digit nor '-'.")
 	ownPrefix      = own(400, failurePrefix, "The path is not valid: behind its prefix it begins with two slashes.")
 	ownNoHost      = own(400, failureHost, "The request has no Host, so it cannot be redirected to https.")
@@ -62,8 +62,8 @@ var (
 	ownUnrouted    = own(403, failureMethod, "CORS preflight refused: no route for this path accepts the method.")
 )
 
-// ownFailures are the answers to requests whose exchange with an upstream failed, by class. The status is that of the failure
-// where it has one.
+// ownFailures are the answers to requests whose exchange with an upstream failed, by class. The
+// status is the failure's, if it has one.
 var ownFailures = map[string]*ownAnswer{
 	upstream.ClassNowhere:   own(503, upstream.ClassNowhere, "No server is available at the moment."),
 	upstream.ClassDown:      own(502, upstream.ClassDown, "The server does not respond at the moment."),
@@ -99,11 +99,12 @@ func (x *exchange) answerFault(f *wire.Fault) {
 	x.write(f.Status, extra, f.Reason)
 }
 
-// reject is answerFault for a head that is refused, of which x.req has what could be salvaged; see [wire.Salvage]. What looks
-// like its route says who may read the answer, and names it in the log; the request goes nowhere.
+// reject is answerFault for a head that is refused; x.req has the parts that could be salvaged: see
+// [wire.Salvage]. What looks like its route says who may read the answer, and names it in the log;
+// the request goes nowhere.
 func (x *exchange) reject(f *wire.Fault) {
 	q := x.req
-	x.proves, x.asksReady, x.upgrade, x.miss = false, false, "", route.NoPath
+	x.answersChallenge, x.asksReady, x.upgrade, x.miss = false, false, "", route.NoPath
 	x.isPreflight = cors.IsPreflight(q.Method, q.Origin, q.OriginLines, q.ACRM)
 	if len(q.Path) > 0 {
 		method := q.Method
@@ -199,7 +200,8 @@ func exposedOf(status int) [][]byte {
 	return exposedID
 }
 
-// policy returns what shares the response: the route's policy or, where there is no route, that of what is nearest.
+// policy returns the policy that shares the response: the route's or, if there is no route, the
+// policy of the nearest routes.
 func (x *exchange) policy() *cors.Policy {
 	switch {
 	case x.route != nil:
@@ -209,7 +211,7 @@ func (x *exchange) policy() *cors.Policy {
 	}
 	path := x.req.Path
 	if x.miss.Misread() {
-		path = nil // nobody knows what it is
+		path = nil // its kind is unknown
 	}
 	return x.s.PolicyFor(x.req.Host, path)
 }

@@ -48,7 +48,8 @@ func (p *Proxy) Swap(s *snapshot.Snapshot) {
 // LogAccess logs requests to l. It must be called before the first request.
 func (p *Proxy) LogAccess(l *access.Log) { p.access = l }
 
-// Drain has balancers told that new requests are not welcome, unless another process accepts on the same sockets (succeeded).
+// Drain makes readiness checks fail, unless another process accepts on the same sockets
+// (succeeded).
 func (p *Proxy) Drain(succeeded bool) {
 	p.succeeded.Store(succeeded)
 	p.draining.Store(true)

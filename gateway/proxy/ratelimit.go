@@ -44,7 +44,8 @@ func (x *exchange) refuseLimited() {
 	x.close(dst, ownLimit.text, " Retry after ", string(strconv.AppendInt(digits[:0], wait, 10)), " s.\n")
 }
 
-// appendRateLines appends what a client is told of a limit. What the route sets by hand, or leaves out, is the route's.
+// appendRateLines appends the field lines about a limit. What the route sets by hand, or leaves
+// out, is the route's.
 func (x *exchange) appendRateLines(dst []byte, l *ratelimit.Limit, remaining, next int64) []byte {
 	if !x.route.UserSet.RateLimitPolicy {
 		dst = l.AppendPolicy(dst)
@@ -55,9 +56,9 @@ func (x *exchange) appendRateLines(dst []byte, l *ratelimit.Limit, remaining, ne
 	return dst
 }
 
-// appendRate appends what a client is told of its limit in a response to a request that was admitted. It is told
-// nothing where the bucket is not its own, because that would tell of others, and nothing with a redirect,
-// which it is to follow at once.
+// appendRate appends the field lines about the client's limit to a response to a request that was
+// admitted. It appends nothing where clients share the bucket, because the fields would reveal
+// other clients' requests, and nothing to a redirect, which clients follow at once.
 func (x *exchange) appendRate(dst []byte) []byte {
 	l := x.route.Limit
 	if l == nil || !l.Personal() || x.status/100 == 3 && x.status != 304 {

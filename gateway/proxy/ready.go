@@ -3,7 +3,7 @@ package proxy
 // This file tells balancers whether new requests are welcome: those that cannot reach the admin listener ask one of the
 // gateway's own, at its ready_path. Such a request has no route: no policy, redirect or limit applies to it.
 
-// failureDraining is why a balancer is told to go elsewhere.
+// failureDraining is the failure code of readiness checks during a drain.
 const failureDraining = "draining"
 
 // sayReady answers a request for the listener's ready_path.

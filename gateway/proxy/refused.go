@@ -25,8 +25,8 @@ type Refusal struct {
 	// Route and Policy are "" where no route takes the request, or where the head of it was refused.
 	Route  string `json:"route"`
 	Policy string `json:"policy"`
-	// Origin is a serialized origin or "null", or "" if the requests had none, which Sec-Fetch-Site gave away; what is
-	// none of these is quoted as in Go, and cut. It is safe to print.
+	// Origin is a serialized origin or "null", or "" if the requests had none and were identified
+	// by Sec-Fetch-Site; any other value is quoted as in Go, and cut. It is safe to print.
 	Origin string `json:"origin"`
 	// Refused is what was: "preflight"; "response", which the page may not read, whatever the request has done;
 	// "request", by denied = "block"; "websocket"; "csrf"; or "csrf-report", which was counted and let through.
@@ -42,11 +42,11 @@ type Refusal struct {
 	frequent.Frequency
 }
 
-// A refusal is what a policy refuses.
-type refusal uint8
+// A refusalKind is what a policy refuses.
+type refusalKind uint8
 
 const (
-	refusedPreflight refusal = iota
+	refusedPreflight refusalKind = iota
 	refusedResponse
 	refusedBlock
 	refusedWebSocket
@@ -89,7 +89,7 @@ func (x *exchange) noteUntaken() {
 }
 
 // noteRefusal lists the request. Precondition: its route has a policy, which refuses it with x.reason.
-func (x *exchange) noteRefusal(what refusal) {
+func (x *exchange) noteRefusal(what refusalKind) {
 	x.noted = true
 	r := x.route
 	var buf [512]byte
@@ -119,7 +119,7 @@ const (
 )
 
 // example returns the request as a question.
-func (x *exchange) example(what refusal, origin string) fetch.Question {
+func (x *exchange) example(what refusalKind, origin string) fetch.Question {
 	q := fetch.Question{Origin: origin, Method: string(x.req.Method), Headers: []string{}, Mode: fetch.ModeCORS}
 	switch what {
 	case refusedPreflight:
@@ -135,7 +135,8 @@ func (x *exchange) example(what refusal, origin string) fetch.Question {
 	if !wire.IsToken([]byte(q.Method)) || len(q.Method) > maxQuoted {
 		q.Method = ""
 	}
-	// Most often somebody in front of the gateway ends TLS and says nothing of it; a page of https asks for no http.
+	// Usually a proxy in front of the gateway terminates TLS and does not say so; an https page
+	// does not request http URLs.
 	scheme := "http"
 	if q.Mode == fetch.ModeWebSocket {
 		scheme = "ws"

@@ -86,8 +86,8 @@ func Rehearse(s *snapshot.Snapshot, head []byte, on *edge.Listener, trustPeer bo
 	return r
 }
 
-// silenced returns a copy of s in which route i counts into m, and which neither remembers preflights nor, unless trustPeer
-// is set, believes anybody. A test holds that nothing that counts is left.
+// silenced returns a copy of s in which route i counts into m, and which neither caches preflights
+// nor, unless trustPeer is set, trusts any peer. A test holds that nothing that counts is left.
 func silenced(s *snapshot.Snapshot, m *metrics.Metrics, i int, trustPeer bool) *snapshot.Snapshot {
 	q := *s
 	q.Preflights, q.Proxies = nil, nil
@@ -117,7 +117,7 @@ func silencedRoute(s *snapshot.Snapshot, m *metrics.Metrics, r *snapshot.Route) 
 // Guarded reports whether a policy is there to decide.
 func (r *Rehearsal) Guarded() bool { return r.Fault == nil && r.Route != nil && r.Route.Policy != nil }
 
-// Owned reports whether what is said of CORS in the answer is the gateway's word, not the upstream's.
+// Owned reports whether the CORS fields of the answer are the gateway's, not the upstream's.
 func (r *Rehearsal) Owned() bool {
 	return r.Answered || r.Route.Policy != nil && !r.Route.Policy.Passthrough()
 }
@@ -149,7 +149,7 @@ func (r *Rehearsal) Header() (lines []string, content string) {
 	return fields, ""
 }
 
-// Answer returns what a browser is told.
+// Answer returns the response that a browser receives.
 func (r *Rehearsal) Answer() *fetch.Answer {
 	a := &fetch.Answer{Status: r.Status, Header: http.Header{}, Open: !r.Owned(), Guarded: r.Guarded()}
 	lines, _ := r.Header()

@@ -52,10 +52,10 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	if content, whole := x.up.Whole(); whole {
 		x.out = append(x.out, content...)
 		x.send(c)
-		x.own += x.up.Own()
+		x.busy += x.up.Own()
 		return true
 	}
-	x.own += x.up.Own()
+	x.busy += x.up.Own()
 	if x.closing {
 		c.End()
 	}

@@ -14,8 +14,8 @@ const maxRequestID = 128
 // peer, or else 128 random bits in hexadecimal. It is made when it is first asked for, and stays
 // valid until the next request.
 //
-// The bits are those of the runtime's ChaCha8, which cores do not share and nobody can predict from
-// other ids. They are no secret: an id proves nothing about who knows it.
+// The bits come from the runtime's ChaCha8, which has separate state per core and cannot be
+// predicted from other ids. They are not secret: knowing an id proves nothing.
 func (x *exchange) requestID() []byte {
 	switch {
 	case len(x.id) > 0:

@@ -18,7 +18,7 @@ import (
 //     understood goes. See W3C, "Trace Context", section 4;
 //   - a client's word that a trace is sampled is believed from trusted peers only: it costs work.
 
-// traced is what becomes of traceparent and tracestate in a request.
+// traced says how traceparent and tracestate of a request are treated.
 type traced struct {
 	context trace.Context // to be written, instead of the client's
 	write   bool

@@ -8,8 +8,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file decides on trailer sections. They pass both ways, as trailer sections: nothing of one becomes a field of the head. The
-// rules are:
+// This file decides on trailer sections. They pass both ways, as trailer sections: none of them
+// becomes a field of the head. The rules are:
 //
 //   - those of a response are for clients of HTTP/2 and HTTP/3, and for those of HTTP/1.1 that say "TE: trailers". HTTP/1.0 has no chunks
 //     to carry them. That a client takes them, the upstream hears only from a client that says so;
@@ -20,7 +20,8 @@ import (
 //     judged by its value: not one that the gateway or the route sets, removes, believes, counts or balances by, in any spelling that
 //     could be taken for it. See also [wire.MayTrail].
 
-// faultTrailerName is that of a request in whose trailer section stands a name for which limits.underscores refuses requests.
+// faultTrailerName is the fault of a request whose trailer section contains a name for which
+// limits.underscores refuses requests.
 var faultTrailerName = &wire.Fault{Status: 400, Class: "field-name", Reason: "The name of a trailer field holds a character that is neither a letter, a digit nor '-'."}
 
 // takesTrailers reports whether the client takes a trailer section.
@@ -52,8 +53,9 @@ func (x *exchange) frame(content, trailers []byte) {
 	x.head = wire.AppendLastChunk(wire.AppendChunk(x.head, content), trailers)
 }
 
-// requestTrailers returns those lines of a request's trailer section that go on to the upstream, or why the request is refused. It may
-// be called while the response is on its way, by another goroutine.
+// requestTrailers returns the lines of a request's trailer section that are forwarded to the
+// upstream, or why the request is refused. It may be called while the response is on its way, by
+// another goroutine.
 func requestTrailers(r *snapshot.Route, req *wire.Request, major int, lines []byte) (passing []byte, fault *wire.Fault) {
 	pass := major > 1 || len(lines) > 0 && announces(req)
 	for len(lines) > 0 {
@@ -70,7 +72,8 @@ func requestTrailers(r *snapshot.Route, req *wire.Request, major int, lines []by
 	return passing, nil
 }
 
-// trailersOf returns what has the upload go on with the trailer section of the request. It runs beside x, so that it uses nothing that changes.
+// trailersOf makes the upload continue with the trailer section of the request. It runs beside x,
+// so that it uses nothing that changes.
 func (x *exchange) trailersOf(c *edge.Conn) func() ([]byte, error) {
 	r, major := x.route, x.major
 	return func() ([]byte, error) {

@@ -2,8 +2,9 @@ package proxy
 
 import "github.com/corsgate/corsgate/gateway/wire"
 
-// This file decides which requests may switch to another protocol. What does not may still be
-// answered: whoever asks for an upgrade must bear to be answered in HTTP (RFC 9110, section 7.8).
+// This file decides which requests may switch to another protocol. Others are forwarded without
+// their Upgrade: a client that requests an upgrade must accept an ordinary HTTP response (RFC 9110,
+// section 7.8).
 
 // switches returns the protocol that the request asks for, as it is spelt here, if the route lets it
 // through to the upstream, else "". HTTP/3 has no upgrades, and HTTP/2 has what RFC 8441 defines, which is read as one.

@@ -1,5 +1,5 @@
-// Package ratelimit is a [limit.NAME] at work: what requests are counted by, here or in Redis, and what clients are told. It is
-// internal to corsgate.
+// Package ratelimit is a [limit.NAME] at work: the key that requests are counted by, here or in
+// Redis, and the fields that clients receive. It is internal to corsgate.
 package ratelimit
 
 import (
@@ -125,10 +125,10 @@ func (s *Set) newLimit(c *config.RateLimit, m *metrics.Metrics, now time.Time) *
 func Seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
 
 // Admit counts a request and tells whether it may pass. It allocates nothing.
-func (l *Limit) Admit(q *Subject) limit.Verdict { return l.requests.admit(l, q, l.by) }
+func (l *Limit) Admit(q *Subject) limit.Decision { return l.requests.admit(l, q, l.by) }
 
 // AdmitPreflight is Admit for a preflight. It has none of the fields that pages set.
-func (l *Limit) AdmitPreflight(q *Subject) limit.Verdict {
+func (l *Limit) AdmitPreflight(q *Subject) limit.Decision {
 	by := l.by
 	if by == byHeader {
 		by = byClient
@@ -136,7 +136,8 @@ func (l *Limit) AdmitPreflight(q *Subject) limit.Verdict {
 	return l.preflights.admit(l, q, by)
 }
 
-// Personal reports whether clients have buckets of their own: what is left in one says nothing about others.
+// Personal reports whether clients have separate buckets: then the rest of one says nothing about
+// other clients.
 func (l *Limit) Personal() bool { return l.by != byOrigin && l.by != byRoute }
 
 // AppendPolicy appends the line RateLimit-Policy.

@@ -67,7 +67,7 @@ type counter struct {
 }
 
 // admit counts a request by what l says, unless it is one too many.
-func (t *counter) admit(l *Limit, q *Subject, by key) limit.Verdict {
+func (t *counter) admit(l *Limit, q *Subject, by key) limit.Decision {
 	var key, owner [16]byte
 	k := l.keyOf(&key, q, by)
 	if t.shared != nil {
@@ -125,8 +125,8 @@ type Stores struct {
 // leaseGrace bounds how long it takes to give leases back.
 const leaseGrace = time.Second
 
-// Swap starts the store of a set that comes into force, and stops that of the one before, which may be nil. It must not be
-// called twice at a time.
+// Swap starts the store of a set that becomes active, and stops the store of the previous one,
+// which may be nil. It must not be called twice at a time.
 func (r *Stores) Swap(prev, next *Set) {
 	var old *store
 	if prev != nil {
@@ -145,7 +145,7 @@ func (r *Stores) Swap(prev, next *Set) {
 	}
 }
 
-// note returns what is told of a store's changes.
+// note returns the callback for a store's changes.
 func (r *Stores) note(d *store) func(bool, error) {
 	fell := false
 	return func(shared bool, why error) {

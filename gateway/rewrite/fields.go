@@ -9,8 +9,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// FieldEdits are the field lines that a route leaves out of messages and those that it adds. Where they
-// say nothing of the request they are bytes already. nil: nothing is changed.
+// FieldEdits are the field lines that a route leaves out of messages and those that it adds.
+// Templates without variables are plain bytes. nil: nothing is changed.
 type FieldEdits struct {
 	removed []string // names, of any case, whose lines are left out: those that are removed or set
 	// Constant are lines to add, Templates more of them.
@@ -29,7 +29,7 @@ type Part struct {
 	Variable Variable
 }
 
-// A Variable stands for what is known of a request.
+// A Variable stands for a property of a request.
 type Variable uint8
 
 // The variables. Those from CertSubject on are about the client's certificate.

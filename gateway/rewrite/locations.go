@@ -200,8 +200,8 @@ func authorityLength(b []byte) int {
 	return len(b)
 }
 
-// refreshURL returns where the URL stands in the value of a Refresh field: v[at:end], which is empty if there is none.
-// See the HTML Standard, "shared declarative refresh steps".
+// refreshURL returns where the URL is in the value of a Refresh field: v[at:end], which is empty if
+// there is none. See the HTML Standard, "shared declarative refresh steps".
 func refreshURL(v []byte) (at, end int) {
 	for at < len(v) && (v[at] >= '0' && v[at] <= '9' || v[at] == '.') {
 		at++

@@ -51,7 +51,8 @@ func CompileLookalikes(cfg *config.Config, c *config.Route) Lookalikes {
 	return l
 }
 
-// Passes reports whether a field with this name may go on, as far as the route's own edits have no say.
+// Passes reports whether a field with this name may be forwarded, unless the route's own edits
+// decide.
 func (l *Lookalikes) Passes(name []byte) bool {
 	if wire.Impersonates(name) {
 		return false

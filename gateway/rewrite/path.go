@@ -13,7 +13,7 @@ import (
 type Path struct {
 	strip int    // segments
 	add   string // no '/' at its end
-	// Forwarded is the field line that tells the upstream what was left out, or "".
+	// Forwarded is the field line that tells the upstream about the removed prefix, or "".
 	Forwarded string
 }
 

@@ -40,7 +40,8 @@ func aboveRoot(ref []byte, depth int) int {
 	return at
 }
 
-// isDots reports whether a segment is of n dots, of which each may be escaped. See the URL Standard, section 4.4.
+// isDots reports whether a segment consists of n dots, each of which may be escaped. See the URL
+// Standard, section 4.4.
 func isDots(segment []byte, n int) bool {
 	for ; n > 0 && len(segment) > 0; n-- {
 		switch {

@@ -41,11 +41,12 @@ func (n *node) settle(rules []Rule) {
 // Nearest returns the group of the rules that are nearest to a request which none takes, or None if there are none, they have
 // no group, or they are of several groups.
 //
-// Nearest are the rules of the longest prefix of the path, by the order of hosts that Find has. If the host has
-// no rule for a prefix of the path, they are those that have the most segments in common with it: all rules of the host where
-// the first segment is that of none. A path whose next segment differs from a rule's only in case is near to none: what is
-// answered must not look as if the rule had taken it. An empty path is one that is not known: nearest are then all rules for
-// the host. Nothing is kept.
+// Nearest are the rules of the longest prefix of the path, by the order of hosts that Find has. If
+// the host has no rule for a prefix of the path, they are those that have the most segments in
+// common with it: all rules of the host if the first segment is in none of them. A path whose next
+// segment differs from a rule's only in case is near to none: what is answered must not look as if
+// the rule had taken it. An empty path is one that is not known: nearest are then all rules for the
+// host. Nothing is kept.
 func (t *Table) Nearest(host, path []byte) int {
 	var buf [256]byte
 	name := canonicalHost(buf[:0], host)

@@ -13,7 +13,7 @@ import "bytes"
 //     gateway added: a path with one, under whatever disguise, has no agreed reading at all.
 //     Browsers and careful clients never send one (URL Standard, path state).
 
-// maxDepth bounds how often escapes of escapes are decoded; beyond, nobody can agree.
+// maxDepth bounds how often escapes of escapes are decoded; implementations differ beyond it.
 const maxDepth = 3
 
 // judge returns Found if same holds for every last reading of path and no reading has a dot segment, else
@@ -53,7 +53,7 @@ func afterAuthority(path []byte) ([]byte, bool) {
 	return path[2+end:], true
 }
 
-// decode returns path with its escapes decoded, once. What is no escape stays.
+// decode returns path with its escapes decoded, once. Text that is not an escape stays.
 func decode(path []byte) []byte {
 	if bytes.IndexByte(path, '%') < 0 {
 		return path

@@ -5,9 +5,9 @@
 // one that takes all. A prefix matches whole segments: "/api" is /api and /api/…, not /apis.
 //
 // A path is routed as it will be forwarded. Where parties could read it differently (escapes,
-// parameters, doubled slashes) every reading must lead to the same rule and none may hold a dot
-// segment, or the path is misread: nobody can be led around a rule, or out of a prefix that the
-// gateway adds, by a reading that only the upstream has. Nothing is rewritten.
+// parameters, doubled slashes) every reading must lead to the same rule and none may contain a dot
+// segment, or the path is misread: no reading that only the upstream has can bypass a rule, or
+// leave a prefix that the gateway adds. Nothing is rewritten.
 package route
 
 import (

@@ -183,7 +183,7 @@ func roomOf(c *config.Route, inFlight int) Room {
 	return Room{rank, max(1, min(n*roomShares[rank]/100, n-apart))}
 }
 
-// inFlight returns how many requests may be in flight. What is not said is derived: as many as
+// inFlight returns how many requests may be in flight. If it is not set, it is derived: as many as
 // there may be connections, which HTTP/1.1 cannot exceed, but HTTP/2 can.
 func (s *Snapshot) inFlight() int {
 	if n := s.Config.Limits.InFlight; n > 0 {

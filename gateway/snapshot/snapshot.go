@@ -109,8 +109,9 @@ func (s *Snapshot) LimitOf(f *wire.Fault) string {
 	return ""
 }
 
-// PolicyFor returns the policy that shares what is said of a request for which no route is responsible: the one that the
-// configuration names, or else that of the routes which are nearest; see [route.Table.Nearest]. It may be nil.
+// PolicyFor returns the policy that shares the gateway's responses to requests that match no route:
+// the one that the configuration names, or else that of the nearest routes; see
+// [route.Table.Nearest]. It may be nil.
 func (s *Snapshot) PolicyFor(host, path []byte) *cors.Policy {
 	if s.unrouted != nil {
 		return s.unrouted

@@ -13,8 +13,8 @@ type Context struct {
 // parentLen is the length of a traceparent of version 00: "00-", 32 digits, "-", 16 digits, "-", 2 digits.
 const parentLen = 55
 
-// Parse reads a traceparent. Of a version that is not known yet it reads what is known. It
-// reports false if there is none in v.
+// Parse reads a traceparent. It reads the known parts of unknown versions. It reports false if v
+// has none.
 func Parse(v []byte) (c Context, ok bool) {
 	if len(v) < parentLen || v[2] != '-' || v[35] != '-' || v[52] != '-' {
 		return c, false

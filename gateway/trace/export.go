@@ -24,7 +24,7 @@ const (
 	farewell = time.Second     // of all that are left when it is stopped
 )
 
-// A Span is one request that the gateway forwarded. What is not known is empty.
+// A Span is one request that the gateway forwarded. Unknown parts are empty.
 type Span struct {
 	Context                            // of which Parent is the span's own id
 	From                       [8]byte // the span that this one belongs to; all 0: it is the first

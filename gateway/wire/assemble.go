@@ -1,8 +1,9 @@
 package wire
 
-// Assemble is Parse for a head of which somebody else has found the parts: it makes r what Parse makes of the HTTP/1.1 text that
-// says the same, or returns the fault that Parse returns. The caller sets r.Fields to the fields, in their order, with their IDs;
-// it vouches for what Parse would know of the text alone:
+// Assemble is Parse for a head that has already been split into its parts: it makes r what Parse
+// makes of the equivalent HTTP/1.1 text, or returns the fault that Parse returns. The caller sets
+// r.Fields to the fields, in their order, with their IDs; it vouches for what Parse would know of
+// the text alone:
 //
 //   - method and target are not empty, and hold neither control characters nor SP;
 //   - the names are tokens, the values have only bytes that can be in one and no white space at either end;

@@ -25,8 +25,8 @@ func authenticatesConnection(member []byte) bool {
 	return len(scheme) == len(member) || member[len(scheme)] != '=' // else it is a parameter
 }
 
-// AppendPortableChallenges appends a list of challenges without those of schemes that authenticate connections, which
-// is nothing if there are no others.
+// AppendPortableChallenges appends a list of challenges without those of schemes that authenticate
+// connections; it appends nothing if there are no others.
 func AppendPortableChallenges(dst, list []byte) []byte {
 	begin, leaveOut := len(dst), false
 	for len(list) > 0 {

@@ -4,7 +4,7 @@ package wire
 const (
 	maxChunkLine   = 4<<10 - 1 // one chunk-size line with its extensions
 	maxWaste       = 16 << 10  // framing in excess of what honest chunks need
-	maxTrailer     = 16 << 10  // trailer section, in octets
+	maxTrailer     = 16 << 10  // trailer section, in bytes
 	maxTrailerLine = 128       // trailer section, in lines
 	maxChunkDigits = 16        // chunk-size, with leading zeros
 )
@@ -16,7 +16,7 @@ type Chunked struct {
 	state    chunkState
 	digits   uint8
 	lines    uint8  // trailer lines so far
-	size     uint64 // of this chunk, then what is left of it
+	size     uint64 // of this chunk, then what remains of it
 	line     int    // bytes of this line so far; of a trailer, where its value begins
 	waste    int    // framing bytes in excess
 	total    int    // bytes of the trailer section, as it came
@@ -59,7 +59,7 @@ func (c *Chunked) Trailers() []byte { return c.trailers }
 func (c *Chunked) Left() uint64 { return c.size }
 
 // Next reads from src. It returns a run of content, which aliases src and may be empty, and how
-// many octets of src were used. It uses all of src unless it returns content or is done; call it
+// many bytes of src were used. It uses all of src unless it returns content or is done; call it
 // again with the rest.
 func (c *Chunked) Next(src []byte) (data []byte, n int, fault *Fault) {
 	for n < len(src) && c.state != chunkDone {
@@ -88,7 +88,7 @@ func (c *Chunked) Next(src []byte) (data []byte, n int, fault *Fault) {
 	return nil, n, nil
 }
 
-// frameByte reads one octet of what frames the chunks.
+// frameByte reads one byte of what frames the chunks.
 func (c *Chunked) frameByte(b byte) *Fault {
 	if c.line++; c.line > maxChunkLine {
 		return FaultChunkWaste
@@ -117,7 +117,7 @@ func (c *Chunked) frameByte(b byte) *Fault {
 	return nil
 }
 
-// sizeByte reads one octet of chunk-size, or the one after it.
+// sizeByte reads one byte of chunk-size, or the one after it.
 func (c *Chunked) sizeByte(b byte) *Fault {
 	if octet[b]&hexDigit != 0 {
 		if c.digits++; c.digits > maxChunkDigits {
@@ -148,8 +148,8 @@ func (c *Chunked) sizeByte(b byte) *Fault {
 
 // lineEnd is reached after the LF of a chunk-size line.
 //
-// A chunk is granted 16 octets of framing and as many as it has content; what is above adds up
-// over the message, so that a body of one-octet chunks with long extensions is refused early
+// A chunk is granted 16 bytes of framing and as many as it has content; what is above adds up
+// over the message, so that a body of one-byte chunks with long extensions is refused early
 // (the rule of Go's net/http, CVE-2023-39326).
 func (c *Chunked) lineEnd() *Fault {
 	c.waste += c.line - 16 - int(min(c.size, maxChunkLine))
@@ -164,7 +164,7 @@ func (c *Chunked) lineEnd() *Fault {
 	return nil
 }
 
-// extensionByte reads one octet of chunk-ext. See RFC 9112, section 7.1.1; the blanks that it
+// extensionByte reads one byte of chunk-ext. See RFC 9112, section 7.1.1; the blanks that it
 // calls bad are refused.
 func (c *Chunked) extensionByte(b byte) *Fault {
 	token := octet[b]&tchar != 0
@@ -211,7 +211,7 @@ func (c *Chunked) extensionByte(b byte) *Fault {
 	return nil
 }
 
-// tokenByte reads an octet in or after a token of an extension.
+// tokenByte reads an byte in or after a token of an extension.
 func (c *Chunked) tokenByte(b byte, token bool) *Fault {
 	switch {
 	case token:

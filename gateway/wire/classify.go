@@ -131,7 +131,7 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 	return nil
 }
 
-// forgedOrigin is no serialized origin.
+// forgedOrigin is not a serialized origin.
 var forgedOrigin = []byte("-")
 
 // exact reports whether the value stands in its line as browsers write it: after the colon and at
@@ -198,11 +198,10 @@ func hasMember(list []byte, want string) bool {
 	return false
 }
 
-// Forwardable reports whether f, one of the request's own fields, goes on to the next hop as it
-// is: it is not hop-by-hop, not named by Connection, not framing or Host (the gateway writes
-// these itself), not Expect (met here), and a recipient cannot mistake it for another field: of a
-// Lookalike the caller decides.
-// What proxies say of the client is judged elsewhere; see FieldID.Forwarding.
+// Forwardable reports whether f, one of the request's own fields, may be forwarded unchanged: it is
+// not hop-by-hop, not named by Connection, not framing or Host (the gateway writes these itself),
+// not Expect (handled here), and a recipient cannot mistake it for another field. For a Lookalike
+// the caller decides. What proxies say of the client is judged elsewhere; see FieldID.Forwarding.
 func (r *Request) Forwardable(f *Field) bool {
 	switch {
 	case f.ID == Other:

@@ -7,7 +7,7 @@
 // a difference to some other parser on the path. The rules are:
 //
 //   - lines end in CRLF; a bare CR or LF is malformed;
-//   - names are tokens, directly followed by the colon; values hold no control octet but HTAB;
+//   - names are tokens, directly followed by the colon; values hold no control byte but HTAB;
 //   - no line folding;
 //   - at most one Content-Length, plain decimal, in a request without leading zeros, with which some servers
 //     pad it in responses; at most one Transfer-Encoding, exactly

@@ -7,7 +7,7 @@ type Fault struct {
 	Status int
 	// Class names the kind of fault in metrics and logs. The set of classes is closed.
 	Class string
-	// Reason says for a person what is wrong. It holds nothing of the message.
+	// Reason says for a person what is wrong. It contains no part of the message.
 	Reason string
 }
 

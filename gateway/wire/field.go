@@ -54,7 +54,7 @@ const (
 	XForwardedProto
 	XForwardedHost
 	XForwardedOther // every other X-Forwarded-*, X-Real-IP and other names for the client's address
-	XOriginal       // another URL or host than that of the request: X-Original-URL, X-Rewrite-URL …
+	XOriginal       // other URLs or hosts than the request's: X-Original-URL, X-Rewrite-URL …
 )
 
 // HopByHop reports whether the field ends at the next hop, whatever Connection names.
@@ -152,7 +152,7 @@ var known = func() (t [256]knownName) {
 	return t
 }()
 
-// hash keeps the known names apart, in any case, by their length and two of their octets.
+// hash keeps the known names apart, in any case, by their length and two of their bytes.
 //
 // Precondition: name is not empty.
 func hash(name []byte) int {

@@ -38,8 +38,8 @@ func LastForwarded(s []byte) (host, proto []byte, ok bool) {
 	return host, proto, true
 }
 
-// forwardedPair returns the pair at the beginning of s and what follows it. name is nil if there is none. value is without
-// quotes, and nil if it has an escape in it.
+// forwardedPair returns the pair at the beginning of s and the text after it. name is nil if there
+// is no pair. value is without quotes, and nil if it contains an escape.
 func forwardedPair(s []byte) (name, value, rest []byte) {
 	n := tokenLength(s)
 	if n == 0 || n == len(s) || s[n] != '=' {

@@ -13,7 +13,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// A vector is a case of testdata: octets as Latin-1, and what becomes of the first message.
+// A vector is a case of testdata: bytes as Latin-1, and what becomes of the first message.
 type vector struct {
 	Name    string `json:"name"`
 	Verdict string `json:"verdict"` // accept, refuse or either
@@ -161,7 +161,7 @@ func stdRequest(t *testing.T, in string, n int, r *wire.Request) {
 		!chunked && req.ContentLength != r.Length || req.ProtoMinor != int(r.Minor) {
 		t.Fatalf("Parse(%q) = %+v, net/http reads %+v", in, r, req)
 	}
-	// The content begins and ends at the same octet.
+	// The content begins and ends at the same byte.
 	body, err := io.ReadAll(req.Body)
 	rest := in[n:]
 	switch {

@@ -1,6 +1,6 @@
 package wire
 
-// Classes of octets, one bit each, so that one table answers every question of the scan.
+// Classes of bytes, one bit each, so that one table answers every question of the scan.
 const (
 	tchar     = 1 << iota // RFC 9110, section 5.6.2: token
 	fieldByte             // RFC 9110, section 5.5: field-vchar, SP, HTAB, obs-text
@@ -12,7 +12,7 @@ const (
 	nameByte // of a field name that CGI-style upstreams cannot take for another
 )
 
-// octet maps every octet to its classes.
+// octet maps every byte to its classes.
 //
 // The path and the query are wider than RFC 3986 by what browsers send unescaped (URL Standard,
 // path and special-query percent-encode sets): a gateway for browsers cannot refuse "?filter[a]=1|2",

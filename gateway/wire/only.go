@@ -1,6 +1,7 @@
 package wire
 
-// Only returns the value of a field, or nothing if it is not there, or in more than one line, of which others may read another.
+// Only returns the value of a field, or nothing if the field is absent or has more than one line,
+// because recipients differ in which one they read.
 func (r *Request) Only(name string) (value []byte) {
 	lines := 0
 	for i := range r.Fields {

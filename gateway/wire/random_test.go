@@ -7,7 +7,7 @@ import (
 )
 
 // This file makes messages of fragments, mostly right and sometimes wrong in one place: what
-// mutation of octets seldom reaches.
+// mutation of bytes seldom reaches.
 
 // pick returns one of the fragments, the first in most cases.
 func pick(r *rand.Rand, s ...string) string {

@@ -25,7 +25,7 @@ type Request struct {
 	Fields []Field
 
 	// Framing of the content. See RFC 9112, section 6.3.
-	Length  int64 // octets of content, 0 without a Content-Length
+	Length  int64 // bytes of content, 0 without a Content-Length
 	Chunked bool  // the content is chunked; Length is 0
 
 	// TakesTrailers reports that TE names trailers, in HTTP/1.1: the client, and those before it, take a trailer section.
@@ -41,7 +41,7 @@ type Request struct {
 	// WebSocket is set for a well-formed upgrade to "websocket" alone: GET, HTTP/1.1, one key, no content.
 	WebSocket    bool
 	WebSocketKey []byte // Sec-WebSocket-Key
-	// Flaw is what is wrong with the path or the query of a request that is well-formed otherwise. Such a
+	// Flaw is the fault in the path or the query of a request that is otherwise well-formed. Such a
 	// request may be routed, to find out who may read its refusal, and must not be forwarded.
 	Flaw *Fault
 	// PlainPath reports that the path reads the same to everybody: no '%', no ';', no "//", no dot segment.
@@ -49,9 +49,9 @@ type Request struct {
 
 	// What the CORS protocol asks about: the first line's value, and how many lines there are.
 	//
-	// Origin is no origin at all ("-") where no browser can have written it: with white space around
-	// it, or beside an Access-Control-Allow-Origin. That is a response field, which gets into
-	// requests by header injection, and in the hands of people who hope that it helps.
+	// Origin is an invalid origin ("-") where no browser can have written it: with white space
+	// around it, or beside an Access-Control-Allow-Origin. That is a response field, which gets
+	// into requests by header injection, and in the hands of people who hope that it helps.
 	Origin       []byte
 	OriginLines  int
 	ACRM         []byte // Access-Control-Request-Method
@@ -79,10 +79,10 @@ type Request struct {
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
 
-// HasContent reports whether octets follow the head.
+// HasContent reports whether bytes follow the head.
 func (r *Request) HasContent() bool { return r.Length > 0 || r.Chunked }
 
-// Parse reads one request head from the beginning of buf. It returns the number of octets the
+// Parse reads one request head from the beginning of buf. It returns the number of bytes the
 // head takes, 0 if buf ends before the head does, or the fault for which the request must be
 // refused. One empty line before the request line is skipped (RFC 9112, section 2.2).
 //
@@ -185,7 +185,7 @@ func (r *Request) requestLine(buf []byte, i int) (int, *Fault) {
 	return i + n, r.judgeLine(target, whole)
 }
 
-// judgeLine judges the method, and a target of which so much can stand in a query.
+// judgeLine judges the method, and a target whose query may contain that many characters.
 func (r *Request) judgeLine(target []byte, whole int) *Fault {
 	if whole < len(target) {
 		r.Flaw = flawOf(target[whole])

@@ -8,7 +8,7 @@ type Response struct {
 	Minor  uint8  // HTTP/1.Minor
 	Fields []Field
 
-	// Length is the number of octets of content the head announces, -1 without a Content-Length.
+	// Length is the number of bytes of content the head announces, -1 without a Content-Length.
 	// Whether content follows at all depends on the request: see Body.
 	Length  int64
 	Chunked bool
@@ -34,7 +34,7 @@ type Flow uint8
 // The flows.
 const (
 	Plain  Flow = iota // nothing
-	Events             // text/event-stream: it is open for as long as somebody listens
+	Events             // text/event-stream: it stays open as long as the client listens
 	GRPC               // application/grpc and its kin: it may be a stream of messages
 )
 
@@ -44,12 +44,12 @@ type Framing uint8
 // The framings of content.
 const (
 	NoContent  Framing = iota // nothing follows the head
-	ByLength                  // as many octets as Content-Length says
+	ByLength                  // as many bytes as Content-Length says
 	ByChunks                  // the chunked transfer coding
 	UntilClose                // everything up to the end of the connection; responses only
 )
 
-// Parse reads one response head from the beginning of buf. It returns the number of octets the
+// Parse reads one response head from the beginning of buf. It returns the number of bytes the
 // head takes, 0 if buf ends before the head does, or the fault that makes it unusable.
 //
 // It is as strict as Request.Parse but for two repairs that RFC 9112 asks of a gateway: white
@@ -226,8 +226,8 @@ func (r *Response) Framing(head bool) Framing {
 	return UntilClose
 }
 
-// Forwardable reports whether f, one of the response's own fields, goes on to the client: it is
-// not hop-by-hop, not named by Connection, and not framing, which the gateway writes itself.
+// Forwardable reports whether f, one of the response's own fields, is forwarded to the client: it
+// is not hop-by-hop, not named by Connection, and not framing, which the gateway writes itself.
 func (r *Response) Forwardable(f *Field) bool {
 	return f.ID != ContentLength && !f.ID.HopByHop() && !r.Named(f.Name)
 }

@@ -2,7 +2,8 @@ package wire
 
 import "bytes"
 
-// Bounds of what a Salvage keeps, in bytes. A line that is longer is cut, and of a request line what is left is used.
+// Bounds of what a Salvage keeps, in bytes. A longer line is cut, and the remainder of a request
+// line is used.
 const (
 	salvagedLine = 1 << 10
 	salvagedText = 2 << 10
@@ -12,10 +13,11 @@ const (
 // Access-Control-Request-Method and X-Request-Id. This is good for choosing who may read the refusal, and for naming the
 // request in a log. It is not good for routing or forwarding.
 //
-// A value is believed only if its field has exactly one line, which is sound: it ends in CRLF, follows a CRLF, is not
-// folded, has exactly the name that is meant, and holds no control character. What counts as a line is read liberally, as
-// the most forgiving recipient might: lines also end at a bare CR or LF, and in names only letters and digits matter. A field
-// that anybody could find twice is not believed.
+// A value is believed only if its field has exactly one line, which is sound: it ends in CRLF,
+// follows a CRLF, is not folded, has exactly the name that is meant, and holds no control
+// character. What counts as a line is read liberally, as the most forgiving recipient might: lines
+// also end at a bare CR or LF, and in names only letters and digits matter. A field that a
+// recipient could find twice is not trusted.
 //
 // The cost is linear in the bytes, and the memory constant. The zero value is ready.
 type Salvage struct {
@@ -168,7 +170,7 @@ func (s *Salvage) fieldLine(sound bool) {
 	}
 }
 
-// keep returns a copy of b, or nil if there is no room.
+// keep returns a copy of b, or nil if it does not fit.
 func (s *Salvage) keep(b []byte) []byte {
 	if s.text == nil {
 		s.text = make([]byte, 0, salvagedText)
@@ -181,8 +183,9 @@ func (s *Salvage) keep(b []byte) []byte {
 	return s.text[start:len(s.text):len(s.text)]
 }
 
-// Request makes r of what was found. What was not, or is not believed, is empty there; an Origin that is not believed is no
-// origin, as in [Request]. r aliases memory of s, and no buffer that was read.
+// Request makes r of what was found. Parts that were not found, or are not trusted, are empty; an
+// Origin that is not trusted is invalid, as in [Request]. r aliases memory of s, and no buffer that
+// was read.
 func (s *Salvage) Request(r *Request) {
 	if len(s.line) > 0 { // the rest of it did not come
 		s.endLine(!s.first && s.long)
@@ -221,7 +224,8 @@ func (s *Salvage) host() []byte {
 	return nil
 }
 
-// cutTarget returns what is certain of a target of which the end is missing: no part of a query, an escape or a path segment.
+// cutTarget returns the reliable part of a target whose end is missing: no part of a query, an
+// escape or a path segment.
 func cutTarget(target []byte) []byte {
 	if q := bytes.IndexByte(target, '?'); q >= 0 {
 		return target[:q]

@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// fieldLine reads the field line at buf[i:]. It returns the index after it, or 0 if buf ends
-// first; name is nil at the empty line that ends the section. With lenient, white space
-// between the name and the colon is dropped (RFC 9112, section 5.1, responses only). plain reports that
-// the name is no [Lookalike].
+// fieldLine reads the field line at buf[i:]. It returns the index after it, or 0 if buf ends first;
+// name is nil at the empty line that ends the section. With lenient, white space between the name
+// and the colon is dropped (RFC 9112, section 5.1, responses only). plain reports that the name is
+// not a [Lookalike].
 func fieldLine(buf []byte, i int, lenient bool) (name, value []byte, plain bool, next int, fault *Fault) {
 	start, all := i, uint8(nameByte)
 	for i < len(buf) {
@@ -85,9 +85,9 @@ func sectionEnd(buf []byte, i int) (name, value []byte, next int, fault *Fault) 
 	return nil, nil, 0, FaultName
 }
 
-// fieldEnd returns the index of the first octet of buf[i:] that cannot stand in a field value.
+// fieldEnd returns the index of the first byte of buf[i:] that cannot stand in a field value.
 //
-// Values are most of a head, so they are read eight octets at a time; the last few, and what
+// Values are most of a head, so they are read eight bytes at a time; the last few, and what
 // follows a HTAB within a word, one by one.
 func fieldEnd(buf []byte, i int) int {
 	const (
@@ -96,8 +96,8 @@ func fieldEnd(buf []byte, i int) int {
 	)
 	for len(buf)-i >= 8 {
 		w := binary.LittleEndian.Uint64(buf[i:])
-		// In each octet the highest bit is set where it is below ' ', and where it is DEL. A borrow
-		// may set more above such an octet, never below it: the lowest bit is right.
+		// In each byte the highest bit is set where it is below ' ', and where it is DEL. A borrow
+		// may set more above such an byte, never below it: the lowest bit is right.
 		del := w ^ ones*0x7f
 		ends := ((w-ones*' ')&^w | (del-ones)&^del) & highs
 		if ends == 0 {

@@ -129,8 +129,8 @@ func escaped(s []byte) bool {
 	return len(s) >= 3 && octet[s[1]]&hexDigit != 0 && octet[s[2]]&hexDigit != 0
 }
 
-// controlEscape reports whether the escape at the beginning of s stands for a control octet:
-// no path needs one, and logs, redirects and upstreams that decode it are hurt by it.
+// controlEscape reports whether the escape at the beginning of s stands for a control byte: no path
+// needs one, and it can harm logs, redirects and upstreams that decode it.
 func controlEscape(s []byte) bool {
 	return s[1] <= '1' || s[1] == '7' && lower(s[2]) == 'f'
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // This file holds the slow twins of the parsers: strict readers over strings, by Split and by
-// regular expressions, that know nothing of increments. Octets above 0x7f are RuneError to a
+// regular expressions, that know nothing of increments. Bytes above 0x7f are RuneError to a
 // regular expression, which a negated class takes.
 
 const tokenClass = "[!#$%&'*+.^_`|~0-9A-Za-z-]"
@@ -51,7 +51,7 @@ type slowField struct {
 
 // A slowMessage is what both kinds of heads have in common.
 type slowMessage struct {
-	size    int // octets of the head
+	size    int // bytes of the head
 	minor   int
 	fields  []slowField
 	length  int64

@@ -8,8 +8,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file runs the conformance vectors that octets alone decide. "refuse" is a fault, or an
-// end of the octets within the message, or content beyond the limit; testdata marks as "refuse"
+// This file runs the conformance vectors that bytes alone decide. "refuse" is a fault, or an
+// end of the bytes within the message, or content beyond the limit; testdata marks as "refuse"
 // what the vectors would rather have refused, too.
 
 const bodyLimit = 10 << 20
@@ -36,7 +36,7 @@ func readRequests(in []byte) (targets []string, whole bool) {
 	return targets, whole
 }
 
-// content returns how many octets the content at the beginning of in takes, if all of it is there.
+// content returns how many bytes the content at the beginning of in takes, if all of it is there.
 func content(in []byte, chunked bool, length int64) (int, bool) {
 	if chunked {
 		_, used, d, fault := wire.Unchunk(nil, in)

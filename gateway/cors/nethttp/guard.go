@@ -7,8 +7,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 )
 
-// refused reports whether r must not reach the handler: the policy blocks, or guards WebSockets, and r comes from
-// an origin that is neither allowed nor that of its target.
+// refused reports whether r must not reach the handler: the policy blocks, or guards WebSockets,
+// and r comes from an origin that is neither allowed nor the origin of its target.
 func refused(p *cors.Policy, r *http.Request, origins [][]byte) bool {
 	socket := strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "websocket")
 	if len(first(origins)) == 0 && len(origins) < 2 || !p.Block() && !(socket && p.WebSocketOriginCheck()) {
@@ -18,8 +18,8 @@ func refused(p *cors.Policy, r *http.Request, origins [][]byte) bool {
 	return len(origins) > 1 || reason != cors.Allowed && !sameOrigin(r, string(origins[0]))
 }
 
-// sameOrigin reports whether origin is that of r's target. A proxy in front may terminate TLS, so https counts on a
-// connection without TLS.
+// sameOrigin reports whether origin is the origin of r's target. A proxy in front may terminate
+// TLS, so https counts on a connection without TLS.
 func sameOrigin(r *http.Request, origin string) bool {
 	if host, ok := strings.CutPrefix(origin, "https://"); ok {
 		return strings.EqualFold(host, strings.TrimSuffix(r.Host, ":443"))

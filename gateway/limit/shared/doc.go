@@ -11,10 +11,11 @@
 //   - an estimate of the truth: what Redis said last, and what happened here since;
 //   - a debt: events that passed by the estimate, without a lease, and that Redis has not counted yet.
 //
-// An event spends from the lease. Without one it passes if the estimate lets it, and its debt is charged at once,
-// by a call that nobody waits for; a key that comes for the first time is estimated to be idle. What is charged is
-// never refused by Redis, since it has happened: it may take a key beyond its burst, and then all nodes that ask
-// are told and wait until it is back. So what is too much now is missing later, and the rate holds in the long run.
+// An event spends from the lease. Without one it passes if the estimate permits it, and its debt is
+// charged at once, by a call that no request waits for; a new key is estimated to be idle. Redis
+// never refuses a charge, since the event has passed: it may take a key beyond its burst, and then
+// all nodes that ask are told and wait until it is back. So what is too much now is missing later,
+// and the rate holds in the long run.
 //
 // A key that is busy at a node, twenty events a second or more, gets a lease: what it uses in 50 ms, at most an
 // eighth of the burst and a quarter of what is left of it, and not at once but twice as much at each call. It is

@@ -34,7 +34,7 @@ func (s *Store) tell(why error) {
 	}
 }
 
-// drop answers those who ask while nobody does.
+// drop answers callers that wait while no call is made.
 func (s *Store) drop(now time.Time) {
 	for i := range s.waiting {
 		a := &s.waiting[i]

@@ -82,7 +82,7 @@ func newFleet(n int, period time.Duration, burst int, open bool) (f *fleet, stop
 	}
 }
 
-func (f *fleet) allow(node int, key string) limit.Verdict {
+func (f *fleet) allow(node int, key string) limit.Decision {
 	return f.nodes[node].Allow([]byte(key), time.Now())
 }
 

@@ -2,8 +2,8 @@ package shared
 
 import "time"
 
-// This file is what the store's goroutine does with the cells of a Limiter: it charges debts, gets leases and gives
-// them back. Nobody else calls these methods.
+// This file is what the store's goroutine does with the cells of a Limiter: it charges debts, gets
+// leases and gives them back. These methods have no other callers.
 
 const (
 	horizon = 50 * time.Millisecond  // a lease is what a key uses in it
@@ -68,18 +68,21 @@ func (l *Limiter) answered(a *call, now int64) {
 	l.resting.push(a.cell, now+int64(rest))
 }
 
-// estimate takes the answer to a call into account: Redis's word, and on top of it the debt that came meanwhile. An event
-// that is being counted right now may be lost to the estimate; its debt is not.
+// estimate takes the answer to a call into account: Redis's count, and on top of it the debt that
+// accrued since the call. An event that is being counted right now may be lost to the estimate; its
+// debt is not.
 //
-// After calls have failed, that word only raises the estimate, and a lease is added to it: what this node has let pass
-// it does not forget because Redis was not told, or restarted. So a node admits no more than it would by itself.
+// After failed calls, that count only raises the estimate, and a lease is added to it: this node
+// does not forget the events that it let pass because Redis was not told, or restarted. So a node
+// admits no more than it would by itself.
 func (l *Limiter) estimate(c *cell, a *call, balance int64) {
 	told := a.asked + a.ahead + max(0, -balance)*l.rate.Period
 	if c.mark.Load() == unknown || c.epoch == l.store.epoch {
 		c.tat.Store(told)
 		return
 	}
-	// Of the lease, what paid for events that passed meanwhile has been counted with them.
+	// The part of the lease that paid for events that passed since the call has been counted with
+	// them.
 	fresh := a.granted - min(a.granted, max(0, a.granted-balance))
 	for {
 		old := c.tat.Load()
@@ -116,7 +119,8 @@ func (l *Limiter) wake(now int64) {
 	}
 }
 
-// release gives an owned cell back. An event that came meanwhile has not become its owner: what it needs is asked for here.
+// release gives an owned cell back. An event that arrived since the call has not become its owner:
+// its needs are requested here.
 func (l *Limiter) release(c *cell, i uint32) {
 	c.release()
 	mark := int64(c.mark.Load())
@@ -144,7 +148,7 @@ func (l *Limiter) giveBack(calls []call, now int64, all bool) []call {
 		case !owns:
 			l.leased.push(i, now+int64(rest))
 			continue
-		case now < c.since+int64(keep): // it was renewed meanwhile
+		case now < c.since+int64(keep): // it was renewed in the meantime
 			l.leased.push(i, c.since+int64(keep))
 			l.release(c, i)
 			continue

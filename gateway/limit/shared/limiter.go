@@ -32,7 +32,8 @@ type Limiter struct {
 	leased  queue // cells with leases
 }
 
-// Hooks tell what becomes of a Limiter's keys. They are called by many goroutines, and must not block.
+// Hooks report what happens to a Limiter's keys. They are called by many goroutines, and must not
+// block.
 type Hooks struct {
 	// Evicted is called, under a lock, whenever a key loses its cell while it is not idle, or finds none.
 	Evicted func()
@@ -63,7 +64,7 @@ func leaseOf(burst int64) int64 { return burst / 8 }
 
 // Allow counts an event of key at a time, unless it is one too many. key is not kept, and nothing
 // is allocated.
-func (l *Limiter) Allow(key []byte, now time.Time) limit.Verdict {
+func (l *Limiter) Allow(key []byte, now time.Time) limit.Decision {
 	return l.allow(maphash.Bytes(l.seed, key), key, int64(now.Sub(l.store.start)))
 }
 
@@ -71,7 +72,7 @@ func (l *Limiter) Allow(key []byte, now time.Time) limit.Verdict {
 func (l *Limiter) Bytes() int { return int(unsafe.Sizeof(*l.table)) + l.memory.Bytes() }
 
 // allow is Allow for the hash of a key.
-func (l *Limiter) allow(hash uint64, key []byte, now int64) limit.Verdict {
+func (l *Limiter) allow(hash uint64, key []byte, now int64) limit.Decision {
 	i, stranger := l.find(hash, key, now)
 	c := l.at(i)
 	for b := c.balance.Load(); b > 0 && !stranger; b = c.balance.Load() {
@@ -86,7 +87,7 @@ func (l *Limiter) allow(hash uint64, key []byte, now int64) limit.Verdict {
 		return l.alone(c, now)
 	}
 	if c.balance.Load() <= -l.debt {
-		return limit.Verdict{Next: max(rest, time.Duration(c.tat.Load()+l.rate.Period-now-l.rate.Ahead))}
+		return limit.Decision{Next: max(rest, time.Duration(c.tat.Load()+l.rate.Period-now-l.rate.Ahead))}
 	}
 	v := l.rate.Count(&c.tat, now)
 	if v.Allowed && c.balance.Add(-1) < int64(c.mark.Load()) || c.mark.Load() == unknown {
@@ -95,9 +96,9 @@ func (l *Limiter) allow(hash uint64, key []byte, now int64) limit.Verdict {
 	return v
 }
 
-// left returns the verdict of an event that spent from a lease, of which some is left.
-func (l *Limiter) left(c *cell, now, some int64) limit.Verdict {
-	v := limit.Verdict{Allowed: true, Remaining: some}
+// left returns the decision about an event that spent from a lease that is not used up.
+func (l *Limiter) left(c *cell, now, some int64) limit.Decision {
+	v := limit.Decision{Allowed: true, Remaining: some}
 	spare := now + l.rate.Ahead - max(c.tat.Load(), now)
 	if spare < 0 {
 		v.Next = time.Duration(l.rate.Period - spare)
@@ -109,7 +110,7 @@ func (l *Limiter) left(c *cell, now, some int64) limit.Verdict {
 }
 
 // alone decides without Redis.
-func (l *Limiter) alone(c *cell, now int64) limit.Verdict {
+func (l *Limiter) alone(c *cell, now int64) limit.Decision {
 	l.hooks.Alone()
 	v := l.rate.Count(&c.tat, now)
 	if l.store.options.Open {

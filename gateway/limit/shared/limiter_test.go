@@ -32,7 +32,7 @@ func TestShape(t *testing.T) {
 func TestNoAllocs(t *testing.T) {
 	f := func(what string, allowed bool, l *shared.Limiter, prepare func(*shared.Limiter, []byte)) {
 		t.Helper()
-		key, n, last := make([]byte, 16), byte(0), limit.Verdict{}
+		key, n, last := make([]byte, 16), byte(0), limit.Decision{}
 		now := time.Now()
 		prepare(l, key)
 		got := testing.AllocsPerRun(1000, func() {

@@ -14,11 +14,11 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Options say where Redis is, and what becomes of limits without it.
+// Options say where Redis is, and how limits behave without it.
 type Options struct {
 	// Network is "tcp" or "unix", and Address "host:port" or a path. A name is looked up for each connection.
 	Network, Address string
-	// Username and Password are for AUTH; without a Password there is none.
+	// Username and Password are for AUTH; without a Password it is not sent.
 	Username, Password string
 	// Database is the number to SELECT.
 	Database int
@@ -30,7 +30,7 @@ type Options struct {
 	Prefix string
 	// Open: while Redis fails, everything is allowed.
 	Open bool
-	// Called is told of how many keys Redis was asked about, and what came of it: one of [Results].
+	// Called is told how many keys were queried in Redis, and the result: one of [Results].
 	Called func(keys int, result string)
 }
 
@@ -78,7 +78,8 @@ func (o *Options) dial() link {
 	}), o.Prefix}
 }
 
-// quiet keeps the library from writing to stderr: what fails is told by errors, too. It does so for the process.
+// quiet keeps the library from writing to stderr: failures are also reported as errors. It does so
+// for the process.
 func quiet() { logging.Disable() }
 
 func (r redisLink) close() { r.client.Close() } // there is nothing to be lost
@@ -123,7 +124,7 @@ func (r redisLink) run(ctx context.Context, calls []call, todo []int) (again []i
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
 			again = append(again, n)
 		case strings.Contains(err.Error(), "WRONGTYPE"):
-			a.err = err // the key is somebody else's: that says nothing about others
+			a.err = err // the key has another type: that says nothing about other keys
 		default:
 			return nil, err
 		}

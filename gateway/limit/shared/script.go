@@ -2,15 +2,16 @@ package shared
 
 import "github.com/redis/go-redis/v9"
 
-// The state of a key in Redis is "AHEAD LAST": how far it was paid ahead, in nanoseconds, at a time of Redis's
-// clock, in microseconds. It is gone when nothing is paid ahead any more. A clock that goes back, as after
-// a failover, makes nobody wait for it.
+// The state of a key in Redis is "AHEAD LAST": how far it was paid ahead, in nanoseconds, at a time
+// of Redis's clock, in microseconds. It is gone when nothing is paid ahead any more. A clock that
+// goes back, as after a failover, makes no request wait for it.
 const (
 	// readClock is the first line of the script, which a test replaces.
 	readClock = "local t = redis.call('TIME')\nlocal now = t[1] * 1000000 + t[2]\n"
 
-	// scriptBody counts ARGV[3] events that have passed, or takes back as many, and grants some of ARGV[4] further ones: of
-	// what is left a quarter, so that who asks next finds some. It returns these, and how far the key is paid ahead.
+	// scriptBody counts ARGV[3] events that have passed, or takes back as many, and grants some of
+	// ARGV[4] further ones: a quarter of the remaining ones, so that the next caller still gets a
+	// share. It returns these, and how far the key is paid ahead.
 	scriptBody = `local period, burst, passed, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local ahead = 0
 local state = redis.call('GET', KEYS[1])

@@ -13,7 +13,7 @@ import (
 
 const (
 	batch = 128              // calls in one write
-	gap   = time.Millisecond // between two writes: what comes meanwhile goes together
+	gap   = time.Millisecond // between two writes: records that arrive in the meantime are written together
 )
 
 // A Store is what limiters share: Redis, for as long as it answers. It is safe for concurrent use.
@@ -95,8 +95,8 @@ func (s *Store) Stop(grace time.Duration) {
 	s.abandon()
 }
 
-// Run shares limits until Stop. changed is told that limits are shared again, or, with why, that they are
-// not; Run waits for it.
+// Run shares limits until Stop. changed is called when limits are shared again, or, with the
+// reason, when they are not; Run waits for it.
 func (s *Store) Run(changed func(shared bool, why error)) {
 	quiet()
 	s.changed = changed

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// This file holds a table of cells, one for each key, in sets of seven. A key that is in no cell takes that of the key that is
-// nearest to idle. It begins with a burst of its own, until Redis has said what is left of it; one that was evicted of late
-// begins with nothing, as in package limit. Beyond that:
+// This file holds a table of cells, one for each key, in sets of seven. A key that is in no cell
+// replaces the key that is nearest to idle. It begins with a full burst, until Redis has answered;
+// one that was evicted recently begins with none, as in package limit. Beyond that:
 //
 //   - a cell has an owner while Redis is asked about it, and then keeps its key. Whoever moves its state from idle
 //     owns it: an event that asks, until the store's goroutine has taken the cell over, or a key that takes it;

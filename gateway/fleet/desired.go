@@ -6,22 +6,22 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A now is what a fleet is to run, as read at one time.
-type now struct {
+// A desired is what a fleet is to run, as read at one time.
+type desired struct {
 	revision int64 // etcd's, of the read
 	live     int64 // 0: nothing
 	liveSum  string
-	liveMod  int64 // etcd's revision of the key live; 0: there is none
+	liveMod  int64 // etcd's revision of the key live; 0: it does not exist
 	rollout  *Rollout
 }
 
-// now reads what the fleet is to run.
-func (s *Store) now(ctx context.Context) (now, error) {
+// desired reads what the fleet is to run.
+func (s *Store) desired(ctx context.Context) (desired, error) {
 	answer, err := s.read(ctx, clientv3.OpGet(s.liveKey()), clientv3.OpGet(s.rolloutKey()))
 	if err != nil {
-		return now{}, err
+		return desired{}, err
 	}
-	n := now{revision: answer.Header.Revision}
+	n := desired{revision: answer.Header.Revision}
 	if kvs := answer.Responses[0].GetResponseRange().Kvs; len(kvs) > 0 {
 		var p pointer
 		if err := decode(kvs[0], &p); err != nil {

@@ -12,22 +12,22 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
-// silence returns the error of a request that etcd did not answer in time. grpc goes on trying to connect and keeps to
-// itself what fails, so we look ourselves.
-func (s *Store) silence(ctx context.Context) error {
+// unreachableError returns the error of a request that etcd did not answer in time. grpc keeps
+// trying to connect and does not report failures, so we try ourselves.
+func (s *Store) unreachableError(ctx context.Context) error {
 	said := "etcd does not answer within " + s.request.String()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for _, endpoint := range s.options.Endpoints {
-		if err := s.reach(ctx, endpoint); err != nil {
+		if err := s.dial(ctx, endpoint); err != nil {
 			return errors.New(said + ": " + endpoint + ": " + err.Error())
 		}
 	}
 	return errors.New(said + ": " + strings.Join(s.options.Endpoints, ", "))
 }
 
-// reach says why no connection can be made to an endpoint, or nil.
-func (s *Store) reach(ctx context.Context, endpoint string) error {
+// dial says why no connection can be made to an endpoint, or nil.
+func (s *Store) dial(ctx context.Context, endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return err

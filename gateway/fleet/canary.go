@@ -9,8 +9,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A trial is a roll-out under way, as its owner sees it.
-type trial struct {
+// A canary is a rollout in progress, as its owner sees it.
+type canary struct {
 	s        *Store
 	plan     Plan
 	progress func(Event)
@@ -24,7 +24,7 @@ type trial struct {
 }
 
 // names returns the names of the chosen nodes.
-func (t *trial) names() []string {
+func (t *canary) names() []string {
 	var all []string
 	for _, n := range t.before {
 		all = append(all, n.Name)
@@ -33,7 +33,7 @@ func (t *trial) names() []string {
 }
 
 // run watches over the chosen nodes, and makes the candidate live at the end.
-func (t *trial) run(ctx context.Context) error {
+func (t *canary) run(ctx context.Context) error {
 	t.progress(Event{Kind: EventBegun, Revision: t.rollout.Candidate, Nodes: t.rollout.Nodes})
 	t.applied = make(map[string]bool)
 	apply := t.plan.Apply
@@ -80,8 +80,8 @@ func (t *trial) run(ctx context.Context) error {
 }
 
 // look reads how things are, at one time.
-func (t *trial) look(ctx context.Context) (now, []Node, error) {
-	n, err := t.s.now(ctx)
+func (t *canary) look(ctx context.Context) (desired, []Node, error) {
+	n, err := t.s.desired(ctx)
 	if err != nil {
 		return n, nil, err
 	}
@@ -90,7 +90,7 @@ func (t *trial) look(ctx context.Context) (now, []Node, error) {
 }
 
 // check looks for trouble at the chosen nodes.
-func (t *trial) check(all []Node) error {
+func (t *canary) check(all []Node) error {
 	others := Counts{}
 	if !t.holding.IsZero() {
 		others = t.rest(all).minus(t.others)
@@ -115,7 +115,7 @@ func (t *trial) check(all []Node) error {
 			t.applied[n.Name] = true
 			t.progress(Event{Kind: EventApplied, Revision: t.rollout.Candidate, Node: n.Name})
 		}
-		if reason := t.plan.Bounds.jump(n.Before, n.Since, others); reason != "" {
+		if reason := t.plan.Bounds.regression(n.Before, n.Since, others); reason != "" {
 			return t.stopped(n.Name, reason)
 		}
 	}
@@ -123,7 +123,7 @@ func (t *trial) check(all []Node) error {
 }
 
 // rest returns the sum of what the nodes counted that were not chosen.
-func (t *trial) rest(all []Node) Counts {
+func (t *canary) rest(all []Node) Counts {
 	var sum Counts
 	for _, n := range all {
 		if !slices.Contains(t.rollout.Nodes, n.Name) {
@@ -134,7 +134,7 @@ func (t *trial) rest(all []Node) Counts {
 }
 
 // late returns the first chosen node that has not applied the candidate.
-func (t *trial) late() string {
+func (t *canary) late() string {
 	for _, n := range t.before {
 		if !t.applied[n.Name] {
 			return n.Name
@@ -143,12 +143,12 @@ func (t *trial) late() string {
 	return ""
 }
 
-func (t *trial) stopped(node, reason string) error {
+func (t *canary) stopped(node, reason string) error {
 	return &StoppedError{Revision: t.rollout.Candidate, Node: node, Reason: reason}
 }
 
 // finish makes the candidate live, if all is as it was.
-func (t *trial) finish(ctx context.Context, n now) error {
+func (t *canary) finish(ctx context.Context, n desired) error {
 	answer, err := t.s.commit(ctx,
 		[]clientv3.Cmp{
 			clientv3.Compare(clientv3.ModRevision(t.s.liveKey()), "=", n.liveMod),
@@ -161,7 +161,7 @@ func (t *trial) finish(ctx context.Context, n now) error {
 	if err == nil && answer.Succeeded {
 		return nil
 	}
-	after, readErr := t.s.now(ctx)
+	after, readErr := t.s.desired(ctx)
 	switch {
 	case readErr != nil:
 		return fmt.Errorf("whether revision %d went live is not known: %w", t.rollout.Candidate, readErr)

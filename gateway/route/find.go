@@ -16,7 +16,7 @@ const (
 	Nested         // the path has escapes of escapes of escapes
 )
 
-// Misread reports whether there is no rule because of how the path could be read.
+// Misread reports whether there is no rule because the path has several readings.
 func (m Miss) Misread() bool { return m >= Ambiguous }
 
 // Find returns the rule for a request, by index, or -1 and why there is none. host may have a

@@ -4,7 +4,7 @@ package gateway
 func (g *Gateway) Pseudonym() string { return g.proxy.Pseudonym() }
 
 // Crowded reports whether responses end their connections, because others wait.
-func (g *Gateway) Crowded() bool { return g.server.Crowded() }
+func (g *Gateway) Crowded() bool { return g.server.UnderPressure() }
 
 // CachedPreflights returns how many answers the preflight cache holds.
 func (g *Gateway) CachedPreflights() int { return g.proxy.Current().Preflights.Len() }

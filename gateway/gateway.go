@@ -62,11 +62,11 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	g.warn(warnings)
 	g.server = edge.NewServer(s.Edge, g.proxy.Serve, g.proxy.Refuse)
 	g.server.OnRefusal(g.proxy.ServeFault)
-	g.server.OnLost(func(l *edge.Loss, on *edge.Listener, peer netip.Addr, err error) {
+	g.server.OnFailure(func(l *edge.Failure, on *edge.Listener, peer netip.Addr, err error) {
 		g.metrics.Lost(l)
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
-	g.server.OnShort(g.noteShort)
+	g.server.OnExhausted(g.noteShort)
 	g.listen = listen.NewSet(g.server, g.proxy.Exchanges, log)
 	g.swap(s)
 	g.registerScraped()

@@ -22,14 +22,14 @@ type Carried struct{ c *Conn }
 // Carry makes a carrier of another package one of the server's connections. nc is what is closed when the server's drain has
 // no more time. Forget must follow.
 func (s *Server) Carry(nc net.Conn, carrier Carrier, on *Listener) Carried {
-	s.Admit(netip.Addr{}, on) // without an address it is always admitted
+	s.Acquire(netip.Addr{}, on) // without an address it is always admitted
 	return Carried{s.enter(&Conn{Conn: nc, socket: nc, carrier: carrier}, netip.Addr{}, on)}
 }
 
 // Claim counts the connection for the address of its client, once that is known to be the client's own. It reports false if
 // the address has too many.
-func (m Carried) Claim(peer netip.Addr) bool {
-	if !m.c.server.nameSite(peer) {
+func (m Carried) CountAddress(peer netip.Addr) bool {
+	if !m.c.server.countAddress(peer) {
 		return false
 	}
 	m.c.peer = peer
@@ -43,7 +43,7 @@ func (m Carried) Peer() netip.Addr { return m.c.peer }
 func (m Carried) Listener() *Listener { return m.c.on }
 
 // Leaving reports whether the connection is to end, because its server drains or its listener was retired.
-func (m Carried) Leaving() bool { return m.c.leaving() }
+func (m Carried) GoingAway() bool { return m.c.goingAway() }
 
 // Busy notes that a request is under way, or that the connection is about to end: it does not make room for another.
 func (m Carried) Busy() { m.c.spoke() }

@@ -21,8 +21,8 @@ const (
 	rearmDivisor = 16        // a deadline is moved when it is off by this part of the timeout
 )
 
-// Bounds of what a client may still send after its last response, in octets and time, before its
-// connection is closed all the same.
+// Bounds of what a client may still send after its last response, in bytes and time, before its
+// connection is closed anyway.
 const (
 	MaxLinger  = 1 << 20
 	LingerTime = 2 * time.Second
@@ -52,23 +52,23 @@ type Conn struct {
 	// Content of the current request.
 	chunked   wire.Chunked
 	remaining int64 // by Content-Length
-	limit     int64 // octets of content that may still come in
-	came      int64 // octets of it that were read since the head, and how long they were waited for
+	limit     int64 // bytes of content that may still come in
+	came      int64 // bytes of it that were read since the head, and how long they were waited for
 	waited    time.Duration
 	ended     bool // all content was read
-	broken    bool // content failed: nobody knows where the next request begins
+	broken    bool // content failed: where the next request begins is unknown
 	waiting   bool // the client waits for 100 (Continue)
 
 	under   *transport // of TLS; nil without
 	carrier Carrier    // of several requests at once, each a Conn of its own; nil: it is not
 	stream  Stream     // of such a carrier; nil: it is a connection of HTTP/1.1
 	opened  bool       // nothing comes before the first request
-	plain   bool       // nobody has spoken TLS on a socket for it
+	plain   bool       // no TLS was spoken on a socket for it
 
-	onEnd func()              // is to be told of the end; nil: nobody
-	home  func(net.Conn) bool // takes an idle connection back; nil: there is none
-	moved bool                // home has it
-	stays bool                // not before the client pauses; see Stay
+	onEnd        func()              // is called at the end; may be nil
+	handBack     func(net.Conn) bool // takes an idle connection back; may be nil
+	moved        bool                // handBack has taken it
+	keepBlocking bool                // not before the client pauses; see KeepBlocking
 
 	tunnel  func() // what the connection is for when fasthttp has done with it; nil: nothing
 	tunnels bool   // it runs, or has run
@@ -81,7 +81,7 @@ type Conn struct {
 	shut        atomic.Bool
 	idle        atomic.Bool
 	silence     atomic.Int64 // a Silence
-	displaced   atomic.Bool  // it has made room
+	displaced   atomic.Bool  // it was ended to make room
 	relieved    atomic.Bool  // its request has given back memory
 	held        atomic.Int64 // what a head holds that is not all there; of use while silence is Partial
 	interrupted atomic.Bool
@@ -141,7 +141,7 @@ func (c *Conn) next() bool {
 		if fault != nil {
 			if c.on.H2C && !c.started && PriorKnowledge(c.in[:c.w]) {
 				read := c.in[:c.w]
-				c.tunnel = func() { c.multiplex(read) }
+				c.tunnel = func() { c.serveHTTP2(read) }
 			} else {
 				c.Refuse(fault)
 			}
@@ -163,7 +163,7 @@ func (c *Conn) next() bool {
 		}
 		if err := c.fillLine(); err != nil {
 			c.spoke()
-			c.lost(err)
+			c.headFailed(err)
 			return false
 		}
 	}
@@ -193,8 +193,8 @@ func (c *Conn) open() bool {
 	}
 	switch protocolOf(c.Conn) {
 	case "h2":
-		if !c.goHome() {
-			c.tunnel = func() { c.multiplex(nil) } // fasthttp's goroutine, with its large stack, is free for others
+		if !c.returnToLoop() {
+			c.tunnel = func() { c.serveHTTP2(nil) } // fasthttp's goroutine, with its large stack, is free for others
 		}
 		return false
 	case tlsconf.ChallengeProtocol:
@@ -204,7 +204,7 @@ func (c *Conn) open() bool {
 	return true
 }
 
-// accept begins the request whose head takes n octets.
+// accept begins the request whose head takes n bytes.
 func (c *Conn) accept(n int) {
 	r := &c.Request
 	c.started = true
@@ -219,11 +219,11 @@ func (c *Conn) accept(n int) {
 	c.waiting = r.Continue && c.r == c.w
 	c.limit = 1<<63 - 1
 	c.came, c.waited = 0, 0
-	c.closing, c.stays, c.spared = r.Close, false, false
+	c.closing, c.keepBlocking, c.spared = r.Close, false, false
 }
 
-// lost ends a connection on which a head did not come to its end.
-func (c *Conn) lost(err error) {
+// headFailed ends a connection on which a head did not come to its end.
+func (c *Conn) headFailed(err error) {
 	switch {
 	case c.relieved.Load():
 		c.Refuse(FaultMemory)
@@ -246,7 +246,7 @@ func (c *Conn) compact() {
 	c.chunked = wire.Chunked{}
 }
 
-// await waits for the first octet of a request. It reports whether one came, and, if not, whether the
+// await waits for the first byte of a request. It reports whether one came, and, if not, whether the
 // time has passed; else the connection is over: it is to end, and the shorter time for that has
 // passed, or the client has gone.
 func (c *Conn) await(timeout time.Duration) (came, late bool) {
@@ -260,7 +260,7 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 		c.silent(Fresh)
 	}
 	c.idle.Store(true)
-	if c.leaving() && c.idle.CompareAndSwap(true, false) {
+	if c.goingAway() && c.idle.CompareAndSwap(true, false) {
 		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
 	n, err := c.receive(c.in)
@@ -281,7 +281,7 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	return n > 0, late
 }
 
-// fillLine reads until the buffer holds one more line end, or a head's worth of octets: before
+// fillLine reads until the buffer holds one more line end, or as many bytes as a head may have: before
 // that, parsing again would find nothing new.
 func (c *Conn) fillLine() error {
 	for {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// This file bounds TLS handshakes over TCP; quic.go does so for QUIC. The rules are:
+// This file bounds TLS handshakes over TCP; package h3 does so for QUIC. The rules are:
 //
 //   - they are computed on one processor fewer than there are, one after the other: the event loops, which serve the clients
 //     that are connected, always have a processor; see turns.go;
 //   - a handshake is under way from when its ClientHello is here. Before that it has cost nothing, and is a silent connection
-//     like any other; see crowd.go;
+//     like any other; see pressure.go;
 //   - at most maxTLSHandshakes are under way, and half as many as there may be connections. A newcomer waits for one to end, in
 //     the order in which they come. If one has made no progress for handshakePatience, because its client does not go on, it
 //     ends to make room: the one that has waited longest. When newcomers have waited for hurryAfter, hurriedPatience is enough.

@@ -28,7 +28,7 @@ func serveTLS(t *testing.T, opts edge.Options, look func()) (s *server, ln net.L
 	losses = new(sync.Map)
 	s = serveWith(t, opts, ln, echo, func(s *edge.Server, l *edge.Listener) {
 		l.TLS = true
-		s.OnLost(func(loss *edge.Loss, _ *edge.Listener, _ netip.Addr, _ error) {
+		s.OnFailure(func(loss *edge.Failure, _ *edge.Listener, _ netip.Addr, _ error) {
 			n, _ := losses.LoadOrStore(loss, new(atomic.Int64))
 			n.(*atomic.Int64).Add(1)
 		})
@@ -37,7 +37,7 @@ func serveTLS(t *testing.T, opts edge.Options, look func()) (s *server, ln net.L
 }
 
 // lost returns how many connections were lost for a reason.
-func lost(losses *sync.Map, loss *edge.Loss) int {
+func lost(losses *sync.Map, loss *edge.Failure) int {
 	if n, ok := losses.Load(loss); ok {
 		return int(n.(*atomic.Int64).Load())
 	}
@@ -79,7 +79,7 @@ func TestHandshakesSilent(t *testing.T) {
 	if err := askSecurely(ln, client); err != nil {
 		t.Errorf("beside silent clients: %v", err)
 	}
-	if n := lost(losses, edge.LossCrowd); n != 1 {
+	if n := lost(losses, edge.FailurePressure); n != 1 {
 		t.Errorf("%d made room, want 1", n)
 	}
 }

@@ -108,11 +108,11 @@ func TestTwoGoroutines(t *testing.T) {
 			io.Copy(io.Discard, content{c})
 		}()
 		c.Send([]byte("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"))
-		c.End()
+		c.CloseAfter()
 		c.Send([]byte("no"))
 		c.Interrupt()
 		<-read
-		if !c.Ends() {
+		if !c.WillClose() {
 			t.Error("the connection would go on after an interrupt")
 		}
 	})

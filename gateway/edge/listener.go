@@ -14,8 +14,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
-// A Listener accepts connections for a Server. Shortage of descriptors or memory makes it wait
-// and go on, where a plain listener would end the server (fasthttp: any error that is no
+// A Listener accepts connections for a Server. When descriptors or memory run out it waits and
+// continues, where a plain listener would end the server (fasthttp: any error that is not a
 // timeout is final).
 type Listener struct {
 	net.Listener
@@ -33,10 +33,10 @@ type Listener struct {
 	// AltSvc is the field line that announces HTTP/3; nil: there is none.
 	AltSvc []byte
 
-	// Home, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once it is known whose it is and the
-	// handshake is done, before its first request and whenever it is idle, asked saying which; it then closes the socket. It
+	// HandBack, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once its client is known and the
+	// handshake is done, before its first request and whenever it is idle, asked says which; it then closes the socket. It
 	// reports false if it does not.
-	Home func(nc net.Conn, peer netip.Addr, l *Listener, asked bool) bool
+	HandBack func(nc net.Conn, peer netip.Addr, l *Listener, asked bool) bool
 
 	server  *Server
 	open    atomic.Int64
@@ -74,16 +74,16 @@ func (l *Listener) Accept() (net.Conn, error) {
 			if l.ProxyProtocol {
 				peer = netip.Addr{} // it is named later
 			}
-			if l.server.Admit(peer, l) {
+			if l.server.Acquire(peer, l) {
 				return l.server.register(nc, peer, l), nil
 			}
 			nc.Close() // it was not admitted
 		case l.closed() || errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
 		default:
-			// EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED …: it passes, or waiting is all one can do.
+			// EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED …: it passes, or waiting is all that can be done.
 			if !errors.Is(err, syscall.ECONNABORTED) {
-				l.server.Short(l, err)
+				l.server.ReportExhausted(l, err)
 				l.server.MakeRoom(true)
 			}
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
@@ -109,7 +109,7 @@ func (l *Listener) pause(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-l.server.gate.freed:
+	case <-l.server.admission.freed:
 	case <-l.done:
 	case <-t.C:
 	}
@@ -133,7 +133,7 @@ func (l *Listener) closed() bool {
 	}
 }
 
-// Close stops accepting. Connections go on.
+// Close stops accepting. Connections continue.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return l.Listener.Close()

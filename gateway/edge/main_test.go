@@ -123,7 +123,7 @@ func echo(c *edge.Conn) {
 	body, err := io.ReadAll(content{c})
 	var fault *wire.Fault
 	if errors.As(err, &fault) {
-		c.End()
+		c.CloseAfter()
 		c.Send(edge.AppendRefusal(nil, fault))
 		return
 	}
@@ -140,7 +140,7 @@ func ignore(c *edge.Conn) {
 
 func answer(c *edge.Conn, body []byte) {
 	head := edge.AppendStatusLine(nil, 200)
-	if c.Ends() {
+	if c.WillClose() {
 		head = append(head, "Connection: close\r\n"...)
 	}
 	head = fmt.Appendf(head, "Content-Length: %d\r\n\r\n", len(body))

@@ -16,10 +16,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Options are what a configuration says of client connections. They are read once per request.
+// Options are what a configuration says about client connections. They are read once per request.
 type Options struct {
 	Limits wire.Limits
-	// Header bounds the time from the first octet of a request to the end of its head, Idle the
+	// Header bounds the time from the first byte of a request to the end of its head, Idle the
 	// wait between requests, BodyIdle a wait within content or in writing.
 	Header, Idle, BodyIdle time.Duration
 	// Connections bounds how many connections there are at once; further ones wait in the
@@ -37,17 +37,17 @@ type Options struct {
 // A Server runs handlers for the requests on its listeners' connections.
 // Its methods may be called from any goroutine.
 type Server struct {
-	opts     atomic.Pointer[Options]
-	draining atomic.Bool
-	grace    atomic.Int64 // of the drain
-	engine   fasthttp.Server
-	handle   func(*Conn)
-	onFault  func(*wire.Fault, netip.Addr)
-	refuse   func(*Conn, *wire.Fault)
-	onLost   func(*Loss, *Listener, netip.Addr, error)
-	onShort  func(*Listener, error)
-	sessions *tls.Config // of all TLS connections
-	shaking  *handshakes // of TLS over TCP, under way
+	opts        atomic.Pointer[Options]
+	draining    atomic.Bool
+	grace       atomic.Int64 // of the drain
+	engine      fasthttp.Server
+	handle      func(*Conn)
+	onFault     func(*wire.Fault, netip.Addr)
+	refuse      func(*Conn, *wire.Fault)
+	onFailure   func(*Failure, *Listener, netip.Addr, error)
+	onExhausted func(*Listener, error)
+	sessions    *tls.Config // of all TLS connections
+	shaking     *handshakes // of TLS over TCP, under way
 
 	http2 h2.Counts
 
@@ -57,11 +57,11 @@ type Server struct {
 	idleConns   sync.Pool // of *Conn, for streams
 	frameSpaces sync.Pool // of *frameSpace
 
-	gate    gate
-	born    time.Time
-	crowd   crowd
-	holders []Holder
-	ahead   ahead
+	admission admission
+	born      time.Time
+	pressure  pressure
+	holders   []Holder
+	ahead     ahead
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that
@@ -69,12 +69,12 @@ type Server struct {
 // connection, or each request without OnRefusal, that is refused as malformed, with the client's address.
 func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip.Addr)) *Server {
 	s := &Server{
-		born:    time.Now(),
-		handle:  handle,
-		onFault: onFault,
-		conns:   make(map[*Conn]struct{}),
-		gate:    newGate(),
-		shaking: newHandshakes(),
+		born:      time.Now(),
+		handle:    handle,
+		onFault:   onFault,
+		conns:     make(map[*Conn]struct{}),
+		admission: newAdmission(),
+		shaking:   newHandshakes(),
 	}
 	s.opts.Store(&opts)
 	s.grace.Store(int64(Grace))
@@ -88,7 +88,7 @@ func NewServer(opts Options, handle func(*Conn), onFault func(*wire.Fault, netip
 		NoDefaultDate:         true,
 		NoDefaultContentType:  true,
 		LazyRequestTime:       true,
-		// What it could complain about is not the operator's business.
+		// What it could log does not help an operator.
 		Logger: log.New(io.Discard, "", 0),
 	}
 	return s
@@ -126,7 +126,7 @@ func (s *Server) Grace() time.Duration { return time.Duration(s.grace.Load()) }
 
 // Grace is how long a connection that is to end waits between requests for one more, which its client
 // may have sent already: it is answered, and the response says that the connection ends. Without
-// that time a request that crosses our end of the connection would be lost.
+// that time a request that crosses our close of the connection would be lost.
 const Grace = time.Second
 
 // GraceBefore returns how much of [Grace] there is if all has to be over when ctx is done.
@@ -138,7 +138,7 @@ func GraceBefore(ctx context.Context) time.Duration {
 }
 
 // Retire has a listener accept no more. Its connections end after their current response, which says so;
-// those between requests wait for one more, for [Grace]. Tunnels go on.
+// those between requests wait for one more, for [Grace]. Tunnels continue.
 func (s *Server) Retire(l *Listener) { s.retire(l, Grace) }
 
 // Revoke is Retire for a listener whose clients were let in by rules that no longer hold: its connections serve no further
@@ -211,8 +211,8 @@ func (s *Server) register(nc net.Conn, peer netip.Addr, l *Listener) *Conn {
 		c.under = &transport{Conn: nc, on: l}
 		c.Conn = tls.Server(c.under, s.sessions)
 	}
-	if l.Home != nil {
-		c.home = func(nc net.Conn) bool { return l.Home(nc, c.peer, l, c.started) }
+	if l.HandBack != nil {
+		c.handBack = func(nc net.Conn) bool { return l.HandBack(nc, c.peer, l, c.started) }
 	}
 	return s.enter(c, peer, l)
 }
@@ -226,10 +226,10 @@ func (s *Server) enter(c *Conn, peer netip.Addr, l *Listener) *Conn {
 	return c
 }
 
-// forget removes a connection that has ended or moved.
+// forget removes a connection that has ended or was handed back.
 func (s *Server) forget(c *Conn) {
 	if !c.moved {
-		s.Leave(c.peer, c.on) // first: when the drain sees no connection, none is counted
+		s.Release(c.peer, c.on) // first: when the drain sees no connection, none is counted
 	}
 	s.mu.Lock()
 	delete(s.conns, c)
@@ -238,10 +238,10 @@ func (s *Server) forget(c *Conn) {
 
 // Adopt serves a connection that was admitted and served elsewhere until now, on a goroutine of
 // its own: a socket, or one of this package's [tls.Conn] after its handshake. read is what has been
-// read of its next request; it is kept. When the connection has become idle it is offered to home,
-// which may be nil; if home takes it, it has to close it, and nothing more is done with it here.
-func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, home func(net.Conn) bool) {
-	c := &Conn{Conn: nc, socket: nc, opened: true, in: read, w: len(read), home: home}
+// read of its next request; it is kept. When the connection has become idle it is offered to
+// handBack, which may be nil and which closes the connection if it takes it; nothing more is done with it here then.
+func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, handBack func(net.Conn) bool) {
+	c := &Conn{Conn: nc, socket: nc, opened: true, in: read, w: len(read), handBack: handBack}
 	if secure, ok := nc.(*tls.Conn); ok {
 		c.under = secure.NetConn().(*transport)
 		c.socket = c.under.Conn
@@ -254,6 +254,6 @@ func (s *Server) Adopt(nc net.Conn, peer netip.Addr, l *Listener, read []byte, h
 	c.in = c.in[:cap(c.in)]
 	go func() {
 		defer c.Close()
-		s.engine.ServeConn(c) // what went wrong, the client did
+		s.engine.ServeConn(c) // an error is the client's
 	}()
 }

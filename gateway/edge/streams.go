@@ -22,7 +22,7 @@ type Stream interface {
 	Break()
 }
 
-// FaultResets is that of a client which resets most of the streams that it opens.
+// FaultResets is for a client that resets most of the streams that it opens.
 var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many streams were reset"}
 
 // ServePipe has the handler serve the request of a pipe, as [Server.ServeStream] does.
@@ -45,7 +45,7 @@ func (s *Server) ServeStream(st Stream, flaw *wire.Fault, peer netip.Addr, on *L
 	if c.tunnel != nil {
 		c.tunnel()
 	}
-	s.release(c)
+	s.recycle(c)
 }
 
 // connOf returns a Conn for a stream of a multiplexed connection. They are used again: with them
@@ -59,8 +59,8 @@ func (s *Server) connOf(peer netip.Addr, on *Listener) *Conn {
 	return c
 }
 
-// release forgets the last request of a Conn for streams.
-func (s *Server) release(c *Conn) {
+// recycle forgets the last request of a Conn for streams.
+func (s *Server) recycle(c *Conn) {
 	state, in := c.State, c.in
 	if cap(in) > firstBuffer {
 		in = nil

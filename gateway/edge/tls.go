@@ -164,16 +164,16 @@ func (c *Conn) shakeHands(by time.Time) bool {
 		}
 		return true
 	}
-	loss := lossOf(err)
+	failure := failureOf(err)
 	if crowded {
-		loss = LossCrowd
+		failure = FailurePressure
 	}
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
-		loss = LossPlaintext
+		failure = FailurePlaintext
 		c.refusePlaintext()
 	}
-	c.server.lost(c, loss, err)
+	c.server.failed(c, failure, err)
 	return false
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // Watch has gone called, on another goroutine, when the client resets the connection or ends its
-// side. That it then still waits for a response is possible, but hardly anybody does; see
-// [EndedWait]. stop ends the watch; after it gone is not called. Content must not be read meanwhile.
+// side. It may still wait for a response then, but hardly any client does; see
+// [HalfClosedWait]. stop ends the watch; after it gone is not called. Content must not be read until then.
 func (c *Conn) Watch(gone func()) (stop func()) {
 	if c.stream != nil {
 		return c.stream.Watch(gone)

@@ -26,7 +26,7 @@ const (
 	excessiveLoad = quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad)
 )
 
-// fieldOverhead is what each field line counts beyond its octets in the size of a list. See RFC 9114, section 4.2.2.
+// fieldOverhead is what each field line counts beyond its bytes in the size of a list. See RFC 9114, section 4.2.2.
 const fieldOverhead = 32
 
 // listBytes bounds a list of fields. What the parser would refuse for its size reaches the parser, which says so, unless it
@@ -41,8 +41,8 @@ func (s *Server) newHTTP3(opts *edge.Options) *http3.Server {
 // A conn is a client's QUIC connection, as a carrier of package edge. Nothing is read from it or written to it as
 // such: its streams are.
 //
-// Its address stays what it was after the handshake: a client that moves to another (RFC 9000, section 9) counts
-// as who it was.
+// Its address stays what it was after the handshake: a client that migrates to another (RFC 9000, section 9) still
+// counts for the first.
 type conn struct {
 	s       *Server
 	c       edge.Carried
@@ -53,14 +53,14 @@ type conn struct {
 
 	identity *tlsconf.Identity
 
-	mu     sync.Mutex
-	conn   *quic.Conn // nil: until then
-	server *http3.Server
-	active int         // requests under way
-	resets int         // of its streams; see settle
-	served bool        // there was a request
-	leaves bool        // GOAWAY was sent
-	timer  *time.Timer // runs while no request is under way
+	mu         sync.Mutex
+	conn       *quic.Conn // nil: until then
+	server     *http3.Server
+	active     int         // requests under way
+	resets     int         // of its streams; see settle
+	served     bool        // there was a request
+	sentGoAway bool        // GOAWAY was sent
+	timer      *time.Timer // runs while no request is under way
 }
 
 // serve serves the connection until it has ended, and all its handlers have.
@@ -70,13 +70,13 @@ func (q *conn) serve(conn *quic.Conn, server *http3.Server) {
 	q.timer = time.AfterFunc(q.s.edge.Options().Idle, q.expire)
 	q.rest()
 	q.mu.Unlock()
-	if q.c.Leaving() {
+	if q.c.GoingAway() {
 		q.goAway()
 	}
 	if q.c.Listener().Revoked() {
 		q.CloseIdle()
 	}
-	server.ServeQUICConn(conn)       // what went wrong, the client did
+	server.ServeQUICConn(conn)       // an error is the client's
 	conn.CloseWithError(noError, "") // it returns none; if the connection has ended it does nothing
 	q.mu.Lock()
 	q.timer.Stop()
@@ -109,7 +109,7 @@ func (q *conn) end() {
 
 // rest notes that no request is under way. Precondition: q.mu is held.
 func (q *conn) rest() {
-	if q.leaves {
+	if q.sentGoAway {
 		q.timer.Reset(q.grace())
 		return
 	}
@@ -123,25 +123,25 @@ func (q *conn) grace() time.Duration { return q.s.edge.Grace() }
 // expire ends the connection if no request is under way: it tells the client to go, and when it has not, closes.
 func (q *conn) expire() {
 	q.mu.Lock()
-	active, leaves := q.active, q.leaves
+	active, sentGoAway := q.active, q.sentGoAway
 	q.mu.Unlock()
 	switch {
 	case active > 0:
-	case leaves:
+	case sentGoAway:
 		q.close(noError)
 	default:
 		q.goAway()
 	}
 }
 
-// goAway tells the client that no further request is taken on the connection, once. Those under way go on.
+// goAway tells the client that no further request is taken on the connection, once. Those under way continue.
 func (q *conn) goAway() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.server == nil || q.leaves {
+	if q.server == nil || q.sentGoAway {
 		return // serve will, or it was told
 	}
-	q.leaves = true
+	q.sentGoAway = true
 	q.c.Busy()
 	if q.active == 0 {
 		q.timer.Reset(q.grace())
@@ -170,7 +170,7 @@ func (q *conn) CloseIdle() {
 // close ends the connection at once.
 func (q *conn) close(code quic.ApplicationErrorCode) { go q.closeFirst(code) }
 
-// closeFirst is close, and returns when the client is told nothing else any more.
+// closeFirst is close, and returns once nothing else can be sent to the client.
 func (q *conn) closeFirst(code quic.ApplicationErrorCode) {
 	q.mu.Lock()
 	conn := q.conn

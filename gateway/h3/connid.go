@@ -6,8 +6,8 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// Sizes of connection ids. Ids that clients choose for their first packet are 8 octets long as a rule, so that they are
-// not taken for ours.
+// Sizes of connection ids. Ids that clients choose for their first packet are 8 bytes long as a rule, so that they
+// are not taken for ours.
 const (
 	prefixSize       = 3
 	connectionIDSize = 10

@@ -15,14 +15,14 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file has what of HTTP/3 quic-go leaves to others, and net/http does for HTTP/2.
+// This file has the parts of HTTP/3 that quic-go leaves to its callers.
 
 // lookSpace is for content that comes with the head.
 const lookSpace = 2 << 10
 
-// look finds out whether content follows the head. HTTP/2 says so with the head; of HTTP/3 the end of the stream is
-// a matter of QUIC, and may come later, in a packet of its own. It is waited for, or for content, if the method is
-// one that is used without; POST, PUT and PATCH without a length go on with what may come.
+// look finds out whether content follows the head. In HTTP/2 the head says so; in HTTP/3 the end of
+// the stream is QUIC's, and may come later, in a packet of its own. If the method is one that is used without content, look
+// waits for the end or for content; POST, PUT and PATCH without a length continue with what may come.
 func (st *stream) look() error {
 	_, expects := st.r.Header["Expect"]
 	if st.r.ContentLength > 0 || expects {
@@ -106,7 +106,7 @@ func (st *stream) peek() {
 	st.rc.SetReadDeadline(time.Time{}) // likewise
 }
 
-// insist goes on with a read that has come to nothing: a frame without content, or trailers, which end it.
+// insist continues a read that has returned nothing: a frame without content, or trailers, which end it.
 func (st *stream) insist(p []byte, n int, err error) (int, error) {
 	for n == 0 && err == nil && len(p) > 0 {
 		if !st.readBy.IsZero() && !time.Now().Before(st.readBy) {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Datagrams are the UDP socket of an address, over which QUIC is spoken. It stays what it is while
-// the listener whose connections come by it is exchanged for another one.
+// Datagrams are the UDP socket of an address, over which QUIC is spoken. It stays the same while
+// the listener that its connections belong to is replaced.
 //
 // Its methods may be called from any goroutine.
 type Datagrams struct {
@@ -31,7 +31,7 @@ type Datagrams struct {
 	closed  bool
 }
 
-// datagramBuffer is what a socket should hold in each direction, in octets: what comes in while this process does not run.
+// datagramBuffer is what a socket should hold in each direction, in bytes: what comes in while this process does not run.
 const datagramBuffer = 7 << 20
 
 // BindDatagrams binds the UDP port that has the address and the number of a TCP socket's; see [socket.BindUDP].
@@ -76,7 +76,7 @@ func InheritDatagrams(files []*os.File) (*Datagrams, error) {
 		case *net.UnixConn:
 			pairs = append(pairs, pc)
 		default:
-			err = errors.Join(errors.New("it is no UDP socket"), pc.Close())
+			err = errors.Join(errors.New("it is not a UDP socket"), pc.Close())
 		}
 		failed = errors.Join(failed, err, f.Close())
 	}
@@ -103,7 +103,7 @@ func IsDatagrams(file *os.File) bool {
 	return socket.IsKind(file, unix.SOCK_DGRAM) || socket.IsKind(file, unix.SOCK_SEQPACKET)
 }
 
-// ReadBuffer returns how many octets the socket holds until they are read, and how many it should.
+// ReadBuffer returns how many bytes the socket holds until they are read, and how many it should.
 func (d *Datagrams) ReadBuffer() (has, wants int) {
 	raw, err := d.socket.SyscallConn()
 	if err != nil {
@@ -118,14 +118,14 @@ func (d *Datagrams) ReadBuffer() (has, wants int) {
 // Addr returns the address, also when the socket is closed.
 func (d *Datagrams) Addr() *net.UDPAddr { return d.addr }
 
-// Files returns what another process needs to go on with the socket, as files, which are the caller's: the socket, and
+// Files returns what another process needs to continue with the socket, as files, which are the caller's: the socket, and
 // what it passes packets on by that are for connections of this process.
 func (d *Datagrams) Files() ([]*os.File, error) {
 	raw, err := d.socket.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	// Not that of package net: whoever starts a process with such a file makes the socket blocking, for this process too,
+	// Not package net's File: starting a process with such a file makes the socket blocking, for this process too,
 	// and a read that waits could not be ended any more.
 	fd := -1
 	if e := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
@@ -142,7 +142,7 @@ func (d *Datagrams) Files() ([]*os.File, error) {
 	return append([]*os.File{socket}, pairs...), nil
 }
 
-// HandOver leaves the socket to the process that has its files. Connections go on.
+// HandOver leaves the socket to the process that has its files. Connections continue.
 func (d *Datagrams) HandOver() { d.socket.handOver() }
 
 // Left reports whether this process has stopped reading the socket, after [Datagrams.HandOver] or for good.
@@ -151,7 +151,7 @@ func (d *Datagrams) Left() bool { return d.socket.left.Load() || d.Closed() }
 // Lead makes l the listener of connections that begin from now on. With nil they are refused.
 func (d *Datagrams) Lead(l *edge.Listener) { d.on.Store(l) }
 
-// Begin reports true to who is the first to call it: it is to call [Server.Serve].
+// Begin reports true to its first caller, which has to call [Server.Serve].
 func (d *Datagrams) Begin() bool { return d.served.CompareAndSwap(false, true) }
 
 // enter counts a connection. It reports false if none may come.
@@ -200,7 +200,7 @@ func (d *Datagrams) Closed() bool {
 	return d.closed
 }
 
-// Close ends all connections without a word, and closes the socket.
+// Close ends all connections without telling their clients, and closes the socket.
 func (d *Datagrams) Close() { d.closeIf(func() bool { return true }) }
 
 func (d *Datagrams) closeIf(is func() bool) {
@@ -215,10 +215,10 @@ func (d *Datagrams) closeIf(is func() bool) {
 	if transport != nil {
 		transport.Close() // the socket's end follows
 	}
-	d.socket.Close() // nobody reads from it
+	d.socket.Close() // it is not read any more
 }
 
-// Refuse has handshakes under way, and those that would begin, come to nothing. Connections go on.
+// Refuse has handshakes under way, and those that would begin, fail. Connections continue.
 func (d *Datagrams) Refuse() {
 	d.mu.Lock()
 	listener := d.listener

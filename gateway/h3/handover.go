@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file hands a UDP socket over to another process while QUIC connections go on. Both have the same socket, and
-// what comes in goes to whoever reads it. So the rules are:
+// This file hands a UDP socket over to another process while QUIC connections continue. Both have the same socket, and
+// a packet goes to the process that reads it. So the rules are:
 //
 //   - each process has a prefix with which all connection ids that it makes begin;
 //   - the successor reads the socket, and passes what is for a connection of a process before it on to that, by a
-//     pair of sockets that each has with all those after it; who has a successor does not read the socket any more, and all
-//     send by it;
+//     pair of sockets that each has with all those after it; a process that has a successor does not read the socket any
+//     more, and all send by it;
 //   - what the pair has no room for is lost, as on any path of datagrams.
 
 // A packetConn is the socket of Datagrams as quic-go reads it.
@@ -108,7 +108,7 @@ func (c *packetConn) forgetBefore(gone connIDPrefix) (left []predecessor) {
 	}
 	for _, p := range *before {
 		if p.prefix == gone {
-			p.pair.Close() // nobody is at the other end
+			p.pair.Close() // the other end is closed
 		} else {
 			left = append(left, p)
 		}
@@ -162,7 +162,7 @@ func (c *packetConn) readAfter(ms []ipv4.Message) (int, error) {
 	}
 }
 
-// unpack makes m what pass was given. It reports false if b is nothing of the kind.
+// unpack makes m what pass was given. It reports false if b is not what pass sends.
 func unpack(b []byte, m *ipv4.Message) bool {
 	address, b, ok := cutSized(b)
 	if !ok {
@@ -203,7 +203,7 @@ func (c *packetConn) Close() error {
 	defer c.mu.Unlock()
 	if before := c.before.Swap(nil); before != nil {
 		for _, p := range *before {
-			p.pair.Close() // nothing is left to be told
+			p.pair.Close() // nothing is left to pass on
 		}
 	}
 	if c.after != nil {
@@ -241,7 +241,7 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 	}
 	if err != nil {
 		for _, f := range theirs {
-			f.Close() // it is not given to anybody
+			f.Close() // it is not handed on
 		}
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
 		return err
 	}
 	if n != len(pairs)*prefixSize {
-		return fmt.Errorf("%d octets of prefixes came with %d pairs of sockets", n, len(pairs))
+		return fmt.Errorf("%d bytes of prefixes came with %d pairs of sockets", n, len(pairs))
 	}
 	var before []predecessor
 	for i, pair := range pairs {

@@ -9,7 +9,7 @@ import (
 // TestQUICHandshakes: there are so many at once, of one address an eighth, and who has ended counts no more.
 func TestQUICHandshakes(t *testing.T) {
 	const most = maxHandshakes
-	if most/siteShare <= validateFrom {
+	if most/addressShare <= validateFrom {
 		t.Errorf("who writes another's address into %d packets keeps it from having a handshake", validateFrom)
 	}
 	address := func(n int) netip.Addr {
@@ -45,8 +45,8 @@ func TestQUICHandshakes(t *testing.T) {
 	for n := range most - begun {
 		q.end(address(n))
 	}
-	if len(q.sites) != 0 || q.all.Load() != 0 {
-		t.Errorf("%d addresses and %d handshakes are left", len(q.sites), q.all.Load())
+	if len(q.prefixes) != 0 || q.all.Load() != 0 {
+		t.Errorf("%d addresses and %d handshakes are left", len(q.prefixes), q.all.Load())
 	}
 	if !q.begin(greedy, 0) || q.begin(other, 0) {
 		t.Error("of hardly any connections there is not one handshake")

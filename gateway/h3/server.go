@@ -22,19 +22,19 @@ import (
 
 // This file takes in QUIC connections. The rules are:
 //
-//   - a connection counts from its first packet on, for its address only once that is known to be its own: anybody
-//     can write another's into a packet;
-//   - handshakes under way are bounded, and those of one address to an eighth of that; when there are many, clients have to
-//     show first that they receive what is sent to them (RFC 9000, section 8.1.2);
-//   - a request counts after the handshake only: what comes before (0-RTT) can be a copy of what another client has
+//   - a connection counts from its first packet on, and for its address once that is known to be its own: a packet
+//     can carry any address;
+//   - handshakes under way are bounded, and those from one address to an eighth of that; when there are many, clients have
+//     to show first that they receive what is sent to them (RFC 9000, section 8.1.2);
+//   - a request counts after the handshake only: what comes before (0-RTT) can be a copy of what another client
 //     sent, and the client's certificate is not known yet;
-//   - who is refused is told so, and comes by TCP.
+//   - a client that is refused is told so, and comes by TCP.
 
 // Bounds of handshakes under way.
 const (
 	validateFrom  = 64
 	maxHandshakes = 1024 // and half as many as there may be connections
-	siteShare     = 8    // the part of them that one address can have; more than validateFrom, which anybody can have in its name
+	addressShare  = 8    // the part of them that one address can have; more than validateFrom, which others can take up in its name
 )
 
 // Bounds of a QUIC connection, beside those that HTTP/2 has, too.
@@ -43,9 +43,9 @@ const (
 	pingAfter     = 30 * time.Second // without a packet from the client
 	pingTimeout   = 15 * time.Second
 	maxUniStreams = 8         // control, two of QPACK, and some that are there to be ignored (RFC 9114, section 6.2.3)
-	streamWindow  = 64 << 10  // octets that a client may send before any is read
+	streamWindow  = 64 << 10  // bytes that a client may send before any is read
 	connWindow    = 256 << 10 // likewise, on all streams
-	maxWindow     = 256 << 10 // octets that may come in on a stream before they are read
+	maxWindow     = 256 << 10 // bytes that may come in on a stream before they are read
 	maxConnWindow = 1 << 20   // likewise, on all streams
 )
 
@@ -176,10 +176,10 @@ func (s *Server) meet(ctx context.Context, d *Datagrams, peer netip.Addr) (conte
 // failed ends a connection whose handshake has failed.
 func (q *conn) failed(err error) {
 	if !q.settled.CompareAndSwap(false, true) {
-		return // it had not
+		return // it did not fail
 	}
 	q.s.handshakes.end(q.from)
-	q.s.edge.Lost(netip.IPv4Unspecified(), q.c.Listener(), lossOf(err), err)
+	q.s.edge.ReportFailure(netip.IPv4Unspecified(), q.c.Listener(), failureOf(err), err)
 	q.forget()
 }
 
@@ -188,36 +188,36 @@ func (q *conn) forget() {
 	q.by.leave()
 }
 
-// lossOf says what a failed handshake is counted as.
-func lossOf(err error) *edge.Loss {
+// failureOf says what a failed handshake is counted as.
+func failureOf(err error) *edge.Failure {
 	const cryptoError = 0x100 // and a TLS alert; see RFC 9001, section 4.8
 	var transport *quic.TransportError
 	switch {
 	case errors.Is(err, &quic.HandshakeTimeoutError{}), errors.Is(err, &quic.IdleTimeoutError{}):
-		return edge.LossTimeout
+		return edge.FailureTimeout
 	case !errors.As(err, &transport), transport.ErrorCode == quic.ConnectionRefused:
-		return edge.LossGone
+		return edge.FailureGone
 	case transport.Remote && transport.ErrorCode >= cryptoError && transport.ErrorCode < cryptoError<<1:
-		return edge.LossRefused
+		return edge.FailureRefused
 	case tlsconf.IsClientCertificateError(err):
-		return edge.LossCertificate
+		return edge.FailureClientCertificate
 	case errors.Is(err, tlsconf.ErrNoCertificate):
-		return edge.LossUnready
+		return edge.FailureNoCertificate
 	}
-	return edge.LossHandshake
+	return edge.FailureHandshake
 }
 
 // serve serves a connection whose handshake is made.
 func (s *Server) serve(qc *quic.Conn) {
 	q := qc.Context().Value(connKey{}).(*conn)
 	if !q.settled.CompareAndSwap(false, true) {
-		return // it has ended meanwhile
+		return // it has ended already
 	}
 	s.handshakes.end(q.from)
 	defer q.forget()
 	peer := peerOf(qc.RemoteAddr())
-	if !q.c.Claim(peer) {
-		s.edge.Lost(peer, q.c.Listener(), edge.LossSite, errSite)
+	if !q.c.CountAddress(peer) {
+		s.edge.ReportFailure(peer, q.c.Listener(), edge.FailureAddress, errSite)
 		qc.CloseWithError(excessiveLoad, "") // it returns none
 		return
 	}

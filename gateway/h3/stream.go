@@ -16,13 +16,13 @@ import (
 // keptBytes is the largest buffer that is kept for the next stream.
 const keptBytes = 4 << 10
 
-// responseLimits are no bounds: the head was made here, or has been bounded before.
+// responseLimits do not bound anything: the head was made here, or has been bounded before.
 var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
 
 // A stream is one request of HTTP/3 as a connection of HTTP/1.1 that exists in memory only. What
 // quic-go has made of the stream is written down as HTTP/1.1 and read by the one
 // parser; and the response, which is HTTP/1.1 like any other, is read by it too and sent as what the request was.
-// So there is one idea of what a request is, and one of what becomes of it.
+// So there is one parser, and one kind of handler.
 //
 // It is not repaired: nothing in a method, a target or a field can end a line, and what does not
 // stand where it was put is refused by the parser. quic-go has judged the pseudo-header fields,
@@ -41,7 +41,7 @@ type stream struct {
 	chunked bool
 	ended   bool   // all content was read
 	looked  []byte // content that was read before its time
-	read    int64  // octets of content
+	read    int64  // bytes of content
 
 	// The response.
 	saved    []byte // part of a head
@@ -85,7 +85,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// settle counts an ended stream. A client that resets most of what it asks for only wants to keep us busy.
+// settle counts an ended stream. A client that resets most of what it asks for only keeps us busy.
 func (q *conn) settle(reset bool) {
 	q.mu.Lock()
 	switch {
@@ -295,7 +295,7 @@ func (st *stream) sendHead() {
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	if r.Close && (st.on.c.Leaving() || st.on.s.edge.Crowded()) {
+	if r.Close && (st.on.c.GoingAway() || st.on.s.edge.UnderPressure()) {
 		st.on.goAway()
 	}
 	st.w.WriteHeader(r.Status)

@@ -59,7 +59,7 @@ func (n *connections) sum(of func(l *edge.Listener) int) map[string]int {
 // LoopConnections tells how many connections each event loop has: the kernel chooses the loop of a connection, by a hash, so
 // a few busy connections can make one loop work more than the others.
 func (s *Set) LoopConnections(emit metrics.Emit) {
-	if loops := s.turning.Load(); loops != nil {
+	if loops := s.running.Load(); loops != nil {
 		for i, l := range *loops {
 			emit(float64(l.Clients()), strconv.Itoa(i))
 		}

@@ -94,7 +94,7 @@ func (s *Set) prepare(b *binding) error {
 func (s *Set) returnToLoop(l *edge.Listener) {
 	loops := s.loops // they do not change any more
 	var turn atomic.Uint32
-	l.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
+	l.HandBack = func(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
 		return loops[turn.Add(1)%uint32(len(loops))].(*loop.Loop).Take(nc, peer, on, asked)
 	}
 }

@@ -64,7 +64,7 @@ func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 
 // revive returns what HTTP/3 came by until it was switched off at an address, if it is there still.
 func (s *Set) revive(at *net.TCPAddr) *h3.Datagrams {
-	for _, d := range s.fading {
+	for _, d := range s.retired {
 		if a := d.Addr(); a.Port == at.Port && a.IP.Equal(at.IP) && d.Revive() {
 			return d
 		}
@@ -89,7 +89,7 @@ func (s *Set) startQUIC(b *binding) {
 	if d == nil {
 		return
 	}
-	s.fading = slices.DeleteFunc(s.fading, func(f *h3.Datagrams) bool { return f == d || f.Closed() })
+	s.retired = slices.DeleteFunc(s.retired, func(f *h3.Datagrams) bool { return f == d || f.Closed() })
 	d.Lead(b.on[0])
 	if !d.Begin() {
 		return // it does already
@@ -109,7 +109,7 @@ func (s *Set) retireQUIC(b *binding, next []*binding) {
 		return
 	}
 	d.Retire()
-	s.fading = append(s.fading, d)
+	s.retired = append(s.retired, d)
 	s.log.Info("no longer listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
 }
 
@@ -128,7 +128,7 @@ func (s *Set) closeQUIC() {
 }
 
 func (s *Set) allDatagrams() []*h3.Datagrams {
-	list := slices.Clone(s.fading)
+	list := slices.Clone(s.retired)
 	for _, b := range s.bindings {
 		if b.quic.datagrams != nil {
 			list = append(list, b.quic.datagrams)

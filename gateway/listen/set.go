@@ -28,10 +28,10 @@ type Set struct {
 	bindings           []*binding // in force
 	inherited          map[inheritance]*socket.Group
 	inheritedDatagrams map[inheritance]*h3.Datagrams
-	fading             []*h3.Datagrams // retired: they close when their last connection has ended
+	retired            []*h3.Datagrams // retired: they close when their last connection has ended
 
 	loops       []engine                 // nil: no listener has needed them yet
-	turning     atomic.Pointer[[]engine] // loops, once they run
+	running     atomic.Pointer[[]engine] // loops, once they run
 	connections connections
 	serving     bool
 	work        sync.WaitGroup // what accepts, and the loops
@@ -119,7 +119,7 @@ func (s *Set) Failure() <-chan error { return s.failure }
 
 func (s *Set) runLoops() {
 	loops := s.loops
-	s.turning.Store(&loops)
+	s.running.Store(&loops)
 	for _, l := range loops {
 		s.work.Go(l.Run)
 	}
@@ -127,7 +127,7 @@ func (s *Set) runLoops() {
 
 // Alive reports whether each event loop makes a turn within a time. A loop that has ended is well.
 func (s *Set) Alive(within time.Duration) bool {
-	loops := s.turning.Load()
+	loops := s.running.Load()
 	if loops == nil {
 		return true
 	}
@@ -151,7 +151,7 @@ func (s *Set) Alive(within time.Duration) bool {
 
 // Spare has the event loops close connections that are kept for later. It is safe for concurrent use.
 func (s *Set) Spare() {
-	if loops := s.turning.Load(); loops != nil {
+	if loops := s.running.Load(); loops != nil {
 		for _, l := range *loops {
 			l.Spare()
 		}

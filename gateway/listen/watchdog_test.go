@@ -29,7 +29,7 @@ func TestAlive(t *testing.T) {
 	if !s.Alive(ample) {
 		t.Error("loops that run are not alive")
 	}
-	for _, l := range *s.turning.Load() {
+	for _, l := range *s.running.Load() {
 		release := make(chan struct{})
 		l.Post(func() { <-release })
 		if s.Alive(10 * time.Millisecond) {

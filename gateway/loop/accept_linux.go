@@ -94,7 +94,7 @@ func (l *Loop) acceptEvent(a *acceptor) {
 		case unix.ECONNABORTED, unix.EINTR:
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM: it passes, or waiting is all one can do.
-			l.server.Short(a.on, os.NewSyscallError("accept4", err))
+			l.server.ReportExhausted(a.on, os.NewSyscallError("accept4", err))
 			l.server.MakeRoom(true)
 			l.rest(a, a.pause)
 			a.pause = min(2*a.pause, lastPause)
@@ -112,7 +112,7 @@ func (l *Loop) rest(a *acceptor, d time.Duration) {
 func (l *Loop) resume(a *acceptor) { l.watch(&a.socket, unix.EPOLLIN) }
 
 func (l *Loop) welcome(a *acceptor, fd int, peer netip.Addr) {
-	if !l.server.Admit(peer, a.on) {
+	if !l.server.Acquire(peer, a.on) {
 		unix.Close(fd) // it was not admitted
 		return
 	}

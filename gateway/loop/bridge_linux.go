@@ -87,7 +87,7 @@ func (l *Loop) pour(t *stream) (more bool) {
 		if !t.st.Gone() && !b.out.Done() && len(c.unsent) == 0 {
 			var leaves bool
 			n, leaves, fault = b.out.Pour(&s.Session, t.st, p, closed, h2.Share, &l.res)
-			if leaves && (c.is(leaving) || l.server.Crowded()) {
+			if leaves && (c.is(leaving) || l.server.UnderPressure()) {
 				l.goAway(c)
 			}
 		}

@@ -61,7 +61,7 @@ func (c *client) waitsBy(l *Loop, deadline time.Time) {
 }
 
 func (c *client) ending(l *Loop) bool {
-	if c.is(leaving) || l.server.Crowded() {
+	if c.is(leaving) || l.server.UnderPressure() {
 		c.state |= ends
 	}
 	return c.is(ends)

@@ -328,7 +328,7 @@ func (l *Loop) endClient(c *client) {
 	if c.h2 != nil {
 		l.endStreams(c)
 	}
-	l.server.Leave(c.peer, c.on)
+	l.server.Release(c.peer, c.on)
 	l.clients.Add(-1)
 	l.shut(&c.socket)
 	l.forget(c)

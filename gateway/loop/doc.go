@@ -13,14 +13,14 @@
 // else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
 // or open-ended content, an awaited 100 (Continue), and what Exchange.Begin says is for elsewhere,
 // such as upgrades and upstreams that speak TLS. The connection comes back when it is idle,
-// but not between two such exchanges that follow within a second (edge.Conn.Stay).
+// but not between two such exchanges that follow within a second (edge.Conn.KeepBlocking).
 // Responses of any size are streamed here: that is the same two system calls again.
 //
 // Clients that speak TLS come in by the same door, when edge's goroutines have made the handshake; see readSecure. Those that
 // speak HTTP/2 stay: of them a stream alone goes to a goroutine; see frames_linux.go and bridge_linux.go.
 //
 // A client that resets its connection ends its exchange at once, one that ends its side after
-// edge.EndedWait without a response, or without more of it: see there.
+// edge.HalfClosedWait without a response, or without more of it: see there.
 //
 // What an exchange means is decided by the gateway, behind the interface Exchange. Here is only
 // who has to be read from, written to, or given up on.

@@ -26,8 +26,8 @@ func (l *Loop) handOver(c *client, b []byte) {
 		err = e
 	}
 	if err != nil {
-		l.server.Short(c.on, fmt.Errorf("cannot hand a connection over: %w", err))
-		l.server.Leave(c.peer, c.on)
+		l.server.ReportExhausted(c.on, fmt.Errorf("cannot hand a connection over: %w", err))
+		l.server.Release(c.peer, c.on)
 		return
 	}
 	if c.secure != nil {

@@ -141,7 +141,7 @@ func (*trial) handle(c *edge.Conn) {
 		content, err = io.ReadAll(contentOf{c})
 	}
 	if err != nil {
-		c.End()
+		c.CloseAfter()
 		return
 	}
 	c.Send(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(content), content))

@@ -58,7 +58,7 @@ func Ahead() int64 { return allAhead.bytes.Load() }
 // SetMostAhead replaces what that may be, and returns what it was.
 func SetMostAhead(n int64) int64 { return allAhead.most.Swap(n) }
 
-// SetEndedWait replaces edge.EndedWait. It must be called before Run.
+// SetEndedWait replaces edge.HalfClosedWait. It must be called before Run.
 func (l *Loop) SetEndedWait(d time.Duration) { l.ended = d }
 
 // DrainHere is Drain on the loop's goroutine.

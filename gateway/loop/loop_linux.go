@@ -74,7 +74,7 @@ type Loop struct {
 	tasks     []func() // taken from it
 	draining  bool
 	grace     time.Duration // of connections that are to end
-	ended     time.Duration // edge.EndedWait
+	ended     time.Duration // edge.HalfClosedWait
 	done      chan struct{}
 }
 
@@ -86,7 +86,7 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 	l := &Loop{
 		server: server, newExchange: newExchange, log: log,
 		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, done: make(chan struct{}),
-		grace: edge.Grace, ended: edge.EndedWait,
+		grace: edge.Grace, ended: edge.HalfClosedWait,
 	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {

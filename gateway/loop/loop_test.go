@@ -40,7 +40,7 @@ type trial struct {
 	endpoints []upstream.Address
 	to        upstream.Options
 	timeout   time.Duration // of an exchange
-	ended     time.Duration // 0: edge.EndedWait
+	ended     time.Duration // 0: edge.HalfClosedWait
 	h2c       bool
 	began     func(path string) // on the loop's goroutine; nil: nothing
 

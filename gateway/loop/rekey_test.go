@@ -26,7 +26,7 @@ func (r *trial) dialSecure(t *testing.T, authority *pkitest.Authority) (*net.TCP
 	}
 	on := edge.NewListener("secure", ln)
 	on.TLS = true
-	on.Home = func(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
+	on.HandBack = func(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool) bool {
 		return r.loop.Take(nc, peer, on, asked)
 	}
 	served := make(chan error, 1)

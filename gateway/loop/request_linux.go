@@ -125,7 +125,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 
 func (l *Loop) beginExchange(c *client, x Exchange) (out []byte, last bool, next Next) {
 	r := x.Head()
-	if r.Close || c.is(leaving) || l.server.Crowded() {
+	if r.Close || c.is(leaving) || l.server.UnderPressure() {
 		c.state |= ends
 	}
 	// Chunks that nobody wants end the connection: edge, which may not have them all, does so, and

@@ -56,7 +56,7 @@ type Metrics struct {
 	lookupFailures   *prometheus.CounterVec
 
 	// Of connections and of the process.
-	lost            map[*edge.Loss]prometheus.Counter
+	lost            map[*edge.Failure]prometheus.Counter
 	Exhausted       prometheus.Counter
 	Generation      prometheus.Gauge
 	ReloadSucceeded prometheus.Gauge // 1 or 0
@@ -168,8 +168,8 @@ func (m *Metrics) addConnections() {
 		"tls":   m.counters("tls_handshake_errors_total", "Connections that ended during the TLS handshake, by reason.", "reason"),
 		"proxy": m.counters("proxy_protocol_errors_total", "Connections closed because of their PROXY protocol header, by reason.", "reason"),
 	}
-	m.lost = map[*edge.Loss]prometheus.Counter{}
-	for _, l := range edge.Losses() {
+	m.lost = map[*edge.Failure]prometheus.Counter{}
+	for _, l := range edge.Failures() {
 		m.lost[l] = lost[l.Layer].WithLabelValues(l.Reason)
 	}
 	m.Exhausted = m.counter("accept_failures_total", "Times that connections could not be accepted because file descriptors or memory were exhausted.")
@@ -215,7 +215,7 @@ func (m *Metrics) Malformed(class string) {
 func (m *Metrics) Multiplexed(major int) { m.versions[major].Inc() }
 
 // Lost counts a connection that ended before it carried a request.
-func (m *Metrics) Lost(l *edge.Loss) { m.lost[l].Inc() }
+func (m *Metrics) Lost(l *edge.Failure) { m.lost[l].Inc() }
 
 // RedisCalled counts keys that Redis was asked about, by what came of it.
 func (m *Metrics) RedisCalled(keys int, result string) { m.redisCalls[result].Add(float64(keys)) }

@@ -14,7 +14,7 @@ import (
 // smallContent is waited for, as the event loop does: if it is not what the head says, nothing was begun.
 const smallContent = 16 << 10
 
-// faultProtocol is that of an extended CONNECT for something else. See RFC 8441, section 4.
+// faultProtocol is for an extended CONNECT with another protocol than websocket. See RFC 8441, section 4.
 var faultProtocol = &wire.Fault{Status: 501, Class: "upgrade", Reason: "the only protocol of an extended CONNECT here is websocket"}
 
 // Begin gives the pipe a request: text is its head, as h has it or had it, without the empty line; ended says that there is no
@@ -54,7 +54,7 @@ func appendUpgrade(text, protocol []byte) []byte {
 }
 
 // Announces reports whether a head, in HTTP/1.1 text as of package h2, says that a trailer section will follow the content. Such content
-// has to go on in chunks, whatever its length is known to be.
+// has to be forwarded in chunks, even if its length is known.
 func Announces(text []byte) bool { return bytes.Contains(text, []byte("\r\ntrailer: ")) }
 
 // Unsized takes Content-Length out of such a head, in place.

@@ -12,13 +12,13 @@ type Outlet struct {
 	head    bool // the request is HEAD
 	begun   bool // the head was sent
 	done    bool // all was
-	tunnel  bool // what follows the head is no content of HTTP
+	tunnel  bool // what follows the head is not HTTP content
 	framing wire.Framing
 	left    int64
 	decoder wire.Chunked
 }
 
-// responseLimits are no bounds: the head was made here, or has been bounded before.
+// responseLimits do not bound anything: the head was made here, or has been bounded before.
 var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
 
 // Begin makes o ready for the response to a request, of which text is the head.

@@ -159,3 +159,21 @@ func TestPipe(t *testing.T) {
 		t.Errorf("Read: %v", err)
 	}
 }
+
+// TestBreak: a pipe that is broken fails for its handler, also while it waits.
+func TestBreak(t *testing.T) {
+	p := New(nil, func() {})
+	p.begin([]byte("PUT / HTTP/1.1\r\n"), true, false, true)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := io.ReadAll(p)
+		failed <- err
+	}()
+	p.Break()
+	if err := <-failed; err != ErrGone { // it is that
+		t.Errorf("Read: %v, want %v", err, ErrGone)
+	}
+	if _, err := p.Write([]byte("x")); err != ErrGone { // it is that
+		t.Errorf("Write: %v, want %v", err, ErrGone)
+	}
+}

@@ -20,27 +20,27 @@ const pipeBytes = 64 << 10
 // keptBytes is the largest buffer that an empty pipe keeps.
 const keptBytes = 4 << 10
 
-// Ends are the addresses of a connection.
-type Ends interface {
+// Addresses are the two ends of a connection.
+type Addresses interface {
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
 }
 
-// ErrGone is why reads and writes of a pipe fail when its stream was reset, or its connection has ended.
+// ErrGone is the error of reads and writes after the stream was reset or its connection has ended.
 var ErrGone = errors.New("the stream was reset")
 
 // A Pipe is one stream of an HTTP/2 connection as a connection of HTTP/1.1, for a handler on a goroutine of its own. The handler
-// reads the request, as it was written down from the stream, and writes the response; whoever has the stream feeds the one and
-// takes the other. So there is one idea of what a request is, and one of what becomes of it.
+// reads the request, as it was written down from the stream, and writes the response; the owner of the stream feeds the one and
+// takes the other.
 //
 // The handler's side is a net.Conn. The methods of the other side never wait.
 type Pipe struct {
-	carrier  Ends              // its connection's
+	carrier  Addresses         // its connection's
 	identity *tlsconf.Identity // of the client; see Conn.Identity
 	wake     func()            // tells the other side that there is something to take, or to give back
 
 	mu       sync.Mutex
-	readable chan struct{} // signals to whoever reads, or writes, that something has changed
+	readable chan struct{} // signal to the reader, or the writer, that something has changed
 	writable chan struct{}
 
 	// The request.
@@ -67,9 +67,9 @@ type Pipe struct {
 	readBy, writeBy time.Time
 }
 
-// New returns a pipe for a stream of a connection. wake is called, by any goroutine, when there is something to take, or to give
-// back; once, until it is.
-func New(carrier Ends, wake func()) *Pipe {
+// New returns a pipe for a stream of a connection. wake is called, by any goroutine, when there is something to take, or
+// to give back; once, until it is.
+func New(carrier Addresses, wake func()) *Pipe {
 	return &Pipe{carrier: carrier, wake: wake, readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
 
@@ -97,7 +97,7 @@ func (p *Pipe) begin(text []byte, sized, ended, methods bool) {
 	}
 }
 
-// decide ends the head. Precondition: p.mu is held, or nobody knows of p yet.
+// decide ends the head. Precondition: p.mu is held, or p is not shared yet.
 func (p *Pipe) decide(chunked bool) {
 	p.decided, p.chunked = true, chunked
 	p.in = append(p.in, p.text...)
@@ -162,7 +162,7 @@ func (p *Pipe) Refuse(f *wire.Fault) {
 	notify(p.readable)
 }
 
-// Fail ends the pipe: the stream is no more.
+// Fail ends the pipe, because the stream has ended; reads and writes fail with err.
 func (p *Pipe) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -188,8 +188,8 @@ func (p *Pipe) Spent() int {
 	return n
 }
 
-// Take has f look at what the handler has written, whether that is all, and whether the handler has ended: it may go on to read
-// the client's side of a tunnel after it has closed its own. f returns how much of what was written is done with.
+// Take has f look at what the handler has written, whether that is all, and whether the handler has ended: it may continue to
+// read the client's side of a tunnel after it has closed its own. f returns how much of what was written is done with.
 func (p *Pipe) Take(f func(b []byte, closed, left bool) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

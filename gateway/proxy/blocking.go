@@ -20,7 +20,7 @@ func (p *Proxy) Serve(c *edge.Conn) {
 	defer x.recoverPanic(c)
 	x.find()
 	if x.needsBlocking() {
-		c.Stay()
+		c.KeepBlocking()
 	}
 	if x.begin() {
 		x.send(c)
@@ -58,7 +58,7 @@ func (p *Proxy) exchangeOf(c *edge.Conn) *exchange {
 	if x.major > 1 {
 		p.metrics.Multiplexed(x.major)
 	}
-	x.start(c.Peer(), c.Identity(), c.Listener(), c.Ends(), c.Request.Length, time.Now())
+	x.start(c.Peer(), c.Identity(), c.Listener(), c.WillClose(), c.Request.Length, time.Now())
 	return x
 }
 
@@ -66,7 +66,7 @@ func (p *Proxy) exchangeOf(c *edge.Conn) *exchange {
 func (x *exchange) send(c *edge.Conn) {
 	x.begun = true
 	if x.closing {
-		c.End()
+		c.CloseAfter()
 	}
 	if err := c.Send(x.out); err != nil {
 		x.closing = true
@@ -97,7 +97,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 		return nil, true
 	}
 	if x.up.Stream != nil {
-		c.Stay()
+		c.KeepBlocking()
 	}
 	x.up.Bound = x.bind(c, x.route.Upstream.Pool)
 	err := x.up.Do(&x.attempts)
@@ -109,7 +109,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 		}
 		return x.up.Endpoint, true
 	}
-	x.closing = !x.up.ContentRead() || c.Ends()
+	x.closing = !x.up.ContentRead() || c.WillClose()
 	framing := x.finish(x.up.Response)
 	x.holder = nil
 	switch sent := x.relay(c, framing); {
@@ -117,7 +117,7 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 		if h := x.holder; h != nil && h.Ended() {
 			x.ended(upstream.ErrSlowClient, "")
 		}
-		c.End()
+		c.CloseAfter()
 	case x.status == 101:
 		x.tunnel(c)
 		return nil, false
@@ -248,7 +248,7 @@ func (r contentReader) Read(p []byte) (int, error) {
 // has disconnected, no response can be sent.
 func (x *exchange) refuseContent(c *edge.Conn, err error) {
 	x.closing = true
-	c.End()
+	c.CloseAfter()
 	var fault *wire.Fault
 	if !errors.As(err, &fault) {
 		x.status, x.failure = 499, failureGone

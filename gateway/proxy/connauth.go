@@ -42,7 +42,7 @@ func (x *exchange) bind(c *edge.Conn, to *upstream.Upstream) *transport.Bound {
 	}
 	b := &bound{to: to}
 	x.bound = append(x.bound, b)
-	c.Keep(x.unbind)
+	c.Pin(x.unbind)
 	return &b.Bound
 }
 

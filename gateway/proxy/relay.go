@@ -19,7 +19,7 @@ func (x *exchange) refuseFailed(c *edge.Conn, err error) {
 		x.refuseContent(c, err)
 		return
 	}
-	x.closing = c.Ends()
+	x.closing = c.WillClose()
 	x.fail(x.up.Endpoint, failed)
 	x.send(c)
 }
@@ -57,7 +57,7 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	}
 	x.busy += x.up.Own()
 	if x.closing {
-		c.End()
+		c.CloseAfter()
 	}
 	if x.breaks == nil {
 		x.breaks = c.Break

@@ -26,12 +26,12 @@ func (m *h2Conn) arm() {
 		by = now.Add(pingTimeout)
 	case m.s.Open() > 0:
 		by = now.Add(pingAfter)
-	case m.leaves:
+	case m.sentGoAway:
 		by = now.Add(time.Duration(m.c.server.grace.Load()))
 	default:
 		by = now.Add(o.Idle)
 	}
-	if m.s.Open() == 0 && !m.leaves && m.c.silence.Load() == 0 {
+	if m.s.Open() == 0 && !m.sentGoAway && m.c.silence.Load() == 0 {
 		after := Fresh
 		if m.served {
 			after = Between
@@ -62,7 +62,7 @@ func (m *h2Conn) late() bool {
 		signal(m.work)
 	case m.s.Open() > 0: // the PING was not answered
 		m.finish()
-	case !m.leaves:
+	case !m.sentGoAway:
 		m.goAway()
 	default:
 		m.s.Last(h2.NoError)
@@ -73,8 +73,8 @@ func (m *h2Conn) late() bool {
 
 // goAway tells the client to go, once. Precondition: as for event.
 func (m *h2Conn) goAway() {
-	if !m.leaves {
-		m.leaves = true
+	if !m.sentGoAway {
+		m.sentGoAway = true
 		m.s.Leave()
 		m.c.spoke()
 		m.arm()
@@ -83,13 +83,13 @@ func (m *h2Conn) goAway() {
 }
 
 // GoAway is part of Carrier.
-func (m *h2Conn) GoAway(bool) { go m.leave() }
+func (m *h2Conn) GoAway(bool) { go m.shutDown() }
 
 // CloseIdle is part of Carrier.
-func (m *h2Conn) CloseIdle() { go m.leaveNow() }
+func (m *h2Conn) CloseIdle() { go m.closeIdle() }
 
-// leave is goAway for others. If the listener was revoked, no further stream is served.
-func (m *h2Conn) leave() {
+// shutDown is goAway without its precondition. If the listener was revoked, no further stream is served.
+func (m *h2Conn) shutDown() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.goAway()
@@ -105,8 +105,8 @@ func (m *h2Conn) leave() {
 	signal(m.work)
 }
 
-// leaveNow tells the client to go, and ends the connection, unless a request is under way.
-func (m *h2Conn) leaveNow() {
+// closeIdle tells the client to go, and ends the connection, unless a request is under way.
+func (m *h2Conn) closeIdle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.goAway()

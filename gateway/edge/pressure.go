@@ -14,8 +14,8 @@ import (
 //   - none ends that has been silent for a moment only, nor one with a request under way, a WebSocket, or a stream of content;
 //   - only when there is no other, responses end their connection: their clients make room for each other.
 //
-// Several end at once, so that a crowd does not have everyone looked at for each newcomer. What an active client has it keeps,
-// whoever comes.
+// Several end at once, so that under pressure not all of them are looked at for each newcomer. An active client keeps its
+// connection, however many come.
 
 // A Silence says how long a connection has been silent, and after what: of two the lesser one ends first. 0: it is not silent.
 type Silence int64
@@ -103,27 +103,27 @@ func (s *Server) allHolders() []Holder {
 	return slices.Clone(s.holders)
 }
 
-// crowd is what makes room.
-type crowd struct {
-	works   atomic.Bool // somebody makes room now
-	crowded atomic.Bool // there was nobody to make room
+// pressure is the state of making room.
+type pressure struct {
+	works   atomic.Bool // room is being made
+	crowded atomic.Bool // there was no connection to make room
 	waiting atomic.Bool // a holder waits for room
 	short   atomic.Bool // of descriptors, whatever the bound says
 }
 
-// Crowded reports whether connections are to end after their current response.
-func (s *Server) Crowded() bool { return s.crowd.crowded.Load() }
+// UnderPressure reports whether connections are to end after their current response.
+func (s *Server) UnderPressure() bool { return s.pressure.crowded.Load() }
 
 // MakeRoom has silent connections end because another one waits: there are as many as there may be, or descriptors are short.
 // It does not wait for that: Holder.Room tells when there may be room.
 func (s *Server) MakeRoom(short bool) {
-	s.crowd.waiting.Store(true)
+	s.pressure.waiting.Store(true)
 	if short {
-		s.crowd.short.Store(true)
+		s.pressure.short.Store(true)
 	}
-	if s.crowd.works.CompareAndSwap(false, true) {
+	if s.pressure.works.CompareAndSwap(false, true) {
 		go func() {
-			defer s.crowd.works.Store(false)
+			defer s.pressure.works.Store(false)
 			s.endSilent()
 		}()
 	}
@@ -131,7 +131,7 @@ func (s *Server) MakeRoom(short bool) {
 
 func (s *Server) endSilent() {
 	full := s.Full()
-	if !s.crowd.short.Swap(false) && !full {
+	if !s.pressure.short.Swap(false) && !full {
 		s.room() // there was room before
 		return
 	}
@@ -140,7 +140,7 @@ func (s *Server) endSilent() {
 	for _, h := range all {
 		h.Silent(q)
 	}
-	s.crowd.crowded.Store(!q.some && full)
+	s.pressure.crowded.Store(!q.some && full)
 	left := len(q.list)
 	for _, h := range all {
 		if left > 0 {
@@ -152,11 +152,11 @@ func (s *Server) endSilent() {
 // room tells that a connection has ended, if anyone waits for that.
 func (s *Server) room() {
 	select {
-	case s.gate.freed <- struct{}{}:
+	case s.admission.freed <- struct{}{}:
 	default:
 	}
-	if s.crowd.waiting.Load() && s.crowd.waiting.CompareAndSwap(true, false) {
-		s.crowd.crowded.Store(false)
+	if s.pressure.waiting.Load() && s.pressure.waiting.CompareAndSwap(true, false) {
+		s.pressure.crowded.Store(false)
 		for _, h := range s.allHolders() {
 			h.Room()
 		}

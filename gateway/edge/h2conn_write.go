@@ -90,7 +90,7 @@ func (m *h2Conn) pour(p *h2Stream) (more bool) {
 		if !p.st.Gone() && !p.out.Done() {
 			n, leaves, fault = p.out.Pour(&m.s, p.st, b, closed, h2.Share, m.response)
 		}
-		if leaves && (m.c.leaving() || m.c.server.Crowded()) {
+		if leaves && (m.c.goingAway() || m.c.server.UnderPressure()) {
 			m.goAway()
 		}
 		p.stuck = n < len(b) && !p.out.Done() && !p.st.Gone()

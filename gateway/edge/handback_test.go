@@ -16,7 +16,7 @@ import (
 func TestStay(t *testing.T) {
 	s := serve(t, options(), loopback(t), func(c *edge.Conn) {
 		if string(c.Request.Path) == "/stay" {
-			c.Stay()
+			c.KeepBlocking()
 		}
 		answer(c, c.Request.Path)
 	})
@@ -31,12 +31,12 @@ func TestStay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !s.Admit(peer, on) {
+		if !s.Acquire(peer, on) {
 			t.Fatal("not admitted")
 		}
 		s.Adopt(nc, peer, on, nil, func(nc net.Conn) bool {
 			nc.Close() // nobody is answered there
-			s.Leave(peer, on)
+			s.Release(peer, on)
 			home <- true
 			return true
 		})

@@ -11,8 +11,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file speaks HTTP/2 with clients. The session, which is package h2's, is used by two goroutines of each connection: one reads,
-// one writes; and each request has a goroutine of its own, to which its stream is a Pipe.
+// This file speaks HTTP/2 with clients on goroutines. Two goroutines of each connection use its session, which is package h2's: one
+// reads, one writes. Each request has a goroutine of its own, to which its stream is a Pipe.
 
 // Bounds of an HTTP/2 connection, beside those of its session.
 const (
@@ -25,7 +25,7 @@ const (
 	checkEvery  = time.Second // how often streams that make no progress are looked for
 )
 
-// FaultFrames is that of a client whose frames of HTTP/2 are not what they should be.
+// FaultFrames is for a client whose HTTP/2 frames are malformed or out of order.
 var FaultFrames = &wire.Fault{Status: 400, Class: "http2", Reason: "that is no HTTP/2"}
 
 // An h2Conn is an HTTP/2 connection.
@@ -34,21 +34,21 @@ type h2Conn struct {
 	work  chan struct{} // signals to the writer
 	wrote chan struct{} // is closed when it has ended
 
-	mu       sync.Mutex
-	s        h2.Session
-	response *wire.Response // that pour reads
-	over     bool           // nothing is read any more: what is in Out is the last
-	broken   bool           // nothing can be written
-	leaves   bool           // GOAWAY was sent
-	served   bool           // there was a request
-	asked    bool           // a PING is out
-	readBy   time.Time      // the read deadline in force
-	since    time.Time      // when a header block began that is not all there
-	checks   *time.Timer    // runs while there are streams
-	waiting  []*h2.Stream   // of pump
+	mu         sync.Mutex
+	s          h2.Session
+	response   *wire.Response // that pour reads
+	over       bool           // nothing is read any more: what is in Out is the last
+	broken     bool           // nothing can be written
+	sentGoAway bool           // GOAWAY was sent
+	served     bool           // there was a request
+	asked      bool           // a PING is out
+	readBy     time.Time      // the read deadline in force
+	since      time.Time      // when a header block began that is not all there
+	checks     *time.Timer    // runs while there are streams
+	waiting    []*h2.Stream   // of pump
 }
 
-// A h2Stream is a stream with its pipe.
+// An h2Stream is a stream with its pipe.
 type h2Stream struct {
 	*pipe.Pipe
 	st    *h2.Stream
@@ -57,15 +57,15 @@ type h2Stream struct {
 	stuck bool      // there is something, and no window for it
 }
 
-// multiplex serves a connection that speaks HTTP/2 from here on; read is what was read of it. It returns when it has ended.
-func (c *Conn) multiplex(read []byte) {
+// serveHTTP2 serves a connection that speaks HTTP/2 from here on; read is what was read of it already. It returns when the connection has ended.
+func (c *Conn) serveHTTP2(read []byte) {
 	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
 	m.s.Init(nil, c.server.HTTP2(c.on), time.Now())
 	c.server.mu.Lock()
 	c.carrier = m
 	c.server.mu.Unlock()
-	if c.leaving() {
-		m.leave()
+	if c.goingAway() {
+		m.shutDown()
 	}
 	c.under.wait(c.opts.BodyIdle)
 	go m.write()
@@ -229,7 +229,7 @@ func signal(c chan struct{}) {
 // tell has the writer look at what pipes have.
 func (m *h2Conn) tell() { signal(m.work) }
 
-// finish ends all streams, and the connection when what is in Out has been sent. Precondition: as for event.
+// finish ends all streams, and the connection once what is in Out has been sent. Precondition: as for event.
 func (m *h2Conn) finish() {
 	m.over = true
 	for st := range m.s.All() {
@@ -250,7 +250,7 @@ func (m *h2Conn) close() {
 	}
 }
 
-// end ends the connection, of which nothing can be read any more.
+// end ends the connection, from which nothing can be read any more.
 func (m *h2Conn) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,25 +7,25 @@ import (
 	"syscall"
 )
 
-// A gate counts connections and decides whether there may be one more. Both engines pass it, once
-// for each connection, whoever serves it later.
-type gate struct {
+// An admission counts connections and decides whether there may be one more. Both engines ask it, once
+// for each connection, whichever serves it later.
+type admission struct {
 	mu    sync.Mutex
 	open  int
 	perIP map[netip.Prefix]int
 	freed chan struct{} // has an element when a connection may have become free
 }
 
-func newGate() gate {
-	return gate{perIP: make(map[netip.Prefix]int), freed: make(chan struct{}, 1)}
+func newAdmission() admission {
+	return admission{perIP: make(map[netip.Prefix]int), freed: make(chan struct{}, 1)}
 }
 
 // Full reports whether there are as many connections as there may be, so that accepting one more
 // should wait.
 func (s *Server) Full() bool {
-	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	return s.gate.open >= s.opts.Load().Connections
+	s.admission.mu.Lock()
+	defer s.admission.mu.Unlock()
+	return s.admission.open >= s.opts.Load().Connections
 }
 
 // Spares reports whether a connection's descriptor is one of those that are not for connections: it is to be closed at once. A
@@ -44,14 +44,14 @@ func (s *Server) sparesFor(nc net.Conn) (spares bool) {
 	return spares
 }
 
-// Admit counts a connection that l has accepted. It reports false if its address has too many;
-// otherwise Leave must follow when the connection has ended. The address may be invalid, if it is not
-// known yet; see nameSite.
-func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
-	if peer.IsValid() && !s.nameSite(peer) {
+// Acquire counts a connection that l has accepted. It reports false if its address has too many;
+// otherwise Release must follow when the connection has ended. The address may be invalid, if it is not
+// known yet; see countAddress.
+func (s *Server) Acquire(peer netip.Addr, l *Listener) bool {
+	if peer.IsValid() && !s.countAddress(peer) {
 		return false
 	}
-	g := &s.gate
+	g := &s.admission
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open++
@@ -59,41 +59,41 @@ func (s *Server) Admit(peer netip.Addr, l *Listener) bool {
 	return true
 }
 
-// nameSite counts a connection for its address. It reports false if that has too many.
-func (s *Server) nameSite(peer netip.Addr) bool {
+// countAddress counts a connection for its address. It reports false if that has too many.
+func (s *Server) countAddress(peer netip.Addr) bool {
 	most := s.opts.Load().ConnectionsPerIP
-	site := SiteOf(peer)
-	g := &s.gate
+	prefix := CountedPrefix(peer)
+	g := &s.admission
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if most > 0 && g.perIP[site] >= most {
+	if most > 0 && g.perIP[prefix] >= most {
 		return false
 	}
-	g.perIP[site]++
+	g.perIP[prefix]++
 	return true
 }
 
-// Leave takes back one Admit.
-func (s *Server) Leave(peer netip.Addr, l *Listener) {
-	s.gate.leave(peer)
+// Release takes back one Acquire.
+func (s *Server) Release(peer netip.Addr, l *Listener) {
+	s.admission.release(peer)
 	l.open.Add(-1)
 	s.room()
 }
 
-func (g *gate) leave(peer netip.Addr) {
+func (g *admission) release(peer netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
 	if peer.IsValid() {
-		site := SiteOf(peer)
-		if g.perIP[site]--; g.perIP[site] == 0 {
-			delete(g.perIP, site)
+		prefix := CountedPrefix(peer)
+		if g.perIP[prefix]--; g.perIP[prefix] == 0 {
+			delete(g.perIP, prefix)
 		}
 	}
 }
 
-// SiteOf returns what connections are counted by: an IPv4 address or an IPv6 /64.
-func SiteOf(a netip.Addr) netip.Prefix {
+// CountedPrefix returns what connections are counted by: an IPv4 address or an IPv6 /64.
+func CountedPrefix(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {
 		bits = 64

@@ -16,9 +16,9 @@ import (
 )
 
 // This file reads the header of the PROXY protocol, versions 1 and 2, with which a load balancer
-// says whose connection it passes on. The rules are:
+// says which client a connection comes from. The rules are:
 //
-//   - it is believed from configured proxies only, and required of everybody;
+//   - it is believed from configured proxies only, and required of every peer;
 //   - the address it names is the peer in all respects: limits, logs, forwarding fields;
 //   - a connection of the proxy itself (LOCAL, UNKNOWN), such as a health check, is the proxy's; so is one whose
 //     client has no address (UNSPEC);
@@ -29,7 +29,7 @@ const proxyBuffer = 512
 
 var (
 	errUntrusted = errors.New("the peer is not among the trusted proxies")
-	errSite      = errors.New("too many connections from this address")
+	errAddress   = errors.New("too many connections from this address")
 )
 
 // proxied reads the header before by and learns from it who the peer is. It returns what was read
@@ -37,7 +37,7 @@ var (
 func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 	proxy := peerAddr(c.socket)
 	if !slices.ContainsFunc(c.opts.Proxies, func(p netip.Prefix) bool { return p.Contains(proxy) }) {
-		c.server.lost(c, LossUntrusted, errUntrusted)
+		c.server.failed(c, FailureUntrusted, errUntrusted)
 		return nil, false
 	}
 	c.socket.SetReadDeadline(by) // a dead socket shows at the read
@@ -51,16 +51,16 @@ func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 	c.socket.SetReadDeadline(time.Time{}) // likewise
 	switch {
 	case err != nil && !time.Now().Before(by): // the library hides what the socket says
-		c.server.lost(c, LossHeaderTime, err)
+		c.server.failed(c, FailureHeaderTimeout, err)
 		return nil, false
 	case err != nil:
-		c.server.lost(c, LossHeader, err)
+		c.server.failed(c, FailureHeader, err)
 		return nil, false
 	}
-	if !c.server.nameSite(c.peer) {
+	if !c.server.countAddress(c.peer) {
 		peer := c.peer
 		c.peer = netip.Addr{} // it was not counted for the address
-		c.server.Lost(peer, c.on, LossProxiedSite, errSite)
+		c.server.ReportFailure(peer, c.on, FailureProxiedAddress, errAddress)
 		return nil, false
 	}
 	read, _ = r.Peek(r.Buffered())

@@ -10,39 +10,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file ends connections: when, how the client is told, and how it is seen to that it hears.
+// This file ends connections: when, how the client is told, and how the last response reaches it.
 
-// End makes this the last request of the connection.
-func (c *Conn) End() { c.closing = true }
+// CloseAfter makes this the last request of the connection.
+func (c *Conn) CloseAfter() { c.closing = true }
 
-// Ends reports whether the connection ends after the current response, which then must say so:
-// the client or the server wishes it, or the content that a handler has left unread cannot be
+// WillClose reports whether the connection ends after the current response, which then must say so:
+// the client or the server wants it, or the content that a handler has left unread cannot be
 // drained within bounds. A handler that reads the content asks when it has.
-func (c *Conn) Ends() bool {
-	if c.leaving() || c.server.Crowded() {
-		c.closing = true // which a handler now announces; one that has not asked is not taken by surprise
+func (c *Conn) WillClose() bool {
+	if c.goingAway() || c.server.UnderPressure() {
+		c.closing = true // which the handler now announces; one that has not asked is not surprised
 	}
 	return c.over()
 }
 
 // leaving reports whether the connection is to end because its server drains or its listener was retired.
-func (c *Conn) leaving() bool { return c.server.draining.Load() || c.on.retired.Load() }
+func (c *Conn) goingAway() bool { return c.server.draining.Load() || c.on.retired.Load() }
 
 func (c *Conn) over() bool {
 	return c.closing || c.broken || c.interrupted.Load() ||
 		!c.ended && (c.waiting || c.Request.Chunked || c.remaining > maxDrain)
 }
 
-// EndedWait is how long a client that has ended its side of the connection is made to wait for its
+// HalfClosedWait is how long a client that has ended its side of the connection is made to wait for its
 // response, or for more of it, before it is taken to have gone. TCP cannot tell a client that has closed
 // its connection from one that will only not send any more. The latter are rare, and other gateways
 // give them up at once (nginx, Envoy, HAProxy with abortonclose), where here a response that is quick
-// still reaches them; the former are everybody who presses Stop, and each would keep an upstream at
-// work for nobody.
+// still reaches them; the former are all users who press Stop, and each would keep an upstream
+// busy for nothing.
 //
 // It is rounded up: by the grain of the event loop's clock, and of the glances of package upstream.
 // Together that is less than 100 ms.
-const EndedWait = 20 * time.Millisecond
+const HalfClosedWait = 20 * time.Millisecond
 
 // Tunnel has f run when the handler has returned, with the connection as such and what has been read
 // of it beyond the request. It is f's to read from and write to, and is closed when f returns. f runs

@@ -16,5 +16,8 @@
 //   - every wait on a client has a deadline;
 //   - what comes before the first request, the PROXY protocol and the handshake of TLS, is read on
 //     the connection's goroutine, within the time that a head may take;
-//   - a request of HTTP/2 or HTTP/3 is read as the HTTP/1.1 that it stands for; see stream.
+//   - a request of HTTP/2 or HTTP/3 is read as the HTTP/1.1 that it stands for; see Stream.
+//
+// HTTP/2 is spoken here, see h2Conn; HTTP/3 by package h3, whose connections are a Server's like all others; see Carrier. What
+// TLS needs of certificates is package tlsconf's, and addresses are bound by package socket. It is internal to the gateway.
 package edge

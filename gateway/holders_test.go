@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http2"
 )
 
 // TestSlowClientsMakeRoom: slow uploads and slow readers have all connections of an upstream only as long as no one else wants one.
@@ -56,6 +58,37 @@ func TestSlowClientsMakeRoom(t *testing.T) {
 					t.Error("the endpoint counts as failing")
 				}
 			})
+		})
+	}
+}
+
+// TestSlowStreamsMakeRoom is TestSlowClientsMakeRoom for streams of HTTP/2: one of them is ended, and not its connection.
+func TestSlowStreamsMakeRoom(t *testing.T) {
+	const large = 64 << 20
+	url := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/plain" {
+			w.WriteHeader(204)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(large))
+		io.Copy(w, io.LimitReader(zeros{}, large))
+	}))
+	for _, engine := range []string{secure, secureBlocking} {
+		t.Run(engine, func(t *testing.T) {
+			g, address := serveOn(t, engine, fmt.Sprintf("[upstream.api]\nendpoints = [%q]\nmax_connections = 4\n"+
+				"queue_timeout = \"20s\"\nretries = 0\n[route.api]\nupstream = \"api\"\n", url))
+			c := frames(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+			for id := uint32(1); id < 8; id += 2 {
+				c.ask(id, true, ":method", "GET", ":scheme", "https", ":path", "/down", ":authority", "h")
+			}
+			label := fmt.Sprintf("{endpoint=%q}{upstream=\"api\"}", url)
+			counted(t, g, "corsgate_upstream_in_flight"+label, 4)
+			c.ask(9, true, ":method", "GET", ":scheme", "https", ":path", "/plain", ":authority", "h")
+			if got := c.outcome(9); got != "204" {
+				t.Errorf("beside them a request is answered %s, want 204", got)
+			}
+			counted(t, g, "corsgate_ended_total{reason=\"slow-client\"}", 1)
+			counted(t, g, "corsgate_upstream_in_flight"+label, 3)
 		})
 	}
 }

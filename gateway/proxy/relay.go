@@ -92,9 +92,9 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 	}
 }
 
-// cut ends a response whose content broke off. Before anything was sent it becomes a 502; after,
-// the only honest answer is none: the connection ends without the end of the content, by a reset
-// where the client could take a plain end for that of the content.
+// cut ends a response whose content broke off. Before the head was sent it becomes a 502; after
+// that the only honest answer is to close the connection before the end of the content, by a reset
+// where a plain close would look like the end of the content.
 func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
 	if errors.Is(err, transport.ErrGone) {
 		x.closing = true

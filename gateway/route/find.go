@@ -19,7 +19,7 @@ const (
 // Misread reports whether there is no rule because the path has several readings.
 func (m Miss) Misread() bool { return m >= Ambiguous }
 
-// Find returns the rule for a request, by index, or -1 and why there is none. host may have a
+// Find returns the rule for a request, by index, or -1 and the reason why there is none. host may have a
 // port and a trailing dot; plain says that the path reads the same to everybody, see
 // wire.Request.PlainPath. Nothing is kept; nothing is allocated for a plain path.
 func (t *Table) Find(host, path, method []byte, plain bool) (int, Miss) {

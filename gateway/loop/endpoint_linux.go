@@ -99,7 +99,7 @@ func (l *Loop) dial(c *call, p *pool) {
 		if l.Post(func() { l.dialed(h, fd, err) }) {
 			return
 		}
-		p.endpoint.Leave()
+		p.endpoint.Release()
 		if err == nil {
 			unix.Close(fd) // it was not used
 		}
@@ -133,7 +133,7 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 		}
 	}
 	if err != nil {
-		p.endpoint.Leave()
+		p.endpoint.Release()
 		if c == nil {
 			return
 		}
@@ -144,7 +144,7 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 		return
 	}
 	if c == nil {
-		p.endpoint.Leave()
+		p.endpoint.Release()
 		l.idle(u)
 		return
 	}
@@ -165,7 +165,7 @@ func (l *Loop) part(u *upconn) {
 		u.stream = false
 		u.pool.endpoint.EndStream()
 	} else {
-		u.pool.endpoint.Leave()
+		u.pool.endpoint.Release()
 	}
 	if u.holder != nil { // only now: until the place is free, one that is to make room counts
 		u.holder.Release()
@@ -179,7 +179,7 @@ func (l *Loop) queue(c *call, p *pool) bool {
 	h := &hold{call: c, pool: p}
 	h.place = &upstream.Place{Done: func(err error) {
 		if !l.Post(func() { l.queued(h, err) }) && err == nil {
-			p.endpoint.Leave()
+			p.endpoint.Release()
 		}
 	}}
 	c.hold = h
@@ -196,7 +196,7 @@ func (l *Loop) queued(h *hold, err error) {
 	c, p := h.call, h.pool
 	switch {
 	case c == nil && err == nil:
-		p.endpoint.Leave()
+		p.endpoint.Release()
 	case c == nil:
 	case err != nil:
 		l.guilty = c.to.client()
@@ -227,6 +227,6 @@ func (l *Loop) notServed(c *call, err error) {
 func (l *Loop) quit(c *call) {
 	h := c.hold
 	if h.call = nil; h.place != nil {
-		h.pool.endpoint.Quit(h.place)
+		h.pool.endpoint.LeaveQueue(h.place)
 	}
 }

@@ -153,7 +153,7 @@ func (l *Loop) renew(u *upconn) {
 	c, p := u.call, u.pool
 	l.part(u)
 	l.discard(u)
-	if p.endpoint.TryEnter() {
+	if p.endpoint.TryAcquire() {
 		l.dial(c, p)
 		return
 	}

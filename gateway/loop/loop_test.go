@@ -148,11 +148,11 @@ func (r *trial) end(t testing.TB, descriptorsBefore int) {
 // free reports whether an endpoint has room for n exchanges.
 func free(e *upstream.Endpoint, n int) bool {
 	entered := 0
-	for entered < n && e.TryEnter() {
+	for entered < n && e.TryAcquire() {
 		entered++
 	}
 	for range entered {
-		e.Leave()
+		e.Release()
 	}
 	return entered == n
 }

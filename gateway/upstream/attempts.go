@@ -12,7 +12,7 @@ import (
 const MaxRetries = 10
 
 // Attempts are what one exchange has tried, and what it may still try. Both engines ask here where
-// to go and whether to go on, so that the rules stand in one place. The zero value with To and the
+// to go and whether to try again, so that the rules are in one place. The zero value with To and the
 // other exported fields is ready; Begin makes it so again.
 type Attempts struct {
 	To *Upstream
@@ -26,7 +26,7 @@ type Attempts struct {
 	// StreamIdle is for how long a response that is a stream of events, or of gRPC, may be without progress. Others have
 	// the upstream's IdleTimeout. Nothing is learnt of an endpoint from a stream that is idle for too long.
 	StreamIdle time.Duration
-	// Idempotent says that doing what the request asks for twice is no more than doing it once.
+	// Idempotent says that sending the request twice has the same effect as sending it once.
 	// See RFC 9110, section 9.2.2.
 	Idempotent bool
 
@@ -51,10 +51,10 @@ func (a *Attempts) Next() (e *Endpoint, entered bool) {
 		return nil, false
 	}
 	e = a.To.Pick(&a.Choice)
-	if e == nil || e.TryEnter() {
+	if e == nil || e.TryAcquire() {
 		return e, e != nil
 	}
-	if other := a.notFull(); other != nil && other.TryEnter() {
+	if other := a.notFull(); other != nil && other.TryAcquire() {
 		return other, true
 	}
 	return e, false
@@ -99,7 +99,7 @@ type Failure struct {
 
 // Stale reports whether an attempt on a connection that had been used before may be made again at
 // once, at the same endpoint on a new connection: the endpoint has most likely closed the idle
-// connection as it was taken, which is nobody's failure. It is no retry.
+// connection as it was taken, which is not a failure. It does not count as a retry.
 func (a *Attempts) Stale(f Failure) bool { return a.repeatable(f) && !a.expired() }
 
 // Again reports whether there is to be another attempt after one at e has failed. It has to be
@@ -125,7 +125,7 @@ func (a *Attempts) Again(e *Endpoint, f Failure) bool {
 
 // repeatable reports whether it is safe to send the request once more: nothing of it was sent, or
 // nothing has come back and its method allows it. An endpoint that was too slow has got the
-// request; to ask twice as much of slow ones is no help.
+// request; sending more to slow endpoints does not help.
 func (a *Attempts) repeatable(f Failure) bool {
 	if f.Received || f.Streamed {
 		return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A budget bounds further attempts by a share of the exchanges of late, so that an upstream that
+// A budget bounds further attempts by a share of recent exchanges, so that an upstream that
 // fails is not asked twice as much because of it. Exchanges are counted by endpoint anyway; they
 // are looked at once a second. A retry takes from what was allowed then.
 type budget struct {
@@ -18,7 +18,7 @@ type budget struct {
 	seen  map[*Endpoint]int64
 }
 
-// The exchanges of late are those of ten seconds. Beside the share of them, a few retries are
+// Recent exchanges are those of the last ten seconds. Beside the share of them, a few retries are
 // always allowed: without, the first failure of a quiet upstream could not be repeated.
 const (
 	budgetSlots = 10
@@ -39,7 +39,7 @@ func (b *budget) take() bool {
 func (b *budget) renew(list []*Endpoint, share float64) {
 	s := &b.slots[b.slot]
 	s.exchanges, s.retries = b.entered(list), 0
-	// What is taken while this runs is taken from the new allowance instead, or counts twice: nobody minds.
+	// What is taken while this runs is taken from the new allowance instead, or counts twice, which does no harm.
 	s.retries = max(b.left-b.allowed.Load(), 0)
 	b.slot = (b.slot + 1) % budgetSlots
 	var exchanges, retries int64

@@ -34,7 +34,7 @@ type Lookup struct {
 }
 
 // Of failed lookups: the time to the next, doubled at each failure in a row up to the other. A name server that is back should
-// be noticed soon, and one question every few seconds is no load for it. Up to half as much again is added at random, so that
+// be noticed soon, and one query every few seconds costs it little. Up to half as much again is added at random, so that
 // gateways do not ask together.
 const (
 	minBackoff = time.Second / 2

@@ -2,9 +2,9 @@ package upstream
 
 import "time"
 
-// This file is about upstreams of which no endpoint answers. To have each request find that out anew makes each wait for
+// This file is about upstreams of which no endpoint answers. If each request had to find that out again, each would wait for
 // connect_timeout, or longer, and a returning endpoint would be met by all of them at once. So most are refused at
-// once, and a few a second go on as ever: the first that gets a response, of any status, ends it.
+// once, and a few a second are sent as usual: the first that gets a response, of any status, ends it.
 
 // triedEvery is how often a request of an upstream that is down may try whether it still is.
 const triedEvery = 250 * time.Millisecond
@@ -21,7 +21,7 @@ func (u *Upstream) judge() {
 	u.down.Store(down)
 }
 
-// mayTry reports whether an exchange may go on although the upstream is down.
+// mayTry reports whether an exchange may be sent although the upstream is down.
 func (u *Upstream) mayTry(now time.Time) bool {
 	last, at := u.tried.Load(), now.UnixNano()
 	return at-last >= int64(triedEvery) && u.tried.CompareAndSwap(last, at)

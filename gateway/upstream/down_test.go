@@ -17,7 +17,7 @@ func (w *ward) try(t *testing.T, n int) (through int) {
 		switch e, entered := a.Next(); {
 		case e != nil && entered:
 			through++
-			e.Leave()
+			e.Release()
 		case a.Nowhere() != upstream.ErrDown:
 			t.Errorf("refused for %v, want %v", a.Nowhere(), upstream.ErrDown)
 		}

@@ -233,8 +233,8 @@ func TestRetryBudget(t *testing.T) {
 		}
 		exchanges := func(n int) {
 			for range n {
-				e.TryEnter()
-				e.Leave()
+				e.TryAcquire()
+				e.Release()
 			}
 		}
 		check := func(want int) {

@@ -14,7 +14,7 @@ func TestAllEndpointsLeave(t *testing.T) {
 		gone := u.Endpoints()
 		busy(t, u, 2, 1)
 		u.SetEndpoints(nil)
-		if !gone[1].TryEnter() {
+		if !gone[1].TryAcquire() {
 			t.Errorf("%s: an exchange that chose the endpoint before it left cannot begin", name)
 		}
 		if e := u.Pick(&balance.Choice{}); e != nil {
@@ -22,7 +22,7 @@ func TestAllEndpointsLeave(t *testing.T) {
 		}
 		for _, e := range gone {
 			for range 2 {
-				e.Leave()
+				e.Release()
 			}
 			if n := e.InFlight(); n != 0 {
 				t.Errorf("%s: %d exchanges are still counted", name, n)

@@ -15,10 +15,10 @@ type Error struct {
 // The classes of an Error.
 const (
 	ClassNowhere   = "nowhere"     // the upstream has no endpoint: its name leads to none
-	ClassDown      = "down"        // no endpoint has answered of late: this was not one of the requests that try again
+	ClassDown      = "down"        // no endpoint has answered recently: this was not one of the requests that probe it
 	ClassConnect   = "connect"     // no endpoint accepted a connection
 	ClassQueue     = "queue"       // all connections are in use, and the queue is full or too slow
-	ClassSlow      = "slow-client" // see Holder; it is no failure of the upstream
+	ClassSlow      = "slow-client" // see Holder; it is not a failure of the upstream
 	ClassStreams   = "streams"     // the endpoint has as many tunnels and event streams as it may
 	ClassBroken    = "broken"      // the connection broke before the response began
 	ClassMalformed = "malformed"   // the response is not valid HTTP/1.1
@@ -41,7 +41,8 @@ var ErrDown = &Error{502, ClassDown, errors.New("none of its endpoints answers; 
 var ErrStreams = &Error{503, ClassStreams, errors.New("it has as many tunnels and event streams as max_streams allows")}
 
 // ErrLate, ErrIdle and ErrStalled are why a response, or a tunnel, was ended by a limit of this side: the exchange's deadline
-// has passed; a stream or tunnel was silent for too long; or a response that is no stream was, which is the endpoint's failure. ErrSlowClient: see Holder.
+// has passed; a stream or tunnel was silent for too long; or a response that is not a stream was,
+// which is the endpoint's failure. ErrSlowClient: see Holder.
 var (
 	ErrLate       = errors.New("the time for the exchange is over")
 	ErrIdle       = errors.New("the stream was silent for too long")

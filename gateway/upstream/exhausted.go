@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Exhausted reports whether err says that this machine is short of something: descriptors, ports, memory. That is no endpoint's
-// doing, and nothing is learnt from it about any.
+// Exhausted reports whether err says that this machine is short of something: descriptors, ports, memory. No endpoint is the cause,
+// and it says nothing about any.
 func Exhausted(err error) bool {
 	var no syscall.Errno
 	if !errors.As(err, &no) {

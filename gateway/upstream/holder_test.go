@@ -15,7 +15,7 @@ func TestHolders(t *testing.T) {
 		var ended []int
 		list := make([]*Holder, 4)
 		for i := range list {
-			if !e.TryEnter() {
+			if !e.TryAcquire() {
 				t.Fatal("no room")
 			}
 			list[i] = &Holder{End: func() { ended = append(ended, i) }}
@@ -40,13 +40,13 @@ func TestHolders(t *testing.T) {
 		}
 		leave := func(i int) {
 			list[i].Release()
-			e.Leave()
+			e.Release()
 		}
 		expect("nothing is in the queue")
 		served := make(chan int, 9)
 		newcomer := func(i int) {
 			go func() {
-				if e.Enter(time.Time{}, nil) == nil {
+				if e.Acquire(time.Time{}, nil) == nil {
 					served <- i
 				}
 			}()
@@ -73,8 +73,8 @@ func TestHolders(t *testing.T) {
 		time.Sleep(2 * time.Second) // those in the queue give up
 		leave(0)
 		leave(2)
-		e.Leave()
-		e.Leave()
+		e.Release()
+		e.Release()
 		if e.InFlight() != 0 || e.Waiting() != 0 || len(e.holders.all) != 0 || e.holders.chosen != 0 {
 			t.Errorf("%d in flight, %d in the queue, %d holders, %d chosen, want none", e.InFlight(), e.Waiting(), len(e.holders.all), e.holders.chosen)
 		}

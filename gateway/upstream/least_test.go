@@ -58,16 +58,16 @@ func TestLeastInFlightTwin(t *testing.T) {
 			}
 		case 2, 3, 4, 5:
 			if e.InFlight() > 0 {
-				e.Leave()
+				e.Release()
 			}
 		case 6:
-			e.TryEnter()
+			e.TryAcquire()
 		default:
 			got := u.Pick(&balance.Choice{})
 			if !slices.Contains(twinLeast(u), got) {
 				t.Fatalf("endpoint %d is picked, with %d in flight and a weight of %d", got.Address.Index, got.InFlight(), list[got.Address.Index].Weight)
 			}
-			got.TryEnter()
+			got.TryAcquire()
 		}
 	}
 }
@@ -112,11 +112,11 @@ func TestLeastInFlightRaces(t *testing.T) {
 			all.Go(func() {
 				for range 100 {
 					e := u.Pick(&balance.Choice{})
-					e.TryEnter()
+					e.TryAcquire()
 					if rand.IntN(2) == 0 {
-						e.Leave()
+						e.Release()
 					} else if o := u.Endpoints()[rand.IntN(30)]; o.InFlight() > 5 { // nobody else takes that many
-						o.Leave()
+						o.Release()
 					}
 				}
 			})

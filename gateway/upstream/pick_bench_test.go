@@ -49,7 +49,7 @@ func crowd(t testing.TB, by balance.Method, weighted, unhealthy bool) *upstream.
 	u := ejectable(t, by, unused(100, weights...))
 	for i, e := range u.Endpoints() {
 		for range 1 + i*37%11 {
-			e.TryEnter()
+			e.TryAcquire()
 		}
 		if unhealthy && i%5 == 2 {
 			eject(t, u, e)
@@ -89,13 +89,13 @@ func BenchmarkPick(b *testing.B) {
 		// With what an exchange does besides: it begins there, and another ends elsewhere.
 		i := 0
 		run(name+"/moving", func(u *upstream.Upstream, e *upstream.Endpoint) {
-			e.TryEnter()
+			e.TryAcquire()
 			for {
 				if i = (i + 61) % 100; u.Endpoints()[i].InFlight() > 0 {
 					break
 				}
 			}
-			u.Endpoints()[i].Leave()
+			u.Endpoints()[i].Release()
 		})
 	})
 }

@@ -101,7 +101,7 @@ func busy(t *testing.T, u *upstream.Upstream, counts ...int) {
 	t.Helper()
 	for i, n := range counts {
 		for range n {
-			if !u.Endpoints()[i].TryEnter() {
+			if !u.Endpoints()[i].TryAcquire() {
 				t.Fatal("no room")
 			}
 		}
@@ -224,14 +224,14 @@ func TestHashBound(t *testing.T) {
 		c := keyed(1) // one key for all
 		for n := 1; n <= 1000; n++ {
 			e := u.Pick(&c)
-			e.TryEnter()
+			e.TryAcquire()
 			if most := math.Ceil(1.25 * float64(n*weights[e.Address.Index]) / float64(total)); e.InFlight() > int(most) {
 				t.Fatalf("weights %v: %d of %d in flight are at endpoint %d, want at most %v", weights, e.InFlight(), n, e.Address.Index, most)
 			}
 		}
 		for _, e := range u.Endpoints() {
 			for e.InFlight() > 0 {
-				e.Leave()
+				e.Release()
 			}
 		}
 		if a, b := u.Pick(&c), keyed(1); a != u.Pick(&b) {

@@ -35,7 +35,7 @@ const (
 
 // A Place is an exchange's place in the queue of an endpoint.
 type Place struct {
-	// Done is called when the wait is over, unless Quit came first: with nil if the exchange has entered the
+	// Done is called when the wait is over, unless LeaveQueue came first: with nil if the exchange has entered the
 	// endpoint. It is called once, on any goroutine, and must not wait. It may be called before Queue returns.
 	Done func(error)
 
@@ -155,8 +155,8 @@ func (e *Endpoint) Queue(p *Place) bool {
 	return true
 }
 
-// Quit gives a place up. It reports false if that came too late: Done was called, or is about to be.
-func (e *Endpoint) Quit(p *Place) bool {
+// LeaveQueue gives a place up. It reports false if that came too late: Done was called, or is about to be.
+func (e *Endpoint) LeaveQueue(p *Place) bool {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -182,7 +182,7 @@ func (e *Endpoint) serveQueue() {
 	for p := q.expired(now, timeout); p != nil; p = q.expired(now, timeout) {
 		done(p, ErrQueueSlow)
 	}
-	for q.oldest != nil && e.TryEnter() {
+	for q.oldest != nil && e.TryAcquire() {
 		done(q.serve(now, timeout), nil)
 	}
 	if q.oldest != nil {
@@ -206,9 +206,9 @@ func (q *queue) look(d time.Duration, serve func()) {
 	}
 }
 
-// Enter is TryEnter, but waits in the queue, and not beyond deadline or the end of over, which may be nil.
-func (e *Endpoint) Enter(deadline time.Time, over <-chan struct{}) error {
-	if e.TryEnter() {
+// Acquire is TryAcquire, but waits in the queue, and not beyond deadline or the end of over, which may be nil.
+func (e *Endpoint) Acquire(deadline time.Time, over <-chan struct{}) error {
+	if e.TryAcquire() {
 		return nil
 	}
 	result := make(chan error, 1)
@@ -231,8 +231,8 @@ func (e *Endpoint) Enter(deadline time.Time, over <-chan struct{}) error {
 	case <-over:
 		err = context.Canceled
 	}
-	if !e.Quit(p) && <-result == nil {
-		e.Leave()
+	if !e.LeaveQueue(p) && <-result == nil {
+		e.Release()
 	}
 	return err
 }

@@ -123,11 +123,11 @@ func offered(e *Endpoint, each time.Duration, rate int, during time.Duration) (s
 		time.Sleep(time.Second / time.Duration(rate))
 		go func() {
 			began := time.Now()
-			err := e.Enter(time.Time{}, nil)
+			err := e.Acquire(time.Time{}, nil)
 			waited := time.Since(began)
 			if err == nil {
 				time.Sleep(each)
-				e.Leave()
+				e.Release()
 			}
 			outcomes <- outcome{waited, err}
 		}()
@@ -175,12 +175,12 @@ func TestBurst(t *testing.T) {
 		order := make(chan int, 50)
 		for i := range cap(order) {
 			go func() {
-				if err := e.Enter(time.Time{}, nil); err != nil {
+				if err := e.Acquire(time.Time{}, nil); err != nil {
 					t.Errorf("the one that came as the %dth was refused: %v", i, err)
 					return
 				}
 				time.Sleep(time.Duration(20)*time.Millisecond + time.Duration(i))
-				e.Leave()
+				e.Release()
 				order <- i
 			}()
 			synctest.Wait() // it has entered, or joined the queue
@@ -212,13 +212,13 @@ func TestStalled(t *testing.T) {
 		offered(e, 20*time.Millisecond, 1500, time.Second) // which teaches it its pace
 		time.Sleep(time.Second)
 		for range 10 {
-			if !e.TryEnter() {
+			if !e.TryAcquire() {
 				t.Fatal("no room")
 			}
 		}
 		time.AfterFunc(5*time.Second, func() {
 			for range 10 {
-				e.Leave()
+				e.Release()
 			}
 		})
 		_, during := offered(e, 20*time.Millisecond, 400, 5*time.Second)

@@ -83,7 +83,7 @@ type Upstream struct {
 }
 
 // New returns an upstream that is not started: exchanges work, but idle connections do not expire
-// and nobody looks after the health of endpoints.
+// and the health of endpoints is not checked.
 func New(name string, addresses []Address, opts Options) *Upstream {
 	u := &Upstream{Name: name, opts: opts, host: []byte(opts.Host), stop: make(chan struct{}), kicked: make(chan struct{}, 1),
 		configured: addresses, servers: make([][]discover.Server, len(addresses)), looked: make(chan struct{})}
@@ -167,7 +167,7 @@ func (u *Upstream) kick() {
 	}
 }
 
-// Stop closes idle connections and ends what Start began. Exchanges under way go on, and their
+// Stop closes idle connections and ends what Start began. Exchanges in progress continue, and their
 // connections are closed after them.
 func (u *Upstream) Stop() {
 	u.mu.Lock()

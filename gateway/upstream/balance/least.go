@@ -14,8 +14,8 @@ import (
 //     at any other it changes nothing.
 //   - One that ends is written down if its entry is now less busy than what is written.
 //
-// No lock is needed. What is written is never too much: whoever writes more than before looks again
-// after it, and whoever has ended an exchange has counted that before. So of an end that the
+// No lock is needed. What is written is never too much: a writer that raises it looks again
+// after that, and a caller that has ended an exchange has counted that before. So of an end that the
 // one has not seen, the other sees that it has to be written. It can be too little for a moment,
 // if an exchange begins while another one's end is being written: the pick that meets it looks through
 // the group. Picks that race may use an endpoint that was the least busy a moment ago.
@@ -67,8 +67,8 @@ func (s *Set) settle(g int) {
 	}
 }
 
-// settleAll does so for all groups. It is called before s is in force, and again after: whoever
-// has counted meanwhile wrote it down in another set.
+// settleAll does so for all groups. It is called before s is in force, and again after: what was
+// counted in between was written down in another set.
 func (s *Set) settleAll() {
 	for g := range s.groups.least {
 		s.settle(g)

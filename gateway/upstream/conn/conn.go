@@ -99,7 +99,7 @@ func (c *Conn) ArmRead(now time.Time, timeout time.Duration, deadline time.Time)
 }
 
 // receive reads once. When the deadline has passed it looks once more, once in an exchange: if the process was stopped
-// meanwhile, what has come in time must not be taken for late.
+// in between, what has come in time must not be taken for late.
 func (c *Conn) receive(p []byte) (int, error) {
 	n, err := c.Read(p)
 	if n > 0 || c.spared || !errors.Is(err, os.ErrDeadlineExceeded) || !c.speaks() {

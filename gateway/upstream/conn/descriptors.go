@@ -10,7 +10,7 @@ import (
 )
 
 // This file is about descriptors, of which a process has only so many. What makes a connection to a server waits a moment
-// for one: clients that are silent, and connections that are kept for later, make room meanwhile. And it leaves the last ones
+// for one: in that time, silent clients and idle connections make room. And it leaves the last ones
 // for what has to work in any case, such as the admin listener and reloads.
 
 const (

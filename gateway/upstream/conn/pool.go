@@ -74,7 +74,7 @@ func (p *Pool) Give(c *Conn, now time.Time, rest time.Duration) {
 	p.mu.Lock()
 	if p.closed.Load() {
 		p.mu.Unlock()
-		c.Close() // nobody will use it
+		c.Close() // it will not be used
 		return
 	}
 	switch {

@@ -9,7 +9,7 @@ import (
 // Some servers send content where there can be none: after the head of a response to HEAD, above all, or of a 204 or 304. If it
 // comes late, the next exchange of the connection would take it for its response, and its client would get what another has asked
 // for. Nothing in HTTP/1.1 tells the one from the other, but time does: so a connection rests after a response of that kind, and
-// what comes meanwhile shows that it cannot be used again.
+// anything that arrives in that time shows that it cannot be used again.
 
 const (
 	// RestTime is how long a connection rests that has announced content which must not come.

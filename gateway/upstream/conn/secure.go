@@ -77,8 +77,8 @@ func proxyHeader(source, target net.Addr) *proxyproto.Header {
 }
 
 // An ending is a connection under TLS. crypto/tls takes its end between two records for that of the
-// data, as web browsers do, but content that ends with the connection could then be cut by anybody
-// on the way. See RFC 9112, section 9.8. The goodbye of TLS itself is still io.EOF.
+// data, as web browsers do, but content that ends with the connection could then be cut by anyone
+// on the path. See RFC 9112, section 9.8. The goodbye of TLS itself is still io.EOF.
 type ending struct{ net.Conn }
 
 // SyscallConn returns the socket.
@@ -112,7 +112,7 @@ func (c *Conn) spent() bool {
 	if c.secure == nil {
 		return true
 	}
-	c.SetReadBy(time.Unix(1, 0)) // crypto/tls goes on after a read that has timed out
+	c.SetReadBy(time.Unix(1, 0)) // crypto/tls can be used after a read that has timed out
 	n, err := c.Read(c.in[:1])
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }

@@ -5,7 +5,7 @@
 // server; see RFC 6761, section 6.3.
 //
 // What a name server answers is not trusted more than needed: at most MaxServers addresses are
-// taken, only those that the name itself leads to, and none that is no server's (0.0.0.0, ::,
+// taken, only those that the name itself leads to, and none that cannot be a server's (0.0.0.0, ::,
 // multicast).
 package discover
 

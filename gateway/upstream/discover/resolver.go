@@ -137,7 +137,7 @@ func send(ctx context.Context, network, server string, wait time.Duration, m *dn
 		return nil, err
 	}
 	// The library heeds the deadline of the context, but not its end.
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) // whoever waits for it notices
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) // a pending wait notices
 	defer stop()
 	defer conn.Close() // nothing is left to be read
 	in, _, err := c.ExchangeWithConnContext(ctx, m, conn)

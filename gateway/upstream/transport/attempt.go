@@ -33,7 +33,7 @@ func (x *Exchange) Do(a *upstream.Attempts) error {
 		if err == nil {
 			return nil
 		}
-		e.Leave()
+		e.Release()
 		if f.Err == nil || !a.Again(e, f) {
 			return err
 		}
@@ -44,10 +44,10 @@ func (x *Exchange) Do(a *upstream.Attempts) error {
 func (x *Exchange) enter(e *upstream.Endpoint, deadline time.Time) error {
 	ctx, stop := x.waitContext()
 	defer stop()
-	err := e.Enter(deadline, ctx.Done())
+	err := e.Acquire(deadline, ctx.Done())
 	if over := x.abandoned(); over != nil {
 		if err == nil {
-			e.Leave()
+			e.Release()
 		}
 		return over
 	}
@@ -135,6 +135,15 @@ func (x *Exchange) on(c *conn.Conn, e *upstream.Endpoint, a *upstream.Attempts) 
 		x.failed = err != nil
 		return upstream.Failure{}, nil
 	}
+	if err := x.breakOff(c, readErr); err != nil {
+		return upstream.Failure{}, err
+	}
+	f = upstream.Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.progress != nil}
+	return f, f.Err
+}
+
+// breakOff ends an attempt that brought no response because of readErr. It returns why, if that is not the endpoint's doing.
+func (x *Exchange) breakOff(c *conn.Conn, readErr error) error {
 	upload, ended := x.pollUpload()
 	if !ended {
 		x.stopUpload(true) // it fails because it is told to
@@ -145,16 +154,15 @@ func (x *Exchange) on(c *conn.Conn, e *upstream.Endpoint, a *upstream.Attempts) 
 	x.release()
 	switch {
 	case over != nil:
-		return upstream.Failure{}, over
+		return over
 	case evicted:
-		return upstream.Failure{}, errEvicted
+		return errEvicted
 	case errors.Is(upload, ErrContent):
-		return upstream.Failure{}, upload
+		return upload
 	case errors.Is(readErr, ErrContent): // the client has gone
-		return upstream.Failure{}, readErr
+		return readErr
 	}
-	f = upstream.Failure{Err: x.explain(readErr, received), Unsent: sent == 0, Received: received, Streamed: x.progress != nil}
-	return f, f.Err
+	return nil
 }
 
 // drop closes the exchange's connection, which is broken.

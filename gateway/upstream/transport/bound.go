@@ -43,7 +43,7 @@ func (x *Exchange) doBound(a *upstream.Attempts) error {
 	c := x.Bound.take(x.Now)
 	e, entered := x.Bound.endpoint, false
 	if c != nil {
-		entered = e.TryEnter()
+		entered = e.TryAcquire()
 	} else if e, entered = a.Next(); e == nil {
 		x.Endpoint = nil
 		return a.Nowhere()
@@ -59,7 +59,7 @@ func (x *Exchange) doBound(a *upstream.Attempts) error {
 	if err == nil {
 		return nil
 	}
-	e.Leave()
+	e.Release()
 	if f.Err != nil && !upstream.Exhausted(f.Err) {
 		e.Failed()
 	}

@@ -106,7 +106,7 @@ func (x *Exchange) End(now time.Time) {
 	}
 	complete := x.content.Done() && !x.failed && !x.awaits()
 	if x.uploaded != nil {
-		// What is still to be read from the client nobody waits for: the response is there. What was
+		// The rest of the client's content is not needed: the response is complete. What was
 		// read is about to be sent, or has just been.
 		if complete = complete && x.ContentRead(); complete {
 			c.SetWriteDeadline(time.Now().Add(lastPiece)) // a dead socket shows at the write
@@ -137,7 +137,7 @@ func (x *Exchange) End(now time.Time) {
 		x.stream = false
 		e.EndStream()
 	} else {
-		e.Leave()
+		e.Release()
 	}
 	x.release() // only now: until the place is free, one that is to make room counts
 }

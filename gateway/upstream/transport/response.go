@@ -28,7 +28,7 @@ func (x *Exchange) Next() ([]byte, error) {
 	switch over := x.abandoned(); {
 	case over != nil:
 		return nil, over
-	case x.expired(): // a long exchange that ran out of time is nobody's failure
+	case x.expired(): // a long exchange that ran out of time is not a failure of the endpoint
 		return run, upstream.ErrLate
 	case idle && x.flow != wire.Plain:
 		return run, upstream.ErrIdle

@@ -23,7 +23,7 @@ func (x *Exchange) agrees(r *wire.Response) bool {
 	return x.Upgrade != "" && wire.EqualFold(r.Upgrade, x.Upgrade) && (len(x.WebSocketKey) == 0 || accepts(r, x.WebSocketKey))
 }
 
-// accepts reports whether a response proves that whoever sent it has read the key. See RFC 6455,
+// accepts reports whether a response proves that its sender has read the key. See RFC 6455,
 // section 4.1: an upstream that was tricked into a 101 cannot know the answer.
 func accepts(r *wire.Response, key []byte) bool {
 	sum := sha1.Sum(append(append([]byte(nil), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...)) // as above
@@ -91,7 +91,7 @@ func (t *tunnel) end() error {
 }
 
 // carry sends first and then what src brings to dst. At the end of src it ends dst's receiving side
-// only: the other direction may go on. At an error it ends both. carried counts bytes.
+// only: the other direction may continue. At an error it ends both. carried counts bytes.
 func (t *tunnel) carry(dst, src *end, first []byte, carried Counter) {
 	err := t.send(dst, first, carried)
 	if err == nil && src.secure {
@@ -118,7 +118,7 @@ var longAgo = time.Unix(1, 0)
 // errOver says that the other direction has failed.
 var errOver = errors.New("the tunnel is over")
 
-// await waits until there is something to read from src. It holds no buffer meanwhile.
+// await waits until there is something to read from src. It holds no buffer while it waits.
 func (t *tunnel) await(src *end) error {
 	for {
 		src.SetReadDeadline(t.until()) // a dead socket shows at the read
@@ -176,8 +176,8 @@ func (t *tunnel) send(dst *end, b []byte, carried Counter) error {
 // An end is one of the two connections of a tunnel.
 type end struct {
 	net.Conn
-	// secure: it speaks TLS, so that what is to be read need not show at the socket. crypto/tls goes
-	// on after a read that has timed out.
+	// secure: it speaks TLS, so that what is to be read need not show at the socket. crypto/tls can be
+	// used after a read that has timed out.
 	secure bool
 
 	raw   syscall.RawConn // of the socket; nil: there is no waiting without reading

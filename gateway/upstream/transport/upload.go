@@ -14,13 +14,13 @@ import (
 )
 
 // continueTimeout is how long an upstream is waited for that was told to expect content. Those that
-// know nothing of 100 (Continue) wait for the content meanwhile. Clients wait about as long.
+// know nothing of 100 (Continue) wait for the content all that time. Clients wait about as long.
 const continueTimeout = time.Second
 
 // awaits reports whether the content is held back until the upstream asks for it.
 func (x *Exchange) awaits() bool { return x.Continue != nil && x.progress == nil }
 
-// proceed lets the client and the upload go on, if they have not yet.
+// proceed lets the client and the upload continue, if they have not yet.
 func (x *Exchange) proceed(c *conn.Conn) error {
 	if !x.awaits() {
 		return nil
@@ -40,7 +40,7 @@ func (x *Exchange) startUpload(c *conn.Conn) {
 	p := &progress{conn: c, wait: x.Endpoint.Options().FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Waiter != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, trailers, timeout := x.Stream, x.Chunked, x.RequestTrailers, x.timeout
-	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may go on beside the response
+	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may continue beside the response
 	x.Endpoint.Hold(x.holder)
 	p.holder = x.holder
 	go func() {
@@ -48,10 +48,10 @@ func (x *Exchange) startUpload(c *conn.Conn) {
 		if err == nil {
 			p.end(time.Now())
 		}
-		done <- err // first: whoever is woken by the close looks for the reason
+		done <- err // first: a wait that the close ends looks for the reason
 		if errors.Is(err, ErrContent) {
-			// The rest of the request will not come: the upstream must notice, and whoever waits for
-			// its response too.
+			// The rest of the request will not come: the upstream must notice, and so must the
+			// wait for its response.
 			c.Close() // it is broken either way
 		}
 	}()
@@ -82,7 +82,7 @@ type progress struct {
 	ended    bool          // all was sent; until does not change any more
 }
 
-// extend lets a wait for the response begin anew, now that a piece was sent: it is the upstream's
+// extend restarts the wait for the response, now that a piece was sent: it is the upstream's
 // time that is bounded, not the client's.
 func (p *progress) extend(now time.Time) {
 	p.mu.Lock()
@@ -98,7 +98,7 @@ func (p *progress) extend(now time.Time) {
 	p.conn.SetReadDeadline(by) // a dead socket shows at the read
 }
 
-// end notes that all was sent. From here on nobody reads from the client, so it is to be watched: the
+// end notes that all was sent. From here on the client is not read from, so it is to be watched: the
 // wait for the response is interrupted, as by a glance.
 func (p *progress) end(now time.Time) {
 	p.mu.Lock()

@@ -49,7 +49,7 @@ func (x *Exchange) await(c *conn.Conn, now time.Time, timeout time.Duration) {
 	}
 }
 
-// patient reports whether a wait that has ended with err goes on: it was only the glance.
+// patient reports whether a wait that has ended with err continues: it was only the glance.
 func (x *Exchange) patient(c *conn.Conn, err error) bool {
 	if !x.glances || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
@@ -69,7 +69,7 @@ func (x *Exchange) patient(c *conn.Conn, err error) bool {
 	gone := &x.gone
 	x.stopWatch = x.Waiter.Watch(func() {
 		gone.Store(true)
-		c.Conn.Close() // whoever waits for it notices
+		c.Conn.Close() // a pending wait notices
 	})
 	return true
 }
@@ -82,7 +82,7 @@ func (x *Exchange) context() context.Context {
 	return x.Context
 }
 
-// waitContext returns a context for a wait that comes before anything was sent: it is done when nobody waits
+// waitContext returns a context for a wait that comes before anything was sent: it is done when no one waits
 // for the exchange any more. The client is watched after a glance, from when on only stop, which must
 // be called, returns it to the caller.
 func (x *Exchange) waitContext() (ctx context.Context, stop func()) {
@@ -116,12 +116,12 @@ func (x *Exchange) waitContext() (ctx context.Context, stop func()) {
 // closeWhenDone closes c when the context is done, in place of the watch of a client. unwatch ends it.
 func (x *Exchange) closeWhenDone(c *conn.Conn) {
 	if x.Context != nil {
-		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) // whoever waits for it notices
+		over := context.AfterFunc(x.Context, func() { c.Conn.Close() }) // a pending wait notices
 		x.stopWatch = func() { over() }
 	}
 }
 
-// abandoned returns why nobody waits for the exchange any more, or nil.
+// abandoned returns why the exchange is no longer wanted, or nil.
 func (x *Exchange) abandoned() error {
 	if x.gone.Load() {
 		return ErrGone

@@ -1,10 +1,10 @@
 package upstream
 
 // This file counts the exchanges of an endpoint. There are at most max_connections at once, over
-// both engines; up to max_queue more wait, see queue.go. Counters only, no lock: the event loops come by here.
+// both engines; up to max_queue more wait, see queue.go. Counters only, no lock: the event loops call this, too.
 
-// TryEnter begins an exchange if there may be one more. Leave ends it.
-func (e *Endpoint) TryEnter() bool {
+// TryAcquire begins an exchange if there may be one more. Release ends it.
+func (e *Endpoint) TryAcquire() bool {
 	n, ok := e.load.TryAdd(int64(e.opts.MaxConnections))
 	if !ok {
 		return false
@@ -16,11 +16,11 @@ func (e *Endpoint) TryEnter() bool {
 	return true
 }
 
-// full reports whether TryEnter would fail.
+// full reports whether TryAcquire would fail.
 func (e *Endpoint) full() bool { return e.InFlight() >= e.opts.MaxConnections }
 
-// Leave ends an exchange.
-func (e *Endpoint) Leave() {
+// Release ends an exchange.
+func (e *Endpoint) Release() {
 	n := e.load.Remove()
 	if e.opts.Balance.Counts() {
 		e.upstream.set.Load().choice.Ended(&e.load, n)
@@ -31,13 +31,13 @@ func (e *Endpoint) Leave() {
 }
 
 // BeginStream has an exchange that has entered count as a stream, and no longer as one of max_connections. It reports
-// false, and changes nothing, if there are max_streams already. EndStream then ends it, in the place of Leave.
+// false, and changes nothing, if there are max_streams already. EndStream then ends it, instead of Release.
 func (e *Endpoint) BeginStream() bool {
 	if n, most := e.streams.Add(1), int64(e.opts.MaxStreams); most > 0 && n > most {
 		e.streams.Add(-1)
 		return false
 	}
-	e.Leave()
+	e.Release()
 	return true
 }
 

@@ -55,10 +55,10 @@ func TestQueueTimeout(t *testing.T) {
 		opts := options()
 		opts.MaxConnections, opts.QueueTimeout = 1, queue
 		u := pool(t, opts, s)
-		if !u.Endpoints()[0].TryEnter() {
+		if !u.Endpoints()[0].TryAcquire() {
 			t.Fatal("no room")
 		}
-		defer u.Endpoints()[0].Leave()
+		defer u.Endpoints()[0].Release()
 		x := request("GET", "")
 		if deadline > 0 {
 			x.Deadline = time.Now().Add(deadline)

@@ -37,6 +37,18 @@ func readUpstream(t *table) Upstream {
 		Health:            readHealth(t),
 		Ejection:          readEjection(t.sub("ejection")),
 	}
+	u.checkEndpoints(t)
+	if u.Resolver != "" && !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.Discovery != "" }) && !t.r.bad(t.key("endpoints")) {
+		t.problem("resolver", fault{"only dns+ and srv+ endpoints are looked up there, and this upstream has none",
+			`write endpoints = ["dns+http://name:port"], or remove this key`})
+	}
+	t.checkSecure(&u)
+	u.checkBalance(t)
+	return u
+}
+
+// checkEndpoints reports endpoints that are missing, too many, or there twice.
+func (u *Upstream) checkEndpoints(t *table) {
 	array, ok := t.values["endpoints"].([]any)
 	if !t.has("endpoints") || ok && len(array) == 0 {
 		t.problem("endpoints", fault{"an upstream needs at least one endpoint", `write endpoints = ["http://127.0.0.1:9001"]`})
@@ -61,13 +73,6 @@ func readUpstream(t *table) Upstream {
 			}
 		}
 	}
-	if u.Resolver != "" && !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.Discovery != "" }) && !t.r.bad(t.key("endpoints")) {
-		t.problem("resolver", fault{"only dns+ and srv+ endpoints are looked up there, and this upstream has none",
-			`write endpoints = ["dns+http://name:port"], or remove this key`})
-	}
-	t.checkSecure(&u)
-	u.checkBalance(t)
-	return u
 }
 
 // checkBalance notes what the keys of a balance do not say together.

@@ -126,10 +126,8 @@ func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
 	return x.up.Endpoint, true
 }
 
-// prepare frames the request's content: whole if it is small or here already, else as a stream.
-// It reports false if the content could not be read and that has been answered.
-func (x *exchange) prepare(c *edge.Conn) bool {
-	r := x.route
+// newUpstreamExchange makes x.up ready, but for content and head.
+func (x *exchange) newUpstreamExchange(c *edge.Conn) {
 	x.up = transport.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Waiter: c}
 	if x.interim == nil {
 		x.interim = func(res *wire.Response) error {
@@ -145,9 +143,16 @@ func (x *exchange) prepare(c *edge.Conn) bool {
 	if x.up.Upgrade = x.upgrade; x.req.WebSocket {
 		x.up.WebSocketKey = x.req.WebSocketKey
 	}
-	if r.Upstream.Config.SendProxyProtocol {
+	if x.route.Upstream.Config.SendProxyProtocol {
 		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
 	}
+}
+
+// prepare frames the request's content: whole if it is small or here already, else as a stream.
+// It reports false if the content could not be read and that has been answered.
+func (x *exchange) prepare(c *edge.Conn) bool {
+	r := x.route
+	x.newUpstreamExchange(c)
 	if !x.req.HasContent() {
 		if r.Mirror != nil {
 			x.mirror(nil, true)

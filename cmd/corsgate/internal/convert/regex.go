@@ -75,21 +75,7 @@ func (e expression) translate() (t translation) {
 		t.reason = "it has too many branches"
 	}
 	left = maxWork
-	var kept []*language
-	for _, text := range guesses(branches) {
-		p, err := matcher.ParsePattern(text)
-		if err != nil || len(kept) == maxPatterns || !canBeHost(p.Host()) || p.AnyHost() && p.Scheme() == "https" { // strangers are not let in for a guess
-			continue
-		}
-		l := patternLanguage(p)
-		beyond, found, done := witness([]*language{l}, []*language{matches}, &left)
-		switch {
-		case found && t.reason == "":
-			t.reason = fmt.Sprintf("%s would be wider: it matches %s, too", text, beyond)
-		case !found && done && !coveredBy(t.patterns, p):
-			t.patterns, kept = append(t.patterns, text), append(kept, l)
-		}
-	}
+	kept := t.keep(guesses(branches), matches, &left)
 	t.patterns = reduce(t.patterns)
 	if len(t.patterns) > 0 {
 		t.reason = ""
@@ -104,8 +90,33 @@ func (e expression) translate() (t translation) {
 	if len(known) == 0 && t.hole == "" {
 		known = []string{""}
 	}
+	t.findOthers(known, matches, kept, &left)
+	return t
+}
+
+// keep keeps the guesses that match nothing but what matches does, and returns their languages.
+func (t *translation) keep(guesses []string, matches *language, left *budget) (kept []*language) {
+	for _, text := range guesses {
+		p, err := matcher.ParsePattern(text)
+		if err != nil || len(kept) == maxPatterns || !canBeHost(p.Host()) || p.AnyHost() && p.Scheme() == "https" { // strangers are not let in for a guess
+			continue
+		}
+		l := patternLanguage(p)
+		beyond, found, done := witness([]*language{l}, []*language{matches}, left)
+		switch {
+		case found && t.reason == "":
+			t.reason = fmt.Sprintf("%s would be wider: it matches %s, too", text, beyond)
+		case !found && done && !coveredBy(t.patterns, p):
+			t.patterns, kept = append(t.patterns, text), append(kept, l)
+		}
+	}
+	return kept
+}
+
+// findOthers finds what matches allows beside the patterns that are kept: an origin without TLS, and any other.
+func (t *translation) findOthers(known []string, matches *language, kept []*language, left *budget) {
 	for _, domain := range known {
-		w, found, _ := witness([]*language{matches, plainOrigins, below(domain)}, append(slices.Clone(kept), ownMachine), &left)
+		w, found, _ := witness([]*language{matches, plainOrigins, below(domain)}, append(slices.Clone(kept), ownMachine), left)
 		if found {
 			t.plain = w
 			break
@@ -116,12 +127,11 @@ func (e expression) translate() (t translation) {
 		if domain != "" {
 			within = append(within, origins)
 		}
-		if w, found, _ := witness(within, kept, &left); found && len(kept) > 0 {
+		if w, found, _ := witness(within, kept, left); found && len(kept) > 0 {
 			t.more = w
 			break
 		}
 	}
-	return t
 }
 
 const noPattern = "no pattern says the same"

@@ -56,7 +56,7 @@ func TestBadInput(t *testing.T) {
 	f("are two files: name one", "check", good, "--config", good)
 	f("surplus: no such file", "check", "surplus")
 	f("surplus: no such file", "serve", "surplus")
-	f("standard input cannot hold it", "serve", "-c", "-")
+	f("it cannot come from standard input", "serve", "-c", "-")
 	f("neither corsgate.toml nor /etc/corsgate/corsgate.toml", "check")
 	f("neither corsgate.toml nor /etc/corsgate/corsgate.toml", "serve")
 	f("takes no arguments", "demo", "surplus")

@@ -17,12 +17,12 @@ func newCheck() *cobra.Command {
 	var strict bool
 	c := &cobra.Command{
 		Use:   "check [flags] [FILE]",
-		Short: "Say whether a configuration is valid, and all that is wrong with it",
-		Long: `Check reads a configuration as serve would, and reports everything that is wrong with it at once,
-each as FILE:LINE: key: message. What is valid and can hardly be meant is reported too, as a
-warning. It exits with 0 if the file is valid and with 2 if not.
+		Short: "Check a configuration and report every error in it",
+		Long: `Check reads a configuration as serve does and reports every error in it, each as
+FILE:LINE: key: message. Valid settings that are probably mistakes are reported as warnings.
+It exits with status 0 if the file is valid, and 2 if it is not.
 
-FILE is what --config would name.`,
+FILE is the same as --config FILE.`,
 		Example: "  corsgate check --strict corsgate.toml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -45,8 +45,8 @@ FILE is what --config would name.`,
 	}
 	configFlag(c, &path)
 	fileArgument(c, &path)
-	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` of what is shared, to be checked together with it")
-	c.Flags().BoolVar(&strict, "strict", false, "let warnings make it invalid")
+	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` with the shared configuration, checked together with this one")
+	c.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
 	formatFlag(c, &format)
 	return c
 }

@@ -16,10 +16,10 @@ func newConvert() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "convert --from " + strings.Join(convert.Sources(), "|") + " FILE",
 		Short: "Turn another gateway's CORS configuration into a policy, and show its holes",
-		Long: `Convert reads the CORS configuration of another gateway and prints one of corsgate's, which check
-accepts: policies, each with a route, and an upstream to be filled in. Comments tell what could not
-be carried over and why, and which holes were found. A regular expression becomes patterns only
-where it is proven to match every origin that they match: the result is equal or narrower.
+		Long: `Convert reads the CORS configuration of another gateway and prints an equivalent configuration that
+corsgate check accepts: policies, each with a route, and an upstream to fill in. Comments say what could
+not be converted and why, and which holes were found. A regular expression is replaced by patterns only
+if it provably matches every origin that they match, so the result is equal or narrower.
 
 nginx: add_header with map, set and if. express: the options of cors({…}). envoy: CORS policies in YAML
 or JSON. traefik: the headers middleware in YAML or TOML, and labels. FILE may be - for standard input.`,

@@ -21,7 +21,7 @@ func newDemo() *cobra.Command {
 	var open bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "See CORS at work in a browser; nothing else is needed",
+		Short: "Show CORS at work in a browser, without any setup",
 		Long: `Demo starts a gateway, a small API behind it, and a page that is served from two origins: one that
 the gateway's policy allows, and one that it does not. The page makes real cross-origin calls and
 shows what the browser decided, and why. All of it is on loopback, and Ctrl-C ends it.`,

@@ -45,9 +45,9 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		// That is what timeouts.shutdown is for: tunnels, above all, do not end by themselves.
-		p.log.Warn("connections were still in use after timeouts.shutdown: they were closed", "timeout", cfg.Timeouts.Shutdown.String())
+		p.log.Warn("connections still in use after timeouts.shutdown were closed", "timeout", cfg.Timeouts.Shutdown.String())
 	case err != nil:
-		return &exitError{exitFailed, fmt.Errorf("stopped before all requests had ended: %w", err)}
+		return &exitError{exitFailed, fmt.Errorf("stopped before all requests were finished: %w", err)}
 	}
 	p.log.Info("stopped")
 	return nil

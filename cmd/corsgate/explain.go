@@ -19,20 +19,20 @@ func newExplain() *cobra.Command {
 	var q fetch.Question
 	c := &cobra.Command{
 		Use:   "explain [flags] URL",
-		Short: "Say what becomes of a page's request, why, and what would allow it",
-		Long: `Explain says what the gateway and a browser make of a request that a page makes, with fetch(), by a
-form (--mode navigate) or for a WebSocket (a URL of ws or wss): the route and the pattern with their
-lines in the file, the preflight and its answer, each step of the Fetch standard, and the fewest
-edits of the file that would allow the request. Nothing is sent: the file need not be served, and
-the code that serves is the code that decides.
+		Short: "Explain what happens to a page's request, why, and what would allow it",
+		Long: `Explain shows what the gateway and a browser do with a request from a page: one made with fetch(), by
+a form (--mode navigate) or for a WebSocket (a URL of ws or wss). It prints the route and the pattern
+with their lines in the file, the preflight and its response, each step of the Fetch standard, and the
+fewest edits of the file that would allow the request. Nothing is sent, and no gateway needs to run: the
+answer comes from the code that serves.
 
-The scheme of URL is the one that the browser uses, wherever TLS ends. A header is "Name: value" or a
-"Name" alone: Accept, Accept-Language and Content-Language then count as safelisted, and all
-others do not, Content-Type included, for which APIs want application/json.
+The scheme of URL is the one that the browser uses, wherever TLS ends. A header is "Name: value" or
+"Name" alone. Without a value, Accept, Accept-Language and Content-Language count as safelisted, and
+all others do not; this includes Content-Type, because APIs usually need application/json.
 
-It exits with 0 if the page can read the response, and each --response-header of it, or in the modes
-in which no page can, if the request has its effects; with 1 if not, or if the upstream or the target
-of a redirect decides that, and with 2 if the file or the question is invalid.`,
+It exits with status 0 if the page can read the response and each --response-header (in modes where no
+page can read it: if the request takes effect), 1 if not, or if that depends on the upstream or on the
+target of a redirect, and 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
 		Args: func(c *cobra.Command, args []string) error {
 			return oneURL("explain", args)
@@ -43,14 +43,14 @@ of a redirect decides that, and with 2 if the file or the question is invalid.`,
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` of what is shared, instead of what this gateway keeps of it")
+	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` with the shared configuration, instead of this gateway's copy of it")
 	c.Flags().StringVar(&q.Origin, "origin", "", "`ORIGIN` of the page, such as https://app.example.com, or null")
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
-	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; any number of times")
-	c.Flags().StringArrayVar(&q.ResponseHeaders, "response-header", nil, "`NAME` of a response header that the page wants to read; any number of times")
-	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page asks with credentials: "include"`)
+	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; repeatable")
+	c.Flags().StringArrayVar(&q.ResponseHeaders, "response-header", nil, "`NAME` of a response header that the page wants to read; repeatable")
+	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page uses credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
-	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` of the listener that is asked (default: the one of the URL's port and scheme)")
+	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` of the listener that receives the request (default: the one of the URL's port and scheme)")
 	formatFlag(c, &format)
 	completes(c, "mode", "cors", "no-cors", "same-origin", "navigate")
 	completes(c, "method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -24,13 +24,13 @@ func newFleet() *cobra.Command {
 		Use:   "fleet",
 		Short: "Show and change what the gateways of a fleet share",
 		Long: `Fleet shows and changes what gateways share in etcd: policies, upstreams, rate limits and routes.
-Where etcd is says the table [fleet] of a gateway's own file, or else --etcd and the flags beside it.
+The table [fleet] of a gateway's own file says where etcd is; --etcd and related flags replace it.
 
-Each version of what is shared is a revision, with a number; one of them is live. None is ever
-changed: to undo one is to make the text of an older one live again, as a revision of its own.
+Each version of the shared configuration is a numbered revision, and one revision is live. Revisions
+never change: to undo one, make the text of an older one live again, as a new revision.
 
-All of them exit with 0 if it is done, with 1 if the fleet is not as it would have to be (somebody
-else was faster, a canary failed, etcd does not answer), and with 2 if what was asked for is wrong.`,
+Each command exits with status 0 on success, 1 if the state of the fleet prevents it (another push came
+first, a canary failed, etcd does not respond), and 2 if the arguments or the text are invalid.`,
 		DisableFlagsInUseLine: true,
 		Args:                  knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,12 +53,12 @@ type fleetPlace struct {
 func (f *fleetPlace) flags(c *cobra.Command) {
 	configFlag(c, &f.path)
 	c.Flags().Lookup("config").Usage = "a gateway's own `FILE`, with a table [fleet]"
-	c.Flags().StringArrayVar(&f.etcd, "etcd", nil, "`URL` of a member of etcd, instead of --config; any number of times")
+	c.Flags().StringArrayVar(&f.etcd, "etcd", nil, "`URL` of a member of etcd, instead of --config; repeatable")
 	c.Flags().StringVar(&f.prefix, "prefix", "", "with --etcd: `PREFIX` of the fleet's keys (default \"/corsgate/production/\")")
-	c.Flags().StringVar(&f.ca, "tls-ca", "", "with --etcd: PEM `FILE` of the authorities of etcd's certificate")
-	c.Flags().StringVar(&f.cert, "tls-cert", "", "with --etcd: PEM `FILE` of a certificate to show")
+	c.Flags().StringVar(&f.ca, "tls-ca", "", "with --etcd: PEM `FILE` with the authorities that etcd is verified against")
+	c.Flags().StringVar(&f.cert, "tls-cert", "", "with --etcd: PEM `FILE` with the client certificate")
 	c.Flags().StringVar(&f.key, "tls-key", "", "with --etcd: PEM `FILE` of its key")
-	c.Flags().StringVar(&f.username, "username", "", "with --etcd: `NAME` to be to etcd")
+	c.Flags().StringVar(&f.username, "username", "", "with --etcd: `NAME` of the etcd user")
 	c.Flags().StringVar(&f.password, "password-file", "", "with --etcd: `FILE` with its password")
 	c.Flags().StringVar(&f.files, "files", "", "with --etcd: `DIRECTORY` of the files that the shared text names")
 }
@@ -158,7 +158,7 @@ func fleetOptions(cfg *config.Config) (o fleet.Options, problems config.Problems
 	}
 	password, err := cfg.Password(f.PasswordFile)
 	if err != nil {
-		bad("password_file", err, "write the password into it, and let nobody else read it")
+		bad("password_file", err, "write the password into it, and make it readable only by this user")
 	}
 	o.Password = password
 	return o, problems

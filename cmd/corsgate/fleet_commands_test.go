@@ -51,7 +51,7 @@ func TestFleetCommands(t *testing.T) {
 	put("", "")
 	want(0, "nothing is live yet: this is the first revision\nnothing was changed (--dry-run)\n", "push", file, "--dry-run")
 	want(0, "nothing is live yet: this is the first revision\nrevision 1 is live\n", "push", file, "--message=first")
-	want(0, "FILE is what is live already: revision 1\n", "push", file)
+	want(0, "FILE is already live: revision 1\n", "push", file)
 	want(0, sharedText, "show")
 	if err := f.store().See(t.Context(), "a", `[{"origin": "https://old.example.com", "method": "PUT", "url": "https://api.example.com/api/7", "headers": [], "mode": "cors"}]`); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestFleetCommands(t *testing.T) {
  methods = ["PUT"]
  
  [route.api]
-for pages this changes (5 questions, 1 of them seen lately and marked *):
+changes for pages (5 questions, 1 of them seen lately, marked *):
 * https://old.example.com  PUT https://api.example.com/api/7  without credentials allowed → denied (origin-not-allowed)  [route.api]
   https://old.example.com  GET https://any.example/api  without credentials allowed → denied (origin-not-allowed)  [route.api]
   https://old.example.com  PUT https://any.example/api  without credentials allowed → denied (origin-not-allowed)  [route.api]
@@ -85,7 +85,7 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 		t.Errorf("rollback: %d\n%s", got, out)
 	}
 	want(0, "revision 3  TIME  alice@test  back to revision 1: first\n", "log", "--limit=1")
-	want(0, "revision 3 is what is live already: revision 3\n", "rollback", "3")
+	want(0, "revision 3 is already live: revision 3\n", "rollback", "3")
 
 	// Bad input.
 	put("methods", "metods")
@@ -107,7 +107,7 @@ for pages this changes (5 questions, 1 of them seen lately and marked *):
 	}
 	want(2, "corsgate: there is no revision 7: corsgate fleet log lists them\n", "rollback", "7")
 	want(2, "corsgate: \"x\" is not the number of a revision: corsgate fleet log lists them\n", "show", "x")
-	want(2, "corsgate: log takes no arguments, and \"1\" is one (see corsgate fleet log --help)\n", "log", "1")
+	want(2, "corsgate: log takes no arguments: remove \"1\" (see corsgate fleet log --help)\n", "log", "1")
 	want(2, "corsgate: push takes a FILE, and there are 0 arguments (see corsgate fleet push --help)\n", "push")
 }
 
@@ -186,13 +186,14 @@ func TestFleetEdit(t *testing.T) {
 	status, text := edit(`true`, "")
 	has("nothing", status, 0, text, "nothing was changed")
 	status, text = edit(`test "$1" = -x; echo "# more" >> "$2"`, "")
-	has("a comment", status, 0, text, "+# more", "for pages nothing changes", "revision 2 is live")
+	has("a comment", status, 0, text, "+# more", "nothing changes for pages", "revision 2 is live")
 
 	status, text = edit(`echo "x = 1" >> "$2"`, "n\n")
-	has("a mistake", status, 2, text, "revision-3.toml:5: route.here.x: unknown key", "Edit it again? [Y/n]", "what was written stays in ")
-	path := strings.TrimSpace(text[strings.LastIndex(text, "stays in ")+9:])
-	if kept, err := os.ReadFile(path); err != nil || !strings.HasSuffix(string(kept), "x = 1\n") {
-		t.Errorf("what was written is lost: %q, %v", kept, err)
+	has("a mistake", status, 2, text, "revision-3.toml:5: route.here.x: unknown key", "Edit it again? [Y/n]", "the text is kept in ")
+	const kept = "is kept in "
+	path := strings.TrimSpace(text[strings.LastIndex(text, kept)+len(kept):])
+	if edited, err := os.ReadFile(path); err != nil || !strings.HasSuffix(string(edited), "x = 1\n") {
+		t.Errorf("what was written is lost: %q, %v", edited, err)
 	}
 	status, text = edit(`if test -e "$COUNT"; then sed -i /x/d "$2"; echo "# mended" >> "$2"; else touch "$COUNT"; echo "x = 1" >> "$2"; fi`, "\n")
 	has("a mistake, mended", status, 0, text, "unknown key", "revision 3 is live")
@@ -200,9 +201,9 @@ func TestFleetEdit(t *testing.T) {
 	push := fmt.Sprintf(`CORSGATE_TEST_AS_CORSGATE=1 %q fleet push --config %q --author=carol@test -m faster %q > /dev/null`, os.Args[0], f.own("pusher", ""), other)
 	status, text = edit(`if ! test -e "$COUNT"; then touch "$COUNT"; `+push+`; fi; echo "# slow" >> "$2"`, "y\n")
 	has("overtaken", status, 0, text, "not pushed: another revision went live in the meantime: revision 4 is live, not 3", "carol@test  faster",
-		"If you push what you have, it is undone:", `+respond = { body = "another" }`, "revision 5 is live")
+		"If you push your text, it is undone:", `+respond = { body = "another" }`, "revision 5 is live")
 	status, text = edit(`echo "# lost?" >> "$2"; exit 3`, "")
-	has("the editor fails", status, 1, text, "exit status 3: what there is stays in ")
+	has("the editor fails", status, 1, text, "exit status 3: the text is kept in ")
 }
 
 func TestTransition(t *testing.T) {

@@ -28,7 +28,7 @@ func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared 
 	printDiff(out, *was, shared)
 	before, err := compose(client.own, was)
 	if err != nil {
-		fmt.Fprintf(out, "what it changes for pages cannot be said, because what is live will not do here:\n%v\n", err)
+		fmt.Fprintf(out, "the effect on pages is not known, because the live revision is not valid here:\n%v\n", err)
 		return nil
 	}
 	seen, err := seenBy(client.ctx, client.Store)
@@ -55,10 +55,10 @@ const maxConsequences = 40
 func printConsequences(out io.Writer, changed []explain.Consequence, asked, seen int) {
 	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
 	if len(changed) == 0 {
-		fmt.Fprintf(out, "for pages nothing changes (%s)\n", about)
+		fmt.Fprintf(out, "nothing changes for pages (%s)\n", about)
 		return
 	}
-	fmt.Fprintf(out, "for pages this changes (%s and marked *):\n", about)
+	fmt.Fprintf(out, "changes for pages (%s, marked *):\n", about)
 	for i, c := range changed {
 		if i == maxConsequences {
 			fmt.Fprintf(out, "  … and %d more\n", len(changed)-i)

@@ -20,9 +20,9 @@ func newFleetEdit() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "edit",
 		Short: "Edit what the gateways share",
-		Long: `Edit opens the text of the live revision in $VISUAL or $EDITOR, and pushes what becomes of it. While
-it is not valid, or was not pushed because somebody else was faster, it is offered again. Nothing
-that was written is lost: the file stays, and its name is said, unless it was pushed.`,
+		Long: `Edit opens the text of the live revision in $VISUAL or $EDITOR and pushes the result. If the text is
+not valid, or another push came first, it offers to edit again. No text is lost: unless it was pushed,
+the file is kept and its name is printed.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := f.place.open(c)
@@ -50,7 +50,7 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 	for {
 		f.base = live.Number
 		if err := runEditor(c, path); err != nil {
-			return failed(fmt.Errorf("%w: what there is stays in %s", err, path))
+			return failed(fmt.Errorf("%w: the text is kept in %s", err, path))
 		}
 		text, err := config.Read(path)
 		if err != nil {
@@ -67,7 +67,7 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			return nil
 		}
 		if err == nil {
-			fmt.Fprintf(c.OutOrStdout(), "what was written stays in %s\n", path)
+			fmt.Fprintf(c.OutOrStdout(), "the text is kept in %s\n", path)
 			return nil
 		}
 		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.err != nil {
@@ -75,14 +75,14 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 		}
 		if errors.Is(err, fleet.ErrMoved) {
 			if live, err = f.overtaken(c, client, live); err != nil {
-				return failed(fmt.Errorf("%w: what was written stays in %s", err, path))
+				return failed(fmt.Errorf("%w: the text is kept in %s", err, path))
 			}
 			err = failed(fleet.ErrMoved)
 		}
 		fmt.Fprint(c.OutOrStdout(), "Edit it again? [Y/n] ")
 		answer, readErr := in.ReadString('\n')
 		if answer = strings.ToLower(strings.TrimSpace(answer)); readErr != nil || answer != "" && answer != "y" && answer != "yes" {
-			fmt.Fprintf(c.ErrOrStderr(), "what was written stays in %s\n", path)
+			fmt.Fprintf(c.ErrOrStderr(), "the text is kept in %s\n", path)
 			return quietly(err)
 		}
 	}
@@ -92,7 +92,7 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 func (f *fleetChange) overtaken(c *cobra.Command, client *fleetClient, edited fleet.Revision) (fleet.Revision, error) {
 	live, err := client.Live(client.ctx)
 	if err == nil {
-		fmt.Fprintln(c.OutOrStdout(), "This is what changed meanwhile. If you push what you have, it is undone:")
+		fmt.Fprintln(c.OutOrStdout(), "This changed in the meantime. If you push your text, it is undone:")
 		printDiff(c.OutOrStdout(), *source(edited.Number, edited.Text), *source(live.Number, live.Text))
 	}
 	return live, err

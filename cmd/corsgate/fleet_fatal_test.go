@@ -29,10 +29,10 @@ func TestFleetFatalRevision(t *testing.T) {
 	for range 2 { // the mark outlives the first start
 		a := f.start("a")
 		until(t, "the gateway serves what is kept", func() bool { return a.says("one") })
-		a.want("GET", a.admin+"/status", 200, "this gateway ended while it tried this revision")
+		a.want("GET", a.admin+"/status", 200, "this gateway stopped while it tried this revision")
 		until(t, "the fleet is told", func() bool {
 			status, stdout, _ := f.ask("status")
-			return status == 1 && strings.Contains(stdout, "not 2") && strings.Contains(stdout, "a newer one is waited for")
+			return status == 1 && strings.Contains(stdout, "not 2") && strings.Contains(stdout, "push a newer revision")
 		})
 		a.stop()
 	}

@@ -31,11 +31,11 @@ func (f *fleetChange) flags(c *cobra.Command) {
 	f.place.flags(c)
 	f.place.author(c)
 	c.Flags().StringVarP(&f.message, "message", "m", "", "`TEXT` for the log")
-	c.Flags().BoolVar(&f.strict, "strict", false, "let warnings make it invalid")
-	c.Flags().BoolVar(&f.dry, "dry-run", false, "say what would change, and change nothing")
-	c.Flags().Int64Var(&f.base, "base", 0, "only if REVISION `N` is live")
+	c.Flags().BoolVar(&f.strict, "strict", false, "treat warnings as errors")
+	c.Flags().BoolVar(&f.dry, "dry-run", false, "show what would change, without changing it")
+	c.Flags().Int64Var(&f.base, "base", 0, "push only if revision `N` is live")
 	c.Flags().StringVar(&f.canary, "canary", "", "try it first on a `SHARE` of the gateways, such as 10%, or on NAME,NAME")
-	c.Flags().DurationVar(&f.hold, "hold", time.Minute, "with --canary: how long they have to do well")
+	c.Flags().DurationVar(&f.hold, "hold", time.Minute, "with --canary: how long those gateways must do well")
 }
 
 func newFleetPush() *cobra.Command {
@@ -43,14 +43,14 @@ func newFleetPush() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push [flags] FILE",
 		Short: "Make a file what the gateways share",
-		Long: `Push checks a file of policies, upstreams, rate limits and routes as "corsgate check" would, together
-with the gateway's own file that --config names, says what would change, line by line and for the
-pages that gateways have seen, and makes it the live revision. If another was pushed since push has
-looked, nothing is done. - is the standard input.
+		Long: `Push checks a file of policies, upstreams, rate limits and routes as "corsgate check" does, together
+with the gateway's own file that --config names, shows what would change, line by line and for the
+pages that gateways have seen, and makes the file the live revision. If another revision is pushed in
+the meantime, nothing changes. - is standard input.
 
-With --canary some gateways take it over first. If one of them reports an error, or refuses or fails
-clearly more requests than before and than the others, within the time of --hold, they go back and
-nothing else has changed.`,
+With --canary, some gateways apply it first. If within --hold one of them reports an error, or rejects
+or fails significantly more requests than before and than the others, they return to the live revision
+and nothing else changes.`,
 		Example: "  corsgate fleet push --config /etc/corsgate/corsgate.toml --message 'a new app' --canary 10% --hold 60s routes.toml",
 		Args:    oneArgument("a FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -105,7 +105,7 @@ func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.S
 		return notPushed(client, f.base, fmt.Errorf("%w: revision %d is live, not %d", fleet.ErrMoved, live.Number, f.base))
 	}
 	if live.Number != 0 && live.Text == string(shared.Text) {
-		fmt.Fprintf(c.OutOrStdout(), "%s is what is live already: revision %d\n", shared.Name, live.Number)
+		fmt.Fprintf(c.OutOrStdout(), "%s is already live: revision %d\n", shared.Name, live.Number)
 		return nil
 	}
 	if err := difference(client, c.OutOrStdout(), live, shared, cfg); err != nil {
@@ -159,7 +159,7 @@ func (f *fleetChange) push(c *cobra.Command, client *fleetClient, live, r fleet.
 	out := c.OutOrStdout()
 	var err error
 	if plan != nil && live.Number == 0 {
-		fmt.Fprintln(out, "there is nothing to go back to, so nobody tries it first")
+		fmt.Fprintln(out, "there is no earlier revision to return to, so --canary has no effect")
 		plan = nil
 	}
 	if plan == nil {
@@ -221,8 +221,8 @@ func newFleetRollback() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rollback [flags] REVISION",
 		Short: "Make the text of an older revision live again",
-		Long: `Rollback makes the text of an older revision live again, as a new revision: the log keeps all that
-was. It is checked as a push would be: what was valid once need not be so here and now.`,
+		Long: `Rollback makes the text of an older revision live again, as a new revision, so the log stays complete.
+It is checked like a push, because a text that was valid before may not be valid now.`,
 		Example: "  corsgate fleet rollback --config /etc/corsgate/corsgate.toml 11",
 		Args:    oneArgument("the number of a REVISION"),
 		RunE: func(c *cobra.Command, args []string) error {

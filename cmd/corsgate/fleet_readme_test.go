@@ -31,7 +31,7 @@ func TestReadmeFleet(t *testing.T) {
 	for _, name := range []string{"gate-1", "gate-2"} {
 		c := begin(t, f.own(name, ""))
 		defer c.stop()
-		c.await("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
+		c.await("waiting for a first revision: until then this gateway is not ready and serves only the admin listener")
 	}
 	dir := filepath.Dir(f.own("pusher", ""))
 	rewrite(t, filepath.Join(dir, "shared.toml"), shared[1])

@@ -32,9 +32,9 @@ func newFleetStatus() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Say which gateways there are, and what they run",
-		Long: `Status says what is live, and of each gateway that is alive what it runs and what is wrong with it.
-It exits with 1 if one of them is not ready, or does not run what it is to run.`,
+		Short: "List the gateways and the revisions that they use",
+		Long: `Status shows the live revision, and for each running gateway the revision in use and any errors.
+It exits with status 1 if one of them is not ready or does not use the revision that it should.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := place.open(c)
@@ -58,7 +58,7 @@ It exits with 1 if one of them is not ready, or does not run what it is to run.`
 		},
 	}
 	place.flags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
@@ -196,9 +196,9 @@ func newFleetDiff() *cobra.Command {
 	var place fleetPlace
 	c := &cobra.Command{
 		Use:   "diff [flags] [REVISION [REVISION]]",
-		Short: "Say what changed between two revisions",
-		Long: `Diff says what changed from one revision to another, or to the live one, or from the one before
-that to the live one: line by line, and for the pages that gateways have seen.`,
+		Short: "Show what changed between two revisions",
+		Long: `Diff shows what changed between two revisions, or between one revision and the live one, or (without
+arguments) in the live one: line by line, and for the pages that gateways have seen.`,
 		Args: atMost(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withRevisions(c, &place, args, func(client *fleetClient, r []fleet.Revision) error {
@@ -234,7 +234,7 @@ func diffRevisions(c *cobra.Command, client *fleetClient, r []fleet.Revision, gi
 	cfg, err := compose(client.own, shared)
 	if err != nil {
 		printDiff(c.OutOrStdout(), *source(from.Number, from.Text), *shared)
-		fmt.Fprintf(c.OutOrStdout(), "what it changes for pages cannot be said, because revision %d will not do here:\n%v\n", to.Number, err)
+		fmt.Fprintf(c.OutOrStdout(), "the effect on pages is not known, because revision %d is not valid here:\n%v\n", to.Number, err)
 		return nil
 	}
 	return difference(client, c.OutOrStdout(), from, *shared, cfg)

@@ -206,10 +206,10 @@ func TestFleetWithoutEtcd(t *testing.T) {
 	}
 	rewrite(t, state, strings.Replace(string(text), "one", "own", 1))
 	c = begin(t, f.own("a", ""))
-	if r := c.await("what is kept on disk is not used"); !strings.Contains(r.Error, "is damaged") {
+	if r := c.await("the copy on disk is not used"); !strings.Contains(r.Error, "is damaged") {
 		t.Errorf("a damaged file: %q", r.Error)
 	}
-	c.await("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
+	c.await("waiting for a first revision: until then this gateway is not ready and serves only the admin listener")
 	c.admin = "http://" + c.await("listening").Address
 	c.want("GET", c.admin+"/healthz", 200, "ok")
 	c.want("GET", c.admin+"/readyz", 503, "not ready")
@@ -228,7 +228,7 @@ func TestFleetWithoutEtcd(t *testing.T) {
 func TestFleetWaiting(t *testing.T) {
 	f := newFleetOf(t, 1)
 	c := begin(t, f.own("a", ""))
-	c.await("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
+	c.await("waiting for a first revision: until then this gateway is not ready and serves only the admin listener")
 	c.admin = "http://" + c.await("listening").Address
 	if status, out, _ := f.ask("status"); status != 1 || !strings.Contains(out, "no revision has been pushed yet") {
 		t.Errorf("status %d: %s", status, out)
@@ -259,7 +259,7 @@ func TestFleetBadRevision(t *testing.T) {
 		return status == 1 && strings.Contains(out, "1, not 2") && strings.Contains(out, "a: revision 2:4: log: ")
 	})
 	// What is live does not compile: a push says what it can.
-	f.push(saysHere("three"), 0, "what it changes for pages cannot be said")
+	f.push(saysHere("three"), 0, "the effect on pages is not known")
 	until(t, "the gateway goes on", func() bool { return c.says("three") })
 	until(t, "status is well", func() bool { status, _, _ := f.ask("status"); return status == 0 })
 	c.want("GET", c.admin+"/metrics", 200, "corsgate_config_last_reload_successful 1")

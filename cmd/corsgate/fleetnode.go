@@ -85,7 +85,7 @@ func (p *process) join(cfg *config.Config) error {
 	select {
 	case <-m.begun:
 	case <-late.C:
-		p.log.Warn("etcd did not say in time what the fleet shares", "waited", cfg.Fleet.StartTimeout.String())
+		p.log.Warn("etcd did not send the shared configuration in time", "waited", cfg.Fleet.StartTimeout.String())
 	}
 	m.fallBack()
 	return nil
@@ -103,7 +103,7 @@ func memberName(cfg *config.Config) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", cfg.Problem("fleet.name", -1, "the host's name will not do: "+err.Error(), `write name = "gateway-1"`)
+		return "", cfg.Problem("fleet.name", -1, "the host name cannot be used: "+err.Error(), `write name = "gateway-1"`)
 	}
 	return name, nil
 }
@@ -128,7 +128,7 @@ func (m *fleetNode) apply(r fleet.Revision) error {
 		return m.refuse(r, errFatal)
 	}
 	if err := m.kept.Mark(r.Number, r.Sum); err != nil {
-		m.p.log.Warn("should this revision end the process, the next one would not know", "revision", r.Number, "error", err.Error())
+		m.p.log.Warn("if this revision ends the process, the next process will try it again", "revision", r.Number, "error", err.Error())
 	}
 	err := m.take(r)
 	m.kept.Unmark()
@@ -142,7 +142,7 @@ func (m *fleetNode) apply(r fleet.Revision) error {
 }
 
 // errFatal says why a revision is not tried.
-var errFatal = errors.New("this gateway ended while it tried this revision: it is not tried again, and a newer one is waited for (push one, or remove the file that ends in .trying beside what is kept, and restart)")
+var errFatal = errors.New("this gateway stopped while it tried this revision, and will not try it again: push a newer revision, or remove the file that ends in .trying beside the copy on disk, and restart")
 
 // refuse notes why r is not in force. Precondition: p.mu is held.
 func (m *fleetNode) refuse(r fleet.Revision, err error) error {
@@ -158,7 +158,7 @@ func (m *fleetNode) refuse(r fleet.Revision, err error) error {
 func (m *fleetNode) take(r fleet.Revision) error {
 	p := m.p
 	if p.stopping {
-		return errors.New("this gateway is about to stop")
+		return errors.New("this gateway is stopping")
 	}
 	if m.revision.Number == r.Number && m.revision.Sum == r.Sum && m.failure == nil {
 		m.revision = r
@@ -194,7 +194,7 @@ func (m *fleetNode) keep(r fleet.Revision) {
 		return
 	}
 	if err := m.kept.Write(r.Number, []byte(r.Text)); err != nil {
-		m.p.log.Error("the revision is not kept on disk: without etcd this gateway would not start with it", "revision", r.Number, "error", err.Error())
+		m.p.log.Error("the revision was not written to disk: without etcd this gateway cannot start with it", "revision", r.Number, "error", err.Error())
 		return
 	}
 	m.onDisk.Store(r.Number)
@@ -215,7 +215,7 @@ func (m *fleetNode) fallBack() {
 	case errors.Is(err, fs.ErrNotExist):
 		p.log.Warn("no revision is kept on disk", "file", m.kept.Path)
 	case err != nil:
-		p.log.Error("what is kept on disk is not used", "error", err.Error())
+		p.log.Error("the copy on disk is not used", "error", err.Error())
 	default:
 		r := fleet.Revision{Number: number, Text: string(text), Sum: fmt.Sprintf("%x", sha256.Sum256(text))}
 		m.wanted.CompareAndSwap(0, number)
@@ -225,7 +225,7 @@ func (m *fleetNode) fallBack() {
 				m.failure = refused
 				p.gate.ReloadFailed(refused)
 			}
-			p.log.Warn("going on with the revision that is kept on disk", "revision", number, "file", m.kept.Path)
+			p.log.Warn("using the revision that is kept on disk", "revision", number, "file", m.kept.Path)
 		}
 	}
 }

@@ -23,12 +23,12 @@ func newHealthcheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Ask the gateway on this machine whether it is ready",
-		Long: `Healthcheck asks the gateway that the configuration describes, on this machine, whether it is ready:
-at admin.address, or if that is off at admin.metrics_address, or else at the ready_path of a listener.
-It is for containers, which have no curl.
+		Long: `Healthcheck asks the gateway on this machine whether it is ready: at admin.address, or if that is off
+at admin.metrics_address, or else at the ready_path of a listener. It is meant for containers, which
+have no curl.
 
-It exits with 0 if the gateway is ready, with 1 if it is not or does not answer, and with 2 if the
-configuration cannot be read or names no place to ask at.`,
+It exits with status 0 if the gateway is ready, 1 if it is not or does not respond, and 2 if the
+configuration cannot be read or has no address to ask.`,
 		Example: `  HEALTHCHECK CMD ["/corsgate", "healthcheck"]`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

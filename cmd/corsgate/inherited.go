@@ -30,7 +30,7 @@ func inherit() (*inherited, error) {
 	os.Unsetenv(successorVariable) // its name is valid
 	var places []place
 	if err := json.Unmarshal([]byte(text), &places); err != nil {
-		return nil, fmt.Errorf("%s is for corsgate itself to set: %w", successorVariable, err)
+		return nil, fmt.Errorf("%s is reserved for corsgate: %w", successorVariable, err)
 	}
 	syscall.CloseOnExec(readyPipe)
 	h := &inherited{ready: os.NewFile(readyPipe, "ready"), operators: map[string][]listen.Socket{}}

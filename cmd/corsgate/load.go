@@ -41,7 +41,7 @@ func loadWhole(path, shared string) (*config.Config, error) {
 	}
 	number, text, err := lastGood(cfg, name).Read()
 	if err != nil {
-		return nil, cfg.Problem("fleet", -1, "what this gateway keeps of the fleet cannot be read: "+err.Error(), "name a file with --fleet, or ask the gateway: /explain on its admin address")
+		return nil, cfg.Problem("fleet", -1, "this gateway's copy of the fleet's configuration cannot be read: "+err.Error(), "name a file with --fleet, or ask the gateway: /explain on its admin address")
 	}
 	return compose(own, source(number, string(text)))
 }

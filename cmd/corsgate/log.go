@@ -37,7 +37,7 @@ func newLogger(cfg config.Log, w io.Writer) *logger {
 	l := &logger{out: w}
 	l.reconfigure(cfg)
 	l.kept = diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
-		slog.New(l.handler(w)).Warn("lines of this log were lost: nobody has read it", "lines", missed)
+		slog.New(l.handler(w)).Warn("lines of this log were lost, because they were not read in time", "lines", missed)
 	})
 	l.Logger = slog.New(l.handler(l.kept))
 	return l
@@ -101,7 +101,7 @@ func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error
 		if err != nil {
 			hint := ""
 			if errors.Is(err, syscall.ENXIO) {
-				hint = "nobody reads from that pipe: start its reader first"
+				hint = "no process reads from that pipe: start its reader first"
 			}
 			return d, cfg.Problem("log.access_file", -1, fmt.Sprintf("cannot write the access log: %v", err), hint)
 		}

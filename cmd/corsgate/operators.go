@@ -92,7 +92,7 @@ func (l *operators) serve(pages *admin.Admin, mayScrape func(netip.Addr) bool, h
 		servers = append(servers, server)
 		done.Go(func() {
 			if err := server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) && !handedOver.Load() {
-				l.log.Error("a listener for operators has failed", "listener", o.key, "error", err)
+				l.log.Error("the admin or metrics listener failed", "listener", o.key, "error", err)
 			}
 		})
 	}

@@ -23,18 +23,18 @@ func newProbe() *cobra.Command {
 	var o probe.Options
 	c := &cobra.Command{
 		Use:   "probe [flags] URL",
-		Short: "Ask any server the CORS questions, and report what it gets wrong",
-		Long: `Probe sends some sixty requests to a running server, this one or anyone's, and reports what it
-gets wrong about CORS: strangers that it lets in, disguised or not, answers that caches mix up, answers
-that no browser takes, fields that are on preflights or on responses only, or lost with a 304. Each
-finding has its evidence and what to do about it; the grade is from A, nothing was found, to F, or ?
-where nothing was found, but not all could be judged.
+		Short: "Test the CORS behavior of any server and report its mistakes",
+		Long: `Probe sends about sixty requests to a running server, corsgate or any other, and reports its CORS
+mistakes: foreign origins that it allows, disguised or not; responses that caches confuse; responses
+that no browser accepts; and fields that are missing from preflights, from responses or from a 304. Each
+finding comes with evidence and a remedy. The grade ranges from A, nothing found, to F; it is ? if
+nothing was found but not everything could be checked.
 
-It sends GET and OPTIONS only, without credentials, and follows no redirect. With --origin it also
-asks for what should be allowed. Probe your own servers, or those whose owners agree.
+It sends only GET and OPTIONS, without credentials, and does not follow redirects. With --origin it
+also checks what should be allowed. Probe only your own servers, or those whose owners agree.
 
-It exits with 0 for the grade A, with 1 for any other, and with 2 if the usage is wrong or
-the server does not answer.`,
+It exits with status 0 for grade A, 1 for any other grade, and 2 if the usage is wrong or the server
+does not respond.`,
 		Example: "  corsgate probe --origin https://app.example.com https://api.example.com/items",
 		Args: func(_ *cobra.Command, args []string) error {
 			return oneURL("probe", args)

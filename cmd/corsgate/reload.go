@@ -85,11 +85,11 @@ func (p *process) reopen() {
 	lines, err := openAccess(cfg, p.stdout)
 	switch {
 	case err != nil:
-		p.log.Error("the access log is not opened anew: the old file is written to", "error", err.Error())
+		p.log.Error("the access log was not reopened: writing to the old file continues", "error", err.Error())
 	case lines.Close == nil:
-		p.log.Info("there is no access log to be opened anew: it goes to stdout, or is off")
+		p.log.Info("the access log has no file to reopen: it goes to stdout, or is off")
 	default:
 		p.gate.RedirectAccess(lines)
-		p.log.Info("access log opened anew", "file", cfg.Path(cfg.Log.AccessFile))
+		p.log.Info("access log reopened", "file", cfg.Path(cfg.Log.AccessFile))
 	}
 }

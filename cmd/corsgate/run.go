@@ -88,7 +88,7 @@ func usageText(c *cobra.Command, err error) string {
 // noArgs refuses arguments, which the command does not take.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%s takes no arguments, and %q is one", c.Name(), args[0])
+		return fmt.Errorf("%s takes no arguments: remove %q", c.Name(), args[0])
 	}
 	return nil
 }

@@ -22,21 +22,21 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve [flags] [FILE]",
 		Short: "Run the gateway",
-		Long: `Serve runs the gateway until SIGTERM or SIGINT: it then lets the requests under way end, for as long
-as timeouts.shutdown says, and exits with 0. A second signal ends it at once.
+		Long: `Serve runs the gateway until SIGTERM or SIGINT. It then waits for requests in progress, for at most
+timeouts.shutdown, and exits with status 0. A second signal stops it immediately.
 
-The access log (log.access) goes to stdout or to log.access_file, which SIGUSR1 opens anew, and the log of
-the process itself to stderr.
+The access log (log.access) is written to stdout or to log.access_file, which SIGUSR1 reopens. The log of
+the process itself is written to stderr.
 
-SIGHUP reads the configuration file again. If anything is wrong with it, that is logged, and the
-gateway goes on with the configuration that it has. Listeners that it does not change are left
-alone. Changes of a policy's origins_file, of certificates and of their keys are taken over in the same
-way, without a signal, and with --watch also those of the configuration file.
+SIGHUP reloads the configuration file. If it is not valid, the errors are logged and the current
+configuration stays in use. Listeners that the reload does not change are left alone. Changes to a
+policy's origins_file, to certificates and to their keys are picked up without a signal; with --watch,
+so are changes to the configuration file.
 
-SIGUSR2 starts the binary anew, from the path that this one was started by, hands all listening
-sockets to it, and drains this process as soon as the new one serves. If that fails nothing changes.
+SIGUSR2 starts the binary again, from the path that this process was started from, passes all listening
+sockets to it, and drains this process once the new one serves. If that fails, nothing changes.
 
-Under systemd use Type=notify, or notify-reload from systemd 253 on; WatchdogSec= and socket units are understood.`,
+Under systemd use Type=notify, or notify-reload from systemd 253 on; WatchdogSec= and socket units are supported.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(path, watch, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -79,7 +79,7 @@ type process struct {
 // The access log goes to stdout, if not to a file, everything else to stderr: each can have a reader of its own.
 func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if path == "-" {
-		return &exitError{exitUsage, errors.New("serve reads its configuration again when it is reloaded, so standard input cannot hold it: name a file")}
+		return &exitError{exitUsage, errors.New("serve rereads its configuration on reload, so it cannot come from standard input: name a file")}
 	}
 	s := notify()
 	defer s.ignore()
@@ -140,7 +140,7 @@ func (p *process) listen(cfg *config.Config) error {
 	defer p.mu.Unlock()
 	if cfg, _ := p.gate.Config(); len(cfg.Routes) == 0 {
 		p.waiting = true
-		p.log.Warn("waiting for a first revision: until then this gateway is not ready, and listens for operators only")
+		p.log.Warn("waiting for a first revision: until then this gateway is not ready and serves only the admin listener")
 		p.tellReady(nil)
 	} else if err := p.open(); err != nil {
 		p.operators.unbind()

@@ -205,7 +205,7 @@ func TestServeSecondSignal(t *testing.T) {
 
 func TestServeDrainTimeout(t *testing.T) {
 	c, _, answer := drainBegun(t, "10ms")
-	c.await("connections were still in use after timeouts.shutdown: they were closed")
+	c.await("connections still in use after timeouts.shutdown were closed")
 	c.ends(0)
 	<-answer
 }
@@ -334,7 +334,7 @@ func TestServeAccessFile(t *testing.T) {
 	c.want("GET", c.gateway+"/two", 200, "ok")
 	written(file+".1", 3)
 	c.signal(syscall.SIGUSR1)
-	c.await("access log opened anew")
+	c.await("access log reopened")
 	c.want("GET", c.gateway+"/three", 200, "ok")
 	written(file, 1)
 
@@ -345,7 +345,7 @@ func TestServeAccessFile(t *testing.T) {
 	}
 	c.want("POST", c.admin+"/reload", 422, path+":9: log.access_file: cannot write the access log: open "+file+": is a directory")
 	c.signal(syscall.SIGUSR1)
-	c.await("the access log is not opened anew: the old file is written to")
+	c.await("the access log was not reopened: writing to the old file continues")
 	c.want("GET", c.gateway+"/four", 200, "ok")
 	written(file+".2", 2)
 	if err := os.Remove(file); err != nil {
@@ -366,7 +366,7 @@ func TestServeAccessFile(t *testing.T) {
 	rewrite(t, path, saying("ok")) // off to stdout
 	c.want("POST", c.admin+"/reload", 200, "reloaded")
 	c.signal(syscall.SIGUSR1)
-	c.await("there is no access log to be opened anew: it goes to stdout, or is off")
+	c.await("the access log has no file to reopen: it goes to stdout, or is off")
 	c.signal(syscall.SIGTERM)
 	c.ends(0)
 
@@ -377,7 +377,7 @@ func TestServeAccessFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, _, said := command("serve", "--config", write(t, saying("ok")+"[log]\naccess_file = \""+pipe+"\"\n"))
-	if status != 2 || !strings.Contains(said, "(nobody reads from that pipe: start its reader first)") {
+	if status != 2 || !strings.Contains(said, "(no process reads from that pipe: start its reader first)") {
 		t.Errorf("a pipe without a reader: status %d, %q", status, said)
 	}
 }

@@ -68,7 +68,7 @@ func (p *process) wait(s *signals) error {
 			if next != nil {
 				next.cancel()
 				if p.upgraded(<-result) {
-					p.log.Warn("told to stop just after an upgrade: the new process goes on")
+					p.log.Warn("stop requested just after an upgrade: the new process continues")
 				}
 			}
 			return p.drain(sig.String(), s.stop)

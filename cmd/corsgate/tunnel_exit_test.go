@@ -44,6 +44,6 @@ func TestServeTunnelsAtExit(t *testing.T) {
 		t.Fatalf("%v, %v, want 101", res, err)
 	}
 	c.signal(syscall.SIGTERM)
-	c.await("connections were still in use after timeouts.shutdown: they were closed")
+	c.await("connections still in use after timeouts.shutdown were closed")
 	c.ends(0)
 }

@@ -86,7 +86,7 @@ func (r upgrader) start() *upgrade {
 // succeed starts a successor and waits until it serves. If it does not, it is no more.
 func (r upgrader) succeed(ctx context.Context) (pid int, err error) {
 	if os.Getpid() == 1 {
-		return 0, errors.New("this is process 1, with whose end its container ends: start a new container instead")
+		return 0, errors.New("this is process 1, and its container ends with it: start a new container instead")
 	}
 	sockets, err := r.sockets()
 	if err != nil {
@@ -134,7 +134,7 @@ func (r upgrader) succeed(ctx context.Context) (pid int, err error) {
 	case errors.Is(late, context.DeadlineExceeded):
 		return 0, fmt.Errorf("%s did not serve within %v", r.program, successorPatience)
 	case late != nil:
-		return 0, errors.New("this process was told to stop meanwhile")
+		return 0, errors.New("a stop was requested in the meantime")
 	}
 	return 0, fmt.Errorf("%s ended before it served: %v", r.program, c.ProcessState)
 }
@@ -167,11 +167,11 @@ func successorEnvironment(env []string) []string {
 // upgraded acts on what became of a successor. It reports true if that has taken over.
 func (p *process) upgraded(o outcome) bool {
 	if o.err != nil {
-		p.log.Error("not upgraded: this process goes on", "error", o.err.Error())
+		p.log.Error("not upgraded: this process continues", "error", o.err.Error())
 		return false
 	}
 	p.handedOver.Store(true)
 	p.systemd.replaced(o.pid)
-	p.log.Info("upgraded: the new process serves, this one ends", "pid", o.pid)
+	p.log.Info("upgraded: the new process serves, and this one drains", "pid", o.pid)
 	return true
 }

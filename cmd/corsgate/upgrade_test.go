@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	takenOver    = "upgraded: the new process serves, this one ends"
-	notTakenOver = "not upgraded: this process goes on"
+	takenOver    = "upgraded: the new process serves, and this one drains"
+	notTakenOver = "not upgraded: this process continues"
 )
 
 // begun starts a command line of program whose log outlives the process: a successor writes to it too. Who

@@ -65,7 +65,7 @@ func (k File) Read() (number int64, text []byte, err error) {
 	}
 	head := firstLine.FindSubmatch(all)
 	if head == nil {
-		return 0, nil, fmt.Errorf("%s is not what corsgate keeps of a fleet: remove it", k.Path)
+		return 0, nil, fmt.Errorf("%s is not a copy of a fleet's configuration: remove it", k.Path)
 	}
 	if prefix := string(head[2]); prefix != k.Prefix {
 		return 0, nil, fmt.Errorf("%s is of the fleet %s, and this gateway is in %s: remove it", k.Path, prefix, k.Prefix)
@@ -73,7 +73,7 @@ func (k File) Read() (number int64, text []byte, err error) {
 	number, err = strconv.ParseInt(string(head[1]), 10, 64)
 	text = all[len(head[0]):]
 	if err != nil || !bytes.Equal(head[0], []byte(k.head(number, text))) {
-		return 0, nil, fmt.Errorf("%s is damaged: its checksum is not that of its text. Remove it, or copy it from another gateway", k.Path)
+		return 0, nil, fmt.Errorf("%s is damaged: its checksum does not match. Remove it, or copy it from another gateway", k.Path)
 	}
 	return number, text, nil
 }

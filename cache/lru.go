@@ -98,15 +98,5 @@ func (c *LRU) Len() int {
 	return n
 }
 
-// Recent returns at most n keys: of each shard those that were asked for last, these at the end. It takes as long as there are entries.
-func (c *LRU) Recent(n int) []string {
-	var keys []string
-	for i := range c.shards {
-		share := (n - len(keys) + shards - i - 1) / (shards - i)
-		keys = append(keys, c.shards[i].recent(share)...)
-	}
-	return keys
-}
-
 // shard chooses by a seeded hash: a client that invents keys cannot aim at one shard. It takes bits that a slot's meta leaves out.
 func (c *LRU) shard(hash uint64) *shard { return &c.shards[hash%shards] }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 
@@ -226,30 +225,4 @@ func BenchmarkGet(b *testing.B) {
 			}
 		})
 	})
-}
-
-// The twin sorts all keys by when they were last asked for; with a shard each, that is what Recent promises of a shard.
-func TestRecent(t *testing.T) {
-	c := cache.New(64 * 100)
-	for i := range 2000 {
-		c.Add(fmt.Appendf(nil, "key-%d", i), nil)
-	}
-	for _, n := range []int{0, 1, 63, 64, 65, 500, 5000} {
-		keys := c.Recent(n)
-		if len(keys) != min(n, 2000) && (n < 1000 || len(keys) > n) {
-			t.Errorf("Recent(%d) returns %d keys", n, len(keys))
-		}
-		seen := map[string]bool{}
-		for _, k := range keys {
-			if seen[k] {
-				t.Errorf("Recent(%d) returns %s twice", n, k)
-			}
-			seen[k] = true
-		}
-	}
-	asked := []byte("key-0")
-	c.Get(asked)
-	if !slices.Contains(c.Recent(64), string(asked)) {
-		t.Error("the key that was asked for last is not among the recent ones")
-	}
 }

@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -176,28 +174,3 @@ func (s *shard) grow() {
 
 // slotsFor returns the length of a table that has room for n entries.
 func slotsFor(n int) int { return n + (n+1)/2 }
-
-// recent returns the n keys that were asked for last, in this order.
-func (s *shard) recent(n int) []string {
-	type entry struct {
-		age uint32
-		key string
-	}
-	s.mu.Lock()
-	t, now := *s.table.Load(), s.clock.Load()+1
-	all := make([]entry, 0, s.entries)
-	for i := range t {
-		if e := &t[i]; e.meta.Load() != 0 {
-			key := string(e.appendEnd(slices.Clone(s.texts.get(e.head.Load()))))
-			all = append(all, entry{now - e.stamp.Load(), key})
-		}
-	}
-	s.mu.Unlock()
-	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(b.age, a.age) })
-	all = all[max(0, len(all)-n):]
-	keys := make([]string, len(all))
-	for i := range all {
-		keys[i] = all[i].key
-	}
-	return keys
-}

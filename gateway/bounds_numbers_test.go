@@ -51,7 +51,7 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("work without a request on one HTTP/2 connection: resets, pings, settings, empty frames", "by 33 a second", "h2/calm.go", "calmRate", "33")
 	f("requests of one HTTP/3 connection that were reset", "1000 beyond", "edge/streams.go", "maxResets", "1000")
 	f("cells of a rate limit", "a sixteenth", "limit/limit.go", "perOwner", "114688")
-	f("names in the lists of refused origins and shadows", "256 entries", "frequent/frequent.go", "Max", "256")
+	f("names in the lists of refused origins, shadows and allowed preflights", "256 entries", "frequent/frequent.go", "Max", "256")
 	f("records of the access log that are not written", "1024 records", "access/access.go", "shardRecords", "1024")
 	f("records of the access log that are not written", "128 KiB", "access/access.go", "shardText", "131072")
 	f("spans that are not exported", "2048 spans", "trace/export.go", "queued", "2048")

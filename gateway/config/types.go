@@ -222,9 +222,8 @@ type Timeouts struct {
 
 // Cache is [cache].
 type Cache struct {
-	// Preflights is the number of entries of the preflight cache; 0 disables it. An entry has at most 640 bytes on average (20
-	// MiB by default), and about 100 where answers differ only in the origin. More entries than the default pay off only if
-	// pages ask for long lists of header names: finding an answer among very many takes longer than computing a short one.
-	// Default 32768.
+	// Preflights is the number of entries of the preflight cache; 0 disables it. An entry is the answer of a route for one
+	// method and one list of header names, whatever allowed origin asks; a policy with a shadow has none. An entry has at
+	// most 640 bytes on average (20 MiB by default). Default 32768.
 	Preflights int
 }

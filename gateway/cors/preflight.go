@@ -42,7 +42,26 @@ func IsPreflight(method, origin []byte, originLines int, acrm []byte) bool {
 //
 // See Fetch, "CORS-preflight fetch", step 7.
 func (p *Policy) AppendPreflight(dst []byte, req *Preflight) ([]byte, Reason) {
-	if reason := p.checkPreflight(req); reason != Allowed {
+	return p.AppendJudged(dst, req, p.PreflightOrigin(req))
+}
+
+// PreflightOrigin is the first check of [Policy.AppendPreflight], that of the origin. Where it allows the origin, nothing else in the
+// answer depends on the origin but the value of Access-Control-Allow-Origin in its first line, and that only if [Policy.VaryOrigin]. So
+// answers can be kept without the origin.
+func (p *Policy) PreflightOrigin(req *Preflight) Reason {
+	if p.static && req.OriginLines == 1 && len(req.Origin) > 0 {
+		return Allowed
+	}
+	return p.checkOrigin(req.Origin, req.OriginLines)
+}
+
+// AppendJudged is [Policy.AppendPreflight] for callers that have what [Policy.PreflightOrigin] says of req.
+func (p *Policy) AppendJudged(dst []byte, req *Preflight, origin Reason) ([]byte, Reason) {
+	reason := origin
+	if reason == Allowed {
+		reason = p.checkPreflight(req)
+	}
+	if reason != Allowed {
 		if p.refused[reason] == 204 {
 			dst = p.appendLists(dst, req)
 		}
@@ -68,12 +87,8 @@ func (p *Policy) AppendPreflight(dst []byte, req *Preflight) ([]byte, Reason) {
 // AppendRefused appends the field lines of a preflight that is refused before the policy was asked: Vary and PreflightHeaders.
 func (p *Policy) AppendRefused(dst []byte) []byte { return append(dst, p.refusedEnd...) }
 
+// checkPreflight makes the checks after that of the origin.
 func (p *Policy) checkPreflight(req *Preflight) Reason {
-	if !p.static || req.OriginLines != 1 || len(req.Origin) == 0 {
-		if reason := p.checkOrigin(req.Origin, req.OriginLines); reason != Allowed {
-			return reason
-		}
-	}
 	if reason := p.checkMethod(req.Method, req.MethodLines); reason != Allowed {
 		return reason
 	}

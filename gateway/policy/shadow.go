@@ -84,18 +84,3 @@ func Differ(reason cors.Reason, fields []byte, would cors.Reason, wouldFields []
 	}
 	return Difference{}
 }
-
-// A cached answer to a preflight ends in the difference that a shadow would make. That it is stored, and not found
-// again at every hit, keeps a hit what it is: like the answer it depends on the key alone, and both go with the snapshot.
-
-// DifferenceSize is how many bytes Append appends.
-const DifferenceSize = 2
-
-// Append appends d.
-func (d Difference) Append(dst []byte) []byte { return append(dst, byte(d.Change), byte(d.Reason)) }
-
-// CutDifference takes the difference off the end of a cached answer.
-func CutDifference(cached []byte) (answer []byte, d Difference) {
-	n := len(cached) - DifferenceSize
-	return cached[:n], Difference{Change(cached[n]), cors.Reason(cached[n+1])}
-}

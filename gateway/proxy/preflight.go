@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"bytes"
 	"encoding/binary"
-	"math"
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/corsgate/corsgate/gateway/policy"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -17,37 +14,41 @@ const maxKey = 512
 
 // preflight answers a preflight on behalf of the route's policy.
 //
-// The answer is a function of the key alone, so allowed answers are remembered. Denied ones are
-// not: anyone can invent origins, and a memory of refusals would be the inventor's to fill.
+// Once the origin is allowed the answer is a function of the key alone, so allowed answers are remembered, without their origin:
+// however many origins ask, there are as many answers as there are questions that their pages ask, and these stay near the
+// processor. Denied ones are not remembered: anyone can invent questions, and a memory of refusals would be the inventor's to fill.
 func (x *exchange) preflight() {
 	r := x.route
 	x.actual = false
+	x.status = r.Policy.PreflightStatus()
+	req := cors.Preflight{
+		Origin: x.req.Origin, OriginLines: x.req.OriginLines,
+		Method: x.req.ACRM, MethodLines: x.req.ACRMLines, PrivateNetwork: x.req.WantsPrivate,
+	}
+	origin := r.Policy.PreflightOrigin(&req)
 	var buf [maxKey]byte
-	key, cacheable := x.appendKey(buf[:0])
-	if cacheable = cacheable && x.s.Preflights != nil; cacheable {
-		if cached, ok := x.s.Preflights.Get(key); ok {
-			x.status = r.Policy.PreflightStatus()
-			d := x.allow(cached)
-			r.Metrics.Preflights.Hit.Inc()
-			x.changes(d)
-			return
+	var key []byte
+	listed, cacheable := false, false
+	if origin == cors.Allowed {
+		key, listed = x.appendKey(buf[:0])
+		// What a shadow makes of the question depends on the origin.
+		if cacheable = listed && x.s.Preflights != nil && r.Shadow == nil; cacheable {
+			if cached, ok := x.s.Preflights.Get(key); ok {
+				x.allow(cached)
+				x.noteAsked(key)
+				r.Metrics.Preflights.Hit.Inc()
+				return
+			}
 		}
 	}
 	var lists [16][]byte // more lines than any browser sends; further ones are allocated
-	req := cors.Preflight{
-		Origin: x.req.Origin, OriginLines: x.req.OriginLines,
-		Method: x.req.ACRM, MethodLines: x.req.ACRMLines,
-		Headers: x.lists(lists[:0]), PrivateNetwork: x.req.WantsPrivate,
-	}
-	x.status = r.Policy.PreflightStatus()
+	req.Headers = x.lists(lists[:0])
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	start := len(out)
-	out, x.reason = r.Policy.AppendPreflight(out, &req)
+	out, x.reason = r.Policy.AppendJudged(out, &req, origin)
 	r.Metrics.Preflights.Computed[x.reason].Inc()
-	var d policy.Difference
 	if r.Shadow != nil {
-		d = x.tryPreflight(&req, out[start:])
-		x.changes(d)
+		x.changes(x.tryPreflight(&req, out[start:]))
 	}
 	if x.reason != cors.Allowed {
 		x.noteRefusal(refusedPreflight)
@@ -56,21 +57,27 @@ func (x *exchange) preflight() {
 		x.deny(append(lines[:0], out[start:]...))
 		return
 	}
+	if listed {
+		x.noteAsked(key)
+	}
 	if x.status != 204 {
 		out = append(out, "Content-Length: 0\r\n"...)
 	}
 	if cacheable {
+		at, size := 0, 0
+		if r.Policy.VaryOrigin() {
+			at, size = start+len("Access-Control-Allow-Origin: "), len(x.req.Origin)
+		}
 		var answer [answerBuffer]byte
-		x.s.Preflights.Offer(key, appendAnswer(answer[:0], out, x.req.Origin, d))
+		x.s.Preflights.Offer(key, appendAnswer(answer[:0], out, at, size))
 	}
 	x.out = x.appendEnd(x.appendOwn(out))
 }
 
 // allow makes the response from an answer that the cache holds.
-func (x *exchange) allow(answer []byte) policy.Difference {
-	answer, d := policy.CutDifference(answer)
-	end := len(answer) - 2
-	at := int(binary.BigEndian.Uint16(answer[end:]))
+func (x *exchange) allow(answer []byte) {
+	end := len(answer) - 1
+	at := int(answer[end])
 	x.reason = cors.Allowed
 	x.out = append(x.out[:0], answer[:at]...)
 	if at > 0 {
@@ -78,24 +85,15 @@ func (x *exchange) allow(answer []byte) policy.Difference {
 	}
 	x.out = append(x.out, answer[at:end]...)
 	x.out = x.appendEnd(x.appendOwn(x.out))
-	return d
 }
 
 // Most answers fit in this many bytes; further ones are allocated.
 const answerBuffer = 1024
 
-// appendAnswer appends what the cache holds: the status line and the policy's lines, where the origin in them is or 0, and what a
-// shadow would change. The origin itself is left out. So most questions to one policy have the same answer, and the cache holds it once.
-func appendAnswer(dst, lines, origin []byte, d policy.Difference) []byte {
-	const name = "\r\nAccess-Control-Allow-Origin: "
-	before, value, _ := bytes.Cut(lines, []byte(name))
-	at := len(before) + len(name)
-	if at <= math.MaxUint16 && bytes.HasPrefix(value, origin) {
-		dst = append(append(dst, lines[:at]...), value[len(origin):]...)
-	} else {
-		dst, at = append(dst, lines...), 0
-	}
-	return d.Append(binary.BigEndian.AppendUint16(dst, uint16(at)))
+// appendAnswer appends what the cache holds: the status line and the policy's lines without the origin, which has so many bytes in
+// them, and where it goes, or 0 where there is none. That is within the first two lines.
+func appendAnswer(dst, lines []byte, at, size int) []byte {
+	return append(append(append(dst, lines[:at]...), lines[at+size:]...), byte(at))
 }
 
 // deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
@@ -133,9 +131,8 @@ func (x *exchange) lists(dst [][]byte) [][]byte {
 	return dst
 }
 
-// appendKey appends what the answer to a preflight depends on: the route, the private-network
-// bit, Access-Control-Request-Method, the lines of Access-Control-Request-Headers, and Origin last,
-// because the cache likes keys that differ in their end.
+// appendKey appends what the answer to a preflight of an allowed origin depends on: the route, the private-network
+// bit, Access-Control-Request-Method, and the lines of Access-Control-Request-Headers.
 // Each value stands behind its length, so no two questions have the same key. It reports false
 // for a question that is not to be remembered.
 func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
@@ -154,9 +151,6 @@ func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
 		if f := &q.Fields[i]; f.ID == wire.AccessControlRequestHeaders {
 			dst, ok = appendValue(dst, f.Value)
 		}
-	}
-	if ok {
-		dst, ok = appendValue(dst, q.Origin)
 	}
 	return dst, ok
 }

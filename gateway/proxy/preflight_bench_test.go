@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BenchmarkPreflights is what the gateway does for a preflight where there are many different ones, asked in random order: with
+// BenchmarkPreflights is what the gateway does for a preflight where many different origins ask, in random order: with
 // the cache and without it, under a policy of one pattern and of ten thousand. The origin is written into the request each time,
 // as if it had just been read: the questions themselves are in no other memory.
 func BenchmarkPreflights(b *testing.B) {

@@ -28,6 +28,7 @@ type Proxy struct {
 	copies    *backend.Copies
 	refusals  frequent.List[Refusal]
 	shadows   frequent.List[ShadowDiff]
+	asked     asked
 }
 
 // New returns a proxy that serves nothing yet: Swap must be called before a request comes. It counts in m.

@@ -191,6 +191,7 @@ func (p *Proxy) forget(prev, s *snapshot.Snapshot) {
 		}
 	}
 	p.refusals.Keep(func(r *Refusal) bool { return policies[r.Route] })
+	p.asked.Keep(func(*fetch.Question) bool { return false }) // the numbers of routes have changed
 	p.shadows.Keep(func(d *ShadowDiff) bool { return shadows[d.Route] })
 }
 

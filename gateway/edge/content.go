@@ -18,9 +18,9 @@ var (
 
 var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
-// LimitContent bounds the content of the current request, in octets. Content-Length beyond it is
+// LimitContent bounds the content of the current request, in bytes. Content-Length beyond it is
 // for the caller to refuse; content without a length then fails with FaultContentSize.
-func (c *Conn) LimitContent(octets int64) { c.limit = octets }
+func (c *Conn) LimitContent(bytes int64) { c.limit = bytes }
 
 // ContentRead reports whether all content of the current request has been read.
 func (c *Conn) ContentRead() bool { return c.ended }
@@ -31,7 +31,7 @@ func (c *Conn) Trailers() []byte { return c.chunked.Trailers() }
 
 // Buffered returns the whole content, decoded, if all of it has come in with the head, and
 // whether that is so. The slice is valid until the end of the handler. It is used up.
-// The error is a *wire.Fault that can be seen already: nothing of such a request needs to go on.
+// The error is a *wire.Fault that can be seen already: such a request need not be forwarded.
 func (c *Conn) Buffered() (content []byte, whole bool, err error) {
 	size, used := int(min(c.remaining, int64(c.w-c.r))), int(c.remaining)
 	whole = int64(size) == c.remaining
@@ -134,8 +134,8 @@ func (c *Conn) readChunked(p []byte) (int, error) {
 	return copy(p, data), nil
 }
 
-// minRate is what a client must send of content, in octets per second of the time that it was waited for,
-// after the first body_idle: an octet now and then would hold an upstream for as long as one likes.
+// minRate is what a client must send of content, in bytes per second of the time that was spent waiting for it,
+// after the first body_idle: a client that sends a byte now and then could hold an upstream for any time.
 // The event loop, which takes no more than 16 KiB, has them come within body_idle.
 const minRate = 500
 
@@ -169,7 +169,7 @@ func (c *Conn) readSocket(p []byte) (int, error) {
 	return 0, err
 }
 
-// fail ends the connection: after a fault in its content nobody knows where the next request is.
+// fail ends the connection: after a fault in its content the start of the next request is unknown.
 func (c *Conn) fail(f *wire.Fault) *wire.Fault {
 	c.broken = true
 	return f

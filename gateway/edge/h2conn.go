@@ -110,7 +110,7 @@ func (m *h2Conn) read(b []byte) {
 	}
 }
 
-// receive acts on what has come, and returns what is no whole frame, and whether the connection is over.
+// receive acts on what has come, and returns the part that is not a whole frame yet, and whether the connection is over.
 func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -50,7 +50,7 @@ func (m *h2Conn) late() bool {
 	defer m.mu.Unlock()
 	switch {
 	case m.over:
-	case time.Now().Before(m.readBy): // it was moved meanwhile
+	case time.Now().Before(m.readBy): // it was moved
 	case !m.s.Begun(), !m.since.IsZero():
 		m.c.server.onFault(FaultTimeout, m.c.peer)
 		m.s.Last(h2.NoError)

@@ -16,7 +16,7 @@ import (
 //   - a handshake is under way from when its ClientHello is here. Before that it has cost nothing, and is a silent connection
 //     like any other; see pressure.go;
 //   - at most maxTLSHandshakes are under way, and half as many as there may be connections. A newcomer waits for one to end, in
-//     the order in which they come. If one has made no progress for handshakePatience, because its client does not go on, it
+//     the order in which they come. If one has made no progress for handshakePatience, because its client does not continue, it
 //     ends to make room: the one that has waited longest. When newcomers have waited for hurryAfter, hurriedPatience is enough.
 //
 // What a client can hold for how long follows: a flood of clients that begin handshakes and do not end them delays others by

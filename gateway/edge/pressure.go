@@ -191,7 +191,7 @@ func (s conns) EndSilent(until Silence, most int) (ended int) {
 	return ended
 }
 
-// Room is part of Holder. Listeners are told otherwise.
+// Room is part of Holder. Listeners learn it from the channel of the admission.
 func (conns) Room() {}
 
 // silent notes that the connection is silent from now on.

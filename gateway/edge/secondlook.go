@@ -10,7 +10,7 @@ import (
 const secondLook = 10 * time.Millisecond
 
 // receive reads once. When the deadline has passed it looks once more, once in a request: if the process was stopped
-// meanwhile, what has come in time must not be taken for late.
+// at that time, what has come in time must not be taken for late.
 func (c *Conn) receive(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 || c.spared || c.socket == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.interrupted.Load() || !speaks(c.socket) {

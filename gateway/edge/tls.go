@@ -88,7 +88,7 @@ func Records(secure *tls.Conn) (ended int, whole bool) {
 }
 
 // Rebase has a TLS connection of this package speak over another socket, or what passes for one, from which read was read
-// already; and returns the one that it has spoken over. Nobody else may use the connection meanwhile.
+// already; and returns the one that it has spoken over. The connection must not be used concurrently.
 func Rebase(secure *tls.Conn, nc net.Conn, read []byte) (before net.Conn) {
 	t := secure.NetConn().(*transport)
 	before, t.Conn = t.Conn, nc
@@ -120,7 +120,7 @@ func (t *transport) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wait gives each write from now on a time; 0: as much as who writes says. Nobody may write meanwhile.
+// wait gives each write from now on a time; 0: the writer sets deadlines itself. There must be no concurrent write.
 func (t *transport) wait(patience time.Duration) {
 	if t != nil {
 		t.patience, t.writeBy = patience, time.Time{}
@@ -189,7 +189,7 @@ func (c *Conn) refusePlaintext() {
 // protocolOf returns what ALPN has chosen, or "".
 func protocolOf(c net.Conn) string { return c.(*tls.Conn).ConnectionState().NegotiatedProtocol }
 
-// looksLikeHTTP reports whether the first octets of a connection are of a request line.
+// looksLikeHTTP reports whether the first bytes of a connection are of a request line.
 func looksLikeHTTP(header [5]byte) bool {
 	for _, b := range header {
 		if b < 'A' || b > 'Z' {

@@ -8,11 +8,11 @@ import (
 )
 
 // turns are what handshakes are computed in: so many at once. Who waits is served in the order in which it came, but a
-// handshake that goes on before one that begins: else a herd would be computed in step, and all would be late.
+// handshake that continues before one that begins: otherwise a herd would be computed in step, and all would be late.
 type turns struct {
 	mu     sync.Mutex
 	free   int
-	queues [2]list.List // of chan struct{}; closed: the turn has come. First those that go on
+	queues [2]list.List // of chan struct{}; closed: the turn has come. First those that continue
 }
 
 // take waits for a turn, until by.

@@ -17,7 +17,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// This file has what belongs to a connection. Each has an http3.Server of its own, so that each can be told to go (GOAWAY).
+// This file has the life of a connection. Each has an http3.Server of its own, so that each can be told to go (GOAWAY).
 
 // Errors by which HTTP/3 ends a connection. See RFC 9114, section 8.1.
 const (
@@ -117,7 +117,7 @@ func (q *conn) rest() {
 	q.timer.Reset(q.s.edge.Options().Idle)
 }
 
-// grace is how long a client that was told to go has to do so. What was sent to it may be on its way still.
+// grace is how long a connection may remain after GOAWAY. What was sent to it may be on its way still.
 func (q *conn) grace() time.Duration { return q.s.edge.Grace() }
 
 // expire ends the connection if no request is under way: it tells the client to go, and when it has not, closes.
@@ -207,5 +207,5 @@ func (q *conn) LocalAddr() net.Addr { return asTCP(q.conn.LocalAddr()) }
 // RemoteAddr is part of net.Conn.
 func (q *conn) RemoteAddr() net.Addr { return asTCP(q.conn.RemoteAddr()) }
 
-// asTCP returns an address as one of TCP: upstreams that are told of it know no other.
+// asTCP returns an address as one of TCP: upstreams, to which it is forwarded, know no other.
 func asTCP(a net.Addr) net.Addr { return net.TCPAddrFromAddrPort(a.(*net.UDPAddr).AddrPort()) }

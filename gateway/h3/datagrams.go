@@ -27,7 +27,7 @@ type Datagrams struct {
 
 	mu      sync.Mutex
 	open    int  // connections
-	retired bool // it closes as soon as there is none
+	retired bool // it closes with the last of them
 	closed  bool
 }
 
@@ -137,7 +137,7 @@ func (d *Datagrams) Files() ([]*os.File, error) {
 	socket := os.NewFile(uintptr(fd), d.addr.String())
 	pairs, err := d.socket.newPairs()
 	if err != nil {
-		return []*os.File{socket}, nil // where there is no such thing, connections end
+		return []*os.File{socket}, nil // where the system has no such pairs, connections end
 	}
 	return append([]*os.File{socket}, pairs...), nil
 }

@@ -40,7 +40,7 @@ func (st *stream) Write(p []byte) (int, error) {
 	if st.done {
 		return len(p), nil
 	}
-	// A deadline of net/http resets the stream, also while nobody writes. What is left of a complete response net/http sends
+	// A deadline of net/http resets the stream, also while no write is under way. What is left of a complete response net/http sends
 	// when the handler has returned, so then the deadline stays.
 	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
 	if err := st.sendContent(b); err != nil || st.done {

@@ -168,7 +168,7 @@ func (st *stream) Read(p []byte) (int, error) {
 	return n, st.explain(err)
 }
 
-// readBody reads content. A deadline of net/http ends the content, also while nobody reads.
+// readBody reads content. A deadline of net/http ends the content, also while no read is under way.
 func (st *stream) readBody(p []byte) (int, error) {
 	if len(st.looked) > 0 {
 		n := copy(p, st.looked)
@@ -207,7 +207,7 @@ func (st *stream) readChunk(p []byte) (int, error) {
 	return size + n + end, nil
 }
 
-// explain makes the end of the content of a stream that goes on an end of the content, even where
+// explain makes the end of the content of a stream that continues an end of the content, even where
 // it is not the end that Content-Length has announced: the reader sees that itself.
 func (st *stream) explain(err error) error {
 	if err == io.ErrUnexpectedEOF && st.r.Context().Err() == nil {

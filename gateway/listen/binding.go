@@ -20,8 +20,8 @@ import (
 //   - one of the same address as before keeps the same sockets, whatever else changed: no
 //     connection that waits to be accepted is lost;
 //   - everything is bound before anything changes, and what is new accepts before what is old stops;
-//   - connections of a listener that has gone, or has become another, end after their current response; where it asks something
-//     else of clients now, they get no further one.
+//   - connections of a listener that was removed or replaced end after their current response; if the new one asks for other
+//     client certificates, they serve no further request.
 
 // A binding is a listener of a configuration that is bound. It is not changed once it is in force.
 type binding struct {
@@ -51,7 +51,7 @@ func describe(l *edge.Listener, c *config.Listener) {
 }
 
 // rebind returns the bindings of cfg: those in force as far as they fit, and others, which do not
-// accept yet. If one of them cannot be had it returns why, and there is none.
+// accept yet. If one of them cannot be bound it returns the error, and none is kept.
 func (s *Set) rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) ([]*binding, error) {
 	old := s.match(cfg.Listeners)
 	var leaving []*binding
@@ -82,7 +82,7 @@ func (s *Set) rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) (
 }
 
 // sameAuth reports whether two listeners ask the same of clients. Where they do not, the connections of the one are not the
-// other's: a client that was let in by an authority that has gone has to come again.
+// other's: a client whose authority was removed has to reconnect.
 func sameAuth(a, b *tlsconf.ClientAuth) bool { return a == b || a != nil && b != nil && a.Tag == b.Tag }
 
 // match returns for each listener the binding in force that has its address, or nil. Where there
@@ -145,7 +145,7 @@ func (s *Set) bindOnce(c *config.Listener, auth *tlsconf.ClientAuth, old *bindin
 	return b, nil
 }
 
-// bindNew returns sockets for c that nobody has used, or those that another listener of the same
+// bindNew returns new sockets for c, or those that another listener of the same
 // address had in the process that handed them over.
 func (s *Set) bindNew(c *config.Listener, leaving []*binding) (bound *socket.Group, shared bool, err error) {
 	for k, inherited := range s.inherited {
@@ -163,7 +163,7 @@ func (s *Set) bindNew(c *config.Listener, leaving []*binding) (bound *socket.Gro
 }
 
 // hasPort reports whether b is bound to the port of an address, which then cannot be bound as if
-// nobody had it.
+// it were free.
 func (b *binding) hasPort(a config.Address) bool {
 	network, address := a.Split()
 	_, port, err := net.SplitHostPort(address)

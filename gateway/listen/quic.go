@@ -14,7 +14,7 @@ import (
 // This file binds what HTTP/3 comes by: beside a listener's sockets one of UDP, of the same address and number. As with
 // sockets, it stays when the listener is exchanged for another one of the same address. When HTTP/3 is switched off it
 // stays until its last connection has ended, and refuses new ones: also those that another listener of the same port would
-// take, if its own address is the more specific one. They come by TCP meanwhile.
+// take, if its own address is the more specific one. They come by TCP until then.
 
 // A quicBinding is the UDP side of a binding. The zero value is that of one without HTTP/3.
 type quicBinding struct {
@@ -62,7 +62,7 @@ func (s *Set) bindQUIC(b, old *binding, leaving []*binding) error {
 	return nil
 }
 
-// revive returns what HTTP/3 came by until it was switched off at an address, if it is there still.
+// revive returns the UDP socket of an address at which HTTP/3 was switched off, if it is still open.
 func (s *Set) revive(at *net.TCPAddr) *h3.Datagrams {
 	for _, d := range s.retired {
 		if a := d.Addr(); a.Port == at.Port && a.IP.Equal(at.IP) && d.Revive() {
@@ -83,7 +83,7 @@ func (q *quicBinding) discard() {
 	}
 }
 
-// startQUIC has a binding take in QUIC connections, if it is to.
+// startQUIC has a binding accept QUIC connections, if it has a UDP side.
 func (s *Set) startQUIC(b *binding) {
 	d := b.quic.datagrams
 	if d == nil {
@@ -92,7 +92,7 @@ func (s *Set) startQUIC(b *binding) {
 	s.retired = slices.DeleteFunc(s.retired, func(f *h3.Datagrams) bool { return f == d || f.Closed() })
 	d.Lead(b.on[0])
 	if !d.Begin() {
-		return // it does already
+		return // it accepts already
 	}
 	s.log.Info("listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
 	if has, wants := d.ReadBuffer(); has < wants {
@@ -102,7 +102,7 @@ func (s *Set) startQUIC(b *binding) {
 	s.work.Go(func() { s.failed(s.quic.Serve(d)) })
 }
 
-// retireQUIC ends the UDP side of a binding, unless one of next goes on with it.
+// retireQUIC ends the UDP side of a binding, unless one of next keeps it.
 func (s *Set) retireQUIC(b *binding, next []*binding) {
 	d := b.quic.datagrams
 	if d == nil || slices.ContainsFunc(next, func(n *binding) bool { return n.quic.datagrams == d }) {
@@ -120,7 +120,7 @@ func (s *Set) refuseQUIC() {
 	}
 }
 
-// closeQUIC closes what connections came by, when there are none any more.
+// closeQUIC closes the UDP sockets, once no connection is left.
 func (s *Set) closeQUIC() {
 	for _, d := range s.allDatagrams() {
 		d.Close()
@@ -137,7 +137,7 @@ func (s *Set) allDatagrams() []*h3.Datagrams {
 	return list
 }
 
-// inheritDatagrams takes what is of UDP out of the files that were handed over for an address.
+// inheritDatagrams adopts the UDP sockets among the files that were handed over for an address, and returns the rest.
 func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File, failed error) {
 	var datagrams []*os.File
 	for _, f := range files {
@@ -158,8 +158,8 @@ func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File
 	return rest, nil
 }
 
-// HandOver leaves UDP sockets to the process that has them. Whose first packet this process has read makes its
-// handshake here, for which there is the grace: it would be refused by who does not know better, and not come again by UDP.
+// HandOver leaves the UDP sockets to the process that has inherited them. It waits, at most for grace, for handshakes whose
+// first packet this process has read: the other process would refuse them, and the clients would not use UDP again.
 func (s *Set) HandOver(grace time.Duration) {
 	var left []*h3.Datagrams
 	for _, b := range s.bindings {

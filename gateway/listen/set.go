@@ -17,8 +17,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
-// A Set is what is listened on. Its owner's lock guards it: only Alive, Failure, Spare and what is for metrics are safe for concurrent use
-// with its other methods.
+// A Set is what is listened on. Its owner's lock guards it: only Alive, Failure, Spare and the methods for metrics are safe for concurrent
+// use with its other methods.
 type Set struct {
 	log       *slog.Logger
 	server    *edge.Server
@@ -189,7 +189,7 @@ func (s *Set) Stop(ctx context.Context, left bool) error {
 			<-l.Done()
 		}
 	}
-	// Again: the loops may have handed connections over meanwhile.
+	// Again: the loops may have handed connections over since.
 	if again := s.server.Drain(ctx); err == nil {
 		err = again
 	}

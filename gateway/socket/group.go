@@ -94,7 +94,7 @@ func removeStale(path string) error {
 		return fmt.Errorf("%s exists and is no socket: remove it or choose another path", path)
 	}
 	if c, err := net.Dial("unix", path); err == nil {
-		c.Close() // it has told what it had to
+		c.Close() // that it could be opened is all that matters
 		return fmt.Errorf("another process serves %s: stop it or choose another path", path)
 	}
 	return os.Remove(path)
@@ -103,7 +103,7 @@ func removeStale(path string) error {
 // owns has Close remove what is at path now.
 func (s *Group) owns(path string) {
 	s.path = path
-	s.made, _ = os.Lstat(path) // it has just been made; if somebody has removed it, nothing is left to do
+	s.made, _ = os.Lstat(path) // it has just been made; if it has been removed, nothing is left to do
 }
 
 // take closes ln and keeps a duplicate of its socket.

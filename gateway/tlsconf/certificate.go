@@ -23,7 +23,7 @@ type Certificate struct {
 	leaf *x509.Certificate
 
 	stapled    tls.Certificate // with one
-	stapledFor time.Time       // until then; zero: there is none
+	stapledFor time.Time       // valid until then; zero: there is no staple
 }
 
 // NotAfter returns when the certificate expires.
@@ -32,7 +32,7 @@ func (c *Certificate) NotAfter() time.Time { return c.leaf.NotAfter }
 // Covers reports whether clients that ask for a name are shown the certificate, or one that is as good.
 func (c *Certificate) Covers(name string) bool { return c.leaf.VerifyHostname(name) == nil }
 
-// maxPEM bounds a file of certificates, in octets.
+// maxPEM bounds a file of certificates, in bytes.
 const maxPEM = 1 << 20
 
 // LoadCertificate reads a certificate, its chain and its key from PEM files, and a response of its
@@ -114,7 +114,7 @@ func LoadAuthorities(file string) (*x509.CertPool, error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			what := "block that is no certificate"
-			if strings.HasSuffix(block.Type, "PRIVATE KEY") { // anything else is content that may be anybody's
+			if strings.HasSuffix(block.Type, "PRIVATE KEY") { // any other type is content of the file, which an error must not show
 				what = "PRIVATE KEY"
 			}
 			return nil, fmt.Errorf("%s holds a %s: only certificates belong here", file, what)

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// certificates choose what a client is shown, by the name it asks for. They are not changed once
-// made. The rules are:
+// certificates choose what a client is shown, by the name that it asks for. They are immutable. The rules are:
 //
 //   - a certificate for exactly that name comes before one with a wildcard;
 //   - a name that no certificate has, or none at all, gets the first certificate, or another one
@@ -16,7 +15,7 @@ import (
 //   - of several for one name, an ECDSA key comes first, if the client can verify it; else they are
 //     tried as they were configured;
 //   - managed certificates are for names that none of these has. If there are only managed ones, they are for all
-//     others, too.
+//     other names, too.
 type certificates struct {
 	byName map[string][]*Certificate // lower case; with a wildcard: "*.example.com"
 	first  []*Certificate

@@ -34,7 +34,7 @@ func (c *Certificate) ChainWarning(roots *x509.CertPool) string {
 	}
 	leaf := chain[0]
 	if len(chain) > 1 || selfSigned(leaf) {
-		return "" // what signed the last is a root, or nobody can say
+		return "" // what signed the last is a root, or unknown
 	}
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, CurrentTime: leaf.NotBefore}); err == nil {
 		return ""

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Managed are certificates that are obtained, and exchanged for others, while they are served. They are asked in
-// handshakes, by many goroutines at once: they answer from memory.
+// Managed are certificates that are obtained, and renewed, while they are served. Its methods are called in handshakes, by
+// many goroutines concurrently: they must answer from memory.
 type Managed interface {
 	// Certificate returns the certificate for a name in lower case, or nil if there is none yet. It reports false if the
-	// name is none of theirs.
+	// name is not managed.
 	Certificate(name string) (c *tls.Certificate, known bool)
 	// First returns the certificate for clients that ask for no name, or another one; nil if there is none yet.
 	First() *tls.Certificate

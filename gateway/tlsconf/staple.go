@@ -10,12 +10,12 @@ import (
 	"golang.org/x/crypto/ocsp"
 )
 
-// maxStaple bounds a response of OCSP, in octets.
+// maxStaple bounds an OCSP response, in bytes.
 const maxStaple = 64 << 10
 
 // staple attaches the response of an OCSP responder that a file holds in DER, if there is such a
 // file and the response says that the certificate is good. Otherwise it says why not: a client
-// that gets a bad staple gives up, and without one it does not.
+// rejects a bad staple, and accepts none.
 func (c *Certificate) staple(file string, now time.Time) (warning string) {
 	der, err := readRegular(file, maxStaple)
 	switch {
@@ -38,7 +38,7 @@ func (c *Certificate) staple(file string, now time.Time) (warning string) {
 		return fmt.Sprintf("no OCSP staple: %s says that the certificate is revoked or unknown", file)
 	case now.Before(r.ThisUpdate):
 		return fmt.Sprintf("no OCSP staple: %s is not valid before %s", file, r.ThisUpdate.UTC().Format(time.RFC3339))
-	case !now.Before(r.NextUpdate): // also if there is none: RFC 6960, section 4.2.2.1, has newer information all the time
+	case !now.Before(r.NextUpdate): // also without NextUpdate: newer information is always available then (RFC 6960, section 4.2.2.1)
 		return fmt.Sprintf("no OCSP staple: %s was valid until %s only", file, r.NextUpdate.UTC().Format(time.RFC3339))
 	}
 	c.stapled, c.stapledFor = c.tls, r.NextUpdate

@@ -18,7 +18,7 @@ func (g *Gateway) noteShort(on *edge.Listener, err error) {
 func (g *Gateway) relieve(want, limit int64) (freed int64) {
 	ended, freed := g.server.Relieve(want, limit)
 	if ended > 0 {
-		g.relief.Warn(g.log, "memory is short: incomplete requests were ended", "requests", ended, "bytes", freed,
+		g.relief.Warn(g.log, "memory is short: requests that were not all with their upstreams were ended", "requests", ended, "bytes", freed,
 			"advice", "raise GOMEMLIMIT, or lower limits.header_bytes, timeouts.header and timeouts.body_idle")
 	}
 	return freed

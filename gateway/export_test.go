@@ -26,3 +26,6 @@ func Shares(g *Gateway) bool { return g.proxy.Current().Limits.Shared() }
 
 // StoreOf tells the stores of shared limits apart.
 func StoreOf(g *Gateway) any { return g.proxy.Current().Limits.Store() }
+
+// Relieve ends requests as if memory were short by so many bytes.
+func (g *Gateway) Relieve(bytes int64) (freed int64) { return g.relieve(bytes, 1<<40) }

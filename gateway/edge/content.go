@@ -12,7 +12,7 @@ import (
 // Faults that need a connection to happen.
 var (
 	FaultTimeout     = &wire.Fault{Status: 408, Class: "timeout", Reason: "the request did not come in time"}
-	FaultMemory      = &wire.Fault{Status: 503, Class: "memory", Reason: "the service is short of memory, and the request is not all here yet"}
+	FaultMemory      = &wire.Fault{Status: 503, Class: "memory", Reason: "the service is short of memory, and the request is not all with its upstream yet"}
 	FaultContentSize = &wire.Fault{Status: 413, Class: "content-size", Reason: "the content is larger than allowed here"}
 )
 

@@ -58,7 +58,7 @@ func (h *Held) least(want int64) int {
 // if they hold more than a quarter of limit, which is the limit on all memory in bytes. It returns how many have ended, and
 // what they held.
 func (s *Server) Relieve(want, limit int64) (ended int, freed int64) {
-	all := []Reliever{conns{s}, &s.ahead}
+	all := []Reliever{conns{s}, &s.ahead, &s.pipes}
 	for _, h := range s.allHolders() {
 		all = append(all, h)
 	}

@@ -62,6 +62,7 @@ type Server struct {
 	pressure  pressure
 	holders   []Holder
 	ahead     ahead
+	pipes     pipes
 }
 
 // NewServer returns a server that calls handle for each valid request, on a goroutine of that

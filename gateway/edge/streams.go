@@ -28,6 +28,8 @@ var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many st
 // ServePipe has the handler serve the request of a pipe, as [Server.ServeStream] does.
 func (s *Server) ServePipe(p *pipe.Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
 	defer p.Leave()
+	s.pipes.add(p)
+	defer s.pipes.remove(p)
 	s.ServeStream(p, flaw, peer, on)
 }
 

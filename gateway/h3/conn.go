@@ -52,6 +52,7 @@ type conn struct {
 	from    netip.Addr  // whose it was
 
 	identity *tlsconf.Identity
+	window   window
 
 	mu         sync.Mutex
 	conn       *quic.Conn // nil: until then

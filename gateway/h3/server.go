@@ -44,7 +44,7 @@ const (
 	pingTimeout   = 15 * time.Second
 	maxUniStreams = 8         // control, two of QPACK, and some that are there to be ignored (RFC 9114, section 6.2.3)
 	streamWindow  = 64 << 10  // bytes that a client may send before any is read
-	connWindow    = 256 << 10 // likewise, on all streams
+	connWindow    = 64 << 10  // likewise, on all streams
 	maxWindow     = 256 << 10 // bytes that may come in on a stream before they are read
 	maxConnWindow = 1 << 20   // likewise, on all streams
 )
@@ -60,10 +60,15 @@ type Server struct {
 	edge        *edge.Server
 	handshakes  handshakes // under way
 	idleStreams sync.Pool  // of *stream
+	windows     windows
 }
 
 // NewServer returns a server whose connections are among those of s.
-func NewServer(s *edge.Server) *Server { return &Server{edge: s} }
+func NewServer(s *edge.Server) *Server {
+	h := &Server{edge: s}
+	h.windows.init()
+	return h
+}
 
 // Serve takes in connections until d is closed. It returns nil then.
 func (s *Server) Serve(d *Datagrams) error {
@@ -117,6 +122,7 @@ func (s *Server) config() *quic.Config {
 		MaxStreamReceiveWindow:         maxWindow,
 		InitialConnectionReceiveWindow: connWindow,
 		MaxConnectionReceiveWindow:     maxConnWindow,
+		AllowConnectionWindowIncrease:  s.growWindow,
 		MaxIncomingStreams:             maxStreams,
 		MaxIncomingUniStreams:          maxUniStreams,
 	}
@@ -184,6 +190,7 @@ func (q *conn) failed(err error) {
 }
 
 func (q *conn) forget() {
+	q.s.windows.giveBack(&q.window)
 	q.c.Forget()
 	q.by.leave()
 }

@@ -66,3 +66,13 @@ func (l *Loop) DrainHere() { l.drain(edge.Grace) }
 
 // HasControl is hasControl.
 var HasControl = hasControl
+
+// TurnsToLook returns how many turns a look at so many sockets takes, and how many are looked at in a turn.
+func TurnsToLook(sockets int) (turns, each int) {
+	l := &Loop{sockets: make([]*socket, sockets)}
+	l.inTurns(func(from int) (next int) {
+		turns++
+		return l.partials(0, from, nil)
+	})
+	return turns, lookATurn
+}

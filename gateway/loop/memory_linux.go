@@ -24,10 +24,20 @@ func (l *Loop) holdsStream(t *stream, age time.Duration) int {
 	return cap(t.text) + cap(t.content)
 }
 
-// partials calls f for each request of an age that is not all there, with what it holds, until f returns false. It begins with a
-// socket, and returns the one to go on with, or len(l.sockets).
+// Bounds of one turn: all other clients wait meanwhile.
+const (
+	relieveATurn = 32   // requests that are refused
+	lookATurn    = 4096 // sockets and streams that are looked at
+)
+
+// partials calls f for each request of an age that is not all there, with what it holds, until f returns false or a turn has looked at
+// enough. It begins with a socket, and returns the one to go on with, or len(l.sockets).
 func (l *Loop) partials(age time.Duration, from int, f func(c *client, t *stream, n int) bool) (next int) {
+	left := lookATurn
 	for i := from; i < len(l.sockets); i++ {
+		if left--; left < 0 {
+			return i
+		}
 		s := l.sockets[i]
 		if s == nil || s.client == nil {
 			continue
@@ -40,6 +50,7 @@ func (l *Loop) partials(age time.Duration, from int, f func(c *client, t *stream
 			continue
 		}
 		for st := range c.h2.All() {
+			left--
 			if t, ok := st.Owner.(*stream); ok {
 				if n := l.holdsStream(t, age); n > 0 && !f(c, t, n) {
 					return i
@@ -52,27 +63,33 @@ func (l *Loop) partials(age time.Duration, from int, f func(c *client, t *stream
 
 // Held is part of edge.Reliever.
 func (l *Loop) Held(age time.Duration, h *edge.Held) {
-	l.do(func() error { // there is no error
-		l.partials(age, 0, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
-		return nil
+	l.inTurns(func(from int) (next int) {
+		return l.partials(age, from, func(_ *client, _ *stream, n int) bool { h.Add(n); return true })
 	})
 }
 
-// relieveATurn bounds how many requests are refused in one turn: all other clients wait meanwhile.
-const relieveATurn = 32
-
-// Relieve is part of edge.Reliever.
-func (l *Loop) Relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
-	for next, done := 0, false; !done && freed < most; {
+// inTurns has f go over the sockets, beginning with one, in as many turns as it takes: it returns the one to go on with.
+func (l *Loop) inTurns(f func(from int) (next int)) {
+	for next, done := 0, false; !done; {
 		done = true         // unless the loop says otherwise: it may have ended
-		l.do(func() error { // likewise
-			var n int
-			var bytes int64
-			n, bytes, next = l.relieve(age, least, most-freed, next)
-			ended, freed, done = ended+n, freed+bytes, next >= len(l.sockets)
+		l.do(func() error { // there is no error
+			next = f(next)
+			done = next >= len(l.sockets)
 			return nil
 		})
 	}
+}
+
+// Relieve is part of edge.Reliever.
+func (l *Loop) Relieve(age time.Duration, least int, most int64) (ended int, freed int64) {
+	l.inTurns(func(from int) (next int) {
+		n, bytes, next := l.relieve(age, least, most-freed, from)
+		ended, freed = ended+n, freed+bytes
+		if freed >= most {
+			return len(l.sockets)
+		}
+		return next
+	})
 	return ended, freed
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/corsgate/corsgate/gateway/loop"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
@@ -130,4 +131,14 @@ func TestTurnsOfParts(t *testing.T) {
 	}
 	a.flush(t)
 	a.c.Close() // begin's end looks whether anything is left
+}
+
+// TestLookInTurns: a look at what all requests hold lets others have their turn in between, however many connections there are.
+func TestLookInTurns(t *testing.T) {
+	_, each := loop.TurnsToLook(0)
+	for _, v := range []struct{ sockets, want int }{{0, 1}, {1, 1}, {each, 1}, {each + 1, 2}, {5*each - 1, 5}} {
+		if got, _ := loop.TurnsToLook(v.sockets); got != v.want {
+			t.Errorf("a look at %d sockets takes %d turns, want %d", v.sockets, got, v.want)
+		}
+	}
 }

@@ -42,11 +42,13 @@ func (p *Pipe) read(b []byte) int {
 	back := min(n, p.held) // a head and chunks are not worth a second count
 	if p.at == len(p.in) {
 		back = p.held
-		if p.in, p.at = p.in[:0], 0; cap(p.in) > 2*pipeBytes {
+		if p.in, p.at, p.head = p.in[:0], 0, 0; cap(p.in) > 2*pipeBytes {
 			p.in = nil
 		}
 	}
-	p.held -= back
+	if p.held -= back; p.held > 0 {
+		p.since = time.Now()
+	}
 	if p.used += back; p.used > 0 && !p.ended {
 		p.tell()
 	}

@@ -50,9 +50,11 @@ type Pipe struct {
 	methods bool   // the method is one that is used with content
 	whole   bool   // nothing is to be read until all content is there
 	in      []byte
-	at      int // in[at:] is to be read
-	held    int // content in it that was not given back
-	used    int // content that was read since Used
+	at      int       // in[at:] is to be read
+	head    int       // of it, before the content
+	held    int       // content in it that was not given back
+	since   time.Time // when content that waits has come, or was last read; valid while held > 0
+	used    int       // content that was read since Used
 	ended   bool
 	flaw    error // why the content has no end; nil: it has one
 	failed  error
@@ -105,7 +107,7 @@ func (p *Pipe) decide(chunked bool) {
 		p.in = append(p.in, "Transfer-Encoding: chunked\r\n"...)
 	}
 	p.in = append(p.in, '\r', '\n')
-	p.text = nil
+	p.head, p.text = len(p.in), nil
 }
 
 // Feed adds content, and the end of it if end is set; trailers are the lines that come with it, which content of a length that the
@@ -124,6 +126,9 @@ func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 		p.in = append(append(wire.AppendChunkSize(p.in, len(b)), b...), '\r', '\n')
 	default:
 		p.in = append(p.in, b...)
+	}
+	if p.held == 0 {
+		p.since = time.Now()
 	}
 	p.held += len(b)
 	if p.ended = end; end && len(trailers) > 0 && !p.chunked && p.whole {

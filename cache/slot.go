@@ -15,7 +15,13 @@ const (
 // A slot is an entry of a table, or free: one cache line. A writer may change it while it is read, hence the atomic fields; what a
 // reader has put together counts only if the shard's version is still the same afterwards.
 //
-// The end of the key is in it, where keys differ most. What is before is a text, which many keys may have in common.
+// The end of the key is in it, where keys differ most. The part before it is a text, which many keys may share:
+//
+//	key    │ head: a text                │ end: the last 40 bytes    │
+//	            │                              │
+//	slot   │ meta 8 │ value 4 │ head 4 │ stamp 4 │ 4 unused │ end 40 │   64 bytes
+//	                     │         │
+//	texts         number → bytes, kept once for all slots that have them
 type slot struct {
 	meta  atomic.Uint64 // upper 48 bits of the key's hash, length of the key plus 1; 0: free
 	value atomic.Uint32 // text

@@ -18,6 +18,15 @@ import (
 //     the label at hand for each shape, so globs of one shape cost the same however many there are. Labels with several
 //     stars have "**" in their key, and those with equal keys are tried one by one.
 //
+// The patterns 0 https://example.com, 1 https://*.example.com, 2 https://api.example.com:8443 and
+// 3 https://pr-*.preview.example.com make:
+//
+//	https
+//	└── example.com       rules: this host → 0, subdomains → 1
+//	    ├── api           rules: this host, port 8443 → 2
+//	    └── preview       hub: one shape, 3 bytes before the star and 0 after it
+//	        └── pr-*      rules: this host → 3
+//
 // A lookup follows every glob that fits. The ports of one host are searched by halves. Apart from that its time does not
 // depend on the number of patterns, but for three cases that only their author can make: globs of many shapes below one
 // parent, labels of several stars with both ends equal, and hosts with globs in several labels that all fit.

@@ -33,7 +33,12 @@ func IsPreflight(method, origin []byte, originLines int, acrm []byte) bool {
 // AppendPreflight appends the field lines of the response to req, from Access-Control-Allow-Origin to Vary, and
 // returns the reason of the verdict. A denial carries Vary alone, and PreflightHeaders: nothing for a browser to cache, and
 // no list of what would be allowed, unless RefusedPreflight asks for one; its status is [Policy.RefusedStatus]. The checks are
-// made in the order in which a browser makes them, and the first that fails is the reason.
+// made in the order in which a browser makes them, and the first that fails is the reason:
+//
+//	Origin ───────────────► Access-Control-Request-Method ──► Access-Control-Request-Headers ──► Allowed
+//	   │ fails                 │ fails                           │ fails
+//	   ▼                       ▼                                 ▼
+//	OriginNotAllowed, …     MethodNotAllowed, …               HeaderNotAllowed, …
 //
 // Where Origins is ["*"] and there are no credentials, any value of Origin is allowed: the answer, which says so by
 // leaving Origin out of Vary, may not depend on it.

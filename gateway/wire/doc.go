@@ -15,6 +15,12 @@
 //   - one valid Host; a target in absolute-form names the same authority;
 //   - everything is bounded.
 //
+// A head is read once, from left to right, and its parts are slices of the buffer:
+//
+//	GET /items?page=2 HTTP/1.1\r\n        Host: api.example\r\n   …   \r\n   {"a":1}
+//	└┬┘ └─┬──┘└──┬──┘          └┬┘        └┬─┘  └────┬────┘                └─ content: not read here
+//	Method Path Query         Minor      Name     Value (a Field)
+//
 // Nothing is decoded and nothing is copied: every slice aliases the caller's buffer and is
 // valid as long as the caller leaves that buffer alone. The package imports the standard
 // library only and does no I/O.

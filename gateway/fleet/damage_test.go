@@ -34,17 +34,17 @@ func TestUnusable(t *testing.T) {
 	if log, err := s.Log(t.Context(), 10); err != nil || len(log) != 2 || log[1].Unusable != "" {
 		t.Errorf("the log: %+v, %v", log, err)
 	}
-	f("a newer format", `{"format":2,"number":2,"text":"one","sum":"`+sum+`"}`, good, "is of format 2, and this corsgate knows 1: update it")
+	f("a newer format", `{"format":2,"number":2,"text":"one","sum":"`+sum+`"}`, good, "has format 2, and this corsgate knows 1: update it")
 	if live, err := s.Live(t.Context()); err == nil || live.Number != 2 || live.Text != "" {
 		t.Errorf("Live: %+v, %v; want revision 2 by its number alone", live, err)
 	}
-	if log, err := s.Log(t.Context(), 10); err != nil || len(log) != 2 || log[0].Number != 2 || !strings.Contains(log[0].Unusable, "is of format 2") || log[1].Number != 1 {
+	if log, err := s.Log(t.Context(), 10); err != nil || len(log) != 2 || log[0].Number != 2 || !strings.Contains(log[0].Unusable, "has format 2") || log[1].Number != 1 {
 		t.Errorf("the log: %+v, %v; want revision 2 to say what is wrong", log, err)
 	}
 	f("another number", `{"format":1,"number":3,"text":"one","sum":"`+sum+`"}`, good, "says that it is revision 3")
 	f("no JSON", `two`, good, "was not written by corsgate")
 	f("no such revision", `x`, `{"format":1,"number":7,"sum":""}`, "revisions/0000000000000007 in etcd is not there")
-	f("a newer live", `x`, `{"format":9}`, "is of format 9")
+	f("a newer live", `x`, `{"format":9}`, "has format 9")
 	f("a live that is no JSON", `x`, ``, "was not written by corsgate")
 
 	if _, err := s.Live(t.Context()); err == nil || errors.Is(err, fleet.ErrEmpty) {
@@ -61,6 +61,6 @@ func TestUnusable(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, s, "a", "that nothing is live", func(n fleet.Node) bool {
-		return n.Applied == 3 && n.Error == "no revision is live in etcd any more: going on with revision 3"
+		return n.Applied == 3 && n.Error == "no revision is live in etcd any more: continuing with revision 3"
 	})
 }

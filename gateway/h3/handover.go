@@ -20,10 +20,12 @@ import (
 // a packet goes to the process that reads it. So the rules are:
 //
 //   - each process has a prefix with which all connection ids that it makes begin;
-//   - the successor reads the socket, and passes what is for a connection of a process before it on to that, by a
-//     pair of sockets that each has with all those after it; a process that has a successor does not read the socket any
-//     more, and all send by it;
-//   - what the pair has no room for is lost, as on any path of datagrams.
+//   - one process reads the socket at a time: the successor begins when its predecessor has left it, and the kernel holds
+//     what comes between. If both read, a handshake of two packets could begin in both, and neither would complete it;
+//   - the successor passes what is for a connection of a process before it on to that, by a pair of sockets that each has
+//     with all those after it. The first packets of a connection have an id that the client has chosen: of those that it
+//     has read lately, a process that leaves tells its successor;
+//   - all send by the socket, and what the pair has no room for is lost, as on any path of datagrams.
 
 // A packetConn is the socket of Datagrams as quic-go reads it.
 type packetConn struct {
@@ -35,7 +37,14 @@ type packetConn struct {
 	handed atomic.Bool                   // a successor reads the socket
 	left   atomic.Bool                   // and this process does not any more
 
-	mu    sync.Mutex
+	// Of the goroutine that reads.
+	begun  recentIDs               // of connections that may have begun here
+	theirs map[string]connIDPrefix // ids that clients have chosen, of connections that have begun in a process before this one
+	until  time.Time               // when theirs are forgotten
+
+	leaves atomic.Pointer[net.UnixConn] // from which it is read that the predecessor has left the socket; nil: it has
+
+	mu    sync.Mutex    // guards the following, and deadlines of leaves
 	after *net.UnixConn // from which it passes on what is ours; nil: it cannot
 	room  []byte        // for what comes from it
 }
@@ -53,9 +62,14 @@ func newPacketConn(socket *net.UDPConn) *packetConn {
 
 // ReadBatch reads packets that are for this process.
 func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
+	if c.leaves.Load() != nil {
+		c.awaitLeft()
+	}
 	for {
 		if c.handed.Load() {
-			c.left.Store(true)
+			if !c.left.Load() {
+				c.leave()
+			}
 			return c.readAfter(ms)
 		}
 		n, err := c.batch.ReadBatch(ms, flags)
@@ -65,11 +79,11 @@ func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 			}
 			return n, err
 		}
-		before := c.before.Load()
-		if before == nil {
-			return n, nil
+		if before := c.before.Load(); before != nil {
+			n = c.sort(ms[:n], *before)
 		}
-		if n = c.sort(ms[:n], *before); n > 0 {
+		if n > 0 {
+			c.begun.note(ms[:n], c.prefix)
 			return n, nil
 		}
 	}
@@ -79,7 +93,11 @@ func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 func (c *packetConn) sort(ms []ipv4.Message, before []predecessor) (left int) {
 	for i := range ms {
 		m := &ms[i]
-		if to, ok := prefixOf(m.Buffers[0][:m.N]); ok {
+		to, ok := c.isTheirs(m.Buffers[0][:m.N])
+		if !ok {
+			to, ok = prefixOf(m.Buffers[0][:m.N])
+		}
+		if ok {
 			if at := slices.IndexFunc(before, func(p predecessor) bool { return p.prefix == to }); at >= 0 {
 				if !before[at].pass(m) {
 					before = c.forgetBefore(to)
@@ -187,12 +205,15 @@ func cutSized(b []byte) (sized, rest []byte, ok bool) {
 	return b[1 : 1+b[0]], b[1+b[0]:], true
 }
 
-// SetReadDeadline is that of both sockets.
+// SetReadDeadline is that of all sockets that may be read.
 func (c *packetConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.after != nil {
 		c.after.SetReadDeadline(t) // what fails shows at the read
+	}
+	if from := c.leaves.Swap(nil); from != nil {
+		from.SetReadDeadline(t) // then the socket is read, and that shows
 	}
 	return c.UDPConn.SetReadDeadline(t)
 }
@@ -272,6 +293,7 @@ func (c *packetConn) succeeds(pairs []*net.UnixConn) error {
 		before = append(before, predecessor{connIDPrefix(b[i*prefixSize:][:prefixSize]), pair, raw})
 	}
 	c.before.Store(&before)
+	c.leaves.Store(pairs[0])
 	return nil
 }
 

@@ -168,8 +168,8 @@ func (s *Set) HandOver(grace time.Duration) {
 			left = append(left, d)
 		}
 	}
-	const tick = 10 * time.Millisecond // more than quic-go takes to look at what it has read
-	for still, by := 0, time.Now().Add(grace); len(left) > 0 && still < 2 && time.Now().Before(by); time.Sleep(tick) {
+	const tick, enough = 10 * time.Millisecond, 10 // in which quic-go looks at what it has read, also on a busy machine
+	for still, by := 0, time.Now().Add(grace); len(left) > 0 && still < enough && time.Now().Before(by); time.Sleep(tick) {
 		still++
 		if s.quic.Handshakes() > 0 || slices.ContainsFunc(left, func(d *h3.Datagrams) bool { return !d.Left() }) {
 			still = 0

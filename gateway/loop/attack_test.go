@@ -221,7 +221,7 @@ func visit(r *trial, random *rand.Rand) (whole int, err error) {
 			case 1:
 				fmt.Fprintf(&requests, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", path)
 			case 2:
-				content := strings.Repeat(path, 9000) // through the door
+				content := strings.Repeat(path, 9000) // handed over
 				fmt.Fprintf(&requests, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", path, len(content), content)
 			default:
 				fmt.Fprintf(&requests, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)

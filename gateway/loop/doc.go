@@ -9,14 +9,14 @@
 // The epoll descriptor is itself polled by Go's runtime (see Loop.wait). The loop's goroutine
 // thereby parks like any other when there is nothing to do; no thread blocks.
 //
-// The door. A request is served here if its head and content fit one small buffer. Everything
+// Handing over. A request is served here if its head and content fit one small buffer. Everything
 // else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
 // or open-ended content, an awaited 100 (Continue), and what Exchange.Begin says is for elsewhere,
 // such as upgrades and upstreams that speak TLS. The connection comes back when it is idle,
 // but not between two such exchanges that follow within a second (edge.Conn.KeepBlocking).
 // Responses of any size are streamed here: that is the same two system calls again.
 //
-// Clients that speak TLS come in by the same door, when edge's goroutines have made the handshake; see readSecure. Those that
+// Clients that speak TLS come in the same way, when edge's goroutines have made the handshake; see readSecure. Those that
 // speak HTTP/2 stay: of them a stream alone goes to a goroutine; see frames_linux.go and bridge_linux.go.
 //
 // A client that resets its connection ends its exchange at once, one that ends its side after

@@ -10,7 +10,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// An Exchange is what the gateway makes of one request. A loop has a stock of them and uses each
+// An Exchange is what the gateway makes of one request. A loop has a free list of them and uses each
 // again and again, for one request at a time, on its goroutine. Slices that are returned are
 // valid until the next call, unless it says otherwise. A panic ends within the Exchange, and is
 // answered 500.

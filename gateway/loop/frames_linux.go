@@ -101,7 +101,7 @@ func (l *Loop) flushFrames(c *client) bool {
 	return true
 }
 
-// room has the session of c write to a buffer of the stock.
+// room has the session of c write to a buffer of the free list.
 func (l *Loop) room(c *client) *framed {
 	if c.h2.Out == nil {
 		c.h2.Out = l.buffer()

@@ -70,7 +70,7 @@ type Loop struct {
 
 	later     []*client // to go on with in the next turn
 	acceptors []*acceptor
-	inbox     inbox
+	posted    taskQueue
 	tasks     []func() // taken from it
 	draining  bool
 	grace     time.Duration // of connections that are to end
@@ -99,11 +99,11 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, l.file.Close())
 	}
-	if l.inbox.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+	if l.posted.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return nil, errors.Join(err, l.file.Close())
 	}
-	if err := l.add(&socket{fd: int32(l.inbox.wake)}, unix.EPOLLIN); err != nil {
-		return nil, errors.Join(err, unix.Close(l.inbox.wake), l.file.Close())
+	if err := l.add(&socket{fd: int32(l.posted.wake)}, unix.EPOLLIN); err != nil {
+		return nil, errors.Join(err, unix.Close(l.posted.wake), l.file.Close())
 	}
 	server.Hold(l)
 	return l, nil
@@ -111,7 +111,7 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 
 // Run is the loop. It returns after Drain, when the last connection has ended.
 func (l *Loop) Run() {
-	if !l.inbox.open() {
+	if !l.posted.open() {
 		return
 	}
 	l.start = time.Now()
@@ -217,7 +217,7 @@ func (l *Loop) event(s *socket, events uint32) {
 	case s.accept != nil:
 		l.acceptEvent(s.accept)
 	default:
-		l.readInbox()
+		l.readTasks()
 	}
 }
 

@@ -88,8 +88,8 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 		l.await(c, 0, opts.Header)
 		return 0, true
 	}
-	size, used, trailers, door := l.content(r, b[head:])
-	if door {
+	size, used, trailers, handOver := l.content(r, b[head:])
+	if handOver {
 		l.giveBack(x)
 		l.handOver(c, b)
 		return 0, false
@@ -155,9 +155,9 @@ func (l *Loop) await(c *client, need int, timeout time.Duration) {
 }
 
 // content finds the content of a request in b, which follows its head. It returns its bytes when
-// decoded and those it takes, -1 if it is small but not all here, and the trailer section. door reports that the request is
+// decoded and those it takes, -1 if it is small but not all here, and the trailer section. handOver reports that the request is
 // not for the loop.
-func (l *Loop) content(r *wire.Request, b []byte) (size, used int, trailers []byte, door bool) {
+func (l *Loop) content(r *wire.Request, b []byte) (size, used int, trailers []byte, handOver bool) {
 	switch {
 	case r.Chunked:
 		size, used, d, fault := wire.Unchunk(nil, b)

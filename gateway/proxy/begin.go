@@ -11,7 +11,8 @@ import (
 )
 
 // begin decides how a request is handled, whose route find has found. It reports true if x.out
-// holds the whole response, false if x.head holds the head of a request to the route's upstream.
+// holds the whole response, false if x.head holds the head of a request to the route's upstream. The order of its cases is the
+// order in which a request is judged, which is why they stand on one screen.
 func (x *exchange) begin() (answered bool) {
 	if x.answersChallenge && x.answerChallenge() {
 		return true

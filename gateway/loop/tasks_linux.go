@@ -9,18 +9,18 @@ import (
 
 // This file is what other goroutines may ask of a loop: to run something, to drain, to give up.
 
-// An inbox is how they reach it.
-type inbox struct {
+// A taskQueue is how they reach it.
+type taskQueue struct {
 	wake int // an eventfd in the epoll set
 
 	mu    sync.Mutex
 	tasks []func()
 	begun bool // the loop runs, or has run
-	over  bool // nobody looks any more
+	over  bool // the loop has ended
 }
 
 // open begins a loop. It reports false if it has begun before.
-func (b *inbox) open() bool {
+func (b *taskQueue) open() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.begun {
@@ -33,7 +33,7 @@ func (b *inbox) open() bool {
 // Post has f run on the loop's goroutine. It may be called from any. It reports false, and f
 // will not run, if the loop has ended.
 func (l *Loop) Post(f func()) bool {
-	b := &l.inbox
+	b := &l.posted
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
@@ -44,13 +44,13 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
-func (l *Loop) readInbox() {
+func (l *Loop) readTasks() {
 	var b [8]byte
-	unix.Read(l.inbox.wake, b[:]) // it is there to be emptied
-	l.inbox.mu.Lock()
-	l.tasks = append(l.tasks, l.inbox.tasks...)
-	l.inbox.tasks = nil
-	l.inbox.mu.Unlock()
+	unix.Read(l.posted.wake, b[:]) // it is there to be emptied
+	l.posted.mu.Lock()
+	l.tasks = append(l.tasks, l.posted.tasks...)
+	l.posted.tasks = nil
+	l.posted.mu.Unlock()
 	l.runTasks()
 }
 
@@ -67,7 +67,7 @@ func (l *Loop) runTasks() {
 // do has f run on the loop's goroutine, or here if the loop has not begun or has ended, and returns
 // its error.
 func (l *Loop) do(f func() error) error {
-	b := &l.inbox
+	b := &l.posted
 	b.mu.Lock()
 	if !b.begun || b.over {
 		defer b.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *Loop) do(f func() error) error {
 // requests wait for one more, for grace. It may be called from any goroutine; Done tells when all
 // have ended. A loop that has not begun ends at once, and will not begin.
 func (l *Loop) Drain(grace time.Duration) {
-	if l.inbox.open() {
+	if l.posted.open() {
 		l.drain(0)
 		l.end()
 		return
@@ -130,10 +130,10 @@ func (l *Loop) Done() <-chan struct{} { return l.done }
 
 // end closes what is left after the last client.
 func (l *Loop) end() {
-	l.inbox.mu.Lock()
-	l.inbox.over = true
-	tasks := l.inbox.tasks
-	l.inbox.mu.Unlock()
+	l.posted.mu.Lock()
+	l.posted.over = true
+	tasks := l.posted.tasks
+	l.posted.mu.Unlock()
 	for _, f := range tasks {
 		f() // they may bring descriptors, which must not leak
 	}
@@ -142,7 +142,7 @@ func (l *Loop) end() {
 			l.shut(&s.up.socket)
 		}
 	}
-	unix.Close(l.inbox.wake) // nothing is lost with it
-	l.file.Close()           // likewise
+	unix.Close(l.posted.wake) // nothing is lost with it
+	l.file.Close()            // likewise
 	close(l.done)
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
-// A request longer than one read goes through the door: edge answers with its content.
+// A request longer than one read is handed over: edge answers with its content.
 func through(n int) (request, want string) {
 	content := strings.Repeat("x", n)
-	return fmt.Sprintf("POST /door HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", n, content), "200 " + content
+	return fmt.Sprintf("POST /over HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", n, content), "200 " + content
 }
 
 // TestDoor: what is large, open-ended or awaited is served on edge's goroutines, with the octets
@@ -90,7 +90,7 @@ func TestDoorManyTimes(t *testing.T) {
 	}
 }
 
-// TestDrain: idle connections end at once, also one that has been through the door; busy ones when
+// TestDrain: idle connections end at once, also one that was handed over; busy ones when
 // their response is complete, which says so if it can.
 func TestDrain(t *testing.T) {
 	arrived, goOn := make(chan bool), make(chan bool)

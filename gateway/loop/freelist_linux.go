@@ -1,6 +1,6 @@
 package loop
 
-// This file is the loop's stock of things that are used again. It needs no lock: a loop has its
+// This file is the loop's free lists: what is used again. They need no lock: a loop has its
 // own. Last in, first out, so that what is used next is likely to be in the processor's cache.
 
 // exchange returns an Exchange that is not in use.

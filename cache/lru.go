@@ -1,12 +1,12 @@
 // Package cache maps byte strings to byte strings, bounded in entries and in bytes, and evicts the
 // least recently used entries: it is the preflight cache.
 //
-// What is remembered must be found again in less time than it takes to compute it, and that is little: one miss of the
-// processor's cache is much of it. So an entry is one cache line of a table without pointers, which the garbage collector does not
-// scan; readers take no lock; and equal values are kept once, as are beginnings that keys have in common, so that these stay near
-// the processor. What keys differ in should be in their last 40 bytes.
+// A lookup must take less time than computing the value, which is little: a miss of the processor's cache is a large part of
+// it. So an entry is one cache line of a table without pointers, which the garbage collector does not scan; readers take no
+// lock; and equal values are stored once, as are common prefixes of keys, so that these stay in the processor's cache. Keys
+// should differ in their last 40 bytes.
 //
-// It is an LRU with two approximations, like the one of Redis: time is counted in insertions, so
+// It is an LRU with two approximations, like that in Redis: time is counted in insertions, so
 // entries that were read between the same two insertions have equal rank; and the evicted entry is
 // the oldest of a sample of eight, not of all. There is no removal, no expiry and no callback: the
 // cache belongs to one configuration and is dropped with it.

@@ -1,25 +1,25 @@
 // Package matcher decides whether an origin belongs to a set of origin patterns.
 //
-// A pattern is an origin, as browsers serialize it, in which a star may stand for part of the host or for the port:
+// A pattern is an origin, as browsers serialize it, in which a star may replace part of the host or the port:
 //
 //	https://example.com                that origin
 //	https://example.com:8443           that origin
 //	https://example.com:*              any port, or none
 //	https://*.example.com              one or more labels before .example.com; not example.com
 //	https://pr-*.preview.example.com   a star inside a label is one or more of [a-z0-9_-], never '.'
-//	https://api.*.example.com          so is a label that is just a star, unless it is the leftmost
+//	https://api.*.example.com          the same for a label that is just a star, unless it is leftmost
 //	http://192.168.0.0/16:*            every address of that network
-//	http://[fd00::/8]:3000             likewise; http://[fd00::]/8:3000 is read, too
+//	http://[fd00::/8]:3000             the same for IPv6; http://[fd00::]/8:3000 is accepted, too
 //	tauri://localhost                  other schemes
 //	moz-extension://*                  any host of a scheme other than http and https, without a port
 //	https://*                          any https origin, whatever its port
-//	file://                            what some WebViews send for pages from files
+//	file://                            sent by some WebViews for pages from files
 //	*                                  any origin, and null
 //	null                               the opaque origin
 //
 // There are no regular expressions. A star in a host always has literal labels to its right, unless it is all of the host:
 // one for a leading "*.", two for any other star. Whether those labels are a public suffix, whether an A-label decodes,
-// and whether "null", "file://" or "*" may be used at all, is for the caller to judge.
+// and whether "null", "file://" or "*" are allowed at all, is for the caller to decide.
 //
 // See HTML, "origin", "serialization of an origin", and URL, "host serializer".
 package matcher

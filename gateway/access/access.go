@@ -1,14 +1,14 @@
-// Package access is the access log: a line for each request that is to be logged, as JSON or as
-// text for a terminal.
+// Package access is the access log: a line for each request that is selected for logging, as JSON
+// or as text for a terminal.
 //
-// Requests are never kept waiting. Who serves one puts a Record into a Shard, which copies it to
-// memory of a fixed size; one goroutine renders what the shards hold and writes it. If the reader
-// of the log is slow, or has stopped, or the disk is full, the shards fill up, and further
+// Requests never wait for the log. The engine puts a Record into a Shard, which copies it to
+// memory of a fixed size; one goroutine renders and writes the records of all shards. If the
+// reader of the log is slow or has stopped, or the disk is full, the shards fill up, and further
 // records are dropped and counted.
 //
 // A line contains the path of the request but never its query, which may carry tokens, and no
-// header fields except Host and Origin. What a client has chosen is escaped in JSON, and quoted in
-// text wherever it is more than printable ASCII without blanks, so it cannot forge a line.
+// header fields except Host and Origin. Values chosen by clients are escaped in JSON, and quoted in
+// text unless they are printable ASCII without spaces, so they cannot forge a line.
 package access
 
 import (

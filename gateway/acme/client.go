@@ -1,15 +1,15 @@
-// Package acme gets certificates from an authority, and renews them in time. See RFC 8555.
+// Package acme obtains certificates from a certification authority (CA), and renews them in time. See RFC 8555.
 //
-// The work is certmagic's: what is stored and how, when a certificate is due, what renewal information (RFC 9773) says,
-// one order at a time for a name among all processes that share a storage. What is here is around it:
+// Certmagic does most of the work: the storage, the time of renewal, renewal information (RFC 9773), and a lock that allows
+// one order at a time for a name among all processes that share a storage. This package adds:
 //
-//   - a [Set] holds the certificates of one configuration. A handshake asks it, and nothing else: a look-up and a pointer.
-//   - a [Client] is an account with an authority. Sets pass it on while it stays the same, and a set that passes a
-//     domain on passes on its work under way.
-//   - certmagic's own client for ACME is not used. It listens on ports of its own for challenges, counts orders in a
-//     goroutine that never ends, and remembers an address from one configuration to the next. See issuer.
+//   - a [Set] holds the certificates of one configuration. A handshake uses only this: a lookup and a pointer.
+//   - a [Client] is an account with a CA. A new set takes over the client if it is unchanged, and with a domain
+//     its work in progress.
+//   - an issuer, in place of certmagic's own ACME client, which listens on ports of its own for challenges, counts orders in a
+//     goroutine that never ends, and keeps an address from one configuration to the next. See issuer.
 //
-// OCSP is off: authorities are phasing it out, and renewal information reports revocations.
+// OCSP is off: CAs are phasing it out, and renewal information reports revocations.
 package acme
 
 import (

@@ -1,6 +1,5 @@
-// Package acmetest is an ACME certificate authority for tests: pebble, on loopback, with a name server of its own. Pebble
-// is a process of its own, built from gateway/internal/doubles. Requests reach it through this one, which terminates TLS
-// and can get in the way.
+// Package acmetest is an ACME CA for tests: pebble, on loopback, with a name server. Pebble is a separate process, built from
+// gateway/internal/doubles. Requests reach it through the test's process, which terminates TLS and can inject failures.
 package acmetest
 
 import (

@@ -1,8 +1,8 @@
 // Package admin is the operators' side of a gateway: metrics, health, the effective configuration,
 // reload and profiles, on a listener of its own.
 //
-// That listener is loopback or a Unix socket, so who reaches it is on the machine. But a browser
-// on the machine is driven by pages from elsewhere, and they are kept out; see guard.
+// That listener is on loopback or a Unix socket, so its clients are on this machine. But pages from
+// elsewhere can send requests through a browser on the machine; they are refused, see guard.
 package admin
 
 import (

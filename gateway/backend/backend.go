@@ -1,5 +1,5 @@
-// Package backend is an [upstream.NAME] at work: its endpoints, the choice among upstreams, copies for mirrors, its counters and
-// log lines. It is internal to corsgate.
+// Package backend compiles an [upstream.NAME] and serves it: its endpoints, splits among upstreams, copies for mirrors, counters
+// and log lines. It is internal to corsgate.
 package backend
 
 import (

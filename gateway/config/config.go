@@ -1,9 +1,9 @@
 // Package config turns the text of a corsgate.toml into a [Config]: plain data with every default filled in.
 //
-// It is strict. An unknown key, a wrong type, a value out of range, and a name that nothing bears are
-// all refused, each with its file, line and full name, and all of them in one run.
-// What an origin pattern or a method of a CORS policy means is not judged here: the packages that compile a
-// [Config] do that, and locate what they find with [Config.Problem].
+// It is strict. An unknown key, a wrong type, a value out of range, and a reference to an undefined name are
+// all refused. One run reports all of them, each with its file, line and full name.
+// Origin patterns and methods of CORS policies are not checked here, but by the packages that compile a
+// [Config]; they locate their errors with [Config.Problem].
 package config
 
 import (

@@ -1,5 +1,5 @@
-// Package descriptors shares out the file descriptors that the process may have (RLIMIT_NOFILE), so that connections of clients
-// never use up what else is needed. It is internal to corsgate.
+// Package descriptors shares out the file descriptors of the process (RLIMIT_NOFILE), so that connections of clients never take
+// those that are needed elsewhere. It is internal to corsgate.
 package descriptors
 
 import (

@@ -1,5 +1,5 @@
-// Package explain answers what happens to a request of a page, why, and which are the fewest edits of the configuration that
-// would change it. It runs the code that serves; see proxy.Rehearse. It is internal to the gateway.
+// Package explain reports what happens to a page's request, why, and the fewest edits of the configuration that would
+// change it. It runs the code that serves requests; see proxy.Rehearse. It is internal to the gateway.
 package explain
 
 import (

@@ -1,9 +1,9 @@
-// Package fetch is the browser's side of CORS, as package cors is the server's: the requests that a browser makes of what a
-// page asks for, and what it makes of the answers, step by step as in the Fetch standard. It does no input or output.
+// Package fetch is the browser's side of CORS, as package cors is the server's: the requests that a browser sends for a call of
+// fetch, and its evaluation of the responses, step by step as in the Fetch standard. It does no input or output.
 //
-// A [Question] is what a page asks. [NewRequest] reads it as a browser does, or says why no browser would send it. The
-// request's [Request.Preflight] and [Request.Actual] are the lines that are sent, and [Request.Evaluate] follows the standard
-// through the answers:
+// A [Question] describes a page's request. [NewRequest] reads it as a browser does, or returns why no browser would send it.
+// [Request.Preflight] and [Request.Actual] are the requests that are sent, and [Request.Evaluate] applies the standard to
+// their responses:
 //
 //	question → NewRequest → Preflight → answer ┐
 //	                      → Actual    → answer ┴→ Evaluate → Verdict: outcome and steps

@@ -1,4 +1,4 @@
-// Package files reads files that others replace, whole, and notices that they were replaced. It is internal to corsgate.
+// Package files reads files that other programs replace, never half written, and notices that they were replaced. It is internal to corsgate.
 package files
 
 import (

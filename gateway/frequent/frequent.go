@@ -1,9 +1,9 @@
-// Package frequent keeps the most frequent of what it is told, in bounded memory.
+// Package frequent keeps the most frequent of the values that it counts, in bounded memory.
 //
 // It is the space-saving algorithm: when the list is full a new entry takes the place of the rarest and inherits its
-// count, so that whatever made more than 1/256 of all is in it. See Metwally, Agrawal and El Abbadi, "Efficient
-// computation of frequent and top-k elements in data streams", 2005. Someone who invents origins can displace the rare
-// entries, and no others.
+// count, so that every value with more than 1/256 of the total is in it. See Metwally, Agrawal and El Abbadi, "Efficient
+// computation of frequent and top-k elements in data streams", 2005. A client that invents origins can displace only
+// rare entries.
 package frequent
 
 import (

@@ -1,6 +1,6 @@
-// Package h3 speaks HTTP/3 with clients, over QUIC, by quic-go, which no other package knows. Each request becomes HTTP/1.1 that
-// package edge serves as any other; see stream. A connection is one of an edge.Server's: it is counted, bounded, drained and
-// ended to make room like those that come by TCP. It is internal to the gateway.
+// Package h3 serves HTTP/3 over QUIC. It alone imports quic-go. Each request becomes HTTP/1.1, which package edge serves like any
+// other; see stream. A connection belongs to an edge.Server: it is counted, bounded, drained, and closed to make room, as TCP
+// connections are. It is internal to the gateway.
 package h3
 
 import (

@@ -1,5 +1,5 @@
-// Package lint warns of configurations that are valid and can hardly be meant. It says nothing that it cannot prove: a linter
-// that is wrong now and then is not listened to. What a policy alone can tell is in package cors. It is internal to corsgate.
+// Package lint warns of configurations that are valid but likely mistakes. It reports only problems that it can prove: users
+// ignore a linter with false alarms. Warnings about a single policy are in package cors. It is internal to corsgate.
 package lint
 
 import (

@@ -1,5 +1,5 @@
-// Package listen binds what a configuration listens on, over TCP, UDP and Unix sockets, and replaces it while it is served: no
-// connection that waits to be accepted is lost. It is internal to the gateway.
+// Package listen binds the listeners of a configuration, over TCP, UDP and Unix sockets, and replaces them while they serve,
+// without losing connections that wait to be accepted. It is internal to the gateway.
 package listen
 
 import (

@@ -1,27 +1,27 @@
-// Package loop is the event loop: small exchanges, both sides, without a goroutine for each.
-// It runs on Linux; elsewhere there is only the interface Exchange.
+// Package loop is the event loop: it serves both sides of small exchanges without a goroutine for each.
+// It runs on Linux; on other systems, the package has only the interface Exchange.
 //
 // There is one loop for each processor, and they share nothing: each has its own listening
 // sockets (SO_REUSEPORT), epoll set, connections to upstreams, and buffers. A client's socket and
-// the upstream's it waits for are in the same set, so an exchange is four system calls and no
-// switch between goroutines: read the request, write it on, read the response, write it on.
+// the upstream's that it waits for are in the same set, so an exchange is four system calls and no
+// switch between goroutines: read the request, forward it, read the response, forward it.
 //
-// The epoll descriptor is itself polled by Go's runtime (see Loop.wait). The loop's goroutine
-// thereby parks like any other when there is nothing to do; no thread blocks.
+// The epoll descriptor is itself polled by Go's runtime (see Loop.wait). So the loop's goroutine
+// parks like any other when it is idle, and no thread blocks.
 //
-// Handing over. A request is served here if its head and content fit one small buffer. Everything
-// else goes to edge's goroutines with the bytes read so far, before anything of it was begun: large
-// or open-ended content, an awaited 100 (Continue), and what Exchange.Begin says is for elsewhere,
-// such as upgrades and upstreams that speak TLS. The connection comes back when it is idle,
-// but not between two such exchanges that follow within a second (edge.Conn.KeepBlocking).
-// Responses of any size are streamed here: that is the same two system calls again.
+// Handing over. A request is served here if its head and content fit one small buffer. All others are passed to edge's
+// goroutines before they are begun, with the bytes read so far: requests with large content or content
+// of unknown length, those that wait for 100 (Continue), and those that Exchange.Begin declines,
+// such as upgrades and requests for upstreams that speak TLS. The connection comes back when it is idle,
+// but not between two such exchanges within a second (edge.Conn.KeepBlocking).
+// Responses of any size are streamed here, by repeating the last two system calls.
 //
-// Clients that speak TLS come in the same way, when edge's goroutines have made the handshake; see readSecure. Those that
-// speak HTTP/2 stay: of them a stream alone goes to a goroutine; see frames_linux.go and bridge_linux.go.
+// TLS connections enter after edge's goroutines have made the handshake; see readSecure. HTTP/2 connections stay in the loop:
+// only single streams are passed to goroutines; see frames_linux.go and bridge_linux.go.
 //
-// A client that resets its connection ends its exchange at once, one that ends its side after
-// edge.HalfClosedWait without a response, or without more of it: see there.
+// A client that resets its connection ends its exchange at once. A client that closes only its side
+// ends it after edge.HalfClosedWait without progress of the response.
 //
-// What an exchange means is decided by the gateway, behind the interface Exchange. Here is only
-// who has to be read from, written to, or given up on.
+// The semantics of an exchange belong to the gateway, behind the interface Exchange. This package
+// only decides when to read, write and give up.
 package loop

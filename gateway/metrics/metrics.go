@@ -1,6 +1,6 @@
 // Package metrics declares every Prometheus metric of a gateway, in one place. Labels are configured names and closed sets
-// only, so clients cannot make new series; each counter is resolved when a configuration is compiled, so that a request looks
-// up none. It is internal to corsgate.
+// only, so clients cannot create series. Counters are resolved when a configuration is compiled, so requests need no
+// lookup. It is internal to corsgate.
 package metrics
 
 import (

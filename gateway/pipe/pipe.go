@@ -1,6 +1,6 @@
-// Package pipe turns a stream of HTTP/2 into a connection of HTTP/1.1 for a handler on a goroutine of its own: the request is
-// written down as HTTP/1.1 and read from the pipe, and the response that is written to it becomes frames, by an Outlet. So there
-// is one parser, and one kind of handler. It is internal to the gateway.
+// Package pipe presents an HTTP/2 stream as an HTTP/1.1 connection to a handler on its own goroutine: the handler reads the
+// request as HTTP/1.1 from the pipe, and an Outlet turns the response that it writes into frames. So one parser and one kind of
+// handler suffice. It is internal to the gateway.
 package pipe
 
 import (

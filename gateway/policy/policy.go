@@ -1,5 +1,5 @@
-// Package policy is a [cors.NAME] at work: the compiled policy, its file of origins, its shadow, and the place of each mistake. It
-// is internal to corsgate.
+// Package policy compiles a [cors.NAME]: the policy, its file of origins, its shadow, and the location of each mistake. It is
+// internal to corsgate.
 package policy
 
 import (

@@ -1,9 +1,9 @@
-// Package printable makes text of others fit for a terminal and a log. It is internal to corsgate.
+// Package printable makes untrusted text safe for terminals and logs. It is internal to corsgate.
 //
-// A client, an upstream or a colleague can put anything into what operators read: a control sequence that clears the
+// Clients, upstreams and colleagues can put anything into text that operators read: a control sequence that clears the
 // screen, a newline that forges a line, a mark that reverses the reading direction (see Unicode Technical Report 36). Such
-// characters are written as escapes that JSON and basic strings of TOML read as the same characters, so that programs lose
-// nothing.
+// characters are written as escapes that JSON and TOML's basic strings decode to the same characters, so that programs lose no
+// information.
 package printable
 
 import (

@@ -1,5 +1,5 @@
-// Package ratelimit is a [limit.NAME] at work: the key that requests are counted by, here or in
-// Redis, and the fields that clients receive. It is internal to corsgate.
+// Package ratelimit compiles a [limit.NAME] and applies it: the key that requests are counted by,
+// the count here or in Redis, and the fields that clients receive. It is internal to corsgate.
 package ratelimit
 
 import (

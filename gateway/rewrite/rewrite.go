@@ -1,5 +1,5 @@
-// Package rewrite changes what passes: the path, the fields of requests and responses, and what a response says of URLs. It
-// is internal to corsgate.
+// Package rewrite makes the changes that a route configures: to the path, to the fields of requests and responses, and to URLs
+// in responses. It is internal to corsgate.
 package rewrite
 
 import (

@@ -4,9 +4,9 @@
 // shorter) before any host; then the longest path prefix; then a rule that names methods before
 // one that takes all. A prefix matches whole segments: "/api" is /api and /api/…, not /apis.
 //
-// A path is routed as it will be forwarded. Where parties could read it differently (escapes,
-// parameters, doubled slashes) every reading must lead to the same rule and none may contain a dot
-// segment, or the path is misread: no reading that only the upstream has can bypass a rule, or
+// The path that is routed is the path that is forwarded. If it has several interpretations (escapes,
+// parameters, doubled slashes), all of them must lead to the same rule and none may contain a dot
+// segment; otherwise it is misread. So an upstream's interpretation can neither bypass a rule nor
 // leave a prefix that the gateway adds. Nothing is rewritten.
 package route
 

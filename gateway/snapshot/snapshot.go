@@ -1,5 +1,5 @@
-// Package snapshot compiles a configuration into what serves it. A snapshot is never written to after Compile; what changes in it
-// is safe for concurrent use. It is internal to corsgate.
+// Package snapshot compiles a configuration into the tables that serve it. A snapshot is never written to after Compile; its
+// mutable parts are safe for concurrent use. It is internal to corsgate.
 package snapshot
 
 import (

@@ -1,5 +1,5 @@
-// Package socket binds addresses, over TCP, UDP and Unix sockets, takes sockets over from the service manager or from another
-// process, and hands them on. It knows nothing of what is spoken on them. It is internal to the gateway.
+// Package socket binds addresses, over TCP, UDP and Unix sockets, inherits sockets from the service manager or from another
+// process, and passes them on. It is independent of the protocols above them. It is internal to the gateway.
 package socket
 
 import (

@@ -1,6 +1,6 @@
-// Package tlsconf makes the TLS configuration of a server: the certificates that it shows, by the name that a client asks for,
-// and what it asks of clients' certificates and reads from them. It knows no connection and no listener; package edge makes
-// the handshakes. It is internal to the gateway.
+// Package tlsconf makes the TLS configuration of a server: its certificates, by the name in the ClientHello, and the
+// verification of client certificates. It is independent of connections and listeners; package edge makes the
+// handshakes. It is internal to the gateway.
 package tlsconf
 
 import (

@@ -1,4 +1,4 @@
-// Package tooltest finds what tests need beside Go: programs, and what not every machine has.
+// Package tooltest finds the programs and system features that tests need besides Go.
 package tooltest
 
 import (

@@ -1,13 +1,13 @@
-// Package upstream knows the servers behind the gateway: the endpoints of an upstream, which of them may be used, how many
-// exchanges each has, and where an exchange is attempted, and again.
+// Package upstream manages the servers behind the gateway: the endpoints of an upstream, which of them may be used, how many
+// exchanges each has, and where an exchange is attempted and retried.
 //
 //	transport            one exchange, blocking: upload, response, tunnel
 //	  │                    (the event loop makes its own)
-//	upstream             endpoints and their condition, queues, retries
-//	├─ balance             who is chosen
+//	upstream             endpoints and their health, queues, retries
+//	├─ balance             the choice of an endpoint
 //	├─ conn                connections to one server
-//	└─ discover            the servers that a name stands for
+//	└─ discover            resolution of names to servers
 //
-// An exchange is repeated only when nothing of it can have been processed, or when its
-// method is safe and no byte of a response has come.
+// An exchange is retried only if no part of it can have been processed, or if its method is
+// safe and no byte of a response has arrived.
 package upstream

@@ -3,15 +3,14 @@
 //
 // It is the only parser of HTTP/1.1 in corsgate. Both sides of the gateway and both of its
 // engines use it, so that no two parts can disagree on where a message ends. Strict is the
-// only mode: what RFC 9112 lets a recipient repair is refused here, because every repair is
-// a difference to some other parser on the path. The rules are:
+// only mode: messages that RFC 9112 lets a recipient repair are refused, because every repair
+// is a difference from some other parser on the path. The rules are:
 //
 //   - lines end in CRLF; a bare CR or LF is malformed;
-//   - names are tokens, directly followed by the colon; values hold no control byte but HTAB;
+//   - names are tokens, directly followed by the colon; values contain no control byte except HTAB;
 //   - no line folding;
-//   - at most one Content-Length, plain decimal, in a request without leading zeros, with which some servers
-//     pad it in responses; at most one Transfer-Encoding, exactly
-//     "chunked"; never both;
+//   - at most one Content-Length, plain decimal, without leading zeros in a request (some servers pad
+//     it in responses); at most one Transfer-Encoding, exactly "chunked"; never both;
 //   - one valid Host; a target in absolute-form names the same authority;
 //   - everything is bounded.
 //
@@ -22,6 +21,6 @@
 //	Method Path Query         Minor      Name     Value (a Field)
 //
 // Nothing is decoded and nothing is copied: every slice aliases the caller's buffer and is
-// valid as long as the caller leaves that buffer alone. The package imports the standard
+// valid until the caller changes that buffer. The package imports the standard
 // library only and does no I/O.
 package wire

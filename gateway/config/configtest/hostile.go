@@ -1,4 +1,4 @@
-// Package configtest has texts of configuration for tests and benchmarks.
+// Package configtest has configuration texts for tests and benchmarks.
 package configtest
 
 import (

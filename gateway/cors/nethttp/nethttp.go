@@ -6,7 +6,7 @@
 //	}
 //	err := http.ListenAndServe(":8080", nethttp.Handler(policy, mux))
 //
-// It needs only the standard library beside package cors.
+// It depends only on package cors and the standard library.
 package nethttp
 
 import (

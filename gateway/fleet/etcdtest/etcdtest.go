@@ -1,6 +1,5 @@
-// Package etcdtest runs etcd for tests: the real server, of the version that the client has, in processes of its own. So
-// a member can be killed and stopped like any process. Nothing needs to be installed but Go: the server is built from
-// gateway/internal/doubles.
+// Package etcdtest runs etcd for tests: the real server, in the client's version, as separate processes, so that a member
+// can be killed and stopped. It needs only Go: the server is built from gateway/internal/doubles.
 package etcdtest
 
 import (

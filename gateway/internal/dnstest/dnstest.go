@@ -1,4 +1,4 @@
-// Package dnstest is a name server for tests, by UDP and TCP on one port of loopback.
+// Package dnstest is a name server for tests, over UDP and TCP on one loopback port.
 package dnstest
 
 import (

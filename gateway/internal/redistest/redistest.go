@@ -1,4 +1,4 @@
-// Package redistest runs Redis for tests: the real one, and miniredis where there is only Go.
+// Package redistest runs Redis for tests: the real server, or miniredis if it is not installed.
 package redistest
 
 import (

@@ -1,10 +1,10 @@
-// Package balance chooses among the endpoints of an upstream. It knows their weights and how many exchanges are in flight at
-// each, and nothing of connections, health or names: package upstream says who may be chosen, and asks for each exchange.
+// Package balance chooses among the endpoints of an upstream. It uses their weights and the number of exchanges in flight at
+// each. Connections, health and names belong to package upstream, which passes the endpoints that may be chosen.
 //
-//	Set: those that may be chosen, with their weights; never written to
-//	├─ schedule    each number as often as its weight says: RoundRobin, and the draws of the others
-//	├─ groups      who is the least busy of many: LeastInFlight
-//	└─ ring        to whom a key belongs: Hash
+//	Set: endpoints that may be chosen, with their weights; immutable
+//	├─ schedule    each endpoint as often as its weight: RoundRobin, and the random choices of the others
+//	├─ groups      the least busy of many: LeastInFlight
+//	└─ ring        the endpoint of a key: Hash
 //
 // A choice takes no lock and allocates nothing.
 package balance

@@ -1,12 +1,11 @@
-// Package discover finds by DNS the servers that a name stands for.
+// Package discover resolves names to servers by DNS.
 //
-// A name is taken as it is written, as nginx does it: the search list of /etc/resolv.conf is not
-// used, and /etc/hosts is not read. Only "localhost" and what is below it never reach a name
-// server; see RFC 6761, section 6.3.
+// Like nginx, it resolves a name as written: the search list of /etc/resolv.conf is not used, and
+// /etc/hosts is not read. Only "localhost" and names below it are never sent to a name server; see
+// RFC 6761, section 6.3.
 //
-// What a name server answers is not trusted more than needed: at most MaxServers addresses are
-// taken, only those that the name itself leads to, and none that cannot be a server's (0.0.0.0, ::,
-// multicast).
+// Answers are trusted as little as possible: at most MaxServers addresses are used, only those that
+// the name itself leads to, and none that cannot be a server's (0.0.0.0, ::, multicast).
 package discover
 
 import (

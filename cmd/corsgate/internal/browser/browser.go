@@ -1,10 +1,10 @@
-// Package browser loads pages in a real browser, for tests. Its own tests are the end-to-end proof of the gateway: what
-// Chromium makes of its answers must be what they say, and what [gateway.Explain] says.
+// Package browser loads pages in a real browser, for tests. Its own tests are the gateway's end-to-end tests: Chromium's
+// verdict on the responses must be the expected one, and that of [gateway.Explain].
 //
-// The browser is a command that loads one page, prints its document and ends: there is nothing to install but Chromium,
-// nothing to steer, and no process to be left behind. A library that speaks the DevTools protocol (chromedp) was not
-// needed: a page can do all that CORS is about by itself, tell its own server what came of it, lead on to the page of
-// another origin, and hold back its load event until it has finished.
+// The browser is a command that loads one page, prints its document and ends: it needs only Chromium,
+// no remote control, and leaves no process behind. A library for the DevTools protocol (chromedp) is not needed: a
+// page can make all requests that CORS is about by itself, report the results to its own server, navigate to a page of
+// another origin, and delay its load event until it has finished.
 package browser
 
 import (

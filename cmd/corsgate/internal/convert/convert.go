@@ -1,5 +1,5 @@
-// Package convert reads the CORS configuration of other gateways and writes it as one of corsgate's: what could be carried
-// over, what could not and why, and the holes that were found in it.
+// Package convert translates the CORS configuration of other gateways into corsgate's. It reports the parts that could not be
+// translated and why, and the vulnerabilities that it found.
 package convert
 
 import (

@@ -1,6 +1,6 @@
-// Package demo is CORS to be watched: a gateway, a small API behind it, and one page served from
-// two origins, of which the gateway's policy allows one. Everything listens on loopback, nothing
-// else is needed, and nothing is left when it has stopped.
+// Package demo demonstrates CORS: a gateway, a small API behind it, and one page served from
+// two origins, of which the gateway's policy allows one. Everything listens on loopback. The demo
+// has no prerequisites, and leaves nothing behind when it stops.
 package demo
 
 import (

@@ -1,4 +1,4 @@
-// Package lastgood keeps on disk what the gateways of a fleet share, as it was last in force, and marks what is being tried.
+// Package lastgood keeps on disk the last good revision of a fleet's shared configuration, and a mark of the one being tried.
 package lastgood
 
 import (

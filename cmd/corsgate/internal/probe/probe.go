@@ -1,6 +1,6 @@
-// Package probe asks a running server a fixed set of CORS questions, and reports what it gets wrong.
+// Package probe sends a fixed set of CORS requests to a running server, and reports wrong responses.
 //
-// It sends some sixty GET and OPTIONS requests, one after the other, to one URL and to one below it that should not
+// It sends some sixty GET and OPTIONS requests, one after the other, to one URL, and to one below it that should not
 // exist. It follows no redirect and sends no credentials.
 package probe
 

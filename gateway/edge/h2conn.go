@@ -26,7 +26,7 @@ const (
 )
 
 // FaultFrames is for a client whose HTTP/2 frames are malformed or out of order.
-var FaultFrames = &wire.Fault{Status: 400, Class: "http2", Reason: "that is no HTTP/2"}
+var FaultFrames = &wire.Fault{Status: 400, Class: "http2", Reason: "the connection does not speak HTTP/2"}
 
 // An h2Conn is an HTTP/2 connection.
 type h2Conn struct {

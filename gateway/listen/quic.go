@@ -97,7 +97,7 @@ func (s *Set) startQUIC(b *binding) {
 	s.log.Info("listening for HTTP/3", "listener", b.config.Name, "address", d.Addr().String())
 	if has, wants := d.ReadBuffer(); has < wants {
 		s.log.Warn("the system limits HTTP/3's socket buffers: packets may be lost under load",
-			"listener", b.config.Name, "octets", has, "advice", fmt.Sprintf("sysctl net.core.rmem_max=%d net.core.wmem_max=%d", wants, wants))
+			"listener", b.config.Name, "bytes", has, "advice", fmt.Sprintf("sysctl net.core.rmem_max=%d net.core.wmem_max=%d", wants, wants))
 	}
 	s.work.Go(func() { s.failed(s.quic.Serve(d)) })
 }

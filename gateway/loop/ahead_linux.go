@@ -87,7 +87,7 @@ func (l *Loop) took(c *client, bytes int) {
 	}
 }
 
-// owes gives c a deadline for the next piece. An octet now and then does not move it, or that would hold all of it for ever.
+// owes gives c a deadline for the next piece. A byte now and then does not move it, or that would hold all of it for ever.
 func (l *Loop) owes(c *client, within time.Duration) {
 	c.owed = min(sendPiece, len(c.unsent)-c.sent)
 	l.arm(&c.timer, within)

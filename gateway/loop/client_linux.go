@@ -24,14 +24,14 @@ type client struct {
 	records int // of secure that were read, as far as is known; see unseal
 
 	saved  []byte // read and not yet used: part of a request, or requests that wait
-	need   int    // octets that saved must hold before it is worth looking at
+	need   int    // bytes that saved must hold before it is worth looking at
 	unsent []byte // of responses; while there is any nothing else is done
 	sent   int    // of unsent
 	owed   int    // of that, what has to go out before the deadline
 	ahead  int64  // what unsent counts for in allAhead
 	call
 	since  time.Duration // since the loop's start: when it fell silent; see silence
-	linger int           // octets read since the end of the sending side; -1: it has not ended
+	linger int           // bytes read since the end of the sending side; -1: it has not ended
 	state  connState     // flags
 }
 
@@ -136,7 +136,7 @@ func (l *Loop) readClient(c *client) {
 	l.received(c, l.in[:n])
 }
 
-// received acts on octets from a client.
+// received acts on bytes from a client.
 func (l *Loop) received(c *client, came []byte) {
 	switch {
 	case c.h2 != nil && c.linger < 0:
@@ -194,7 +194,7 @@ func (l *Loop) clientEOF(c *client) {
 	}
 }
 
-// save keeps octets for later.
+// save keeps bytes for later.
 func (l *Loop) save(c *client, b []byte) {
 	if c.saved == nil {
 		c.saved = l.buffer()

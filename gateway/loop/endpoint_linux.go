@@ -29,7 +29,7 @@ type upconn struct {
 	saved    []byte // part of a response's head
 	interims int8
 	status   int16
-	got      bool // an octet of a response has come
+	got      bool // a byte of a response has come
 
 	// Of a response whose head was received.
 	begun   bool         // the head is on its way to the client

@@ -67,7 +67,7 @@ func (l *Loop) resumeAll() {
 	}
 }
 
-// request begins the request at the front of b. It returns the octets it takes, 0 if it is not
+// request begins the request at the front of b. It returns the bytes it takes, 0 if it is not
 // all here, and whether the client is still the loop's.
 func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 	opts := l.server.Options()
@@ -143,8 +143,8 @@ func (l *Loop) respond(c *client, out []byte, last bool) bool {
 	return l.send(c, out)
 }
 
-// await waits for the rest of a request: need octets in all, or, for 0, the end of its head.
-// The deadline is set once for a head and once for the content, so that octets in drops do not move it.
+// await waits for the rest of a request: need bytes in all, or, for 0, the end of its head.
+// The deadline is set once for a head and once for the content, so that bytes in drops do not move it.
 func (l *Loop) await(c *client, need int, timeout time.Duration) {
 	if !c.is(partial) || c.need != need {
 		c.state |= partial
@@ -170,7 +170,7 @@ func (l *Loop) content(r *wire.Request, b []byte) (size, used int, trailers []by
 	return 0, -1, nil, false
 }
 
-// send sends octets to a client. It reports false if the client is no more.
+// send sends bytes to a client. It reports false if the client is no more.
 func (l *Loop) send(c *client, b []byte) bool {
 	if c.secure != nil && len(b) > 0 {
 		b = l.seal(c, b)
@@ -178,7 +178,7 @@ func (l *Loop) send(c *client, b []byte) bool {
 	return l.put(c, b)
 }
 
-// put writes octets to a client's socket. What does not go out at once is kept and goes first. It reports
+// put writes bytes to a client's socket. What does not go out at once is kept and goes first. It reports
 // false if the client is no more.
 func (l *Loop) put(c *client, b []byte) bool {
 	if len(c.unsent) == 0 && len(b) > 0 {

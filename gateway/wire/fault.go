@@ -29,7 +29,7 @@ var (
 	FaultLine         = &Fault{400, "line-end", "a line does not end in CRLF"}
 	FaultFold         = &Fault{400, "obs-fold", "a field line starts with white space"}
 	FaultName         = &Fault{400, "field-name", "a field name is not a token directly followed by a colon"}
-	FaultValue        = &Fault{400, "field-value", "a field value holds a control octet"}
+	FaultValue        = &Fault{400, "field-value", "a field value holds a control character"}
 	FaultHeadSize     = &Fault{431, "head-size", "the header section is too large"}
 	FaultFieldCount   = &Fault{431, "head-size", "there are too many field lines"}
 	FaultHost         = &Fault{400, "host", "Host is missing, repeated, invalid, or not the authority of the target"}

@@ -43,9 +43,10 @@ func (s *Session) window(f frame, p []byte) Event {
 	if by == 0 {
 		return s.fatal(ProtocolError)
 	}
-	if s.send += by; s.send > maxWindow {
+	if s.send+by > maxWindow {
 		return s.fatal(FlowControlError)
 	}
+	s.send += by
 	if !s.spend(1, CauseWindow) {
 		return s.calmDown()
 	}
@@ -171,9 +172,10 @@ func (s *Session) setting(id uint16, v uint32) Code {
 		by := int64(v) - s.firstSend
 		s.firstSend = int64(v)
 		for st := range s.All() {
-			if st.send += by; st.send > maxWindow {
+			if st.send+by > maxWindow {
 				return FlowControlError
 			}
+			st.send += by
 		}
 	}
 	return NoError

@@ -65,10 +65,8 @@
 //	matcher             whether an origin belongs to a set of patterns         (standard library only)
 //	cache               the preflight LRU
 //
-// Beside them, for tests, gateway/pkitest makes certificates, gateway/acmetest is a CA,
-// gateway/fleet/etcdtest runs etcd, gateway/config/configtest has configuration texts, and
-// gateway/tooltest finds the programs that tests need. The servers among them are built from
-// gateway/internal/doubles, a module of its own.
+// For tests there are gateway/pkitest, gateway/acmetest, gateway/fleet/etcdtest, gateway/config/configtest and gateway/tooltest; the
+// servers that they start are built from gateway/internal/doubles, a module of its own.
 //
 // A package may import only packages to its left in this order, and those on the ground; a test verifies it:
 //
@@ -79,17 +77,14 @@
 //
 // # Rules that stay true
 //
-//  1. A snapshot is never written to after Compile. Its mutable parts (cache, pools, counters)
-//     are safe for concurrent use.
+//  1. A snapshot is never written to after Compile. Its mutable parts (cache, pools, counters) are safe for concurrent use.
 //  2. A request loads the current snapshot once and uses it to its end.
 //  3. Every step of a reload that can fail precedes the swap.
 //  4. No slice that aliases a connection's buffer outlives the handler; code that keeps bytes copies them.
-//  5. The answer to a preflight depends only on the cache's key; see appendKey. A request field
-//     that begins to matter is added to the key in the same commit.
+//  5. The answer to a preflight of an allowed origin depends only on the cache's key and, where it is named, that origin; see
+//     appendKey. A request field that begins to matter is added to the key in the same commit.
 //  6. Access-Control-Allow-Origin is absent, or "*" without credentials, or the request's Origin.
-//  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless
-//     the policy says so.
-//  8. The path that selected the route is the path that is forwarded, byte by byte. A route that
-//     rewrites it replaces leading segments of its own path by configured ones. Nothing is decoded,
-//     and the request is refused unless the gateway itself would accept the resulting path.
+//  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless the policy says so.
+//  8. The path that selected the route is the path that is forwarded, byte by byte. A route that rewrites it replaces leading
+//     segments by configured ones. Nothing is decoded, and the gateway itself would have to accept the resulting path.
 package gateway

@@ -76,6 +76,11 @@ func (x *Exchange) at(e *upstream.Endpoint, a *upstream.Attempts) (f upstream.Fa
 		}
 		// The peer closed the idle connection as we took it: nothing was processed.
 	}
+	return x.onNew(e, a)
+}
+
+// onNew makes the exchange on a new connection.
+func (x *Exchange) onNew(e *upstream.Endpoint, a *upstream.Attempts) (f upstream.Failure, err error) {
 	c, err := x.connect(e)
 	if over := x.abandoned(); over != nil {
 		if err == nil {

@@ -69,17 +69,7 @@ func (x *Exchange) doBound(a *upstream.Attempts) error {
 // onBound makes the exchange on c, or, if that is nil, on a new connection.
 func (x *Exchange) onBound(c *conn.Conn, e *upstream.Endpoint, a *upstream.Attempts) (f upstream.Failure, err error) {
 	if c == nil {
-		c, err = x.connect(e)
-		if over := x.abandoned(); over != nil {
-			if err == nil {
-				c.Close() // it was not used
-			}
-			return f, over
-		}
-		if err != nil {
-			f.Err = upstream.Unconnected(err, x.expired())
-			return f, f.Err
-		}
+		return x.onNew(e, a)
 	}
 	return x.on(c, e, a)
 }

@@ -62,7 +62,7 @@ func TestHouse(t *testing.T) {
 		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/h3", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
 		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
-		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/pipe", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
+		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/pipe", "gateway/socket", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
 		"gateway/admin":              {"gateway/printable", "gateway/fetch"},
 		"gateway/access":             {"gateway/printable"},

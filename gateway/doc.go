@@ -43,7 +43,7 @@
 //	├─ cors                 the CORS protocol as pure functions over bytes     → matcher
 //	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
 //	├─ route                (host, path, method) → route
-//	├─ loop                 event loops (Linux)                                → edge, h2, pipe, tlsconf, upstream, wire
+//	├─ loop                 event loops (Linux)                                → edge, h2, pipe, socket, tlsconf, upstream, wire
 //	├─ h3                   HTTP/3 over QUIC, by quic-go                       → edge, h2, socket, tlsconf, wire
 //	├─ edge                 listeners, connections, fasthttp's server, HTTP/2  → h2, pipe, tlsconf, wire
 //	├─ pipe                 a stream of HTTP/2 as a connection of HTTP/1.1     → h2, tlsconf, wire

@@ -121,25 +121,18 @@ func (d *Datagrams) Addr() *net.UDPAddr { return d.addr }
 // Files returns what another process needs to continue with the socket, as files, which are the caller's: the socket, and
 // what it passes packets on by that are for connections of this process.
 func (d *Datagrams) Files() ([]*os.File, error) {
-	raw, err := d.socket.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
 	// Not package net's File: starting a process with such a file makes the socket blocking, for this process too,
 	// and a read that waits could not be ended any more.
-	fd := -1
-	if e := raw.Control(func(original uintptr) { fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
-		err = e
-	}
+	fd, err := socket.Duplicate(d.socket)
 	if err != nil {
 		return nil, err
 	}
-	socket := os.NewFile(uintptr(fd), d.addr.String())
+	file := os.NewFile(uintptr(fd), d.addr.String())
 	pairs, err := d.socket.newPairs()
 	if err != nil {
-		return []*os.File{socket}, nil // where the system has no such pairs, connections end
+		return []*os.File{file}, nil // where the system has no such pairs, connections end
 	}
-	return append([]*os.File{socket}, pairs...), nil
+	return append([]*os.File{file}, pairs...), nil
 }
 
 // HandOver leaves the socket to the process that has its files. Connections continue.

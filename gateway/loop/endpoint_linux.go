@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	sockets "github.com/corsgate/corsgate/gateway/socket"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
@@ -114,7 +115,7 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 	}
 	defer nc.Close() // the duplicate goes on
 	err = e.Patiently(context.Background(), deadline, func() error {
-		fd, err = duplicate(nc.(syscall.Conn))
+		fd, err = sockets.Duplicate(nc.(syscall.Conn))
 		return err
 	})
 	return fd, err

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	sockets "github.com/corsgate/corsgate/gateway/socket"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,7 +48,7 @@ func (l *Loop) Take(nc net.Conn, peer netip.Addr, on *edge.Listener, asked bool)
 		socket = edge.Rebase(secure, &l.records, nil)
 	}
 	multiplexed := secure != nil && secure.ConnectionState().NegotiatedProtocol == "h2"
-	fd, err := duplicate(socket.(syscall.Conn))
+	fd, err := sockets.Duplicate(socket.(syscall.Conn))
 	if err == nil && !l.Post(func() { l.begin(fd, peer, on, secure, asked, multiplexed) }) {
 		err = errors.Join(net.ErrClosed, unix.Close(fd))
 	}

@@ -57,18 +57,3 @@ func epollWait(epoll uintptr, events []unix.EpollEvent) int {
 		}
 	}
 }
-
-// duplicate returns a descriptor of our own for what package net holds: that one is polled by the
-// runtime, which is not wanted here. Both have to be closed.
-func duplicate(c syscall.Conn) (fd int, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	if e := raw.Control(func(original uintptr) {
-		fd, err = unix.FcntlInt(original, unix.F_DUPFD_CLOEXEC, 0)
-	}); e != nil {
-		return -1, e
-	}
-	return fd, err
-}

@@ -123,6 +123,12 @@ func duplicateOf(ln net.Listener) (fd int, err error) {
 	if !ok {
 		return -1, fmt.Errorf("a %T has no socket", ln)
 	}
+	return Duplicate(c)
+}
+
+// Duplicate returns a descriptor of the caller's own for a socket that package net holds: that one is polled by Go's runtime. Both
+// have to be closed.
+func Duplicate(c syscall.Conn) (fd int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return -1, err

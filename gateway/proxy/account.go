@@ -26,8 +26,8 @@ func (x *exchange) time() {
 	x.timed, x.busy = x.sampled || x.seq%overheadSample == 0, 0
 }
 
-// addBusy notes that the gateway has addBusy on the request since the given time, and now is done, or
-// waits for others.
+// addBusy adds the time since the given one to what the gateway itself has spent on the request. It is called when the gateway is
+// done, or begins to wait for others.
 func (x *exchange) addBusy(since time.Time) {
 	if x.timed {
 		x.busy += time.Since(since)

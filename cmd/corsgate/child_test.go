@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A child is a corsgate of its own, in a process of its own. Its log is read line by line: tests
@@ -22,7 +23,8 @@ type child struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	log     *bufio.Scanner
-	gateway string // "http://host:port"
+	stderr  *os.File // what log reads
+	gateway string   // "http://host:port"
 	admin   string
 	client  *http.Client
 }
@@ -73,6 +75,7 @@ func beginWith(t *testing.T, cmd *exec.Cmd, stdout *os.File) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.stderr = stderr.(*os.File)
 	c.log = bufio.NewScanner(stderr)
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -82,9 +85,13 @@ func beginWith(t *testing.T, cmd *exec.Cmd, stdout *os.File) *child {
 	return c
 }
 
-// await reads the log up to a message.
+// await reads the log up to a message, for at most two minutes.
 func (c *child) await(msg string) record {
 	c.t.Helper()
+	if err := c.stderr.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		c.t.Fatal(err)
+	}
+	defer c.stderr.SetReadDeadline(time.Time{}) // the one before was accepted
 	var seen []string
 	for c.log.Scan() {
 		var r record
@@ -93,7 +100,7 @@ func (c *child) await(msg string) record {
 		}
 		seen = append(seen, c.log.Text())
 	}
-	c.t.Fatalf("the log has no %q:\n%s", msg, strings.Join(seen, "\n"))
+	c.t.Fatalf("the log has no %q (%v):\n%s", msg, c.log.Err(), strings.Join(seen, "\n"))
 	return record{}
 }
 

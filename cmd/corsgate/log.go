@@ -15,19 +15,14 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/mattn/go-isatty"
-	"github.com/rs/zerolog/diode"
 )
 
-// linesKept is how many lines of the process's log may wait to be written.
-const linesKept = 1024
-
-// A logger is the process's log. It is written behind the back of those who log: requests are among them, and must not wait
-// for whoever reads what the process says, who may have stopped. If more lines wait than are kept the oldest are lost,
-// which is logged.
+// A logger is the process's log. Requests write to it, so it is written by a goroutine of its own: nothing that logs
+// waits for a reader, which may have stopped.
 type logger struct {
 	*slog.Logger
 	out   io.Writer
-	kept  diode.Writer
+	kept  *backlog
 	level slog.LevelVar
 	text  atomic.Bool
 }
@@ -36,8 +31,8 @@ type logger struct {
 func newLogger(cfg config.Log, w io.Writer) *logger {
 	l := &logger{out: w}
 	l.reconfigure(cfg)
-	l.kept = diode.NewWriter(struct{ io.Writer }{w}, linesKept, 0, func(missed int) { // w is not its own to close
-		slog.New(l.handler(w)).Warn("lines of this log were lost, because they were not read in time", "lines", missed)
+	l.kept = newBacklog(w, func(lost int64) {
+		slog.New(l.handler(w)).Warn("lines of this log were lost, because they were not read in time", "lines", lost)
 	})
 	l.Logger = slog.New(l.handler(l.kept))
 	return l
@@ -54,12 +49,10 @@ func (l *logger) handler(w io.Writer) slog.Handler {
 	return either{&l.text, slog.NewTextHandler(w, options), slog.NewJSONHandler(printable.Writer{W: w}, options)}
 }
 
-// finish writes what is left, if it can within a second. Nothing may be logged after it.
+// finish writes what is left, if it can within a second. What is logged after it is dropped.
 func (l *logger) finish() {
-	done := make(chan struct{})
-	go func() { l.kept.Close(); close(done) }() // there is nothing to close
 	select {
-	case <-done:
+	case <-l.kept.end():
 	case <-time.After(time.Second):
 	}
 }

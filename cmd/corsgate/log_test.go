@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/config"
 )
@@ -28,6 +29,29 @@ func TestLogIsFinished(t *testing.T) {
 	}
 	if n != linesKept/2 {
 		t.Errorf("%d lines, want %d", n, linesKept/2)
+	}
+}
+
+// A handing writer hands over each line that it is told to write.
+type handing chan []byte
+
+func (h handing) Write(p []byte) (int, error) {
+	h <- bytes.Clone(p)
+	return len(p), nil
+}
+
+// TestLogLastLine: a line is written although no other follows, also when it comes just as the writer goes to sleep.
+func TestLogLastLine(t *testing.T) {
+	written := make(handing)
+	log := newLogger(config.Log{Format: "json"}, written)
+	defer log.finish()
+	for i := range 100_000 {
+		log.Info("line")
+		select {
+		case <-written:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("line %d was not written in 30 s", i)
+		}
 	}
 }
 

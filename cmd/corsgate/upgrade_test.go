@@ -31,7 +31,7 @@ func begun(t *testing.T, program string, env []string, args ...string) *child {
 	}
 	defer w.Close()
 	t.Cleanup(func() { r.Close() })
-	c := &child{t: t, cmd: exec.CommandContext(t.Context(), program, args...), log: bufio.NewScanner(r)}
+	c := &child{t: t, cmd: exec.CommandContext(t.Context(), program, args...), stderr: r, log: bufio.NewScanner(r)}
 	c.cmd.Env = append(append(os.Environ(), asCorsgate+"=1"), env...)
 	c.cmd.Stderr = w
 	if err := c.cmd.Start(); err != nil {

@@ -82,7 +82,7 @@ func (l *Loop) choose(c *call) {
 
 // connect gives c's exchange, which has entered the endpoint, a connection: an idle one, or a new.
 func (l *Loop) connect(c *call, p *pool) {
-	if u := l.take(p); u != nil {
+	if u := l.take(p, c.x.Attempts().Idempotent); u != nil {
 		u.reused = true
 		l.ask(c, u)
 		return

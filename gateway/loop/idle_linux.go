@@ -9,9 +9,10 @@ import (
 
 // This file keeps the connections to endpoints that no exchange uses.
 
-// take returns an idle connection, or nil. After a response without content the next might be late content: what has come
-// is looked for, since epoll may not have told of it yet.
-func (l *Loop) take(p *pool) *upconn {
+// take returns an idle connection, or nil. What has come on one, of which epoll has not told yet, is looked for in two cases. After a
+// response without content it could be late content, which the next exchange would take for its response. And a request that must
+// not be sent twice must not meet a connection that the endpoint has closed already: it could not be sent on another one.
+func (l *Loop) take(p *pool, idempotent bool) *upconn {
 	if len(p.resting) > 0 {
 		p.resting = slices.DeleteFunc(p.resting, func(u *upconn) bool {
 			over := l.now.Sub(u.since) >= u.rests
@@ -24,7 +25,7 @@ func (l *Loop) take(p *pool) *upconn {
 	for n := len(p.idle); n > 0; n = len(p.idle) {
 		u := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		if u.framing != wire.NoContent || silent(u.fd) {
+		if idempotent && u.framing != wire.NoContent || silent(u.fd) {
 			return u
 		}
 		l.discard(u)

@@ -172,6 +172,34 @@ func TestReplay(t *testing.T) {
 	expect(t, read, "200 ok")
 }
 
+// TestClosedBeforePost: a request that must not be sent twice is not sent on a connection that the endpoint has closed or reset
+// already, also if that was so short a time ago that no event has told of it.
+func TestClosedBeforePost(t *testing.T) {
+	for _, linger := range []int{-1, 0} { // a FIN, a reset
+		up := newPeer(t, mirror)
+		r := begin(t, func(r *trial) {
+			r.began = func(path string) {
+				if path != "/second" {
+					return
+				}
+				up.mu.Lock()
+				defer up.mu.Unlock()
+				last := up.open[len(up.open)-1].(*net.TCPConn)
+				last.SetLinger(linger)
+				last.Close()
+			}
+		}, up.at())
+		c, read := r.dial(t)
+		for _, path := range []string{"/first", "/second", "/third"} {
+			write(t, c, "POST "+path+" HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
+			expect(t, read, "200 x")
+		}
+		if n := up.conns.Load(); n != 2 {
+			t.Errorf("%d connections, want 2", n)
+		}
+	}
+}
+
 // TestUpstreamDeadlines: each wait on an upstream ends, and says how.
 func TestUpstreamDeadlines(t *testing.T) {
 	const short = 20 * time.Millisecond

@@ -59,7 +59,9 @@ func TestHouse(t *testing.T) {
 		"gateway/descriptors":        {"gateway/config"},
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
-		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
+		"gateway/report":             {"gateway/config", "gateway/cors", "gateway/fetch", "gateway/frequent", "gateway/policy", "gateway/snapshot", "gateway/wire", "matcher"},
+		"gateway/overload":           {"gateway/metrics", "gateway/snapshot"},
+		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/overload", "gateway/ratelimit", "gateway/report", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/h3", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
 		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/pipe", "gateway/socket", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
@@ -76,7 +78,7 @@ func TestHouse(t *testing.T) {
 	top := []string{"gateway"}
 	// The order of the rooms that a request and a reload pass: each may import only what is left of it.
 	order := [][]string{{"descriptors", "files", "frequent", "logging", "printable"}, {"metrics", "fetch", "rewrite"}, {"lint", "certs", "policy"},
-		{"backend", "ratelimit"}, {"snapshot"}, {"proxy", "listen"}, {"explain"}}
+		{"backend", "ratelimit"}, {"snapshot"}, {"overload", "report"}, {"proxy", "listen"}, {"explain"}}
 	for i, level := range order {
 		for _, room := range level {
 			for _, below := range allowed["gateway/"+room] {

@@ -42,7 +42,7 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("memory for requests that are not all there, or not all with their upstreams", "a quarter", "edge/memory.go", "heldMost", "4")
 	f("memory for requests that are not all there, or not all with their upstreams", "a fifth", "edge/memory.go", "heldLess", "5")
 	f("memory for requests that are not all there, or not all with their upstreams", "100 ms", "edge/memory.go", "youngest", "100000000")
-	f("memory for requests that are not all there, or not all with their upstreams", "three fifths", "proxy/overload.go", "relieveTo", "0.6")
+	f("memory for requests that are not all there, or not all with their upstreams", "three fifths", "overload/overload.go", "relieveTo", "0.6")
 	f("requests at once", "at least 4", "snapshot/route.go", "roomApart", "4")
 	f("a turn of an event loop", "32 requests", "loop/loop_linux.go", "requestsATurn", "32")
 	f("a turn of an event loop", "64 KiB read", "loop/loop_linux.go", "readBuffer", "65536")

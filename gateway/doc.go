@@ -22,6 +22,8 @@
 //	├─ explain            what happens to a request, why, and the fewest edits that change it
 //	├─ proxy              the life of one request
 //	├─ listen             the listeners, replaced while they serve
+//	├─ report             what pages were refused lately, and what shadows would change
+//	├─ overload           which requests are refused when there are too many
 //	├─ snapshot           one configuration, compiled: immutable, complete
 //	│                     tables of a configuration, ready to serve:
 //	├─ backend              an [upstream.NAME] at work; splits and mirrors
@@ -70,7 +72,7 @@
 //
 // A package may import only packages to its left in this order, and those on the ground; a test verifies it:
 //
-//	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | proxy, listen | explain | gateway
+//	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
 //
 // Only matcher, cache, cors and fetch are meant for other programs; the rest is internal. Only gateway/edge imports fasthttp,
 // only gateway/h3 quic-go, and only gateway/fleet etcd's client, which treats a configuration as text.

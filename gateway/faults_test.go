@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway"
-	"github.com/corsgate/corsgate/gateway/proxy"
+	"github.com/corsgate/corsgate/gateway/report"
 )
 
 const faultsConfig = `
@@ -49,7 +49,7 @@ func TestFaults(t *testing.T) {
 		} {
 			t.Run(engine+"/"+c.name, func(t *testing.T) {
 				var response string
-				var refusals []proxy.Refusal
+				var refusals []report.Refusal
 				lines := loggedOf(t, engine, faultsConfig, func(g *gateway.Gateway, address string) {
 					nc, err := net.Dial("tcp", address)
 					if err != nil {

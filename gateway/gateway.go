@@ -21,6 +21,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/ratelimit"
+	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -220,16 +221,16 @@ func (g *Gateway) Config() (*config.Config, uint64) {
 
 // Refusals returns the origins that policies have refused, the most frequent first, at most 256. The list is never nil.
 // A reload forgets those of a route whose policy it changes, whatever their files of origins hold, and those without a route.
-func (g *Gateway) Refusals() []proxy.Refusal { return g.proxy.Refusals() }
+func (g *Gateway) Refusals() []report.Refusal { return g.proxy.Report().Refusals() }
 
 // ShadowDiffs returns what the shadows of policies would change, the most frequent first, at most 256. The list is
 // never nil. A reload keeps the counts of the routes whose policies it does not change, whatever their files of origins
 // hold.
-func (g *Gateway) ShadowDiffs() []proxy.ShadowDiff { return g.proxy.ShadowDiffs() }
+func (g *Gateway) ShadowDiffs() []report.ShadowDiff { return g.proxy.Report().ShadowDiffs() }
 
 // Seen returns questions that pages have asked lately, at most n: the most frequent of those that were refused, and as far as
 // there is room preflights that were allowed. Allowed requests without a preflight leave no trace that could be listed.
-func (g *Gateway) Seen(n int) []fetch.Question { return g.proxy.Seen(n) }
+func (g *Gateway) Seen(n int) []fetch.Question { return g.proxy.Report().Questions(n) }
 
 // Explain answers q for the configuration in force. It counts nothing and remembers nothing. An error says what is
 // wrong with the question.

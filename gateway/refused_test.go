@@ -14,7 +14,7 @@ import (
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/frequent"
-	"github.com/corsgate/corsgate/gateway/proxy"
+	"github.com/corsgate/corsgate/gateway/report"
 )
 
 // refusing is a configuration that refuses in all ways. The upstream of route up is not there.
@@ -61,7 +61,7 @@ respond = {}
 `
 
 // wantRefusals compares the list but for the times, which must be set.
-func wantRefusals(t *testing.T, g *gateway.Gateway, want ...proxy.Refusal) {
+func wantRefusals(t *testing.T, g *gateway.Gateway, want ...report.Refusal) {
 	t.Helper()
 	got := g.Refusals()
 	for _, r := range got {
@@ -109,9 +109,9 @@ func TestRefusals(t *testing.T) {
 			// No route takes these.
 			f(1, "GET", "/nothing", evil)
 			f(1, "OPTIONS", "/nothing", evil, put)
-			want := func(n uint64, route, policy, refused, reason, origin, method, url string, headers ...string) proxy.Refusal {
+			want := func(n uint64, route, policy, refused, reason, origin, method, url string, headers ...string) report.Refusal {
 				mode := map[string]string{"csrf": "navigate", "csrf-report": "navigate", "websocket": "websocket"}[refused]
-				return proxy.Refusal{
+				return report.Refusal{
 					Route: route, Policy: policy, Origin: origin, Refused: refused, Reason: reason, Frequency: times(n),
 					Example: fetch.Question{Origin: origin, Method: method, URL: url, Headers: headers, Mode: cmp.Or(mode, "cors")},
 				}

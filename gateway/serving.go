@@ -14,7 +14,7 @@ import (
 func (g *Gateway) Serve() error {
 	stop := make(chan struct{})
 	defer close(stop)
-	go g.proxy.WatchMemory(stop, g.relieve)
+	go g.proxy.Overload().WatchMemory(stop, g.relieve)
 	g.mu.Lock()
 	if !g.closed {
 		g.work.Go(certs.Start(nil, g.proxy.Current().Certs, g.log))

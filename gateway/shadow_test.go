@@ -13,7 +13,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/frequent"
-	"github.com/corsgate/corsgate/gateway/proxy"
+	"github.com/corsgate/corsgate/gateway/report"
 )
 
 // tightening is a configuration whose policy "open" is to become "listed".
@@ -66,7 +66,7 @@ func shadowCounts(g *gateway.Gateway) string {
 func times(n uint64) frequent.Frequency { return frequent.Frequency{Count: n} }
 
 // wantDiffs compares the list but for the times, which must be set.
-func wantDiffs(t *testing.T, g *gateway.Gateway, want ...proxy.ShadowDiff) {
+func wantDiffs(t *testing.T, g *gateway.Gateway, want ...report.ShadowDiff) {
 	t.Helper()
 	got := g.ShadowDiffs()
 	for i := range got {
@@ -121,12 +121,12 @@ func TestShadow(t *testing.T) {
 		f("7 2 3", "GET", `Origin: <a>"`)
 		f("8 2 3", "GET", "Origin: null")
 		wantDiffs(t, g,
-			proxy.ShadowDiff{Route: "api", Origin: "https://b.example", Change: "allowed-to-denied", Reason: "origin-not-allowed", Frequency: times(4)},
-			proxy.ShadowDiff{Route: "api", Origin: "https://a.example", Change: "fields", Frequency: times(3)},
-			proxy.ShadowDiff{Route: "api", Origin: "https://x.a.example", Change: "allowed-to-denied", Reason: "header-not-allowed", Frequency: times(2)},
-			proxy.ShadowDiff{Route: "api", Origin: "https://x.a.example", Change: "denied-to-allowed", Reason: "method-not-allowed", Frequency: times(2)},
-			proxy.ShadowDiff{Route: "api", Origin: `"<a>\""`, Change: "allowed-to-denied", Reason: "origin-malformed", Frequency: times(1)},
-			proxy.ShadowDiff{Route: "api", Origin: "null", Change: "allowed-to-denied", Reason: "origin-null-not-allowed", Frequency: times(1)},
+			report.ShadowDiff{Route: "api", Origin: "https://b.example", Change: "allowed-to-denied", Reason: "origin-not-allowed", Frequency: times(4)},
+			report.ShadowDiff{Route: "api", Origin: "https://a.example", Change: "fields", Frequency: times(3)},
+			report.ShadowDiff{Route: "api", Origin: "https://x.a.example", Change: "allowed-to-denied", Reason: "header-not-allowed", Frequency: times(2)},
+			report.ShadowDiff{Route: "api", Origin: "https://x.a.example", Change: "denied-to-allowed", Reason: "method-not-allowed", Frequency: times(2)},
+			report.ShadowDiff{Route: "api", Origin: `"<a>\""`, Change: "allowed-to-denied", Reason: "origin-malformed", Frequency: times(1)},
+			report.ShadowDiff{Route: "api", Origin: "null", Change: "allowed-to-denied", Reason: "origin-null-not-allowed", Frequency: times(1)},
 		)
 	}
 }

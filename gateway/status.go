@@ -15,7 +15,7 @@ func (g *Gateway) registerScraped() {
 	m.Read(metrics.Connections, g.listen.Connections)
 	m.Read(metrics.Streams, g.listen.Streams)
 	m.Read(metrics.LoopConnections, g.listen.LoopConnections)
-	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.proxy.InFlight()) })
+	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.proxy.Overload().InFlight()) })
 	m.ReadOne(metrics.PreflightCacheEntries, func() float64 {
 		if c := g.proxy.Current().Preflights; c != nil {
 			return float64(c.Len())

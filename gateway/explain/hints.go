@@ -7,7 +7,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
-	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/matcher"
@@ -85,7 +84,7 @@ func notesOn(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) 
 	}
 	switch {
 	case miss.Misread():
-		say("%s", proxy.MisreadingFix(miss))
+		say("%s", miss.MisreadingFix())
 	case e.Actual.Status == 403 && policy != nil && policy.Denied == "block":
 		say(`denied = "block" keeps the request of this origin from the upstream (%s)`, place(s.Config, "cors."+policy.Name+".denied"))
 	case a.Blocked() != "" && a.Mode != fetch.ModeSameOrigin:

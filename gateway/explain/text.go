@@ -8,7 +8,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
-	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/route"
 )
 
@@ -39,7 +38,7 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 	case e.Outcome == fetch.Upstream:
 		return "the upstream decides: the gateway adds no CORS fields"
 	case miss.Misread():
-		return proxy.Misreading(miss) + ", so the gateway refuses it"
+		return miss.Misreading() + ", so the gateway refuses it"
 	case e.Route == nil && e.Actual.Status == 421:
 		return "no route is for this host"
 	case e.Route == nil && miss == route.NoMethod:

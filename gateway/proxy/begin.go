@@ -114,7 +114,7 @@ func (x *exchange) refuseMiss() {
 	case x.miss.Misread():
 		x.p.metrics.Malformed("path")
 		x.closing, x.failure = true, ownPath.failure
-		x.write(ownPath.status, "", Misreading(x.miss)+": "+MisreadingFix(x.miss))
+		x.write(ownPath.status, "", x.miss.Misreading()+": "+x.miss.MisreadingFix())
 	case x.miss == route.NoHost:
 		x.answer(ownHost, "")
 	case x.isPreflight && x.miss == route.NoMethod:

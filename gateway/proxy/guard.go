@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/corsgate/corsgate/gateway/cors"
+	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -26,15 +27,15 @@ func (x *exchange) guarded() bool {
 	}
 	switch {
 	case block:
-		x.noteRefusal(refusedBlock)
+		x.noteRefusal(report.Blocked)
 	case socket:
-		x.noteRefusal(refusedWebSocket)
+		x.noteRefusal(report.WebSocket)
 	case x.route.CSRF == snapshot.CSRFEnforce:
 		x.route.Metrics.CSRF.Inc()
-		x.noteRefusal(refusedCSRF)
+		x.noteRefusal(report.CSRF)
 	default:
 		x.route.Metrics.CSRF.Inc()
-		x.noteRefusal(reportedCSRF)
+		x.noteRefusal(report.CSRFReport)
 		return false
 	}
 	return true

@@ -5,6 +5,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -35,30 +36,32 @@ func (x *exchange) preflight() {
 		if cacheable = listed && x.s.Preflights != nil && r.Shadow == nil; cacheable {
 			if cached, ok := x.s.Preflights.Get(key); ok {
 				x.allow(cached)
-				x.noteAsked(key)
+				x.noteAllowed(key)
 				r.Metrics.Preflights.Hit.Inc()
 				return
 			}
 		}
 	}
 	var lists [16][]byte // more lines than any browser sends; further ones are allocated
-	req.Headers = x.lists(lists[:0])
+	if x.req.ACRHLines > 0 {
+		req.Headers = x.req.Values(lists[:0], wire.AccessControlRequestHeaders)
+	}
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	start := len(out)
 	out, x.reason = r.Policy.AppendJudged(out, &req, origin)
 	r.Metrics.Preflights.Computed[x.reason].Inc()
 	if r.Shadow != nil {
-		x.changes(x.tryPreflight(&req, out[start:]))
+		x.tryPreflight(&req, out[start:])
 	}
 	if x.reason != cors.Allowed {
-		x.noteRefusal(refusedPreflight)
+		x.noteRefusal(report.Preflight)
 		x.out = out
 		var lines [shadowBuffer]byte
 		x.deny(append(lines[:0], out[start:]...))
 		return
 	}
 	if listed {
-		x.noteAsked(key)
+		x.noteAllowed(key)
 	}
 	if x.status != 204 {
 		out = append(out, "Content-Length: 0\r\n"...)
@@ -116,20 +119,6 @@ var denials = func() (t [cors.NumReasons]string) {
 	}
 	return t
 }()
-
-// lists appends the values of Access-Control-Request-Headers.
-func (x *exchange) lists(dst [][]byte) [][]byte {
-	if x.req.ACRHLines == 0 {
-		return dst
-	}
-	for i := range x.req.Fields {
-		f := &x.req.Fields[i]
-		if f.ID == wire.AccessControlRequestHeaders {
-			dst = append(dst, f.Value)
-		}
-	}
-	return dst
-}
 
 // appendKey appends what the answer to a preflight of an allowed origin depends on: the route, the private-network
 // bit, Access-Control-Request-Method, and the lines of Access-Control-Request-Headers.

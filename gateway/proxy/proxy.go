@@ -10,8 +10,9 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/backend"
-	"github.com/corsgate/corsgate/gateway/frequent"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/overload"
+	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
@@ -24,16 +25,14 @@ type Proxy struct {
 	pseudonym string      // in Via: unique to this process, says nothing about it
 	draining  atomic.Bool // new requests are not welcome
 	succeeded atomic.Bool // by a process that accepts on the same sockets
-	overload  overload
+	overload  *overload.Shedder
 	copies    *backend.Copies
-	refusals  frequent.List[Refusal]
-	shadows   frequent.List[ShadowDiff]
-	asked     asked
+	report    report.Lists
 }
 
 // New returns a proxy that serves nothing yet: Swap must be called before a request comes. It counts in m.
 func New(log *slog.Logger, m *metrics.Metrics) *Proxy {
-	return &Proxy{log: log, metrics: m, pseudonym: "cg-" + rand.Text()[:12], copies: backend.NewCopies(log)}
+	return &Proxy{log: log, metrics: m, pseudonym: "cg-" + rand.Text()[:12], overload: overload.New(m), copies: backend.NewCopies(log)}
 }
 
 // Current returns what is served now, or nil before the first Swap.
@@ -42,7 +41,7 @@ func (p *Proxy) Current() *snapshot.Snapshot { return p.current.Load() }
 // Swap makes s current. The lists of what is most frequent forget what s has changed.
 func (p *Proxy) Swap(s *snapshot.Snapshot) {
 	if prev := p.current.Swap(s); prev != nil {
-		p.forget(prev, s)
+		p.report.Forget(prev, s)
 	}
 }
 
@@ -59,8 +58,11 @@ func (p *Proxy) Drain(succeeded bool) {
 // Draining reports whether Drain was called.
 func (p *Proxy) Draining() bool { return p.draining.Load() }
 
-// InFlight returns how many requests upstreams are asked for now.
-func (p *Proxy) InFlight() int64 { return p.overload.inFlight.Load() }
+// Overload returns what refuses requests when there are too many at once.
+func (p *Proxy) Overload() *overload.Shedder { return p.overload }
+
+// Report returns the lists of what pages have asked for lately.
+func (p *Proxy) Report() *report.Lists { return &p.report }
 
 // Pseudonym returns what the gateway calls itself in Via.
 func (p *Proxy) Pseudonym() string { return p.pseudonym }

@@ -12,6 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/overload"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -47,7 +48,7 @@ const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\
 // Rehearse makes the exchange of a request that is given by its head, which ends with an empty line, and leaves no trace. It
 // comes by on. If trustPeer is set, what it says of its own client is believed, otherwise not. It counts in m.
 func Rehearse(s *snapshot.Snapshot, head []byte, on *edge.Listener, trustPeer bool, m *metrics.Metrics) *Rehearsal {
-	x := &exchange{p: &Proxy{log: slog.New(slog.DiscardHandler), metrics: m, pseudonym: "cg-explain"}, req: new(wire.Request)}
+	x := &exchange{p: &Proxy{log: slog.New(slog.DiscardHandler), metrics: m, pseudonym: "cg-explain", overload: overload.New(m)}, req: new(wire.Request)}
 	n, fault := x.req.Parse(head, s.Edge.Limits)
 	if fault != nil {
 		var salvage wire.Salvage

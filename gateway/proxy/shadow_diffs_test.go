@@ -35,8 +35,8 @@ func TestShadowAllocations(t *testing.T) {
 	f("preflight that would be allowed", g, deniedHead, 0)
 	f("actual request", g, actualHead, 0)
 	f("actual request that would be allowed", g, strings.Replace(actualHead, "https://myapp.com\r\nAuth", "https://evil.example\r\nAuth", 1), 0)
-	if n := len(g.ShadowDiffs()); n != 2-1 {
-		t.Errorf("%d differences: %v", n, g.ShadowDiffs())
+	if n := len(g.report.ShadowDiffs()); n != 2-1 {
+		t.Errorf("%d differences: %v", n, g.report.ShadowDiffs())
 	}
 }
 
@@ -74,7 +74,7 @@ func TestRefusalAllocations(t *testing.T) {
 	}
 	f("denied preflight", deniedHead)
 	f("denied request", strings.Replace(actualHead, "https://myapp.com\r\nAuth", "https://evil.example\r\nAuth", 1))
-	if n := len(g.Refusals()); n != 2 {
-		t.Errorf("%d refusals: %v", n, g.Refusals())
+	if n := len(g.report.Refusals()); n != 2 {
+		t.Errorf("%d refusals: %v", n, g.report.Refusals())
 	}
 }

@@ -15,3 +15,13 @@ func (r *Request) Only(name string) (value []byte) {
 	}
 	return value
 }
+
+// Values appends the value of each line of a field, in order.
+func (r *Request) Values(dst [][]byte, id FieldID) [][]byte {
+	for i := range r.Fields {
+		if f := &r.Fields[i]; f.ID == id {
+			dst = append(dst, f.Value)
+		}
+	}
+	return dst
+}

@@ -1,14 +1,4 @@
-package proxy
-
-import (
-	"math"
-	"runtime/debug"
-	runtimemetrics "runtime/metrics"
-	"sync/atomic"
-	"time"
-)
-
-// This file refuses what is too much at once, so that what was accepted stays fast. The rules are:
+// Package overload refuses requests when there are too many at once, so that those that were accepted stay fast. The rules are:
 //
 //   - only requests for an upstream are shed, and last of all checks: preflights, refusals and
 //     answers of the gateway's own cost no more than the 503 would;
@@ -19,61 +9,64 @@ import (
 //     runs out for another reason; if that is not enough, low priority is shed, then normal; a limit that is not set is none;
 //   - a WebSocket, or another upgrade, is in flight until it is agreed to: what limits those is limits.connections.
 //
-// What a crowd of connections changes is decided in package edge.
+// What a crowd of connections changes is decided in package edge. It is internal to the gateway.
+package overload
+
+import (
+	"math"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"sync/atomic"
+	"time"
+
+	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/snapshot"
+)
 
 // shedMemory are the shares of GOMEMLIMIT from which on routes are shed, by rank. There is no such
 // limit for high priority: it would only save the gateway's own work.
 var shedMemory = [...]float64{.70, .85}
 
-// overload counts the requests in flight and watches memory. It is safe for concurrent use.
-type overload struct {
+// A Shedder counts the requests in flight and watches memory. It is safe for concurrent use.
+type Shedder struct {
 	inFlight atomic.Int64
 	// memory is the least rank that there is memory for; 0: all.
-	memory atomic.Uint32
+	memory  atomic.Uint32
+	metrics *metrics.Metrics
 }
 
-// shed counts a request that is to be forwarded, until left, or reports that it is one too many.
-func (x *exchange) shed() bool {
-	o, r := &x.p.overload, x.route
+// New returns a Shedder that counts what it sheds in m.
+func New(m *metrics.Metrics) *Shedder { return &Shedder{metrics: m} }
+
+// Admit reports whether a request of a route with this room may be forwarded. If it may, it is in flight until Leave.
+func (s *Shedder) Admit(room snapshot.Room) bool {
 	switch {
-	case uint32(r.Room.Rank) < o.memory.Load():
-		x.p.metrics.ShedMemory.Inc()
-	case o.inFlight.Add(1) > r.Room.Most:
-		o.inFlight.Add(-1)
-		x.p.metrics.ShedInFlight.Inc()
+	case uint32(room.Rank) < s.memory.Load():
+		s.metrics.ShedMemory.Inc()
+	case s.inFlight.Add(1) > room.Most:
+		s.inFlight.Add(-1)
+		s.metrics.ShedInFlight.Inc()
 	default:
-		x.inFlight = true
-		return false
+		return true
 	}
-	return true
+	return false
 }
 
-// left takes back what shed has counted, once.
-func (x *exchange) left() {
-	if x.inFlight {
-		x.inFlight = false
-		x.p.overload.inFlight.Add(-1)
-	}
-}
+// Leave ends what Admit began. It must be called once for each request that was admitted.
+func (s *Shedder) Leave() { s.inFlight.Add(-1) }
 
-// retryAfter are lines that send clients back at different times, so that they do not all come at once.
-var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-After: 3\r\n", "Retry-After: 4\r\n"}
+// InFlight returns how many requests are in flight.
+func (s *Shedder) InFlight() int64 { return s.inFlight.Load() }
 
-// refuseShed answers a request that was shed.
-func (x *exchange) refuseShed() {
-	x.answer(ownShed, retryAfter[x.seq%uint32(len(retryAfter))])
-}
-
-// WatchMemory looks at memory now and then, until stop is closed. Without GOMEMLIMIT there is
-// nothing to be looked at. relieve gives back so many bytes, if it can, or more to keep a bound that follows from the limit,
-// and returns how many it did.
-func (p *Proxy) WatchMemory(stop <-chan struct{}, relieve func(want, limit int64) (freed int64)) {
+// WatchMemory looks at memory now and then, until stop is closed; without GOMEMLIMIT it does nothing. relieve gives back that
+// many bytes, if it can, or more to keep a bound that follows from the limit, and returns how many it did.
+func (s *Shedder) WatchMemory(stop <-chan struct{}, relieve func(want, limit int64) (freed int64)) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		return
 	}
 	var known pressure
 	for {
-		pause := p.lookAtMemory(&known, relieve)
+		pause := s.lookAtMemory(&known, relieve)
 		select {
 		case <-stop:
 			return
@@ -83,7 +76,7 @@ func (p *Proxy) WatchMemory(stop <-chan struct{}, relieve func(want, limit int64
 }
 
 // lookAtMemory looks at memory once, and returns how long it is to the next time.
-func (p *Proxy) lookAtMemory(known *pressure, relieve func(want, limit int64) (freed int64)) (pause time.Duration) {
+func (s *Shedder) lookAtMemory(known *pressure, relieve func(want, limit int64) (freed int64)) (pause time.Duration) {
 	limit := debug.SetMemoryLimit(-1)
 	m := readMemory()
 	inUse := known.inUse(m.inUse, m.collections)
@@ -101,7 +94,7 @@ func (p *Proxy) lookAtMemory(known *pressure, relieve func(want, limit int64) (f
 		}
 		pause = pauseAfter(time.Since(start))
 	}
-	p.overload.note(inUse, limit)
+	s.note(inUse, limit)
 	return pause
 }
 
@@ -140,14 +133,14 @@ func (p *pressure) relieved(freed int64, collections uint64) {
 }
 
 // note sheds requests for which there is no memory.
-func (o *overload) note(inUse float64, limit int64) {
+func (s *Shedder) note(inUse float64, limit int64) {
 	least := uint32(0)
 	for rank, share := range shedMemory {
 		if inUse >= share*float64(limit) {
 			least = uint32(rank) + 1
 		}
 	}
-	o.memory.Store(least)
+	s.memory.Store(least)
 }
 
 // A memory is how much of it is in use, in bytes.

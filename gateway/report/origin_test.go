@@ -1,4 +1,4 @@
-package proxy
+package report
 
 import (
 	"strings"

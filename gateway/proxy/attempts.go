@@ -5,7 +5,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
@@ -26,17 +25,4 @@ func (x *exchange) prepareAttempts() {
 		a.Hash, a.Hashed = key.Hash(x.req, x.client)
 	}
 	a.Begin()
-}
-
-// warn logs the outcome of an exchange with an upstream, at most once per second for each sampler.
-func (x *exchange) warn(what string, s *logging.Sampler, attrs ...any) {
-	held, ok := s.Pass(time.Now())
-	if !ok {
-		return
-	}
-	attrs = append([]any{"route", x.route.Name, "upstream", x.route.Upstream.Name}, attrs...)
-	if attrs = append(attrs, "request_id", string(x.requestID())); held > 0 {
-		attrs = append(attrs, "more_before", held)
-	}
-	x.p.log.Warn(what, attrs...)
 }

@@ -188,3 +188,16 @@ func (x *exchange) respond(r *snapshot.Respond) {
 	}
 	x.out = x.appendContent(x.out, r.Body)
 }
+
+// needsBlocking reports whether the request, if it is forwarded at all, needs what only the blocking
+// engine can do. Either answers preflights. To answer a challenge takes a look at a file.
+func (x *exchange) needsBlocking() bool {
+	if x.answersChallenge {
+		return true
+	}
+	r := x.route
+	if r == nil || r.Upstream == nil && r.Split == nil || x.answersPreflight() || x.req.Flaw != nil {
+		return false
+	}
+	return x.upgrade != "" || x.req.ConnectionAuth || r.Blocking()
+}

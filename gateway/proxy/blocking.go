@@ -14,228 +14,243 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Serve serves one request on its connection's goroutine: the blocking engine.
+// A blocking is an exchange that the goroutine of its connection makes: the blocking engine. There is one for each connection,
+// used again and again: after a few requests it allocates nothing.
+type blocking struct {
+	exchange
+	c     *edge.Conn
+	begun bool // something of the response was sent
+
+	body        []byte // small content of the request
+	upstream    transport.Exchange
+	sendInterim func(*wire.Response) error // made once
+	breaks      func()                     // ends the client's connection; made once
+	holder      *upstream.Holder           // of the response that is relayed; nil: it was all here
+	bound       []*bound                   // connections that belong to the client; see bind
+}
+
+// Serve serves one request on its connection's goroutine.
 func (p *Proxy) Serve(c *edge.Conn) {
-	x := p.exchangeOf(c)
-	defer x.recoverPanic(c)
-	x.find()
-	if x.needsBlocking() {
+	b := p.blockingOf(c)
+	defer b.recoverPanic()
+	b.find()
+	if b.needsBlocking() {
 		c.KeepBlocking()
 	}
-	if x.begin() {
-		x.send(c)
-		x.addBusy(x.now)
-		x.account(nil, x.now)
+	if b.begin() {
+		b.send()
+		b.addBusy(b.now)
+		b.account(nil, b.now)
 		return
 	}
-	x.addBusy(x.now)
-	if e, over := x.forward(c); over {
-		x.account(e, time.Now())
+	b.addBusy(b.now)
+	if e, over := b.forward(); over {
+		b.account(e, time.Now())
 	}
 }
 
 // ServeFault answers a request whose head is refused.
 func (p *Proxy) ServeFault(c *edge.Conn, f *wire.Fault) {
-	x := p.exchangeOf(c)
-	defer x.recoverPanic(c)
-	x.reject(f)
-	x.send(c)
-	x.account(nil, x.now)
+	b := p.blockingOf(c)
+	defer b.recoverPanic()
+	b.reject(f)
+	b.send()
+	b.account(nil, b.now)
 }
 
-// exchangeOf returns the exchange of a connection, ready for its current request.
-func (p *Proxy) exchangeOf(c *edge.Conn) *exchange {
-	x, ok := c.State.(*exchange)
+// blockingOf returns the exchange of a connection, ready for its current request.
+func (p *Proxy) blockingOf(c *edge.Conn) *blocking {
+	b, ok := c.State.(*blocking)
 	if !ok {
-		x = &exchange{p: p, req: &c.Request, shard: p.anyShard()}
-		c.State = x
+		b = &blocking{exchange: exchange{p: p, req: &c.Request, shard: p.anyShard()}, c: c}
+		c.State = b
 	}
-	x.out, x.head, x.body = reset(x.out), reset(x.head), x.body[:0]
-	if cap(x.body) > smallContent {
-		x.body = nil // there are many connections
+	b.out, b.head, b.body, b.begun = reset(b.out), reset(b.head), b.body[:0], false
+	if cap(b.body) > smallContent {
+		b.body = nil // there are many connections
 	}
-	x.major = c.Major()
-	if x.major > 1 {
-		p.metrics.Multiplexed(x.major)
+	b.major = c.Major()
+	if b.major > 1 {
+		p.metrics.Multiplexed(b.major)
 	}
-	x.start(c.Peer(), c.Identity(), c.Listener(), c.WillClose(), c.Request.Length, time.Now())
-	return x
+	b.start(c.Peer(), c.Identity(), c.Listener(), c.WillClose(), c.Request.Length, time.Now())
+	return b
 }
 
-// send sends what x.out holds, and ends the connection if the response says so.
-func (x *exchange) send(c *edge.Conn) {
-	x.begun = true
-	if x.closing {
-		c.CloseAfter()
+// send sends what b.out holds, and ends the connection if the response says so.
+func (b *blocking) send() {
+	b.begun = true
+	if b.closing {
+		b.c.CloseAfter()
 	}
-	if err := c.Send(x.out); err != nil {
-		x.closing = true
+	if err := b.c.Send(b.out); err != nil {
+		b.closing = true
 	}
 }
 
 // recoverPanic answers 500 to a request whose handling has panicked, and ends its connection. The
 // process and all other requests continue: a snapshot is immutable, and mutable state has its own
 // locks, which are released by the time this runs.
-func (x *exchange) recoverPanic(c *edge.Conn) {
-	if !x.answerIfPanic(recover()) {
+func (b *blocking) recoverPanic() {
+	if !b.answerIfPanic(recover()) {
 		return
 	}
-	x.up.End(x.now)
-	if x.begun {
-		c.Abort()
+	b.upstream.End(b.now)
+	if b.begun {
+		b.c.Abort()
 		return
 	}
-	x.send(c)
-	x.account(nil, x.now)
+	b.send()
+	b.account(nil, b.now)
 }
 
 // forward makes the exchange with the upstream that begin has prepared. It returns the endpoint, or
 // nil if none was reached. over is false if a tunnel continues, which will account for the
 // exchange.
-func (x *exchange) forward(c *edge.Conn) (e *upstream.Endpoint, over bool) {
-	if !x.prepare(c) {
+func (b *blocking) forward() (e *upstream.Endpoint, over bool) {
+	if !b.prepare() {
 		return nil, true
 	}
-	if x.up.Stream != nil {
-		c.KeepBlocking()
+	if b.upstream.Stream != nil {
+		b.c.KeepBlocking()
 	}
-	x.up.Bound = x.bind(c, x.route.Upstream.Pool)
-	err := x.up.Do(&x.attempts)
-	x.head = x.up.Head // it may have grown
+	b.upstream.Bound = b.bind(b.route.Upstream.Pool)
+	err := b.upstream.Do(&b.attempts)
+	b.head = b.upstream.Head // it may have grown
 	if err != nil {
-		x.refuseFailed(c, err)
+		b.refuseFailed(err)
 		if errors.Is(err, transport.ErrGone) {
 			return nil, true // what the upstream has to do with it is not known
 		}
-		return x.up.Endpoint, true
+		return b.upstream.Endpoint, true
 	}
-	x.closing = !x.up.ContentRead() || c.WillClose()
-	framing := x.finish(x.up.Response)
-	x.holder = nil
-	switch sent := x.relay(c, framing); {
+	b.closing = !b.upstream.ContentRead() || b.c.WillClose()
+	framing := b.finish(b.upstream.Response)
+	b.holder = nil
+	switch sent := b.relay(framing); {
 	case !sent:
-		if h := x.holder; h != nil && h.Ended() {
-			x.ended(upstream.ErrSlowClient, "")
+		if h := b.holder; h != nil && h.Ended() {
+			b.ended(upstream.ErrSlowClient, "")
 		}
-		c.CloseAfter()
-	case x.status == 101:
-		x.tunnel(c)
+		b.c.CloseAfter()
+	case b.status == 101:
+		b.tunnel()
 		return nil, false
 	}
-	x.up.End(time.Now())
-	return x.up.Endpoint, true
+	b.upstream.End(time.Now())
+	return b.upstream.Endpoint, true
 }
 
-// newUpstreamExchange makes x.up ready, but for content and head.
-func (x *exchange) newUpstreamExchange(c *edge.Conn) {
-	x.up = transport.Exchange{Method: x.req.Method, Now: x.now, Timed: x.timed, Waiter: c}
-	if x.interim == nil {
-		x.interim = func(res *wire.Response) error {
-			if text := x.Interim(x.out[:0], res); len(text) > 0 {
-				return c.Send(text)
+// newUpstreamExchange makes b.upstream ready, but for content and head.
+func (b *blocking) newUpstreamExchange() {
+	b.upstream = transport.Exchange{Method: b.req.Method, Now: b.now, Timed: b.timed, Waiter: b.c}
+	if b.sendInterim == nil {
+		b.sendInterim = func(res *wire.Response) error {
+			if text := b.appendInterim(b.out[:0], res); len(text) > 0 {
+				return b.c.Send(text)
 			}
 			return nil
 		}
 	}
-	if x.req.Minor == 1 {
-		x.up.Interim = x.interim
+	if b.req.Minor == 1 {
+		b.upstream.Interim = b.sendInterim
 	}
-	if x.up.Upgrade = x.upgrade; x.req.WebSocket {
-		x.up.WebSocketKey = x.req.WebSocketKey
+	if b.upstream.Upgrade = b.upgrade; b.req.WebSocket {
+		b.upstream.WebSocketKey = b.req.WebSocketKey
 	}
-	if x.route.Upstream.Config.SendProxyProtocol {
-		x.up.Source, x.up.Target = x.source(c), c.LocalAddr()
+	if b.route.Upstream.Config.SendProxyProtocol {
+		b.upstream.Source, b.upstream.Target = b.source(), b.c.LocalAddr()
 	}
 }
 
 // prepare frames the request's content: whole if it is small or here already, else as a stream.
 // It reports false if the content could not be read and that has been answered.
-func (x *exchange) prepare(c *edge.Conn) bool {
-	r := x.route
-	x.newUpstreamExchange(c)
-	if !x.req.HasContent() {
+func (b *blocking) prepare() bool {
+	r := b.route
+	b.newUpstreamExchange()
+	if !b.req.HasContent() {
 		if r.Mirror != nil {
-			x.mirror(nil, true)
+			b.mirror(nil, true)
 		}
-		x.frameLength(0)
-		x.up.Head = x.head
+		b.frameLength(0)
+		b.upstream.Head = b.head
 		return true
 	}
-	c.LimitContent(r.MaxContent)
-	content, whole, err := c.Buffered()
+	b.c.LimitContent(r.MaxContent)
+	content, whole, err := b.c.Buffered()
 	switch {
 	case err != nil || whole:
-	case c.Awaits():
+	case b.c.Awaits():
 		// Whether the content is wanted is for the upstream to say. See RFC 9110, section 10.1.1.
-		x.up.Continue = c.Continue
-		x.head = append(x.head, "Expect: 100-continue\r\n"...)
-	case !x.req.Chunked:
-		content, err = x.readAhead(c)
-		whole = int64(len(content)) == x.req.Length
+		b.upstream.Continue = b.c.Continue
+		b.head = append(b.head, "Expect: 100-continue\r\n"...)
+	case !b.req.Chunked:
+		content, err = b.readAhead()
+		whole = int64(len(content)) == b.req.Length
 	}
 	if err != nil {
-		x.refuseContent(c, err)
+		b.failContent(err)
 		return false
 	}
 	if r.Mirror != nil {
-		x.mirror(content, whole)
+		b.mirror(content, whole)
 	}
-	x.up.Content = content
+	b.upstream.Content = content
 	switch {
 	case whole:
-		lines, fault := requestTrailers(r, x.req, x.major, c.Trailers())
+		lines, fault := requestTrailers(r, b.req, b.major, b.c.Trailers())
 		if fault != nil {
-			x.refuseContent(c, fault)
+			b.failContent(fault)
 			return false
 		}
-		x.up.Content = nil
-		x.frame(content, lines)
-	case x.req.Chunked:
-		x.up.RequestTrailers = x.trailersOf(c)
-		x.frameChunks()
-		x.up.Chunked = true
+		b.upstream.Content = nil
+		b.frame(content, lines)
+	case b.req.Chunked:
+		b.upstream.RequestTrailers = b.trailersOf()
+		b.frameChunks()
+		b.upstream.Chunked = true
 	default:
-		x.frameLength(x.req.Length)
+		b.frameLength(b.req.Length)
 	}
 	if !whole {
-		x.up.Stream, x.up.Cancel = contentReader{c}, c.Interrupt
+		b.upstream.Stream, b.upstream.Cancel = contentReader{b.c}, b.c.Interrupt
 	}
-	x.up.Head = x.head
+	b.upstream.Head = b.head
 	return true
 }
 
 // source returns where the client is: the other end of the connection, unless that is a trusted
 // proxy which says otherwise. It then does not say the port.
-func (x *exchange) source(c *edge.Conn) net.Addr {
-	if x.client == x.peer {
-		return c.RemoteAddr()
+func (b *blocking) source() net.Addr {
+	if b.client == b.peer {
+		return b.c.RemoteAddr()
 	}
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(b.client, 0))
 }
 
 // readAhead reads content of a known length, or the first part of it, before the request is sent to
 // the upstream: a slow client then does not occupy one of its connections. What is read grows with
 // what has come.
-func (x *exchange) readAhead(c *edge.Conn) ([]byte, error) {
-	most, r := int(min(x.req.Length, aheadContent)), contentReader{c}
-	c.BeginAhead()
-	c.Hold(cap(x.body))
-	defer c.EndAhead()
-	for x.body = x.body[:0]; len(x.body) < most; {
-		if len(x.body) == cap(x.body) {
-			x.body = slices.Grow(x.body, max(len(x.body), min(most, firstContent)))
-			c.Hold(cap(x.body))
+func (b *blocking) readAhead() ([]byte, error) {
+	most, r := int(min(b.req.Length, aheadContent)), contentReader{b.c}
+	b.c.BeginAhead()
+	b.c.Hold(cap(b.body))
+	defer b.c.EndAhead()
+	for b.body = b.body[:0]; len(b.body) < most; {
+		if len(b.body) == cap(b.body) {
+			b.body = slices.Grow(b.body, max(len(b.body), min(most, firstContent)))
+			b.c.Hold(cap(b.body))
 		}
-		n, err := r.Read(x.body[len(x.body):min(cap(x.body), most)])
-		x.body = x.body[:len(x.body)+n]
-		if err != nil && (err != io.EOF || len(x.body) < most) {
+		n, err := r.Read(b.body[len(b.body):min(cap(b.body), most)])
+		b.body = b.body[:len(b.body)+n]
+		if err != nil && (err != io.EOF || len(b.body) < most) {
 			return nil, err
 		}
 	}
-	if a := &x.attempts; a.Allowed > 0 {
+	if a := &b.attempts; a.Allowed > 0 {
 		a.Deadline = time.Now().Add(a.Allowed) // the client's time is not the upstream's
 	}
-	return x.body, nil
+	return b.body, nil
 }
 
 // contentReader reads the content of a connection's current request.
@@ -249,16 +264,16 @@ func (r contentReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuseContent answers a request whose content is malformed, too large or too slow. If the client
+// failContent answers a request whose content is malformed, too large or too slow. If the client
 // has disconnected, no response can be sent.
-func (x *exchange) refuseContent(c *edge.Conn, err error) {
-	x.closing = true
-	c.CloseAfter()
+func (b *blocking) failContent(err error) {
+	b.closing = true
+	b.c.CloseAfter()
 	var fault *wire.Fault
 	if !errors.As(err, &fault) {
-		x.status, x.failure = 499, failureGone
+		b.status, b.failure = 499, failureGone
 		return
 	}
-	x.out = x.Refuse(x.out[:0], fault)
-	x.send(c)
+	b.refuseContent(fault)
+	b.send()
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -27,31 +26,31 @@ type bound struct {
 }
 
 // bind returns the client's own connection to an upstream; nil: the exchange may use any.
-func (x *exchange) bind(c *edge.Conn, to *upstream.Upstream) *transport.Bound {
-	for _, b := range x.bound {
-		if b.to == to {
-			return &b.Bound
+func (b *blocking) bind(to *upstream.Upstream) *transport.Bound {
+	for _, own := range b.bound {
+		if own.to == to {
+			return &own.Bound
 		}
 	}
-	if !x.req.ConnectionAuth || x.major > 1 {
+	if !b.req.ConnectionAuth || b.major > 1 {
 		return nil
 	}
-	if len(x.bound) == maxBound {
-		x.bound[0].Close()
-		x.bound = append(x.bound[:0], x.bound[1:]...)
+	if len(b.bound) == maxBound {
+		b.bound[0].Close()
+		b.bound = append(b.bound[:0], b.bound[1:]...)
 	}
-	b := &bound{to: to}
-	x.bound = append(x.bound, b)
-	c.Pin(x.unbind)
-	return &b.Bound
+	own := &bound{to: to}
+	b.bound = append(b.bound, own)
+	b.c.Pin(b.unbind)
+	return &own.Bound
 }
 
 // unbind closes what belongs to a client that has gone.
-func (x *exchange) unbind() {
-	for _, b := range x.bound {
-		b.Close()
+func (b *blocking) unbind() {
+	for _, own := range b.bound {
+		own.Close()
 	}
-	x.bound = nil
+	b.bound = nil
 }
 
 // refusesConnectionAuth reports whether the request has credentials for a connection that is not its own.

@@ -16,7 +16,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
-	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -29,8 +28,7 @@ const (
 	firstContent = 4 << 10  // of that, to begin with
 )
 
-// An exchange is one request on its way through the gateway. There is one for each connection, used
-// again and again: after a few requests it allocates nothing.
+// An exchange is one request on its way through the gateway, whichever engine makes it: see blocking and looped.
 type exchange struct {
 	p   *Proxy
 	s   *snapshot.Snapshot
@@ -58,7 +56,6 @@ type exchange struct {
 	reason   cors.Reason
 	actual   bool   // reason is about an actual request, not a preflight
 	major    int    // version of HTTP by which it came
-	begun    bool   // something of the response was sent
 	inFlight bool   // counted; see shed
 	noted    bool   // as refused
 	failure  string // code of what failed, for the access log
@@ -79,18 +76,11 @@ type exchange struct {
 	asker            rewrite.Asked // what Location is rewritten by; see capture
 	id               []byte        // see requestID
 
-	out     []byte // bytes for the client
-	head    []byte // the request head for the upstream
-	body    []byte // small content of the request
-	request int    // of the loop: x.head[:request] is what the upstream is sent
-	vary    [][]byte
-	up      transport.Exchange
-	breaks  func()                     // ends the client's connection; made once
-	holder  *upstream.Holder           // of the response that is relayed; nil: it was all here
-	interim func(*wire.Response) error // sends one to the client; made once
+	out  []byte // bytes for the client
+	head []byte // the request head for the upstream
+	vary [][]byte
 
 	attempts upstream.Attempts
-	bound    []*bound // connections that belong to the client; see bind
 
 	traced traced      // what the upstream hears of a trace
 	span   *trace.Span // nil: the request is not recorded
@@ -109,7 +99,7 @@ func (x *exchange) start(peer netip.Addr, identity *tlsconf.Identity, on *edge.L
 	x.redirectHTTPS, x.altSvc, x.closing, x.content, x.now = on.RedirectHTTPS, on.AltSvc, ends, content, now
 	x.readyPath = on.ReadyPath
 	x.identity, x.bare = identity, identity == nil && on.ClientAuth != nil && on.ClientAuth.Exempt
-	x.route, x.status, x.reason, x.actual, x.begun, x.noted = nil, 0, cors.NoOrigin, true, false, false
+	x.route, x.status, x.reason, x.actual, x.noted = nil, 0, cors.NoOrigin, true, false
 	x.failure, x.limit, x.length = "", "", -1
 	x.time()
 	x.trusted = x.s.Trusts(x.peer)

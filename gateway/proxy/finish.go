@@ -74,12 +74,12 @@ func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
 	return appendField(dst, f)
 }
 
-// Interim appends an interim response such as 103 (Early Hints) as the client gets it, which is
+// appendInterim appends an interim response such as 103 (Early Hints) as the client gets it, which is
 // nothing for HTTP/1.0, and nothing if it announces content, which it cannot have. CORS has no say
 // in it: browsers look at the final response alone, so fields that the policy owns are dropped. So
 // is what the route sets, which comes with the final response, or removes. See
-// RFC 9110, section 15.2. It is part of loop.Exchange.
-func (x *exchange) Interim(dst []byte, res *wire.Response) []byte {
+// RFC 9110, section 15.2.
+func (x *exchange) appendInterim(dst []byte, res *wire.Response) []byte {
 	if x.req.Minor == 0 || res.Length >= 0 || res.Chunked {
 		return dst
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/transport"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -13,81 +12,59 @@ import (
 // This file sends the client a response of an upstream, or says why there is none.
 
 // refuseFailed answers a request whose exchange with the upstream failed before its response began.
-func (x *exchange) refuseFailed(c *edge.Conn, err error) {
+func (b *blocking) refuseFailed(err error) {
 	var failed *upstream.Error
 	if !errors.As(err, &failed) {
-		x.refuseContent(c, err)
+		b.failContent(err)
 		return
 	}
-	x.closing = c.WillClose()
-	x.fail(x.up.Endpoint, failed)
-	x.send(c)
+	b.closing = b.c.WillClose()
+	b.fail(b.upstream.Endpoint, failed)
+	b.send()
 }
 
-// fail makes the response to a request whose exchange failed before a response began.
-func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
-	endpoint := ""
-	if e != nil {
-		endpoint = e.Address.Label
-	}
-	attrs := []any{"endpoint", endpoint, "class", failed.Class, "error", failed.Err}
-	if key := x.limitKey(failed); key != "" {
-		attrs = append(attrs, "limit", key)
-	}
-	extra := ""
-	if failed.WorthWaiting() {
-		extra = "Retry-After: 1\r\n"
-	}
-	if !x.ended(failed.Err, "") {
-		x.warn("upstream failed", &x.route.Upstream.Failed, attrs...)
-		x.failure = failed.Class
-		x.route.Upstream.Metrics.Failures[failed.Class].Inc()
-	}
-	x.write(failed.Status, extra, ownFailures[failed.Class].text)
-}
-
-// relay sends the head in x.out and the content of the response, as it comes. It reports false
+// relay sends the head in b.out and the content of the response, as it comes. It reports false
 // if the client did not get all of it: the connection then ends, and so that the client notices.
-func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
-	if content, whole := x.up.Whole(); whole {
-		x.out = append(x.out, content...)
-		x.send(c)
-		x.busy += x.up.Own()
+func (b *blocking) relay(framing wire.Framing) bool {
+	if content, whole := b.upstream.Whole(); whole {
+		b.out = append(b.out, content...)
+		b.send()
+		b.busy += b.upstream.Own()
 		return true
 	}
-	x.busy += x.up.Own()
-	if x.closing {
-		c.CloseAfter()
+	b.busy += b.upstream.Own()
+	if b.closing {
+		b.c.CloseAfter()
 	}
-	if x.breaks == nil {
-		x.breaks = c.Break
+	if b.breaks == nil {
+		b.breaks = b.c.Break
 	}
-	x.holder = x.up.Holds(x.breaks)
+	b.holder = b.upstream.Holds(b.breaks)
 	for {
-		if len(x.out) >= maxKept/2 || len(x.out) > 0 && !x.up.Pending() {
+		if len(b.out) >= maxKept/2 || len(b.out) > 0 && !b.upstream.Pending() {
 			// The upstream makes us wait: what is here goes out first.
-			x.begun = true
-			x.holder.Waits()
-			if c.Send(x.out) != nil {
+			b.begun = true
+			b.holder.Waits()
+			if b.c.Send(b.out) != nil {
 				return false
 			}
-			x.holder.Moved(len(x.out), false)
-			x.out = x.out[:0]
+			b.holder.Moved(len(b.out), false)
+			b.out = b.out[:0]
 		}
-		data, err := x.up.Next()
+		data, err := b.upstream.Next()
 		switch {
 		case err == io.EOF:
 			if framing == wire.ByChunks {
-				x.out = wire.AppendLastChunk(x.out, x.Trailers(nil, x.up.Trailers()))
+				b.out = wire.AppendLastChunk(b.out, b.appendTrailers(nil, b.upstream.Trailers()))
 			}
-			return len(x.out) == 0 || c.Send(x.out) == nil
+			return len(b.out) == 0 || b.c.Send(b.out) == nil
 		case err != nil:
-			return x.cut(c, framing, err)
+			return b.cut(framing, err)
 		case framing == wire.ByChunks:
-			x.out = wire.AppendChunkSize(x.out, len(data))
-			x.out = append(append(x.out, data...), '\r', '\n')
+			b.out = wire.AppendChunkSize(b.out, len(data))
+			b.out = append(append(b.out, data...), '\r', '\n')
 		default:
-			x.out = append(x.out, data...)
+			b.out = append(b.out, data...)
 		}
 	}
 }
@@ -95,26 +72,26 @@ func (x *exchange) relay(c *edge.Conn, framing wire.Framing) bool {
 // cut ends a response whose content broke off. Before the head was sent it becomes a 502; after
 // that the only honest answer is to close the connection before the end of the content, by a reset
 // where a plain close would look like the end of the content.
-func (x *exchange) cut(c *edge.Conn, framing wire.Framing, err error) bool {
+func (b *blocking) cut(framing wire.Framing, err error) bool {
 	if errors.Is(err, transport.ErrGone) {
-		x.closing = true
+		b.closing = true
 		if framing == wire.UntilClose {
-			c.Abort() // in case that it listens, as below
+			b.c.Abort() // in case that it listens, as below
 		}
 		return false
 	}
-	x.Cut(x.up.Endpoint, err)
-	if !x.begun {
-		x.closing = true
-		x.answer(ownFailures[upstream.ClassMalformed], "")
-		x.send(c)
+	b.cutOff(b.upstream.Endpoint, err)
+	if !b.begun {
+		b.closing = true
+		b.answer(ownFailures[upstream.ClassMalformed], "")
+		b.send()
 		return false
 	}
-	if len(x.out) > 0 {
-		c.Send(x.out) // the connection ends either way
+	if len(b.out) > 0 {
+		b.c.Send(b.out) // the connection ends either way
 	}
 	if framing == wire.UntilClose {
-		c.Abort()
+		b.c.Abort()
 	}
 	return false
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"slices"
 
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -72,10 +71,10 @@ func requestTrailers(r *snapshot.Route, req *wire.Request, major int, lines []by
 	return passing, nil
 }
 
-// trailersOf makes the upload continue with the trailer section of the request. It runs beside x,
+// trailersOf makes the upload continue with the trailer section of the request. It runs beside b,
 // so that it uses nothing that changes.
-func (x *exchange) trailersOf(c *edge.Conn) func() ([]byte, error) {
-	r, major := x.route, x.major
+func (b *blocking) trailersOf() func() ([]byte, error) {
+	c, r, major := b.c, b.route, b.major
 	return func() ([]byte, error) {
 		lines, fault := requestTrailers(r, &c.Request, major, c.Trailers())
 		if fault != nil {
@@ -85,8 +84,8 @@ func (x *exchange) trailersOf(c *edge.Conn) func() ([]byte, error) {
 	}
 }
 
-// Trailers is part of loop.Exchange, and what the blocking engine does.
-func (x *exchange) Trailers(dst, lines []byte) []byte {
+// appendTrailers appends those lines of the response's trailer section that the client gets.
+func (x *exchange) appendTrailers(dst, lines []byte) []byte {
 	if !x.takesTrailers() {
 		return dst
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/backend"
-	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 )
 
@@ -16,18 +15,18 @@ import (
 //
 // Most tunnels are idle most of the time, and there may be very many. So the known facts about the
 // request are kept for the log, but none of its buffers.
-func (x *exchange) tunnel(c *edge.Conn) {
-	x.left()
-	x.out, x.head, x.body, x.host, x.asker = nil, nil, nil, nil, rewrite.Asked{}
-	clear(x.vary[:cap(x.vary)])
-	x.p.metrics.Tunnels.Inc()
-	c.Tunnel(func(client net.Conn, read []byte) {
-		defer x.recoverPanic(c)
-		defer x.p.metrics.Tunnels.Dec()
-		m := &x.p.metrics.TunnelBytes
-		err := x.up.Tunnel(client, read, backend.OrNoBound(x.route.TunnelIdle.Time), m.FromClient, m.FromUpstream)
-		x.ended(err, x.route.TunnelIdle.Key)
-		x.up.End(time.Now())
-		x.account(x.up.Endpoint, time.Now())
+func (b *blocking) tunnel() {
+	b.left()
+	b.out, b.head, b.body, b.host, b.asker = nil, nil, nil, nil, rewrite.Asked{}
+	clear(b.vary[:cap(b.vary)])
+	b.p.metrics.Tunnels.Inc()
+	b.c.Tunnel(func(client net.Conn, read []byte) {
+		defer b.recoverPanic()
+		defer b.p.metrics.Tunnels.Dec()
+		m := &b.p.metrics.TunnelBytes
+		err := b.upstream.Tunnel(client, read, backend.OrNoBound(b.route.TunnelIdle.Time), m.FromClient, m.FromUpstream)
+		b.ended(err, b.route.TunnelIdle.Key)
+		b.upstream.End(time.Now())
+		b.account(b.upstream.Endpoint, time.Now())
 	})
 }

@@ -1,11 +1,8 @@
 package matcher
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/binary"
 	"hash/maphash"
-	"math"
 	"slices"
 	"strings"
 )
@@ -37,24 +34,29 @@ func NewSet(patterns ...Pattern) *Set {
 	return s
 }
 
-// A builder is a trie that can grow.
+// A builder is the trie while it grows: children are linked lists and a map of edges, which is
+// simple to add to and slow to search. write then lays it out as a Set, and the builder is
+// garbage.
 type builder struct {
-	nodes  []buildNode // nodes[0] is none
-	edges  map[edge]uint32
-	rules  []buildRule // rules[0] is none
-	hubs   []uint32    // nodes; hubs[0] is none
-	roots  map[string]uint32
+	nodes  []buildNode        // nodes[0] is none
+	edges  map[edge]uint32    // the child of a node by its label
+	rules  []buildRule        // rules[0] is none
+	hubs   []uint32           // nodes; hubs[0] is none
+	roots  map[string]uint32  // by scheme
 	shapes map[uint32][]shape // of a hub's node
 
 	networks [networkKinds][]buildNetwork
 	wide     bool // see Set.wide
 }
 
+// An edge leads from a node to its child with a label.
 type edge struct {
 	parent uint32
 	label  string
 }
 
+// A buildNode has one label, a rule or not. Runs of nodes with one child are merged only by
+// write, so that a later pattern may still branch off in the middle.
 type buildNode struct {
 	label       string
 	parent      uint32
@@ -68,6 +70,8 @@ type buildNode struct {
 type below uint8
 
 const (
+	// The children of an ordinary node are labels, which may be merged with it; those of a hub
+	// and of a key are not, because a lookup computes the hub's keys for exactly one label.
 	labels below = iota
 	keys         // below a hub: globs, or "**" in the place of several stars
 	globs        // below a key with "**"
@@ -78,6 +82,12 @@ type buildRule struct {
 	next uint32
 }
 
+// add inserts one pattern, from the last label of its host to the first.
+//
+//	https://pr-*.preview.example.com:8443
+//
+//	https ─ com ─ example ─ preview ═ hub ─ "pr-*"   rule {this host, port 8443} → index
+//	        child   child     child   glob
 func (b *builder) add(p Pattern, index uint32) {
 	n := b.roots[p.Scheme()]
 	if n == 0 {
@@ -85,10 +95,13 @@ func (b *builder) add(p Pattern, index uint32) {
 		// The key must not hold on to the pattern's memory.
 		b.roots[strings.Clone(p.Scheme())] = n
 	}
+	// 0 is "no port", which is how browsers write the default one. anyPort is above all ports,
+	// so it is a key of its own and sorts last.
 	port := uint32(p.port)
 	if p.anyPort {
 		port = anyPort
 	}
+	// Networks are not labels: they live beside the trie.
 	if network, ok := p.Network(); ok {
 		b.wide = true
 		b.addNetwork(p, network, rule{thisHost | port, index})
@@ -106,6 +119,7 @@ func (b *builder) add(p Pattern, index uint32) {
 		case p.AnyHost():
 			b.wide = true
 			// The root has the rule: no host is empty, so none else asks it for one of thisHost.
+		// A leading "*.": not a label, but a kind of rule at the node for what follows it.
 		case !more && label == "*":
 			key = subdomains
 		case strings.Contains(label, "*"):
@@ -114,15 +128,21 @@ func (b *builder) add(p Pattern, index uint32) {
 			n = b.child(n, label)
 		}
 	}
+	// Rules of a node form a list, the last added first; writeRules sorts it, and of equal keys
+	// keeps the first pattern.
 	b.rules = append(b.rules, buildRule{rule{key | port, index}, b.nodes[n].rules})
 	b.nodes[n].rules = uint32(len(b.rules) - 1)
 }
 
+// node adds a node without linking it to its parent: roots and hubs are not children.
 func (b *builder) node(parent uint32, label string) uint32 {
 	b.nodes = append(b.nodes, buildNode{label: label, parent: parent})
 	return uint32(len(b.nodes) - 1)
 }
 
+// child returns the child of parent for label, and adds it if it is missing. label aliases the
+// pattern's text, which lives as long as the caller's Patterns: the builder does not outlive
+// them.
 func (b *builder) child(parent uint32, label string) uint32 {
 	if n := b.edges[edge{parent, label}]; n != 0 {
 		return n
@@ -139,7 +159,12 @@ func (b *builder) child(parent uint32, label string) uint32 {
 	return n
 }
 
-// glob returns the node for a label with a star below parent.
+// glob returns the node for a label with a star below parent. The hub is a node of its own, so
+// that keys such as "pr-*" and literal labels do not share a range of children.
+//
+//	preview ═ hub ─┬─ "pr-*"              one star: the key is the glob itself
+//	               └─ "a**c" ─┬─ "a*b*c"  several stars: one key for all globs with these ends,
+//	                          └─ "a*x*c"  which are its children and are compared one by one
 func (b *builder) glob(parent uint32, label string) uint32 {
 	if b.nodes[parent].hub == 0 {
 		n := b.node(parent, "")
@@ -161,117 +186,4 @@ func (b *builder) glob(parent uint32, label string) uint32 {
 	group := b.child(h, string(sh.appendKey(nil, []byte(label))))
 	b.nodes[group].below = globs
 	return b.child(group, label)
-}
-
-// write lays the trie out in s: the roots, the hubs, then the rest breadth first, which makes siblings neighbours.
-func (b *builder) write(s *Set) {
-	order := make([]uint32, 1, len(b.nodes)) // nodes of b, each where it goes in s.nodes
-	s.nodes = make([]node, 0, len(b.nodes)+1)
-	order = b.writeRoots(s, order)
-	order = b.writeHubs(s, order)
-	for i := 0; i < len(order); i++ {
-		at := node{text: uint32(len(s.text)), children: uint32(len(order)), rules: uint32(len(s.rules))}
-		last := b.writeText(s, order[i])
-		b.writeRules(s, last)
-		own := rule{key: several}
-		if len(s.rules)-int(at.rules) == 1 {
-			own = s.rules[at.rules]
-		}
-		s.text = binary.LittleEndian.AppendUint32(s.text, own.key)
-		s.text = binary.LittleEndian.AppendUint32(s.text, own.pattern)
-		at.hub = b.nodes[last].hub
-		for c := b.nodes[last].first; c != 0; c = b.nodes[c].next {
-			order = append(order, c)
-		}
-		if b.nodes[last].below == globs {
-			slices.SortFunc(order[at.children:], func(x, y uint32) int {
-				x1, y1 := b.nodes[x].label, b.nodes[y].label
-				return cmp.Or(len(y1)-len(x1), strings.Compare(x1, y1))
-			})
-		}
-		s.nodes = append(s.nodes, at)
-	}
-	if uint64(len(s.text)) > math.MaxUint32 {
-		panic("BUG: a set of more than 4 GiB of hosts")
-	}
-	s.nodes = append(s.nodes, node{text: uint32(len(s.text)), children: uint32(len(order)), rules: uint32(len(s.rules))})
-	b.writeNetworks(s)
-	s.wide = b.wide
-	s.trim()
-	s.index()
-}
-
-func (b *builder) writeRoots(s *Set, order []uint32) []uint32 {
-	for scheme, n := range b.roots {
-		at := uint32(len(order))
-		order = append(order, n)
-		switch scheme {
-		case "https":
-			s.https = at
-		case "http":
-			s.http = at
-		default:
-			if s.schemes == nil {
-				s.schemes = map[string]uint32{}
-			}
-			s.schemes[scheme] = at
-		}
-	}
-	return order
-}
-
-func (b *builder) writeHubs(s *Set, order []uint32) []uint32 {
-	for _, n := range b.hubs {
-		s.hubs = append(s.hubs, hub{uint32(len(order)), uint32(len(s.shapes))})
-		if n == 0 {
-			continue
-		}
-		order = append(order, n)
-		shapes := b.shapes[n]
-		slices.SortFunc(shapes, func(x, y shape) int { return y.rank() - x.rank() })
-		s.shapes = append(s.shapes, shapes...)
-	}
-	s.hubs = append(s.hubs, hub{shapes: uint32(len(s.shapes))})
-	return order
-}
-
-// writeText writes the labels of n and of all nodes that it is merged with, and returns the last of these.
-func (b *builder) writeText(s *Set, n uint32) uint32 {
-	run := [1 + maxHost/2]uint32{n}
-	size := 1
-	for parent := b.nodes[n].parent; parent != 0 && b.nodes[parent].below == labels; size++ {
-		at := &b.nodes[n]
-		if at.below != labels || at.rules != 0 || at.hub != 0 || at.first == 0 || at.first != at.last {
-			break
-		}
-		n = at.first
-		run[size] = n
-	}
-	for i := size - 1; i >= 0; i-- {
-		s.text = append(s.text, b.nodes[run[i]].label...)
-		if i > 0 {
-			s.text = append(s.text, '.')
-		}
-	}
-	return n
-}
-
-func (b *builder) writeRules(s *Set, n uint32) {
-	start := len(s.rules)
-	for r := b.nodes[n].rules; r != 0; r = b.rules[r].next {
-		s.rules = append(s.rules, b.rules[r].rule)
-	}
-	added := s.rules[start:]
-	slices.SortFunc(added, func(x, y rule) int {
-		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.pattern, y.pattern))
-	})
-	added = slices.CompactFunc(added, func(x, y rule) bool { return x.key == y.key })
-	s.rules = s.rules[:start+len(added)]
-}
-
-// trim gives back what append took in advance.
-func (s *Set) trim() {
-	s.nodes = slices.Clip(slices.Clone(s.nodes))
-	s.text = bytes.Clone(s.text)
-	s.rules = slices.Clone(s.rules)
 }

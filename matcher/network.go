@@ -8,9 +8,22 @@ import (
 	"strings"
 )
 
-// This file holds patterns whose host is a network. The networks of one scheme and one version of IP are sorted by address,
-// and the wider first where two begin alike. So all that contain an address come before the place where it would be, and the
-// narrowest of them is the last one before that place, or one of those that enclose it.
+// This file holds patterns whose host is a network. The networks of one scheme and one version
+// of IP are sorted by address, the wider first where two begin alike. So all that contain an
+// address come before the place where it would be, and the narrowest of them is the last one
+// before that place, or one of those that enclose it. For 10.1.200.9:
+//
+//	index   network          outer
+//	0       10.0.0.0/8       –         ◄─┐ contains 10.1.200.9
+//	1       10.1.0.0/16      0  ◄─┐ ─────┘ contains it: the narrowest
+//	2       10.1.2.0/24      1  ──┘        does not; follow outer
+//	        ◄ search ends here
+//	3       10.9.0.0/16      0
+//	4       192.168.0.0/16   –
+//
+// A search costs log2 of the networks and then one step for each enclosing one, at most 32 or
+// 128. A trie over address bits would find the same in as many steps as there are bits, each
+// elsewhere in memory.
 
 // cutNetwork cuts the address and the prefix length from the front of s, which is what follows "://" or the host alone:
 // 10.0.0.0/8, [fd00::/8] and [fd00::]/8. It is not ok if s does not look like that; addr and length may still make no sense.
@@ -33,7 +46,8 @@ func cutNetwork(s string) (addr, length, after string, ok bool) {
 	return addr, length, after, ok && digits > 0 && (after == "" || after[0] == ':')
 }
 
-// checkNetwork checks a network that cutNetwork has found at offset at of a pattern, and prints the right one where it can.
+// checkNetwork checks a network that cutNetwork has found at offset at of a pattern, and names
+// the right one where it can.
 func checkNetwork(addr, length, scheme string, at int) *PatternError {
 	v6 := strings.Contains(addr, ":")
 	bits, hint, version := 32, hintNetwork4, "IPv4"
@@ -51,6 +65,8 @@ func checkNetwork(addr, length, scheme string, at int) *PatternError {
 		return fault(at, hint, "%s/%s: the prefix length of an %s network is 0 to %d", addr, length, version, bits)
 	}
 	network, err := netip.ParsePrefix(addr + "/" + length)
+	// 10.0.0.7/8 is either 10.0.0.0/8 or a mistyped /32: ambiguous, so it is refused with the
+	// wider one named.
 	if masked := network.Masked(); err != nil || masked != network {
 		return fault(at, hint, "%s/%s has bits beyond its prefix: the network is %s", addr, length, networkText(masked))
 	}
@@ -65,7 +81,8 @@ func networkText(n netip.Prefix) string {
 	return fmt.Sprintf("%s/%d]", strings.TrimSuffix(repairIPv6("["+n.Addr().String()+"]"), "]"), n.Bits())
 }
 
-// networks are those of one scheme and version.
+// networks are those of one scheme and version, sorted; the last element only marks where the
+// rules end.
 type networks []network
 
 type network struct {
@@ -75,6 +92,8 @@ type network struct {
 	rules uint32 // index in Set.rules; they end where those of the next one start
 }
 
+// contains reports whether the first n.bits bits of a are those of n. The cases keep the shift
+// below 64; a shift of all 64 bits, for a prefix length of 0, would need no comparison anyway.
 func (n *network) contains(a address) bool {
 	switch {
 	case n.bits == 0:
@@ -137,6 +156,8 @@ func (s *Set) findNetwork(scheme int, host []byte, port uint32) int {
 }
 
 func (s *Set) narrowest(list networks, a address, port uint32) int {
+	// Find the first network that begins after a: everything that contains a begins at or
+	// before it.
 	lo, hi := 0, len(list)-1 // the last one is only an end
 	for lo < hi {
 		mid := (lo + hi) / 2
@@ -146,6 +167,8 @@ func (s *Set) narrowest(list networks, a address, port uint32) int {
 			hi = mid
 		}
 	}
+	// Networks nest or are disjoint, so from the nearest one the chain of outers passes all
+	// that contain a, narrowest first. One may contain a and lack a rule for the port.
 	for i := uint32(lo); i > 0; i = list[i-1].outer {
 		if !list[i-1].contains(a) {
 			continue
@@ -163,6 +186,8 @@ type buildNetwork struct {
 	rule rule
 }
 
+// addNetwork files a network under its scheme and version. An IPv4-mapped network
+// (::ffff:10.0.0.0/104) is one of IPv6: that is how a browser would write its addresses.
 func (b *builder) addNetwork(p Pattern, prefix netip.Prefix, r rule) {
 	kind := overHTTP
 	if p.Scheme() == "https" {
@@ -184,7 +209,9 @@ func (b *builder) addNetwork(p Pattern, prefix netip.Prefix, r rule) {
 	b.networks[kind] = append(b.networks[kind], buildNetwork{network{address: a, bits: uint32(prefix.Bits())}, r})
 }
 
-// writeNetworks lays the networks out in s.
+// writeNetworks lays the networks out in s. Sorted by address and then by length, a network's
+// enclosing one is the last before it that contains it, so one pass with the chain of outers as
+// its stack finds them all.
 func (b *builder) writeNetworks(s *Set) {
 	for kind, added := range b.networks {
 		if len(added) == 0 {
@@ -200,6 +227,7 @@ func (b *builder) writeNetworks(s *Set) {
 			case i == 0 || n.address != added[i-1].address || n.bits != added[i-1].bits:
 				n.rules = uint32(len(s.rules))
 				n.outer = uint32(len(list))
+				// Pop what has ended before this network begins. Each is popped once: linear.
 				for n.outer > 0 && !list[n.outer-1].contains(n.address) {
 					n.outer = list[n.outer-1].outer
 				}

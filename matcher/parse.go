@@ -2,11 +2,14 @@ package matcher
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
 // A PatternError says what is wrong with a pattern. ParsePattern returns no other error.
+//
+// Offset lets an editor or a message point at the byte, and Hint is always something to write:
+// a corrected pattern where one can be derived (see repair), else an example of the form that
+// is needed.
 type PatternError struct {
 	Pattern string // as given
 	Offset  int    // of the first byte at fault, in bytes from the start of Pattern
@@ -18,13 +21,26 @@ func (e *PatternError) Error() string {
 	return fmt.Sprintf("pattern %q: at byte %d: %s: %s", e.Pattern, e.Offset, e.Message, e.Hint)
 }
 
-// ParsePattern parses s. The error is a *PatternError.
+// ParsePattern parses s. The error is a *PatternError. A pattern is never corrected silently:
+// https://Example.com is an error that names https://example.com, because a list that is
+// compared byte for byte with what browsers send should contain what they send.
+//
+//	checkBytes    no upper case, blanks, commas, controls or non-ASCII characters
+//	checkScheme   a scheme that pages can have
+//	checkRest     10.0.0.0/8: checkNetwork; else
+//	              checkNothingElse   no user information, path, query or fragment
+//	              hostEnd            where the port begins
+//	              checkHost          labels, an address, or a star
+//	parsePort     1 to 65535 and not the default, or a star
+//	checkStars    stars only where they have one meaning
 func ParsePattern(s string) (Pattern, error) {
 	p, err := parse(s)
 	if err == nil {
 		return p, nil
 	}
 	err.Pattern = s
+	// The guess is offered only if it would be accepted, so following a hint never leads to the
+	// next error.
 	if fixed := repair(s); fixed != s {
 		if _, again := parse(fixed); again == nil {
 			err.Hint = "write " + fixed
@@ -37,12 +53,14 @@ func parse(s string) (Pattern, *PatternError) {
 	switch s {
 	case anyText, nullText:
 		return Pattern{text: s}, nil
+	// The host is empty and lies behind the text, so that Scheme and Host need no case for it.
 	case fileText:
 		return Pattern{text: s, hostAt: uint16(len(s)), hostEnd: uint16(len(s))}, nil
 	}
 	if err := checkBytes(s); err != nil {
 		return Pattern{}, err
 	}
+	// "://" rather than ":": data:, blob: and about: URLs have no tuple origin to write down.
 	scheme, _, ok := strings.Cut(s, "://")
 	if !ok {
 		return Pattern{}, fault(0, hintOrigin, "no scheme")
@@ -55,6 +73,8 @@ func parse(s string) (Pattern, *PatternError) {
 	if err != nil {
 		return Pattern{}, err
 	}
+	// https://* is every https origin on any port. "https://*:*" would say the same and is
+	// refused by checkStars, so there is one spelling.
 	p := Pattern{text: s, hostAt: uint16(at), hostEnd: uint16(end), anyPort: scheme == "https" && s[at:end] == anyText}
 	if end < len(s) {
 		if p.port, p.anyPort, err = parsePort(s[end+1:], scheme, end+1); err != nil {
@@ -64,7 +84,8 @@ func parse(s string) (Pattern, *PatternError) {
 	return p, checkStars(p)
 }
 
-// checkRest checks all that follows the scheme but the port, and returns the offset of the host's end.
+// checkRest checks everything after the scheme except the port, and returns the offset of the
+// host's end. Networks come first: their slash would be reported as a path.
 func checkRest(s, scheme string, at int) (end int, err *PatternError) {
 	if addr, length, after, ok := cutNetwork(s[at:]); ok {
 		end = len(s) - len(after)
@@ -82,7 +103,9 @@ func checkRest(s, scheme string, at int) (end int, err *PatternError) {
 	return end, checkHost(s[at:end], scheme, at)
 }
 
-// checkStars refuses stars where others than https and http, or than hosts of labels, have them.
+// checkStars refuses stars in hosts that have no labels for them to stand for. URL treats hosts
+// of other schemes than http and https as opaque: "moz-extension://a*" would be a prefix of a
+// random UUID.
 func checkStars(p Pattern) *PatternError {
 	scheme := p.Scheme()
 	star := strings.IndexByte(p.text, '*')
@@ -100,94 +123,9 @@ func fault(offset int, hint, format string, args ...any) *PatternError {
 	return &PatternError{Offset: offset, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// checkBytes refuses what no part of a pattern may hold.
-func checkBytes(s string) *PatternError {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= 0x80:
-			return fault(i, hintASCII, "non-ASCII character; browsers send the A-label")
-		case c == ' ' || c == ',':
-			return fault(i, "write each origin as a separate pattern, without spaces or commas", "%q in a pattern", c)
-		case c < ' ' || c == 0x7f:
-			return fault(i, hintOrigin, "control byte %#02x", c)
-		case 'A' <= c && c <= 'Z':
-			return fault(i, "write it in lower case", "upper-case letter %q; browsers send lower case", c)
-		}
-	}
-	return nil
-}
-
-func checkScheme(scheme string) *PatternError {
-	switch star := strings.IndexByte(scheme, '*'); {
-	case scheme == "":
-		return fault(0, hintOrigin, "no scheme")
-	case star >= 0:
-		return fault(star, hintScheme, "a star in the scheme")
-	case scheme[0] < 'a' || scheme[0] > 'z':
-		return fault(0, hintScheme, "a scheme starts with a letter, not with %q", scheme[0])
-	case len(scheme) > maxScheme:
-		return fault(maxScheme, hintScheme, "scheme longer than %d bytes", maxScheme)
-	}
-	for i := range len(scheme) {
-		if !schemeByte(scheme[i]) {
-			return fault(i, hintScheme, "%q in the scheme", scheme[i])
-		}
-	}
-	switch scheme {
-	case "ws", "wss":
-		return fault(0, "write the page's origin, with https or http", "no page has an origin of the scheme %s; the Origin of a WebSocket's handshake is that of its page", scheme)
-	case "about", "blob", "data", "javascript":
-		return fault(0, "write the origin of the page that makes them, or "+nullText, "no origin has the scheme %s", scheme)
-	}
-	return nil
-}
-
-// checkNothingElse refuses what a URL has and an origin has not.
-func checkNothingElse(s string, at int) *PatternError {
-	i := strings.IndexAny(s[at:], "/?#@\\")
-	if i < 0 {
-		return nil
-	}
-	i += at
-	const hint = "write the scheme, the host and the port only"
-	switch s[i] {
-	case '@':
-		return fault(at, hint, "user information; an origin has none")
-	case '?':
-		return fault(i, hint, "query; an origin has none")
-	case '#':
-		return fault(i, hint, "fragment; an origin has none")
-	case '\\':
-		return fault(i, hintGlob, "backslash; patterns are not regular expressions, and origins have none")
-	}
-	if i == len(s)-1 && i > at {
-		return fault(i, hint, "slash at the end; an origin has none")
-	}
-	return fault(i, hint, "path; an origin has none")
-}
-
-// hostEnd returns the offset in s of what follows the host: a colon, or nothing.
-func hostEnd(s string, at int) (int, *PatternError) {
-	rest := s[at:]
-	if !strings.HasPrefix(rest, "[") {
-		if _, err := netip.ParseAddr(rest); err == nil && strings.Contains(rest, ":") {
-			return 0, fault(at, hintIPv6, "IPv6 address without brackets")
-		}
-		if i := strings.IndexByte(rest, ':'); i >= 0 {
-			return at + i, nil
-		}
-		return len(s), nil
-	}
-	end := strings.IndexByte(rest, ']') + 1
-	switch {
-	case end == 0:
-		return 0, fault(at, hintIPv6, "bracket that is not closed")
-	case end < len(rest) && rest[end] != ':':
-		return 0, fault(at+end, "write ':' and the port, or nothing, after the bracket", "%q after an IPv6 address", rest[end])
-	}
-	return at + end, nil
-}
-
+// parsePort parses what follows the colon. Browsers leave a default port out and never write a
+// leading zero, so a pattern with either matches nothing: it is an error instead of a dead
+// entry. See HTML, "serialization of an origin", and URL, "port state".
 func parsePort(port, scheme string, at int) (n uint16, anyPort bool, err *PatternError) {
 	switch {
 	case port == "*":
@@ -209,77 +147,4 @@ func parsePort(port, scheme string, at int) (n uint16, anyPort bool, err *Patter
 		return 0, false, fault(at-1, "write it without the port", "port %s is the default of %s, which browsers leave out", port, scheme)
 	}
 	return uint16(value), false, nil
-}
-
-func checkHost(host, scheme string, at int) *PatternError {
-	web := defaultPort([]byte(scheme)) != 0
-	switch {
-	case scheme == "file":
-		return fault(at, "write "+fileText, "a host with the scheme file; the origin that browsers send for a file has none")
-	case host == "":
-		return fault(at, hintOrigin, "no host")
-	case host == anyText && scheme == "http":
-		return fault(at, hintAny, "a star for the whole host")
-	case host == anyText || host == dotHost && !web:
-		return nil
-	case host[0] == '[':
-		if _, ok := parseIPv6([]byte(host)); !ok {
-			return fault(at, hintIPv6, "%s is not an IPv6 address as browsers write it", host)
-		}
-		return nil
-	case host[len(host)-1] == '.':
-		return fault(at+len(host)-1, "write it without the dot", "dot at the end of the host; to browsers that is another host")
-	case len(host) > maxHost:
-		return fault(at+maxHost, hintHost, "host longer than %d bytes", maxHost)
-	}
-	if web && host[0]-'0' <= 9 && strings.Contains(host, "*") && strings.Trim(host, "0123456789.*") == "" {
-		return fault(at, hintNetwork4+", or the address, without a star", "a star in an IPv4 address")
-	}
-	labels := strings.Split(host, ".")
-	for i, start := 0, 0; i < len(labels); i++ {
-		if err := checkLabel(labels, i, at+start); err != nil {
-			return err
-		}
-		start += len(labels[i]) + 1
-	}
-	b := []byte(host)
-	if !web || !endsInNumber(b) {
-		return nil
-	}
-	if strings.Contains(host, "*") {
-		return fault(at, hintIPv4, "a star in a host that ends in a number, which is an IPv4 address")
-	}
-	if _, ok := parseIPv4(b); !ok {
-		return fault(at, hintIPv4, "%s ends in a number and is not an IPv4 address as browsers write it", host)
-	}
-	return nil
-}
-
-// checkLabel checks label i, which is at offset at. A glob needs two literal labels to its right: with fewer, as in
-// https://*example.com, it would match names that anyone can register.
-func checkLabel(labels []string, i, at int) *PatternError {
-	label := labels[i]
-	if label == "" {
-		return fault(at, hintLabel, "empty label")
-	}
-	for j := range len(label) {
-		if c := label[j]; c != '*' && !hostByte[c] {
-			return fault(at+j, hintHost, "%q in the host", c)
-		}
-	}
-	if len(label) > maxLabel {
-		return fault(at+maxLabel, hintLabel, "label longer than %d bytes", maxLabel)
-	}
-	star := strings.IndexByte(label, '*')
-	if star < 0 {
-		return nil
-	}
-	if j := strings.Index(label, "**"); j >= 0 {
-		return fault(at+j+1, "write one star, which stands for one or more", "two stars side by side")
-	}
-	literals := len(labels) - 1 - i
-	if literals < 2 && !(label == "*" && i == 0 && literals == 1) {
-		return fault(at+star, hintGlob, "a star with no registrable name to its right")
-	}
-	return nil
 }

@@ -23,8 +23,15 @@ const (
 	hintIPv6     = "write an IPv6 address in brackets, such as http://[::1], without a star"
 )
 
-// repair returns what s was probably meant to be. It may still not parse. Non-ASCII text is left
-// alone: mapping it is the job of IDNA, not of strings.ToLower.
+// repair returns what s was probably meant to be. It may still not parse, and the caller
+// checks. Non-ASCII text is left alone: mapping it is the job of IDNA, not of strings.ToLower.
+// It only serves messages; nothing that it returns is ever matched.
+//
+//	Example.com/            https://example.com
+//	https//example.com      https://example.com
+//	localhost:3000          http://localhost:3000
+//	http://10.0.0.7/8       http://10.0.0.0/8
+//	https://a.test:0443/x   https://a.test
 func repair(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
 		return s
@@ -57,11 +64,13 @@ func repair(s string) string {
 	if isNetwork {
 		rest = after
 	}
+	// Everything from the path on goes, and then user information, which ends at the last '@'.
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		rest = rest[:i]
 	}
 	rest = network + rest
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	// Before the port is looked for: every colon of a bare address looks like the start of one.
 	if addr, err := netip.ParseAddr(rest); err == nil && addr.Is6() {
 		rest = "[" + rest + "]"
 	}

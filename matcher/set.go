@@ -2,24 +2,26 @@ package matcher
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/maphash"
 )
 
-// This file looks origins up in a trie over the labels of hosts, from right to left. There is one tree for each scheme;
-// ports are rules at the nodes. It lies in a few flat slices without pointers, so that the garbage collector has
-// nothing to follow and a lookup touches few cache lines:
+// This file looks origins up in a trie over the labels of hosts, from right to left. There is
+// one tree for each scheme; ports are rules at the nodes. It lies in a few flat slices without
+// pointers, so that the garbage collector has nothing to follow and a lookup touches few cache
+// lines:
 //
-//   - the children of a node are neighbours in nodes. A node with few of them is searched by comparing; a wide one has its
-//     children in one hash table for all nodes. The hash is seeded: nobody outside can choose names that collide;
-//   - a node that does nothing but lead to one child is merged with it: text is then several labels;
-//   - a label with a star is a child of its parent's hub, under its key: what precedes its first star, the star, what follows
-//     its last one. The hub lists the shapes of its keys, that is, the lengths of their two ends. A lookup makes one key of
-//     the label at hand for each shape, so globs of one shape cost the same however many there are. Labels with several
-//     stars have "**" in their key, and those with equal keys are tried one by one.
+//   - the children of a node are neighbours in nodes. A node with few of them is searched by
+//     comparing; a wide one has its children in one hash table for all nodes. The hash is
+//     seeded: clients cannot choose names that collide;
+//   - a node that only leads to one child is merged with it: text is then several labels;
+//   - a label with a star is a child of its parent's hub, under its key: what precedes its
+//     first star, the star, what follows its last one. The hub lists the shapes of its keys,
+//     that is, the lengths of their two ends. A lookup makes one key of the label at hand for
+//     each shape, so globs of one shape cost the same however many there are. Labels with
+//     several stars have "**" in their key, and those with equal keys are tried one by one.
 //
-// The patterns 0 https://example.com, 1 https://*.example.com, 2 https://api.example.com:8443 and
-// 3 https://pr-*.preview.example.com make:
+// The patterns 0 https://example.com, 1 https://*.example.com, 2 https://api.example.com:8443
+// and 3 https://pr-*.preview.example.com make:
 //
 //	https
 //	└── example.com       rules: this host → 0, subdomains → 1
@@ -27,9 +29,22 @@ import (
 //	    └── preview       hub: one shape, 3 bytes before the star and 0 after it
 //	        └── pr-*      rules: this host → 3
 //
-// A lookup follows every glob that fits. The ports of one host are searched by halves. Apart from that its time does not
-// depend on the number of patterns, but for three cases that only their author can make: globs of many shapes below one
-// parent, labels of several stars with both ends equal, and hosts with globs in several labels that all fit.
+// and lie in memory like this (see builder.write for the nodes; ¦ is the eight bytes of a
+// node's own rule):
+//
+//	nodes   │ 0 │ https │ hub │ example.com │ pr-* │ api │ preview │ end │
+//	text    ¦¦¦example.com¦pr-*¦api¦preview¦
+//	rules   │ this host → 0 │ subdomains → 1 │ this host → 3 │ this host, 8443 → 2 │
+//
+// Roads not taken, measured with the same patterns: a map of whole origins is faster (12 ns for
+// 100 of them, where this takes 48) and knows no stars; one regular expression of all patterns
+// takes 2.8 µs for 100 and 1.6 ms for 10 000, where this takes 55 ns. A set costs 75 to 85
+// bytes per pattern, text included.
+//
+// A lookup follows every glob that fits. The ports of one host are searched by halves. Apart
+// from that its time does not depend on the number of patterns, except in three cases that only
+// their author can make: globs of many shapes below one parent, labels of several stars with
+// both ends equal, and hosts with globs in several labels that all fit.
 
 // A Set is a set of patterns, immutable and safe for concurrent use. The zero Set is empty.
 type Set struct {
@@ -88,21 +103,33 @@ func (s *Set) Any() bool { return s.any != 0 }
 // nor allocates.
 func (s *Set) Match(origin []byte) bool { return s.find(origin, true) >= 0 }
 
-// Find returns the index, among the arguments of NewSet, of the most specific pattern that matches origin, or -1. Labels
-// are compared from right to left: one without a star wins over one with stars, which wins over a leading "*."; of two
-// with stars the one with more bytes before its first and after its last star wins. An address wins over a network, a
-// narrow one over a wide one, and each over a star for the whole host. Then a port wins over any port. "*" comes last. Which pattern it is depends on the order of the arguments only where two are equal: then it is the first.
-// Find neither keeps origin nor allocates.
+// Find returns the index, among the arguments of NewSet, of the most specific pattern that
+// matches origin, or -1. It neither keeps origin nor allocates. Of two patterns that match, the
+// more specific is, by the first of these that tells them apart:
+//
+//   - labels, compared from right to left: one without a star wins over one with stars, which
+//     wins over a leading "*.";
+//   - of two labels with stars the one with more bytes before its first and after its last
+//     star;
+//   - an address wins over a network, a narrow network over a wide one, and each over a star
+//     for the whole host;
+//   - a port wins over any port;
+//   - "*" comes last.
+//
+// The order of the arguments matters only where two are equal in all of this: then the first is
+// returned.
 func (s *Set) Find(origin []byte) int { return s.find(origin, false) }
 
-// find stops at the first match rather than the most specific where one is enough.
+// find is Find, or with enough only stops at the first match rather than the most specific.
 func (s *Set) find(origin []byte, enough bool) int {
+	// Longer than any tuple origin: so the time is bounded, whatever a client sends.
 	if len(origin) > maxOrigin {
 		return -1
 	}
 	if i := s.findTuple(origin, enough); i >= 0 {
 		return i
 	}
+	// Last, because everything else is more specific. Most sets have none of the three.
 	if s.any|s.null|s.file != 0 {
 		null := string(origin) == nullText
 		switch {
@@ -110,6 +137,8 @@ func (s *Set) find(origin []byte, enough bool) int {
 			return s.null - 1
 		case s.file != 0 && string(origin) == fileText:
 			return s.file - 1
+		// "*" does not mean any bytes: the value is going to be echoed, so it must be an
+		// origin.
 		case s.any != 0 && (null || ValidOrigin(origin)):
 			return s.any - 1
 		}
@@ -117,6 +146,9 @@ func (s *Set) find(origin []byte, enough bool) int {
 	return -1
 }
 
+// findTuple looks for a tuple origin (HTML's term for scheme, host and port). It compares first
+// and validates last: bytes that equal a pattern's text need no validation, so only those that
+// a star stands for are looked at. That order makes the usual hit one pass over the bytes.
 func (s *Set) findTuple(origin []byte, enough bool) int {
 	var root, defaultPort uint32
 	var rest []byte
@@ -126,6 +158,8 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 	case len(origin) > 7 && string(origin[:7]) == "http://":
 		root, defaultPort, rest = s.http, 80, origin[7:]
 	case len(s.schemes) > 0:
+		// The map is small and its keys come from the configuration; the conversion does not
+		// allocate.
 		scheme, after, ok := bytes.Cut(origin, []byte("://"))
 		if !ok {
 			return -1
@@ -136,6 +170,8 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 		return -1
 	}
 	// What is equal to a pattern's text needs no validation, so only bytes that a star stands for are looked at.
+	// An explicit default port (https://a:443) is not ok: browsers omit it, so it is not a
+	// serialized origin and must not match https://a.
 	host, port, ok := cutPort(rest, defaultPort)
 	if !ok || len(host) > maxHost {
 		return -1
@@ -145,138 +181,3 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 	}
 	return s.findWide(root, host, port, defaultPort)
 }
-
-// walk looks for host, less the labels that led to node n. It goes down the literal labels and keeps the last match on
-// the way, which is the most specific.
-func (s *Set) walk(n uint32, host []byte, port uint32, enough bool) int {
-	best := -1
-	for {
-		if i := s.rule(n, subdomains, port); i >= 0 {
-			if !validLabels(host) {
-				return -1
-			}
-			best = i
-		}
-		if h := s.nodes[n].hub; h != 0 && !(enough && best >= 0) {
-			if i := s.walkGlobs(h, host, port, enough); i >= 0 {
-				best = i
-			}
-		}
-		if enough && best >= 0 {
-			return best
-		}
-		child, size, end := s.child(n, host)
-		if child == 0 {
-			return best
-		}
-		if size == len(host) {
-			if i := s.ruleBehind(end, child, port); i >= 0 {
-				return i
-			}
-			return best
-		}
-		n, host = child, host[:len(host)-size-1]
-	}
-}
-
-// walkGlobs follows the globs of hub h that fit the last label of host.
-func (s *Set) walkGlobs(h uint32, host []byte, port uint32, enough bool) int {
-	label := lastLabel(host)
-	if !validLabels(label) {
-		return -1
-	}
-	var buf [maxLabel + 1]byte
-	for _, sh := range s.shapes[s.hubs[h].shapes:s.hubs[h+1].shapes] {
-		if len(label) <= int(sh.prefix)+int(sh.suffix) {
-			continue
-		}
-		key := sh.appendKey(buf[:0], label)
-		child, _, _ := s.child(s.hubs[h].node, key)
-		if child == 0 {
-			continue
-		}
-		if !sh.several {
-			if i := s.step(child, host, len(label), port, enough); i >= 0 {
-				return i
-			}
-			continue
-		}
-		for c := s.nodes[child].children; c < s.nodes[child+1].children; c++ {
-			if globMatch(s.label(c), label) {
-				if i := s.step(c, host, len(label), port, enough); i >= 0 {
-					return i
-				}
-			}
-		}
-	}
-	return -1
-}
-
-// step continues at node n, which matched the last size bytes of host.
-func (s *Set) step(n uint32, host []byte, size int, port uint32, enough bool) int {
-	if size == len(host) {
-		return s.rule(n, thisHost, port)
-	}
-	return s.walk(n, host[:len(host)-size-1], port, enough)
-}
-
-// rule returns the index of the pattern that ends at node n, in the way that kind says, and is for port; or -1.
-func (s *Set) rule(n, kind, port uint32) int {
-	return ruleOf(s.rules[s.nodes[n].rules:s.nodes[n+1].rules], kind, port)
-}
-
-// ruleSize is the size of the rule behind a node's text: the node's only rule, if it has exactly
-// one, so that most hosts are found without reading the node. It is the key and the pattern; or
-// several and anything, where there is not one rule.
-const (
-	ruleSize = 8
-	several  = 1 << 31
-)
-
-// ruleBehind is rule for thisHost and a node whose text ends at offset end.
-func (s *Set) ruleBehind(end, n, port uint32) int {
-	own := s.text[end : end+ruleSize]
-	switch key := binary.LittleEndian.Uint32(own); key {
-	case thisHost | port, thisHost | anyPort:
-		return int(binary.LittleEndian.Uint32(own[4:]))
-	case several:
-		return s.rule(n, thisHost, port)
-	}
-	return -1
-}
-
-func ruleOf(rules []rule, kind, port uint32) int {
-	if len(rules) == 0 {
-		return -1
-	}
-	if i := search(rules, kind|port); i >= 0 {
-		return i
-	}
-	return search(rules, kind|anyPort)
-}
-
-func search(rules []rule, key uint32) int {
-	for len(rules) > 0 {
-		mid := len(rules) / 2
-		switch at := rules[mid]; {
-		case at.key == key:
-			return int(at.pattern)
-		case at.key < key:
-			rules = rules[mid+1:]
-		default:
-			rules = rules[:mid]
-		}
-	}
-	return -1
-}
-
-// label returns the text of node n.
-func (s *Set) label(n uint32) []byte { return s.text[s.nodes[n].text : s.nodes[n+1].text-ruleSize] }
-
-// endsIn reports whether labels are the last labels of host.
-func endsIn(host, labels []byte) bool {
-	rest := len(host) - len(labels)
-	return rest >= 0 && string(host[rest:]) == string(labels) && (rest == 0 || host[rest-1] == '.')
-}
-
-func lastLabel(host []byte) []byte { return host[bytes.LastIndexByte(host, '.')+1:] }

@@ -5,7 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// sample is how many entries are looked at to find one that goes. More make it a better LRU and an insertion dearer.
+// sample is how many entries are compared to find one to evict. More make it a better LRU and
+// an insertion more expensive; with eight, a skewed sequence gets at least 98 % of the hits of
+// an exact LRU (a test holds that).
 const sample = 8
 
 // taken is how many offers there are for each one that is accepted when the cache is full.
@@ -14,12 +16,22 @@ const taken = 8
 // firstSlots is the length of a table with a first entry.
 const firstSlots = 8
 
-// A shard is a part of an LRU, with a lock of its own for writers.
+// A shard is a part of an LRU, with its own lock for writers. Readers take none: they read
+// optimistically, as in a seqlock, and check afterwards that no writer was at work.
+//
+//	writer (holds mu)                 reader
+//	version 4 → 5   (odd: changing)   v := version; odd: take mu
+//	change a slot                     find the slot, get the value
+//	version 5 → 6                     version == v? the value is good : take mu
+//
+// All fields that a reader touches are atomic, so a torn read is impossible and the race
+// detector agrees; the version only tells that the fields belong together. A lock for readers
+// would be one more cache line that all processors write, for every preflight.
 type shard struct {
 	table   atomic.Pointer[table]
 	texts   *texts
 	version atomic.Uint32 // odd: a writer is changing slots
-	clock   atomic.Uint32 // of stamps: 2 for each insertion; what is asked for after it has a stamp that is 1 more
+	clock   atomic.Uint32 // of stamps: 2 for each insertion; an entry that is read after it gets a stamp that is 1 more
 
 	mu        sync.Mutex
 	entries   int
@@ -31,7 +43,8 @@ type shard struct {
 	_         [128 - 76]byte // neighbours do not share a cache line
 }
 
-// get finds the value of key.
+// get finds the value of key. One attempt without the lock, then one with it: a reader never
+// spins while writers are busy.
 func (s *shard) get(hash uint64, key []byte) ([]byte, bool) {
 	if v := s.version.Load(); v&1 == 0 {
 		value, ok := s.find(hash, key)
@@ -44,8 +57,9 @@ func (s *shard) get(hash uint64, key []byte) ([]byte, bool) {
 	return s.find(hash, key)
 }
 
-// find is get for callers that hold the lock, or that look whether the version has changed. A version that is the same before and
-// after says that no slot was written in between, and so that no text was released that a slot refers to.
+// find is get for callers that hold the lock or check the version. A version that is the same
+// before and after means that no slot was written in between, and so that no text was released
+// that a slot refers to.
 func (s *shard) find(hash uint64, key []byte) ([]byte, bool) {
 	t := *s.table.Load()
 	head, end := cut(key)
@@ -53,14 +67,25 @@ func (s *shard) find(hash uint64, key []byte) ([]byte, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	// If the slot becomes another's in this moment, that one is thought a little younger than it is.
+	// If the slot becomes another's in this moment, that one is thought a little younger than
+	// it is. Written only if it changes: a popular entry is then shared between processors as
+	// long as nothing is inserted. If the slot is reused at this moment, the new entry appears
+	// a little younger than it is.
 	if now := s.clock.Load() + 1; t[i].stamp.Load() != now {
 		t[i].stamp.Store(now)
 	}
 	return s.texts.get(t[i].value.Load()), true
 }
 
-// lookup returns the index of a key's slot in t, or -1.
+// lookup returns the index of a key's slot in t, or -1. The whole key is compared, not only its
+// hash: two origins whose hashes collide must not get each other's answer.
+//
+//	home                                     free: not in the table
+//	┌──────────┬──────────┬──────────┬──────┐
+//	│ meta ≠   │ meta =   │ meta =   │ free │   48 bits of hash and the length first,
+//	│          │ end ≠    │ end =    │      │   then 40 bytes of the key in the same cache line,
+//	└──────────┴──────────┴────┬─────┴──────┘   and the head, which is elsewhere, last
+//	                           └ head = ? found
 func (s *shard) lookup(t table, meta uint64, head, end []byte) int {
 	if len(t) == 0 {
 		return -1
@@ -80,6 +105,9 @@ func (s *shard) lookup(t table, meta uint64, head, end []byte) int {
 }
 
 // add stores an entry. See LRU.Offer for those that are offered.
+//
+// The order matters to readers: texts are stored before a slot refers to them, and released
+// only after the slot is free and the version has changed.
 func (s *shard) add(hash uint64, key, value []byte, offered bool) {
 	if len(key) > maxKey {
 		return
@@ -88,12 +116,14 @@ func (s *shard) add(hash uint64, key, value []byte, offered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	head, end := cut(key)
+	// Replaced, not updated: a slot is written by one piece of code.
 	if i := s.lookup(*s.table.Load(), meta, head, end); i >= 0 {
 		s.remove(i)
 	}
 	if size > s.mostBytes {
 		return
 	}
+	// A large entry may displace several. An empty shard has room for it, so the loop ends.
 	for s.entries == s.most || s.bytes+size > s.mostBytes {
 		if offered {
 			if s.offers++; s.offers%taken != 0 {
@@ -108,6 +138,7 @@ func (s *shard) add(hash uint64, key, value []byte, offered bool) {
 	if len(head) > 0 {
 		headText = s.texts.hold(head)
 	}
+	// From here the version is odd: readers that start now wait for the lock.
 	s.version.Add(1)
 	e := s.table.Load().place(meta)
 	e.meta.Store(meta)
@@ -120,10 +151,11 @@ func (s *shard) add(hash uint64, key, value []byte, offered bool) {
 	s.bytes += size
 }
 
-// cost is what an entry counts, in bytes.
+// cost is what an entry counts, in bytes: what it could take at most, so that the bound holds
+// even if nothing is shared.
 func cost(key, value int) int { return overhead + key + value }
 
-// remove forgets the entry in slot i.
+// remove frees slot i and releases its texts, after the version has changed.
 func (s *shard) remove(i int) {
 	t := *s.table.Load()
 	value, head := t[i].value.Load(), t[i].head.Load()
@@ -138,7 +170,9 @@ func (s *shard) remove(i int) {
 	}
 }
 
-// oldest returns the slot of the oldest entry of a sample. Precondition: there are entries.
+// oldest returns the slot of the oldest entry of a sample. The sample begins where the last one
+// ended, so that every entry is considered before any is considered again. Ages are differences
+// of 32-bit stamps and survive their overflow. Precondition: there are entries.
 func (s *shard) oldest() int {
 	t := *s.table.Load()
 	now, oldest, age := s.clock.Load()+1, 0, uint32(0)

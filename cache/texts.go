@@ -6,8 +6,17 @@ import (
 	"unsafe"
 )
 
-// texts keeps byte strings, equal ones once. A text has a number as long as it is referenced; 0 is
-// none. Readers take no lock.
+// texts keeps byte strings, equal ones once. A text has a number as long as it is referenced; 0
+// is none. Readers take no lock: they load the list, then the element.
+//
+//	list     │ – │ ●─┼─► "Access-Control-Allow-…"  immutable, so readers may keep it
+//	         │ ● │ nil │                            nil: released; its number is in spare
+//	numbers  "Access-Control-Allow-…" → 1           the same bytes, not a copy
+//	held     0, 12, …                               slots that refer to each
+//
+// A released text stays alive for readers that still have its slice: the collector frees it,
+// not the table. A reader that follows a number which was reused meanwhile gets another text,
+// and notices by the version of its shard.
 type texts struct {
 	list atomic.Pointer[[]atomic.Pointer[[]byte]] // by number
 
@@ -23,7 +32,8 @@ func (t *texts) init() {
 	t.held = make([]uint32, 1)
 }
 
-// get returns text n, or nil if it does not exist.
+// get returns text n, or nil if it does not exist: a reader without the lock may hold a number
+// that was released, or one newer than the list that it loaded.
 func (t *texts) get(n uint32) []byte {
 	list := *t.list.Load()
 	if int(n) >= len(list) {
@@ -50,7 +60,8 @@ func (t *texts) hold(b []byte) uint32 {
 	return n
 }
 
-// number returns a number that no text has.
+// number returns an unused number. The list doubles when it is full; readers continue with the
+// old one, whose elements stay as they were.
 func (t *texts) number() uint32 {
 	if last := len(t.spare) - 1; last >= 0 {
 		n := t.spare[last]
@@ -69,7 +80,7 @@ func (t *texts) number() uint32 {
 	return uint32(n)
 }
 
-// release ends what hold began, once.
+// release drops one reference to text n, and the text with the last one.
 func (t *texts) release(n uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,43 +7,10 @@ import (
 	"time"
 )
 
-// A Problem is one thing that is wrong with a Config.
-type Problem struct {
-	Key     string // the key of the policy's table, such as "request_headers"
-	Index   int    // the element of the key's list, or -1: the key itself
-	Message string // what is wrong
-	Hint    string // what to write instead; may be empty
-	Warning bool   // the policy works, though perhaps not as meant
-
-	// OtherKey and OtherIndex are another entry that the message ends in, which then reads on with
-	// "at" and its place. No OtherKey: none.
-	OtherKey   string
-	OtherIndex int
-}
-
-// Error is [Problem.String]: a Problem is an error.
-func (p Problem) Error() string { return p.String() }
-
-// String returns p in one line.
-func (p Problem) String() string {
-	place := func(key string, index int) string {
-		if index < 0 {
-			return key
-		}
-		return fmt.Sprintf("%s[%d]", key, index)
-	}
-	s := place(p.Key, p.Index) + ": " + p.Message
-	if p.OtherKey != "" {
-		s += ", at " + place(p.OtherKey, p.OtherIndex)
-	}
-	if p.Hint != "" {
-		s += " (" + p.Hint + ")"
-	}
-	return s
-}
-
-// A checker collects the problems of one Config. Its methods return what they checked, normalized and without what
-// is redundant; that is only meaningful if nothing failed.
+// A checker collects the problems of one Config. Its methods return the entries that they
+// checked, normalized and without redundant ones; the result is only meaningful if nothing
+// failed. All problems are found in one run: an operator with five mistakes should not need
+// five reloads.
 type checker struct {
 	cfg      *Config
 	problems []Problem
@@ -52,7 +19,9 @@ type checker struct {
 	tally    tally
 }
 
-// maxFileProblems is how many lines of a file of origins are reported, and of how many warnings are: the rest is a number.
+// maxFileProblems is how many lines of a file of origins are reported, and how many warnings
+// about them: the rest is a number. A file of a million lines in the wrong format would
+// otherwise fill the log.
 const maxFileProblems = 20
 
 // tally counts the problems of single lines of a file of origins.
@@ -80,7 +49,8 @@ func (c *checker) warn(key string, index int, hint, format string, args ...any) 
 	c.add(Problem{Key: key, Index: index, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
 }
 
-// merge takes over what another checker of the same Config found after this one.
+// merge adds what another checker of the same Config found after this one. The other may have
+// dropped problems beyond the bound: its tally counts those too.
 func (c *checker) merge(other *checker) {
 	c.failed = c.failed || other.failed
 	c.needed |= other.needed
@@ -91,6 +61,9 @@ func (c *checker) merge(other *checker) {
 	c.tally = tally{before.failures + other.tally.failures, before.warnings + other.tally.warnings}
 }
 
+// methods checks the names of methods and normalizes them, as a browser does before it asks.
+// The errors are entries that can never have an effect or that no HTTP message can carry; the
+// warnings are entries that a reader could misunderstand.
 func (c *checker) methods() []string {
 	const key = "methods"
 	var methods, safelisted []string
@@ -106,6 +79,8 @@ func (c *checker) methods() []string {
 		case len(m) > maxMethod:
 			c.fail(key, i, "", "method of %d bytes: at most %d are supported", len(m), maxMethod)
 			continue
+		// new Request() throws a TypeError for it (Fetch, "forbidden method"), so the entry
+		// would have no effect.
 		case isForbiddenMethod(m):
 			c.fail(key, i, "remove it", "%s is a forbidden method: no browser sends it", m)
 			continue
@@ -123,6 +98,8 @@ func (c *checker) methods() []string {
 				firstSafelisted = i
 			}
 			safelisted = append(safelisted, m)
+		// Fetch normalizes six methods only. "Patch" in a configuration then refuses every
+		// PATCH, the most common mistake with this list.
 		case upper != m:
 			c.warn(key, i, "write "+upper+" if that is meant", "%q matches this exact spelling only: browsers do not normalize it", m)
 		}
@@ -135,6 +112,8 @@ func (c *checker) methods() []string {
 	return methods
 }
 
+// requestHeaders checks the names that pages may set. An entry that browsers never ask for is
+// an error: its author believes that it has an effect.
 func (c *checker) requestHeaders() []string {
 	const key = "request_headers"
 	var names []string
@@ -155,6 +134,7 @@ func (c *checker) requestHeaders() []string {
 			continue
 		case star && name != "*" && (c.cfg.Credentials || !equalFold(name, "Authorization")):
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, name)
+		// Fetch, "CORS non-wildcard request-header name", which is Authorization alone.
 		case name == "*" && !c.cfg.Credentials && !containsFold(c.cfg.RequestHeaders, "Authorization"):
 			c.warn(key, i, `add "Authorization" beside it, unless no page sends one`,
 				`"*" does not cover Authorization: pages that send a token are refused`)
@@ -164,6 +144,7 @@ func (c *checker) requestHeaders() []string {
 	return names
 }
 
+// exposeHeaders checks the names that pages may read.
 func (c *checker) exposeHeaders() []string {
 	const key = "expose_headers"
 	var names []string
@@ -174,6 +155,7 @@ func (c *checker) exposeHeaders() []string {
 			continue
 		}
 		switch {
+		// In main fetch "*" is a wildcard only if the request's credentials mode is not "include".
 		case name == "*" && c.cfg.Credentials:
 			c.fail(key, i, "list the names",
 				`"*" with credentials: browsers take it for the name of a header, and it exposes nothing`)
@@ -212,7 +194,8 @@ func oneEach(element, otherwise string) string {
 	return "write each as a separate element: " + strings.Join(names, ", ")
 }
 
-// headerName checks what all header names have in common and records name in seen; false means leave it out.
+// headerName checks what all header names have in common and records name in seen; false means
+// leave it out.
 func (c *checker) headerName(key string, i int, name string, seen map[string]bool) bool {
 	folded := strings.ToLower(name)
 	switch {
@@ -230,17 +213,21 @@ func (c *checker) headerName(key string, i int, name string, seen map[string]boo
 	return true
 }
 
-// Browsers cut Access-Control-Max-Age to their own limit: Firefox to a day, Chromium to two hours, WebKit to ten minutes.
+// Browsers cut Access-Control-Max-Age to their own limit: Firefox to a day, Chromium to two
+// hours, WebKit to ten minutes.
 const (
 	maxMaxAge   = 24 * time.Hour
 	chromiumAge = 2 * time.Hour
 )
 
+// scalars checks the keys that are not lists.
 func (c *checker) scalars() {
 	if age := c.cfg.MaxAge; age != nil {
 		switch {
 		case *age < 0:
 			c.fail("max_age", -1, `write "0s" for no caching`, "%v is negative", *age)
+		// Fetch lets a browser impose a limit (CORS-preflight fetch, step 7.10). A larger value
+		// would be a promise that no browser keeps.
 		case *age > maxMaxAge:
 			c.fail("max_age", -1, `write "24h"`, "%v is more than 24h, which no browser honours", *age)
 		case *age%time.Second != 0:
@@ -251,6 +238,7 @@ func (c *checker) scalars() {
 	}
 	switch s := c.cfg.PreflightStatus; {
 	case s == 0 || s == 200 || s == 204:
+	// CORS-preflight fetch, step 7, requires an ok status.
 	case s < 200 || s > 299:
 		c.fail("preflight_status", -1, "write 204, or 200 for old clients",
 			"%d is not an ok status, which are 200 to 299: browsers would refuse every preflight", s)
@@ -268,6 +256,7 @@ func (c *checker) choice(key, value string, values ...string) {
 	}
 }
 
+// containsFold reports whether list contains s, in any case.
 func containsFold(list []string, s string) bool {
 	for _, e := range list {
 		if equalFold(e, s) {

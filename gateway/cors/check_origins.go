@@ -12,8 +12,18 @@ import (
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file judges origin patterns. Syntax is the matcher's; here is what a pattern means to the world: who can be an
-// origin that matches it, and is that what credentials should be shared with?
+// This file judges origin patterns. Syntax is the matcher's; this is about who can be an origin
+// that matches a pattern, and whether credentials should be shared with all of them. It is
+// where the holes of hand-written CORS are caught, while loading instead of in an audit:
+//
+//	pattern                   who can match                                      with credentials
+//	*                         every site                                         error, or a flag
+//	null                      every site, from a sandboxed frame                 error, or two flags
+//	http://app.example.com    an attacker on the user's network                  error, or a flag
+//	https://*.github.io       anyone who registers a name there                  error, or a flag
+//	https://*                 every site with https                              error, always
+//	http://10.0.0.0/8         every machine of the network                       warning
+//	moz-extension://*         every extension                                    warning
 
 // The keys of the two lists of patterns.
 const (
@@ -29,7 +39,12 @@ func (c *checker) origin(i int) (text, key string, index int) {
 	return c.cfg.Origins[i], keyOrigins, i
 }
 
-// origins returns the set of all patterns, and whether "null" is one of them. The set is nil if one will not do.
+// origins returns the set of all patterns, and whether "null" is one of them. The set is nil if
+// a pattern is invalid. Judging, searching for redundant patterns and compiling run in
+// parallel, as a file may have a million lines:
+//
+//	judgeAll ─┬─► redundant ──┐
+//	          └─► NewSet ─────┴─► merge
 func (c *checker) origins() (set *matcher.Set, null bool) {
 	n := len(c.cfg.Origins) + len(c.cfg.FileOrigins)
 	if n == 0 {
@@ -60,7 +75,9 @@ func (c *checker) origins() (set *matcher.Set, null bool) {
 // perJudge is how many patterns are worth a goroutine: some milliseconds of work.
 const perJudge = 10000
 
-// judgeAll judges the n patterns of both lists, and returns those that can be parsed with the number of each.
+// judgeAll judges the n patterns of both lists, and returns those that can be parsed with the
+// number of each. Each goroutine has its own checker, and they are merged in order: the
+// problems do not depend on how the work was divided.
 func (c *checker) judgeAll(n int) (patterns []matcher.Pattern, written []int) {
 	type verdict struct {
 		checker
@@ -90,7 +107,7 @@ func (c *checker) judgeAll(n int) (patterns []matcher.Pattern, written []int) {
 	return patterns, written
 }
 
-// judge judges pattern i of both lists. It reports false if it cannot be parsed.
+// judge judges pattern i of both lists. It returns false if the pattern cannot be parsed.
 func (c *checker) judge(i int) (matcher.Pattern, bool) {
 	text, key, index := c.origin(i)
 	p, err := matcher.ParsePattern(text)
@@ -99,6 +116,9 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 		c.badPattern(key, index, text, err)
 	case p.Any():
 		c.anyOrigin(key, index)
+	// Origin: null is what a sandboxed iframe on any site sends. With credentials it is
+	// therefore as open as "*"; J. Kettle, "Exploiting CORS misconfigurations for Bitcoins and
+	// bounties" (2016), has real cases.
 	case p.Null() && c.cfg.Credentials:
 		c.flag(nullOrigin|reflectAny, key, index, "remove it, or leave credentials out",
 			`"null" with credentials: every site can send it from a sandboxed frame, and read what a signed-in user may see`)
@@ -106,6 +126,8 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 		c.flag(nullOrigin, key, index, "remove it", `"null" is not one origin: any site can send it from a sandboxed frame`)
 	case p.File():
 		c.flag(fileOrigin, key, index, "remove it", `"file://" is not one origin: it is every page that a WebView loads from a file`)
+	// It would reflect any site with https, with credentials if they are set: "*" says that
+	// honestly, and browsers then refuse credentials.
 	case p.AnyHost() && p.Scheme() == "https":
 		c.fail(key, index, hintEverySite, "pattern %q: a star for the whole host stands for every site with https", p.String())
 	default:
@@ -120,8 +142,9 @@ func (c *checker) judge(i int) (matcher.Pattern, bool) {
 // hintEverySite is what to write in place of a star for all sites of a scheme.
 const hintEverySite = `write "*", which is any origin, without credentials, or list the origins, such as "https://*.example.com"`
 
-// badPattern reports a syntax error. The matcher knows no Unicode; the A-label form of a host is added here, but only
-// if it would be accepted.
+// badPattern reports a syntax error. The matcher knows no Unicode; the A-label form of a host
+// is added here, but only if it would be accepted. A line of a file is shown only as far as
+// showable permits: see there.
 func (c *checker) badPattern(key string, index int, text string, err error) {
 	shown := text
 	if key == keyOriginsFile {
@@ -158,6 +181,9 @@ func (c *checker) badPattern(key string, index int, text string, err error) {
 	c.fail(key, index, hint, "pattern %q: %s", shown, message)
 }
 
+// anyOrigin judges "*". Browsers refuse "*" with credentials (CORS check, step 3), so a policy
+// with both must echo each origin: that is the reflected-origin hole by another name, and needs
+// its flag.
 func (c *checker) anyOrigin(key string, index int) {
 	if c.cfg.Credentials {
 		c.flag(reflectAny, key, index, "list the origins, or leave credentials out",
@@ -168,7 +194,8 @@ func (c *checker) anyOrigin(key string, index int) {
 	}
 }
 
-// labels checks that each A-label is one: browsers never produce an origin with another, so it would match nothing.
+// labels checks that each A-label is one: browsers never produce an origin with another, so it
+// would match nothing.
 func (c *checker) labels(key string, index int, p matcher.Pattern) {
 	for _, label := range strings.Split(p.Host(), ".") {
 		if !strings.HasPrefix(label, "xn--") || strings.Contains(label, "*") {
@@ -195,6 +222,8 @@ func (c *checker) plaintext(key string, index int, p matcher.Pattern) {
 	}
 }
 
+// isLoopback reports whether every origin that p matches is on the machine of the browser:
+// localhost and names below it, 127.0.0.0/8 or a part of it, [::1].
 func isLoopback(p matcher.Pattern) bool {
 	if isLocalhost(p.Host()) {
 		return true
@@ -206,8 +235,8 @@ func isLoopback(p matcher.Pattern) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// wide warns of patterns with credentials that do not name one party: any extension, any machine of
-// a network.
+// wide warns of patterns with credentials that do not name one party. They may be meant, in an
+// office network or for extensions, and no narrower pattern can be proposed, so there is no flag.
 func (c *checker) wide(key string, index int, p matcher.Pattern) {
 	_, network := p.Network()
 	switch {
@@ -237,6 +266,8 @@ func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	suffix, _ := publicsuffix.PublicSuffix("x." + end)
 	const message = "pattern %q: %s is a public suffix: anyone can register a name that matches"
 	switch {
+	// There is a registrable label to the right of the star: its owner decides who gets names
+	// below it.
 	case len(suffix) < len(end):
 	case c.cfg.Credentials:
 		c.flag(suffixes, key, index, "name the domains", message, p.String(), end)
@@ -245,6 +276,7 @@ func (c *checker) publicSuffix(key string, index int, p matcher.Pattern) {
 	}
 }
 
+// isASCII reports whether s has no byte above 0x7f.
 func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {

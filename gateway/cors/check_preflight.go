@@ -26,8 +26,8 @@ var neverOnPreflight = map[string]string{
 	"sec-websocket-accept": byAnswer, "sec-websocket-extensions": byAnswer, "sec-websocket-protocol": byAnswer,
 }
 
-// preflightHeaders checks the keys that are about answers to preflights. The Key of a problem of one field is
-// "preflight_headers.NAME".
+// preflightHeaders checks the keys that are about answers to preflights. The Key of a problem
+// of one field is "preflight_headers.NAME".
 func (c *checker) preflightHeaders() {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.PreflightHeaders)) {

@@ -2,9 +2,14 @@ package cors
 
 import "strings"
 
-// This file holds the dangers that a Config can permit by a flag of its own. Such an origin is an
-// error without its flag and a warning with it, so that it stays visible; a flag that no origin
-// needs is a warning too, because it takes effect on the day when such an origin is added.
+// This file holds the dangers that a Config can permit by a flag. Such an origin is an error
+// without its flag and a warning with it, so that it stays visible; a flag that no origin needs
+// is a warning too, because it would take effect unnoticed on the day when such an origin is
+// added.
+//
+//	            flag not set     flag set
+//	origin      error            warning, at every load
+//	no origin   –                warning: remove the flag
 
 // danger is a set of dangers.
 type danger uint8
@@ -37,7 +42,8 @@ var flags = []struct {
 		`"file://" is not among the origins`, false},
 }
 
-// flag reports an origin that is all of d: a warning if that is permitted. hint says what else to write.
+// flag reports an origin that is all of d: a warning if that is permitted. hint says what to
+// write instead; the flag is named after it, as the last resort.
 func (c *checker) flag(d danger, key string, index int, hint, format string, args ...any) {
 	c.needed |= d
 	var missing []string

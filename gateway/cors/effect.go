@@ -2,15 +2,21 @@ package cors
 
 import "bytes"
 
-// SameEffect reports whether two sets of field lines, as the Append methods of two policies made them for one request
-// that both allow, mean the same to the page that made it. That the one allows "*" and the other the origin itself does
-// not matter to it, nor do Vary and what follows it, which are for caches and tools: only that the origin is allowed, and all
-// other fields, do.
+// SameEffect reports whether two sets of field lines mean the same to the page that made the
+// request. They are the lines that the Append methods of two policies made for one request that
+// both allow. It serves to compare a policy with its candidate successor on live traffic: a
+// difference that no page can observe is not one.
+//
+//	Access-Control-Allow-Origin: *         equal to ───►  Access-Control-Allow-Origin: https://app.example.com
+//	Access-Control-Max-Age: 600            unequal to ─►  Access-Control-Max-Age: 60
+//	Vary: …                                ignored, with everything after it: for caches and tools
 //
 // Nothing is kept or allocated.
 func SameEffect(a, b []byte) bool {
 	for {
 		var nameA, valueA, nameB, valueB []byte
+		// Both sides were rendered by the same code in the same order, so a comparison line by
+		// line is enough.
 		nameA, valueA, a = cutEffect(a)
 		nameB, valueB, b = cutEffect(b)
 		if string(nameA) != string(nameB) || string(valueA) != string(valueB) {

@@ -1,16 +1,21 @@
 package cors
 
-// This file reads and merges comma-separated lists. See RFC 9110, section 5.6.1, "Lists".
+// This file reads and merges comma-separated lists. See RFC 9110, section 5.6.1, "Lists". They
+// are lists of names (tokens) only: a quoted string with a comma in it is cut in two, and
+// neither half is a token, so it is refused rather than misread.
 
-// maxDistinct bounds the members that a further member is compared with, so that a hostile list costs linear time.
-// Beyond it repeated members may stay, which no list here gives a meaning to.
+// maxDistinct bounds the members that a further member is compared with, so that a hostile list
+// costs linear time: 64 comparisons for each member instead of as many as there are members
+// before it. Beyond it repeated members may stay, which no list here gives a meaning to. A map
+// would find them all, and allocate for each response.
 const maxDistinct = 64
 
 // everything means no bound: for comparisons that happen once, not once per member.
 const everything = int(^uint(0) >> 1)
 
-// cutMember splits list at its first comma. member is without the blanks around it and may be empty; more is false
-// when there was no comma, so that "" is one empty member, as is each empty field line.
+// cutMember splits list at its first comma. member is without the blanks around it and may be
+// empty; more is false when there was no comma, so that "" is one empty member, as is each
+// empty field line.
 func cutMember[T string | []byte](list T) (member, rest T, more bool) {
 	end := 0
 	for end < len(list) && list[end] != ',' {
@@ -29,7 +34,7 @@ func cutMember[T string | []byte](list T) (member, rest T, more bool) {
 	return list[start:end], rest, more
 }
 
-// See RFC 9110, section 5.6.3, "Whitespace".
+// isBlank reports whether c is optional white space. See RFC 9110, section 5.6.3, "Whitespace".
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // hasMember reports whether name is, in any case, one of the first limit members of list.
@@ -44,8 +49,8 @@ func hasMember[A, B string | []byte](list A, name B, limit int) bool {
 	return false
 }
 
-// appendMembers appends to dst the members of list that are not among the first limit members of dst[start:], in
-// their own spelling.
+// appendMembers appends to dst the members of list that are not among the first limit members
+// of dst[start:], in their own spelling.
 func appendMembers[T string | []byte](dst []byte, start int, list T, limit int) []byte {
 	for more := true; more; {
 		var member T
@@ -61,10 +66,11 @@ func appendMembers[T string | []byte](dst []byte, start int, list T, limit int) 
 	return dst
 }
 
-// AppendVary appends one "Vary: …\r\n" line that holds the members of existing, the values of the response's own Vary
-// field lines, and those of add, such as "Origin": each once, in any case, in the spelling and order in which they
-// come first; a member after the 64th may repeat. A "*" among existing stands alone: it says more than all the
-// others. Where there is nothing to say dst is returned as it is. The lines of existing may not overlap dst.
+// AppendVary appends one "Vary: …\r\n" line that holds the members of existing, the values of
+// the response's own Vary field lines, and those of add, such as "Origin": each once, in any
+// case, in the spelling and order in which they come first; a member after the 64th may repeat.
+// A "*" among existing stands alone: it says more than all the others. Where there is nothing
+// to say dst is returned as it is. The lines of existing may not overlap dst.
 //
 // See RFC 9110, section 12.5.5, "Vary", and Fetch, "CORS protocol and HTTP caches".
 func AppendVary(dst []byte, existing [][]byte, add string) []byte {
@@ -72,6 +78,8 @@ func AppendVary(dst []byte, existing [][]byte, add string) []byte {
 	dst = append(dst, "Vary: "...)
 	start := len(dst)
 	for _, line := range existing {
+		// RFC 9110, section 12.5.5: "*" says that the response depends on more than fields of
+		// the request. It stays, and it stays alone.
 		if hasMember(line, "*", everything) {
 			return append(dst[:start], "*\r\n"...)
 		}

@@ -1,9 +1,19 @@
 package cors
 
-// A Reason says why a policy decided as it did. Reasons of denials are ordered like the checks that give them.
+// A Reason says why a policy decided as it did. Reasons of denials are ordered like the checks
+// that give them, and those are a browser's:
+//
+//	NoOrigin                         not a CORS request: there is nothing to decide
+//	Origin…      CORS check          steps 1 to 8
+//	Method…      CORS-preflight fetch, step 7.5
+//	Header…      CORS-preflight fetch, steps 7.6 and 7.7
+//
+// A policy returns the first that applies. So the reason in a log, in Cors-Refused and in
+// explain is about the same field as the message in the browser's console.
 type Reason uint8
 
-// The reasons. Their codes are labels of metrics and part of what explain prints: they never change.
+// The reasons. Their codes are labels of metrics and part of what explain prints: they never
+// change.
 const (
 	Allowed              Reason = iota // the response is shared
 	NoOrigin                           // not a CORS request

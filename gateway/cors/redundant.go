@@ -9,15 +9,25 @@ import (
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file finds patterns that another one covers. A pattern covers more than itself only by a wildcard or a network, and then
-// only patterns whose host ends or begins like its own: so each is compared with those that share one of its ends, with the
-// networks that its address or network could be in, and with a star for the whole host.
+// This file finds patterns that another one covers. A pattern covers more than itself only by a
+// wildcard or a network, and then only patterns whose host ends or begins like its own: so each
+// is compared with those that share one of its ends, with the networks that its address or
+// network could be in, and with a star for the whole host. Comparing all pairs would take 10¹²
+// comparisons for a million patterns; this takes a few lookups for each.
+//
+//	ends:   "example.com"    → https://*.example.com, https://example.com:*
+//	        "10.0.0.0/8"     → http://10.0.0.0/8:*
+//	        "tauri://"       → tauri://*
+//
+//	https://a.b.example.com is looked up under a.b.example.com, b.example.com, example.com, com
 
-// maxCompared bounds how many wildcards with the same end a pattern is compared with: thousands of globs below one name
-// are a list that a program wrote, and a missed warning is better than to wait for minutes.
+// maxCompared bounds how many wildcards with the same end a pattern is compared with: thousands
+// of globs below one name are a list that a program wrote, and a missed warning is better than
+// to wait for minutes.
 const maxCompared = 64
 
-// redundant warns about patterns that another one covers. written are the numbers of the patterns in both lists.
+// redundant warns about patterns that another one covers. written are the numbers of the
+// patterns in both lists.
 func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 	first := make(map[string]int, len(patterns))
 	w := wide{patterns: patterns, ends: map[string][]int{}}
@@ -59,6 +69,8 @@ type wide struct {
 	lengths  []netip.Prefix   // the prefix lengths of networks, each of the address of zeros
 }
 
+// add files pattern i under what every host that it covers ends or begins with. A pattern
+// without a wildcard covers nothing but itself, and is not filed.
 func (w *wide) add(i int) {
 	p := w.patterns[i]
 	network, isNetwork := p.Network()
@@ -127,7 +139,7 @@ func (w *wide) among(key string, i int) int {
 	return -1
 }
 
-// beside warns about pattern i of both lists, on account of pattern j.
+// beside warns about pattern i of both lists because of pattern j.
 func (c *checker) beside(i, j int, hint, format string, args ...any) {
 	_, key, index := c.origin(i)
 	_, otherKey, otherIndex := c.origin(j)

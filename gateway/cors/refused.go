@@ -1,17 +1,27 @@
 package cors
 
-// This file makes the answer by which a browser can name what a policy refuses. A browser stops at a status that is not ok,
-// and its message says no more than that; given the lists of what is allowed it says which method or header is not in them.
+// This file makes the answer from which a browser can tell what a policy refuses. A browser
+// stops at a status that is not an ok status (Fetch, CORS-preflight fetch, step 7), and its
+// message says no more than that; given the lists of what is allowed it says which method or
+// header is not in them:
+//
+//	403, Vary                        "Response to preflight request doesn't pass access control check: It does
+//	                                 not have HTTP ok status."
+//	204, the lists, Vary             "Request header field x-trace is not allowed by
+//	                                 Access-Control-Allow-Headers in preflight response."
+//
 // The rules are:
 //
-//   - the origin is allowed: others learn nothing;
-//   - a browser that reads the answer refuses the request, whatever its credentials mode is. So the list that the refusal
-//     is about has no "*", which stands for more in some browsers than it does here, and a refusal that no list expresses,
-//     such as that of too many names, keeps its 403;
+//   - the origin is allowed: other origins learn nothing;
+//   - a browser that reads the answer refuses the request, whatever its credentials mode is. So
+//     the list that the refusal is about has no "*", which stands for more in some browsers
+//     than it does here, and a refusal that no list expresses, such as that of too many names,
+//     keeps its 403;
 //   - what was not checked is not echoed;
-//   - there is no Access-Control-Max-Age: there is nothing to remember.
+//   - there is no Access-Control-Max-Age: there is nothing to remember, and a browser stores an
+//     entry only for what passed (steps 7.12 to 7.15 come after the checks).
 
-// refuse fills in the statuses of refused preflights.
+// refuse fills in the statuses of refused preflights, once: a request then reads an array.
 func (p *Policy) refuse(lists bool) {
 	for i := range p.refused {
 		p.refused[i] = 403
@@ -24,7 +34,8 @@ func (p *Policy) refuse(lists bool) {
 	}
 }
 
-// appendLists appends what the policy allows to the origin of req. Precondition: req is refused, with the status 204.
+// appendLists appends what the policy allows to the origin of req. Precondition: req is
+// refused, with the status 204.
 func (p *Policy) appendLists(dst []byte, req *Preflight) []byte {
 	dst = p.appendAllowOrigin(dst, "Access-Control-Allow-Origin: ", req.Origin)
 	dst = append(dst, p.credentialsLine...)

@@ -10,9 +10,11 @@ import (
 // name such a file, or replace it, could read any file that the gateway can read: a key, a list of
 // passwords, an environment. The rules are:
 //
-//   - a line is shown if it is like an origin: a scheme, "://" and a host that has no more than 253 bytes, of labels that have
-//     no more than 63, perhaps with a port of digits; upper case and letters beyond ASCII are mistakes that people make;
-//   - what follows the host is cut off: paths and queries are where webhooks and feeds keep their secrets;
+//   - a line is shown if it is like an origin: a scheme, "://" and a host that has no more than
+//     253 bytes, of labels that have no more than 63, perhaps with a port of digits; upper case
+//     and letters beyond ASCII are mistakes that people make;
+//   - what follows the host is cut off: paths and queries are where webhooks and feeds keep
+//     their secrets;
 //   - a line with an "@" is not shown: what precedes that is a user, and perhaps a password.
 
 // cut stands for the omitted text.

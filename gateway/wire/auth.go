@@ -1,10 +1,13 @@
 package wire
 
-// NTLM and Negotiate authenticate a connection and not a request: what follows on the connection belongs to the
-// user who has logged in. See RFC 4559, section 6, and RFC 9110, section 11.6.
+// NTLM and Negotiate authenticate a connection and not a request: what follows on the
+// connection belongs to the user who has logged in. See RFC 4559, section 6, and RFC 9110,
+// section 11.6.
 
-// connectionAuth reports whether a list of credentials or challenges has one of a scheme that authenticates
-// connections. It does not look at quotes: a name within a quoted string counts too, which does no harm.
+// connectionAuth reports whether a list of credentials or challenges has one of a scheme that
+// authenticates connections. It does not look at quotes: a name within a quoted string counts
+// too, which only costs the reuse of a connection, while a missed one would let the next client
+// act as the user who logged in.
 func connectionAuth(list []byte) bool {
 	for rest := list; rest != nil; {
 		var member []byte
@@ -22,11 +25,18 @@ func authenticatesConnection(member []byte) bool {
 	if !EqualFold(scheme, "NTLM") && !EqualFold(scheme, "Negotiate") {
 		return false
 	}
+	//	Negotiate, NTLM TlRMTVNT   two challenges: the scheme is alone, or SP and data follow
+	//	Digest ntlm=1              a parameter that happens to have the name
 	return len(scheme) == len(member) || member[len(scheme)] != '=' // else it is a parameter
 }
 
-// AppendPortableChallenges appends a list of challenges without those of schemes that authenticate
-// connections; it appends nothing if there are no others.
+// AppendPortableChallenges appends a list of challenges without those of schemes that
+// authenticate connections; it appends nothing if there are no others. A list mixes challenges
+// and their parameters, both divided by commas (RFC 9110, section 11.6.1), so parameters follow
+// the fate of the challenge before them:
+//
+//	Negotiate, Basic realm="a, b", charset="UTF-8", NTLM
+//	└──out──┘  └─────────────kept───────────────┘   out
 func AppendPortableChallenges(dst, list []byte) []byte {
 	begin, leaveOut := len(dst), false
 	for len(list) > 0 {
@@ -47,7 +57,8 @@ func AppendPortableChallenges(dst, list []byte) []byte {
 	return dst
 }
 
-// memberEnd returns the index of the comma that ends the first member of a list, or the length of the list.
+// memberEnd returns the index of the comma that ends the first member of a list, or the length
+// of the list.
 func memberEnd(list []byte) int {
 	quoted := false
 	for i := 0; i < len(list); i++ {

@@ -1,15 +1,11 @@
 package wire
 
-import (
-	"bytes"
-	"net/netip"
-)
-
-// classify walks the fields once and derives everything the gateway decides upon. It is one switch, and long: a case for each
-// field, and a call for each would cost as much as what it does.
+// classify walks the fields once and derives everything that the gateway decides by. It is one
+// long switch: a case for each field, where a function for each would cost as much as what it
+// does. Counts go to requestFacts, since the rules about them need the whole head; see judge.
 func (r *Request) classify() *Fault {
 	var c requestFacts
-	authority := r.Host // of an absolute-form target
+	authority := r.Host // of an absolute-form target: Parse put it there
 	r.Host = nil
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -22,17 +18,25 @@ func (r *Request) classify() *Fault {
 		case ContentLength:
 			c.lengths++
 			n, ok := decimal(f.Value)
+			// RFC 9112, section 6.3, rule 5. Stricter than its letter: a list of equal numbers
+			// ("5, 5") may be accepted there, and is refused here, as are a sign, blanks inside
+			// and leading zeros, which some parsers read as octal.
 			if !ok || len(f.Value) > 1 && f.Value[0] == '0' {
 				return FaultLength
 			}
 			r.Length = n
 		case TransferEncoding:
 			c.codings++
+			// Each line must be "chunked" itself: two lines are combined by some recipients and
+			// not by others, so judge refuses a second one.
 			if fault := coding(f.Value); fault != nil {
 				return fault
 			}
 			r.Chunked = true
 		case ContentType:
+			// Not framing, but safety in a browser's terms: whether a request needed a
+			// preflight depends on its type (Fetch, "CORS-safelisted request-header"). With
+			// two, the upstream could read JSON where the browser saw text/plain.
 			if c.types++; c.types > 1 {
 				return FaultContentType
 			}
@@ -40,8 +44,10 @@ func (r *Request) classify() *Fault {
 			if fault := r.connection(f.Value, &c); fault != nil {
 				return fault
 			}
+		// RFC 9110, section 10.1.4. Only "trailers" matters here; codings are never forwarded.
 		case TE:
 			r.TakesTrailers = r.Minor == 1 && (r.TakesTrailers || hasMember(f.Value, "trailers"))
+		// RFC 9110, section 10.1.1: the only expectation that is defined.
 		case Expect:
 			c.expects++
 			c.continues = EqualFold(f.Value, "100-continue")
@@ -53,12 +59,15 @@ func (r *Request) classify() *Fault {
 			c.keys++
 			r.WebSocketKey = f.Value
 		case Origin:
+			// A second line makes the request deniable, not malformed: the reason is worth an
+			// explanation to the person who sent it. The policy sees the number.
 			if r.OriginLines++; r.OriginLines == 1 {
 				r.Origin = f.Value
 			}
 			c.forged = c.forged || !exact(f)
 		case AccessControlAllowOrigin:
 			c.forged = true
+		// The same holds for a preflight's method.
 		case AccessControlRequestMethod:
 			if r.ACRMLines++; r.ACRMLines == 1 {
 				r.ACRM = f.Value
@@ -67,6 +76,7 @@ func (r *Request) classify() *Fault {
 			r.ACRHLines++
 		case AccessControlRequestPrivateNetwork:
 			r.WantsPrivate = string(f.Value) == "true"
+		// An identifier that is echoed, logged and forwarded is used only if it has one line.
 		case XRequestID:
 			r.RequestIDLines++
 			r.RequestID = f.Value
@@ -78,6 +88,8 @@ func (r *Request) classify() *Fault {
 			r.SecFetchSiteLines++
 		case Via:
 			r.HasVia = true
+		// A login by NTLM binds the connection to the user: the upstream connection must not be
+		// shared.
 		case Authorization:
 			r.ConnectionAuth = r.ConnectionAuth || connectionAuth(f.Value)
 		case Lookalike:
@@ -95,36 +107,61 @@ type requestFacts struct {
 
 	close, keepAlive, upgrade bool // options of Connection
 	continues, websocket      bool
-	forged                    bool // no browser has written Origin like this
+	forged                    bool // no browser has written Origin like this: see Request.Origin
 }
 
-// judge applies the rules that need more than one field.
+// judge applies the rules that need more than one field. Each refusal is about a message that
+// another parser on the path could read differently; the comment names the attack. See RFC
+// 9112, section 11.2, "Request Smuggling".
+//
+//	sent                                  one reader            another
+//	Content-Length: 6                     6 bytes               chunks: the rest is a
+//	Transfer-Encoding: chunked                                  second request (CL.TE, TE.CL)
+//	Content-Length: 6, Content-Length: 5  the first             the last (CL.CL)
+//	Transfer-Encoding: xchunked           unknown coding        chunked (TE.TE)
+//	Host: a, Host: b                      routes to a           serves b
 func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 	switch {
+	// RFC 9112, section 3.2: 400 for a missing, repeated or invalid Host. Two of them choose
+	// the route here and the virtual host there.
 	case c.hosts > 1 || c.hosts == 0 && r.Minor == 1:
 		return FaultHost
 	case c.hosts == 1 && !ValidHost(r.Host):
 		return FaultHost
+	// RFC 9112, section 3.2.2, lets the target win over Host. Not every recipient follows it,
+	// so a disagreement would route by one name and be served under another.
 	case authority != nil && (len(authority) != len(r.Host) || !foldEqual(authority, r.Host)):
 		return FaultHost
+	// Rule 5 of RFC 9112, section 6.3, even for equal values.
 	case c.lengths > 1:
 		return FaultLength
 	case c.codings > 1:
 		return FaultCoding
+	// Rule 3: such a message "ought to be handled as an error". It is the classic of request
+	// smuggling.
 	case c.codings == 1 && c.lengths == 1:
 		return FaultBothFramings
+	// RFC 9112, section 6.1: an HTTP/1.0 recipient does not know transfer codings, so the
+	// framing must be treated as faulty.
 	case c.codings == 1 && r.Minor == 0:
 		return FaultCoding
+	// RFC 9110, section 10.1.1: 417, and Expect of HTTP/1.0 is ignored.
 	case c.expects > 0 && r.Minor == 1 && (c.expects > 1 || !c.continues):
 		return FaultExpect
+	// An upgrade with content: where the tunnel begins depends on whether the server reads the
+	// content first, so requests could pass inside of it (WebSocket smuggling).
 	case c.websocket && c.upgrade && r.Minor == 1 && r.HasContent():
 		return FaultUpgrade
 	}
 	if c.forged && r.OriginLines > 0 {
 		r.Origin = forgedOrigin
 	}
-	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent()
+	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent() // without content there is nothing to wait with
+	// RFC 9112, section 9.3: the close option wins; HTTP/1.0 persists only if asked to.
 	r.Close = c.close || r.Minor == 0 && !c.keepAlive
+	// RFC 9110, section 7.8: Upgrade counts only if Connection names it, and never in HTTP/1.0.
+	// What does not count is not forwarded: an upstream that accepts h2c would open a tunnel
+	// past every policy (h2c smuggling).
 	if c.upgrades != 1 || !c.upgrade || r.Minor == 0 || r.HasContent() {
 		r.Upgrade = nil
 	}
@@ -132,11 +169,16 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 	return nil
 }
 
-// forgedOrigin is not a serialized origin.
+// forgedOrigin is not a serialized origin, so no pattern matches it. A value rather than a
+// flag: no caller can forget to ask.
 var forgedOrigin = []byte("-")
 
-// exact reports whether the value stands in its line as browsers write it: after the colon and at
-// most one SP, right before the CRLF. It looks at what follows the name in the buffer.
+// exact reports whether the value stands in its line as browsers write it: after the colon and
+// at most one SP, right before the CRLF. It looks at what follows the name in the buffer, which
+// a slice's capacity makes reachable without keeping a third slice for each field:
+//
+//	Origin: https://app.example.com\r\n
+//	└─Name─┘└── Name[len:cap] begins here
 func exact(f *Field) bool {
 	line := f.Name[len(f.Name):cap(f.Name)]
 	line = line[1:] // the colon
@@ -152,6 +194,10 @@ func coding(v []byte) *Fault {
 		return nil
 	}
 	// Codings we lack, properly ended by chunked, are not malformed, only unknown.
+	//	gzip, chunked      tokens, chunked last: valid, and not implemented: 501
+	//	chunked, chunked   the same here; section 6.1 forbids it to senders
+	//	chunked, gzip      chunked is not last: section 6.3, rule 4: 400
+	//	"chunked"          not a token: 400
 	known := true
 	var last []byte
 	for rest := v; rest != nil; {
@@ -164,7 +210,13 @@ func coding(v []byte) *Fault {
 	return FaultCoding
 }
 
-// connection reads one Connection value. See RFC 9110, section 7.6.1.
+// connection reads one Connection value. See RFC 9110, section 7.6.1. Options that are names of
+// fields are kept: those fields end here. Their number is bounded, as each is compared with
+// each field; a browser sends one option, proxies two or three.
+//
+// A Connection that names Host, Cookie or Authorization makes a proxy drop the field
+// (hop-by-hop abuse, N. Davison, 2019): for Host see [Request.Forwardable]; the others are
+// dropped as asked, since the upstream then sees less, not something else.
 func (r *Request) connection(v []byte, c *requestFacts) *Fault {
 	for rest := v; rest != nil; {
 		var option []byte
@@ -199,10 +251,16 @@ func hasMember(list []byte, want string) bool {
 	return false
 }
 
-// Forwardable reports whether f, one of the request's own fields, may be forwarded unchanged: it is
-// not hop-by-hop, not named by Connection, not framing or Host (the gateway writes these itself),
-// not Expect (handled here), and a recipient cannot mistake it for another field. For a Lookalike
-// the caller decides. What proxies say of the client is judged elsewhere; see FieldID.Forwarding.
+// Forwardable reports whether f, one of the request's fields, may be forwarded unchanged:
+//
+//	not forwarded                         because
+//	hop-by-hop fields                     they end here (RFC 9110, section 7.6.1)
+//	fields that Connection names          the sender said so (the same)
+//	Host, Content-Length                  the gateway writes its own
+//	Expect                                100-continue is answered here
+//	a Lookalike                           a recipient could take it for another field; the caller decides
+//
+// What proxies say of the client is judged elsewhere; see FieldID.Forwarding.
 func (r *Request) Forwardable(f *Field) bool {
 	switch {
 	case f.ID == Other:
@@ -221,50 +279,4 @@ func (r *Request) Named(name []byte) bool {
 		}
 	}
 	return false
-}
-
-// ValidHost reports whether h is a host with an optional port, as Host carries it: a registered
-// name of letters, digits, '-', '_' and '.', an IPv4 address, or an IPv6 address in brackets.
-// User information, escapes, empty labels and zones are refused. See RFC 9110, section 7.2.
-func ValidHost(h []byte) bool {
-	name := HostName(h)
-	if port := h[len(name):]; len(port) > 0 {
-		n, ok := decimal(port[1:])
-		if port[0] != ':' || !ok || n > 65535 || len(port) > len(":65535") {
-			return false
-		}
-	}
-	if len(name) == 0 || len(name) > 255 {
-		return false
-	}
-	if name[0] == '[' {
-		if len(name) < 4 || len(name) > 47 || name[len(name)-1] != ']' {
-			return false
-		}
-		// The conversion is on no hot path: browsers reach APIs by name.
-		a, err := netip.ParseAddr(string(name[1 : len(name)-1]))
-		return err == nil && a.Is6() && a.Zone() == ""
-	}
-	dot := true
-	for _, b := range name {
-		if octet[b]&hostByte == 0 || b == '.' && dot {
-			return false
-		}
-		dot = b == '.'
-	}
-	return true
-}
-
-// HostName returns h without its port.
-func HostName(h []byte) []byte {
-	if len(h) > 0 && h[0] == '[' {
-		if end := bytes.IndexByte(h, ']'); end > 0 {
-			return h[:end+1]
-		}
-		return h
-	}
-	if colon := bytes.IndexByte(h, ':'); colon >= 0 {
-		return h[:colon]
-	}
-	return h
 }

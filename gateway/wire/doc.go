@@ -9,8 +9,9 @@
 //   - lines end in CRLF; a bare CR or LF is malformed;
 //   - names are tokens, directly followed by the colon; values contain no control byte except HTAB;
 //   - no line folding;
-//   - at most one Content-Length, plain decimal, without leading zeros in a request (some servers pad
-//     it in responses); at most one Transfer-Encoding, exactly "chunked"; never both;
+//   - at most one Content-Length, plain decimal, without leading zeros in a request (some
+//     servers pad it in responses); at most one Transfer-Encoding, exactly "chunked"; never
+//     both;
 //   - one valid Host; a target in absolute-form names the same authority;
 //   - everything is bounded.
 //

@@ -1,13 +1,15 @@
 package wire
 
-// A Fault is a reason to refuse a message. Faults are package constants: compare by pointer,
-// never modify.
+// A Fault is a reason to refuse a message. Faults are package variables that are never
+// modified: compare them by pointer. They carry no part of the message, so a log or a page that
+// shows one cannot be injected into, and returning one allocates nothing.
 type Fault struct {
-	// Status is what a client is answered with. A fault of an upstream becomes a 502 instead.
+	// Status is the status of the response to the client. A fault of an upstream becomes a 502
+	// instead.
 	Status int
 	// Class names the kind of fault in metrics and logs. The set of classes is closed.
 	Class string
-	// Reason says for a person what is wrong. It contains no part of the message.
+	// Reason describes the fault to a person. It contains no part of the message.
 	Reason string
 }
 
@@ -16,6 +18,10 @@ func (f *Fault) Error() string { return f.Reason + " (" + f.Class + ")" }
 
 // The faults of a message.
 var (
+	// Framing and syntax are 400 (RFC 9110, section 15.5.1). 501 says that a method or coding
+	// is valid and unknown here (section 15.6.2), 505 the same of a version (15.6.6), 414 and
+	// 431 that the message is too long (15.5.15; RFC 6585, section 5), 417 that Expect cannot
+	// be met (15.5.18).
 	FaultRequestLine  = &Fault{400, "request-line", "the request line is not METHOD SP target SP HTTP/1.1"}
 	FaultMethodLength = &Fault{501, "method", "the method is longer than any that exists"}
 	FaultMethod       = &Fault{405, "method", "CONNECT, TRACE and TRACK are not served"}

@@ -12,11 +12,18 @@ const (
 	nameByte // of a field name that CGI-style upstreams cannot take for another
 )
 
-// octet maps every byte to its classes.
+// octet maps every byte to its classes. One table of 256 bytes is four cache lines, two of
+// which the usual head touches; a table for each class would be eight times that.
 //
 // The path and the query are wider than RFC 3986 by what browsers send unescaped (URL Standard,
-// path and special-query percent-encode sets): a gateway for browsers cannot refuse "?filter[a]=1|2",
-// nor a '\' in a query. In a path browsers make a '/' of it.
+// path and special-query percent-encode sets): a gateway for browsers cannot refuse
+// "?filter[a]=1|2", nor a '\' in a query. In a path browsers turn it into a '/'.
+//
+//	                    "  #  <  >  ?  `  {  }  \  [  ]  ^  |  '
+//	RFC 3986, pchar     –  –  –  –  –  –  –  –  –  –  –  –  –  ✓
+//	pathByte            –  –  –  –  –  –  –  –  –  ✓  ✓  ✓  ✓  ✓
+//	queryByte           –  –  –  –  ✓  ✓  ✓  ✓  ✓  ✓  ✓  ✓  ✓  ✓
+//
 // Never admitted: controls, SP, '"', '<', '>', '#', DEL and bytes above 0x7e.
 var octet = func() (t [256]uint8) {
 	for c := range 256 {
@@ -50,6 +57,7 @@ var octet = func() (t [256]uint8) {
 	return t
 }()
 
+// contains reports whether set contains b. It builds the table, once.
 func contains(set string, b byte) bool {
 	for i := range len(set) {
 		if set[i] == b {
@@ -85,6 +93,8 @@ func EqualFold(s []byte, t string) bool {
 	return true
 }
 
+// lower returns b in lower case, if it is an ASCII letter. Unicode folding would make
+// "ſet-cookie" and the Kelvin sign's "K" equal to names that they are not.
 func lower(b byte) byte {
 	if b >= 'A' && b <= 'Z' {
 		return b | 0x20
@@ -108,6 +118,7 @@ func SameVariable(s []byte, t string) bool {
 	return true
 }
 
+// alnum reports whether b is an ASCII letter or digit.
 func alnum(b byte) bool { return octet[b]&nameByte != 0 && b != '-' }
 
 // trim removes optional white space from both ends of s. See RFC 9110, section 5.6.3.
@@ -121,8 +132,9 @@ func trim(s []byte) []byte {
 	return s
 }
 
-// nextMember returns the first member of a comma-separated list, trimmed, and what follows it.
-// Empty members are returned as such.
+// nextMember returns the first member of a comma-separated list, trimmed, and what follows it;
+// rest is nil after the last. Empty members are returned as such: RFC 9110, section 5.6.1.2,
+// has recipients ignore them, which is the caller's to do.
 func nextMember(list []byte) (member, rest []byte) {
 	for i, b := range list {
 		if b == ',' {
@@ -132,7 +144,9 @@ func nextMember(list []byte) (member, rest []byte) {
 	return trim(list), nil
 }
 
-// decimal parses s as 1*DIGIT. It reports false for anything else and for what does not fit 62 bits.
+// decimal parses s as 1*DIGIT. It returns false for anything else and for more than 18 digits,
+// the most that always fit 63 bits: a number that wraps around would end the content early.
+// strconv.ParseInt takes a sign, and needs a string.
 func decimal(s []byte) (int64, bool) {
 	if len(s) == 0 || len(s) > 18 {
 		return 0, false

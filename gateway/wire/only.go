@@ -1,7 +1,8 @@
 package wire
 
-// Only returns the value of a field, or nothing if the field is absent or has more than one line,
-// because recipients differ in which one they read.
+// Only returns the value of a field, or nothing if the field is absent or has more than one
+// line, because recipients differ in which one they read. It is for fields that few routes ask
+// for: it reads all fields, by name.
 func (r *Request) Only(name string) (value []byte) {
 	lines := 0
 	for i := range r.Fields {

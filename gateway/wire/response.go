@@ -1,7 +1,8 @@
 package wire
 
 // A Response is the head of a response, classified. Parse may be called again and again on the
-// same Response and then reuses its memory. All slices alias the buffer that was parsed.
+// same Response and then reuses its memory. All slices alias the buffer that was parsed, as in
+// a [Request].
 type Response struct {
 	Status int
 	Reason []byte // may be empty
@@ -17,18 +18,19 @@ type Response struct {
 	HasDate   bool
 	VaryLines int
 	Flow      Flow
-	// Upgrade is what a response of status 101 switches to: the value of the only Upgrade line of an
-	// HTTP/1.1 response whose Connection names it, else empty.
+	// Upgrade is what a response of status 101 switches to: the value of the only Upgrade line
+	// of an HTTP/1.1 response whose Connection names it, else empty.
 	Upgrade []byte
 	Accept  []byte // Sec-WebSocket-Accept; empty unless there is exactly one
 
-	// ConnectionAuth reports a challenge of a scheme that authenticates the connection: NTLM or Negotiate.
+	// ConnectionAuth reports a challenge of a scheme that authenticates the connection: NTLM or
+	// Negotiate.
 	ConnectionAuth bool
 
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
 
-// A Flow is what a response's Content-Type says of how long its content may take.
+// A Flow is what a response's Content-Type says about how long its content may take.
 type Flow uint8
 
 // The flows.
@@ -38,7 +40,16 @@ const (
 	GRPC               // application/grpc and its kin: it may be a stream of messages
 )
 
-// A Framing says how the end of content is known. See RFC 9112, section 6.3.
+// A Framing says how the end of content is known. See RFC 9112, section 6.3:
+//
+//	rule   response                           framing
+//	1      to HEAD; 1xx, 204, 304             NoContent
+//	2      2xx to CONNECT                     not here: CONNECT is refused
+//	3      both fields                        refused: FaultBothFramings
+//	4      Transfer-Encoding: chunked         ByChunks; any other coding is refused
+//	5      Content-Length invalid, repeated   refused: FaultLength
+//	6      Content-Length                     ByLength, or NoContent for 0
+//	8      neither                            UntilClose
 type Framing uint8
 
 // The framings of content.
@@ -52,8 +63,11 @@ const (
 // Parse reads one response head from the beginning of buf. It returns the number of bytes the
 // head takes, 0 if buf ends before the head does, or the fault that makes it unusable.
 //
-// It is as strict as Request.Parse but for two repairs that RFC 9112 asks of a gateway: white
-// space before a colon is removed, and the SP before an absent reason may be absent too.
+// It is as strict as Request.Parse but for two repairs: white space before a colon is removed,
+// as RFC 9112, section 5.1, requires of a proxy, and the SP before an absent reason may be
+// absent too (section 4 lets a client split at words). A response that two readers could
+// understand differently is as dangerous as such a request: the surplus becomes the answer to
+// the next client on that connection (response splitting, RFC 9112, section 11.1).
 func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
 	buf = buf[:min(len(buf), lim.HeadBytes)] // as in Request.Parse
 	*r = Response{Fields: r.Fields[:0], options: r.options[:0], Length: -1}
@@ -86,7 +100,9 @@ func (r *Response) Parse(buf []byte, lim Limits) (int, *Fault) {
 	return 0, nil
 }
 
-// statusLine reads "HTTP/1.x SP 3DIGIT [SP [reason]] CRLF" at the beginning of buf.
+// statusLine reads "HTTP/1.x SP 3DIGIT [SP [reason]] CRLF" at the beginning of buf. See RFC
+// 9112, section 4. It compares as far as there are bytes, so that a server that speaks another
+// protocol is found out at its first byte, not when a head fails to end.
 func (r *Response) statusLine(buf []byte) (int, *Fault) {
 	const shape = "HTTP/1.x 000"
 	for i := range min(len(buf), len(shape)) {
@@ -95,6 +111,7 @@ func (r *Response) statusLine(buf []byte) (int, *Fault) {
 		switch i {
 		case 7:
 			ok = b == '0' || b == '1'
+		// Status codes are 100 to 599: RFC 9110, section 15.
 		case 9:
 			ok = b >= '1' && b <= '5'
 		case 10, 11:
@@ -127,7 +144,9 @@ func (r *Response) statusLine(buf []byte) (int, *Fault) {
 	return i + 2, nil
 }
 
-// classify walks the fields once and derives framing and persistence.
+// classify walks the fields once and derives framing and persistence. It has the rules of
+// Request.classify, for the other direction; RFC 9112, section 6.3, rule 5, asks a proxy to
+// answer 502 and to close the upstream connection where a client would get 400.
 func (r *Response) classify() *Fault {
 	var lengths, codings, upgrades, accepts int
 	var upgrade, closes, keepAlive bool
@@ -137,12 +156,16 @@ func (r *Response) classify() *Fault {
 		case ContentLength:
 			lengths++
 			n, ok := decimal(f.Value)
+			// Leading zeros are accepted: some servers pad the number, and every parser reads
+			// it in decimal.
 			if !ok {
 				return FaultLength
 			}
 			r.Length = n
 		case TransferEncoding:
 			codings++
+			// Rule 4 would let a response with another coding run until close. The client was
+			// promised a coding that the gateway then could not name, so it is refused.
 			if !EqualFold(f.Value, "chunked") {
 				return FaultCoding
 			}
@@ -184,6 +207,7 @@ func (r *Response) classify() *Fault {
 	switch {
 	case lengths > 1:
 		return FaultLength
+	// RFC 9112, section 6.1: no Transfer-Encoding in HTTP/1.0.
 	case codings > 1 || codings > 0 && r.Minor == 0:
 		return FaultCoding
 	case codings > 0 && lengths > 0:
@@ -199,7 +223,8 @@ func (r *Response) classify() *Fault {
 	return nil
 }
 
-// flowOf returns what a media type says of the content's flow.
+// flowOf returns the flow of a media type: those types may have pauses of
+// any length between their bytes, so timeouts for slow content do not apply to them.
 func flowOf(mediaType []byte) Flow {
 	const events, grpc = "text/event-stream", "application/grpc"
 	switch n := len(mediaType); {
@@ -211,7 +236,8 @@ func flowOf(mediaType []byte) Flow {
 	return Plain
 }
 
-// Framing returns how the content of the response to a request with this method ends.
+// Framing returns how the content of the response to a request ends; head says that its method
+// was HEAD, whose response describes content that does not follow. See [Framing] for the rules.
 func (r *Response) Framing(head bool) Framing {
 	switch {
 	case head || r.Status < 200 || r.Status == 204 || r.Status == 304:

@@ -9,15 +9,23 @@ const (
 	salvagedText = 2 << 10
 )
 
-// A Salvage takes from a head that is refused what says whose it is: method, path, Host, Origin,
-// Access-Control-Request-Method and X-Request-Id. This is good for choosing who may read the refusal, and for naming the
-// request in a log. It is not good for routing or forwarding.
+// A Salvage recovers from a refused head the parts that identify its sender: method, path, Host,
+// Origin, Access-Control-Request-Method and X-Request-Id. This is good for choosing who may
+// read the refusal, and for naming the request in a log. It is not good for routing or
+// forwarding.
+//
+// Without it, a page whose request is refused for its syntax gets a response without CORS
+// fields, and the browser reports a CORS error instead of the 400.
 //
 // A value is believed only if its field has exactly one line, which is sound: it ends in CRLF,
-// follows a CRLF, is not folded, has exactly the name that is meant, and holds no control
-// character. What counts as a line is read liberally, as the most forgiving recipient might: lines
-// also end at a bare CR or LF, and in names only letters and digits matter. A field that a
-// recipient could find twice is not trusted.
+// follows a CRLF, is not folded, has exactly the name that is meant, and contains no control
+// character. What counts as a line is read liberally, as the most forgiving recipient might:
+// lines also end at a bare CR or LF, and in names only letters and digits matter. A field that
+// a recipient could find twice is not trusted:
+//
+//	Origin: https://app.example.com\r\n    one sound line: believed
+//	Origin : https://evil.test\r\n         a second line with these letters: now neither is
+//	X: a\nOrigin: https://evil.test\r\n    follows a bare LF: counts, and is not sound
 //
 // The cost is linear in the bytes, and the memory constant. The zero value is ready.
 type Salvage struct {
@@ -37,7 +45,7 @@ type Salvage struct {
 	found  [salvaged]salvagedField
 }
 
-// A salvagedField is what was found of a field.
+// A salvagedField counts the lines of a field and keeps the value of a sound one.
 type salvagedField struct {
 	lines int
 	value []byte // of a sound line; nil: there was none
@@ -53,7 +61,8 @@ const (
 	salvaged
 )
 
-// salvagedNames are the names of the fields: as they are to be, and as they are counted.
+// salvagedNames are the names of the fields: the exact one, and the letters by which lines are
+// counted.
 var salvagedNames = [salvaged]struct{ exact, letters string }{
 	salvagedHost:      {"host", "host"},
 	salvagedOrigin:    {"origin", "origin"},
@@ -62,7 +71,8 @@ var salvagedNames = [salvaged]struct{ exact, letters string }{
 	salvagedACAO:      {"access-control-allow-origin", "accesscontrolalloworigin"},
 }
 
-// Feed reads further bytes of the head. It reports whether the head has ended: what follows is not looked at.
+// Feed reads further bytes of the head. It reports whether the head has ended: what follows is
+// not looked at.
 func (s *Salvage) Feed(b []byte) (ended bool) {
 	for i := 0; i < len(b) && !s.ended; i++ {
 		switch c := b[i]; {
@@ -84,7 +94,8 @@ func (s *Salvage) Feed(b []byte) (ended bool) {
 	return s.ended
 }
 
-// add adds a byte to the line.
+// add adds a byte to the line. A line that begins with a blank continues the one before for
+// recipients that unfold (RFC 9112, section 5.2), so the value before it is not what they see.
 func (s *Salvage) add(c byte) {
 	if len(s.line) == 0 {
 		if c == ' ' || c == '\t' {
@@ -115,7 +126,8 @@ func (s *Salvage) endLine(crlf bool) {
 	s.line, s.long, s.bare = s.line[:0], false, !crlf
 }
 
-// requestLine reads the line as a request line.
+// requestLine reads the line as a request line. A line that was too long to keep is believed up
+// to the cut, and only its method and the reliable part of its target.
 func (s *Salvage) requestLine(sound bool) {
 	method, rest, _ := bytes.Cut(s.line, []byte(" "))
 	target, version, whole := bytes.Cut(rest, []byte(" "))
@@ -143,7 +155,7 @@ func hasControls(b []byte) bool {
 	return false
 }
 
-// fieldLine reads the line as a field line.
+// fieldLine reads the line as a field line, by the letters of its name.
 func (s *Salvage) fieldLine(sound bool) {
 	name, value, ok := bytes.Cut(s.line, []byte(":"))
 	var buf [32]byte
@@ -170,7 +182,9 @@ func (s *Salvage) fieldLine(sound bool) {
 	}
 }
 
-// keep returns a copy of b, or nil if it does not fit.
+// keep returns a copy of b, or nil if it does not fit. The line's buffer is reused, and what
+// was fed may be gone before Request is called. The capacity is cut so that two values cannot
+// overlap by an append.
 func (s *Salvage) keep(b []byte) []byte {
 	if s.text == nil {
 		s.text = make([]byte, 0, salvagedText)
@@ -183,9 +197,9 @@ func (s *Salvage) keep(b []byte) []byte {
 	return s.text[start:len(s.text):len(s.text)]
 }
 
-// Request makes r of what was found. Parts that were not found, or are not trusted, are empty; an
-// Origin that is not trusted is invalid, as in [Request]. r aliases memory of s, and no buffer that
-// was read.
+// Request fills r with what Feed found. Parts that were not found, or are not trusted, are
+// empty; an Origin that is not trusted is invalid, as in [Request]. r aliases memory of s, and
+// no buffer that was read.
 func (s *Salvage) Request(r *Request) {
 	if len(s.line) > 0 { // the rest of it did not come
 		s.endLine(!s.first && s.long)

@@ -8,15 +8,26 @@ var (
 	asteriskPath = []byte("*")
 )
 
-// target takes the request target apart. See RFC 9112, section 3.2. A '%' in the query may stand
-// alone, as browsers send it: nothing is routed by the query.
+// target splits the request target. See RFC 9112, section 3.2:
+//
+//	form                                       here
+//	origin-form     /items?page=2              3.2.1  Path, Query
+//	absolute-form   http://api.example/items   3.2.2  the authority goes to r.Host, to be compared
+//	                                                  with Host by judge
+//	authority-form  api.example:443            3.2.3  only CONNECT has it: refused
+//	asterisk-form   *                          3.2.4  only OPTIONS has it
+//
+// A '%' in the query may stand alone, as browsers send it: nothing is routed by the query.
 func (r *Request) target(t []byte) *Fault {
 	if t[0] != '/' {
+		// The server as a whole, not a resource of it.
 		if len(t) == 1 && t[0] == '*' && string(r.Method) == "OPTIONS" {
 			r.Path, r.PlainPath = t, true
 			return nil
 		}
 		scheme := len("http://")
+		// RFC 9112, section 3.2.2, has servers accept absolute-form. Other schemes than http
+		// and https would make the gateway a proxy for them.
 		switch {
 		case len(t) > 7 && EqualFold(t[:7], "http://"):
 		case len(t) > 8 && EqualFold(t[:8], "https://"):
@@ -42,7 +53,7 @@ func (r *Request) target(t []byte) *Fault {
 	switch {
 	case len(path) > 0:
 	case len(query) == 0 && string(r.Method) == "OPTIONS":
-		r.Path = asteriskPath // RFC 9112, section 3.2.4
+		r.Path = asteriskPath // RFC 9112, section 3.2.4: the last proxy sends "*"
 	default:
 		r.Path = rootPath
 	}
@@ -50,10 +61,20 @@ func (r *Request) target(t []byte) *Fault {
 	return nil
 }
 
-// checkPath judges r.Path and sets r.PlainPath.
+// checkPath judges r.Path and sets r.PlainPath. A path is plain if every recipient routes it
+// alike: no escape to decode, no parameter to cut off, no "//" to merge and no dot segment to
+// remove.
+//
+//	/admin/../items    /items to some, /admin/../items to others
+//	/items;x=/admin    Tomcat cuts at ';', nginx does not
+//	/%61dmin           /admin once decoded
+//	/items//admin      merged by some
+//
+// A path that is not plain may be fine; routing then has to consider every reading of it.
 func (r *Request) checkPath() {
 	plain := true
 	for i, b := range r.Path {
+		// Most bytes fall to the second case: path bytes without any effect on routing.
 		switch class := octet[b]; {
 		case class&pathByte == 0:
 			plain = false
@@ -63,6 +84,7 @@ func (r *Request) checkPath() {
 			plain = false
 			if !escaped(r.Path[i:]) {
 				r.flawed(FaultPercent)
+				// %00 cuts a path short in C code, %0a and %0d end lines in logs and redirects.
 			} else if controlEscape(r.Path[i:]) {
 				r.flawed(FaultControl)
 			}
@@ -82,7 +104,9 @@ func (r *Request) flawed(f *Fault) {
 	}
 }
 
-// flawOf returns the flaw of a target that holds b where it must be escaped.
+// flawOf returns the flaw of a target that contains b where it must be escaped. A '#' gets its
+// own text: a fragment never leaves a browser (RFC 9110, section 4.2.5), so the URL was put
+// together by hand.
 func flawOf(b byte) *Fault {
 	if b == '#' {
 		return FaultFragment
@@ -90,8 +114,9 @@ func flawOf(b byte) *Fault {
 	return FaultUnescaped
 }
 
-// AppendEscaped appends a target as it has to be written: what must be escaped is, and what is
-// escaped stays.
+// AppendEscaped appends a target with every byte escaped that must be; existing escapes stay.
+// It is for hints and redirects. A forwarded target is never changed: it must be the one that
+// was routed.
 func AppendEscaped(dst, target []byte) []byte {
 	const digits = "0123456789ABCDEF"
 	allowed := uint8(pathByte)
@@ -108,8 +133,8 @@ func AppendEscaped(dst, target []byte) []byte {
 	return dst
 }
 
-// dotOrEmpty reports whether s, which follows a slash, begins with a dot segment, or with an
-// empty one that is not the last.
+// dotOrEmpty reports whether s, which follows a slash, begins with a dot segment ("." or "..";
+// RFC 3986, section 5.2.4), or with an empty one that is not the last. Three dots are a name.
 func dotOrEmpty(s []byte) bool {
 	dots := 0
 	for dots < len(s) && s[dots] == '.' {
@@ -124,7 +149,8 @@ func dotOrEmpty(s []byte) bool {
 	return false
 }
 
-// escaped reports whether s begins with '%' and two hexadecimal digits.
+// escaped reports whether s begins with '%' and two hexadecimal digits: pct-encoded in RFC
+// 3986, section 2.1.
 func escaped(s []byte) bool {
 	return len(s) >= 3 && octet[s[1]]&hexDigit != 0 && octet[s[2]]&hexDigit != 0
 }

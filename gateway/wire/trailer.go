@@ -2,11 +2,14 @@ package wire
 
 import "bytes"
 
-// ValidTrailers returns what a decoder of chunked content makes of a trailer section that came by another way, or why it
-// refuses it. lines are as Trailers returns them.
+// ValidTrailers returns a trailer section that did not arrive in chunked content, such as one
+// of HTTP/2, as a decoder of chunked content would, or the reason to refuse it: so the rules
+// are those of chunked content by construction. lines are as Trailers returns them.
 func ValidTrailers(lines []byte) ([]byte, *Fault) {
 	c := Chunked{state: trailerStart}
 	for _, b := range [][]byte{lines, []byte("\r\n")} {
+		// n < len(b): an empty line within lines would end the section early and leave bytes
+		// behind, for an upstream to read as a request.
 		if _, n, fault := c.Next(b); fault != nil || n < len(b) {
 			return nil, FaultTrailer
 		}
@@ -29,10 +32,21 @@ func CutTrailer(lines []byte) (line, name, rest []byte) {
 // trailerPrefixes are those of names that never are in a trailer section.
 var trailerPrefixes = []string{"access-control-", "content-", "cross-origin-", "if-", "proxy-", "sec-", "x-forwarded-"}
 
-// MayTrail reports whether a field may be part of a trailer section, as far as its name tells: it is not about framing,
-// routing, authentication, the content's format, CORS, cookies or caching, does not modify the request, and is not one
-// that the gateway acts upon or writes, nor could it be taken for one of these by a recipient that makes variables
-// of names. See RFC 9110, section 6.5.1. Digests of the content are made for trailer sections: RFC 9530, section 6.2.
+// MayTrail reports whether a field may be part of a trailer section, as far as its name tells.
+// Recipients exist that merge trailers into the header section, which RFC 9110, section 6.5.1,
+// allows for few fields only. So a field that decides something must not arrive after the
+// decision:
+//
+//	about                      such as
+//	framing, routing           Content-Length, Host, Transfer-Encoding
+//	the content's format       Content-Type, Content-Encoding
+//	authentication, cookies    Authorization, Set-Cookie
+//	CORS                       Access-Control-Allow-Origin, after the browser has decided
+//	caching, conditions        Cache-Control, Age, If-None-Match
+//	what the gateway writes    X-Forwarded-For, RateLimit
+//
+// Names are compared as a recipient that makes variables of them would. See RFC 9110, section
+// 6.5.1. Digests of the content are made for trailer sections: RFC 9530, section 6.2.
 func MayTrail(name []byte) bool {
 	var buf [64]byte
 	like := buf[:copy(buf[:], name)]
@@ -55,4 +69,72 @@ func MayTrail(name []byte) bool {
 		}
 	}
 	return Identify(like) == Other
+}
+
+// trailerByte reads one byte of the trailer section or of the empty line that ends the content.
+// The section has the syntax of a head's fields and is checked as strictly (see fieldLine), so
+// that it can be forwarded over HTTP/2 or merged by a recipient without a second check:
+//
+//	trailerStart ── tchar ──► trailerName ── ':' ──► trailerBlank ──► trailerValue ── CR ──► trailerLF
+//	      ▲                                                                                     │
+//	      └───────────────────────────────────────── LF ────────────────────────────────────────┘
+//
+// The bound applies to the stored section as well as to the received one, because a space after
+// a colon may have been added.
+func (c *Chunked) trailerByte(b byte) *Fault {
+	if c.total++; c.total > maxTrailer || len(c.trailers) > maxTrailer-len("\r\n") {
+		return FaultTrailer
+	}
+	switch c.state {
+	case trailerStart:
+		if b == '\r' {
+			c.state = chunkEndLF
+			return nil
+		}
+		if c.lines++; octet[b]&tchar == 0 || c.lines > maxTrailerLine {
+			return FaultTrailer
+		}
+		c.state = trailerName
+	case trailerName:
+		if b == ':' {
+			c.trailers = append(c.trailers, ": "...)
+			c.line, c.state = len(c.trailers), trailerBlank
+			return nil
+		}
+		if octet[b]&tchar == 0 {
+			return FaultTrailer
+		}
+	case trailerBlank, trailerValue:
+		return c.trailerValueByte(b)
+	case trailerLF:
+		if b != '\n' {
+			return FaultTrailer
+		}
+		c.state = trailerStart
+	case chunkEndLF:
+		if b != '\n' {
+			return FaultTrailer
+		}
+		c.state = chunkDone
+		return nil
+	}
+	c.trailers = append(c.trailers, b)
+	return nil
+}
+
+// trailerValueByte reads one byte of a value, or of the blanks around it, or the one after it.
+func (c *Chunked) trailerValueByte(b byte) *Fault {
+	switch {
+	case b == '\r':
+		c.trailers = append(c.trailers[:c.line], trim(c.trailers[c.line:])...)
+		c.state = trailerLF
+	case octet[b]&fieldByte == 0:
+		return FaultTrailer
+	case c.state == trailerBlank && (b == ' ' || b == '\t'):
+		return nil
+	default:
+		c.state = trailerValue
+	}
+	c.trailers = append(c.trailers, b)
+	return nil
 }

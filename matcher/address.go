@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// endsInNumber reports whether URL parsers take host for an IPv4 address. See URL, "ends in a number checker".
+// endsInNumber reports whether URL parsers take host for an IPv4 address. See URL, "ends in a
+// number checker".
 func endsInNumber(host []byte) bool {
 	last := host[bytes.LastIndexByte(host, '.')+1:]
 	// "0x" alone counts: URL reads it as zero. Octal has only digits, which allDigits covers.
@@ -61,8 +62,9 @@ func validOctet(b []byte) bool {
 	return n != 0 && n <= 255 || string(b) == "0"
 }
 
-// parseIPv6 reads an address, in brackets, as URL's IPv6 serializer writes it, and nothing else. netip cannot be asked: its
-// errors keep the text, so that a []byte would be copied to the heap.
+// parseIPv6 reads an address, in brackets, as URL's IPv6 serializer writes it, and nothing
+// else. netip cannot be asked: its errors keep the text, so that a []byte would be copied to
+// the heap.
 func parseIPv6(host []byte) (a address, ok bool) {
 	inner, ok := bytes.CutSuffix(host, []byte("]"))
 	if !ok || len(inner) == 0 {

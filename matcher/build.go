@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// NewSet returns the set of patterns. It keeps no memory of theirs. Duplicates do no harm, and zero Patterns match nothing.
-// Precondition: the hosts take less than 4 GiB.
+// NewSet returns the set of patterns. It keeps no memory of theirs. Duplicates do no harm, and
+// zero Patterns match nothing. Precondition: the hosts take less than 4 GiB.
 func NewSet(patterns ...Pattern) *Set {
 	s := &Set{size: len(patterns), seed: maphash.MakeSeed()}
 	b := builder{
@@ -96,12 +96,12 @@ func (b *builder) add(p Pattern, index uint32) {
 		b.roots[strings.Clone(p.Scheme())] = n
 	}
 	// 0 is "no port", which is how browsers write the default one. anyPort is above all ports,
-	// so it is a key of its own and sorts last.
+	// so it equals no port and sorts last.
 	port := uint32(p.port)
 	if p.anyPort {
 		port = anyPort
 	}
-	// Networks are not labels: they live beside the trie.
+	// Networks are not labels: they are kept outside of the trie.
 	if network, ok := p.Network(); ok {
 		b.wide = true
 		b.addNetwork(p, network, rule{thisHost | port, index})
@@ -159,7 +159,7 @@ func (b *builder) child(parent uint32, label string) uint32 {
 	return n
 }
 
-// glob returns the node for a label with a star below parent. The hub is a node of its own, so
+// glob returns the node for a label with a star below parent. The hub is a separate node, so
 // that keys such as "pr-*" and literal labels do not share a range of children.
 //
 //	preview ═ hub ─┬─ "pr-*"              one star: the key is the glob itself

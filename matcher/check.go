@@ -27,8 +27,8 @@ func checkBytes(s string) *PatternError {
 	return nil
 }
 
-// checkScheme refuses what is not a scheme (RFC 3986, section 3.1, in lower case), and schemes
-// that no origin ever has.
+// checkScheme refuses text that is not a scheme (RFC 3986, section 3.1, in lower case), and
+// schemes that no origin ever has.
 func checkScheme(scheme string) *PatternError {
 	switch star := strings.IndexByte(scheme, '*'); {
 	case scheme == "":

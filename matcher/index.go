@@ -22,11 +22,12 @@ type slot struct {
 }
 
 // tagOf makes a slot's tag: upper bits of the hash, which the index of the slot does not use,
-// and the size, which fits in a byte because it is that of a host at most. Precondition: size
+// and the size, which fits in a byte because no text is longer than a host. Precondition: size
 // <= maxHost.
 func tagOf(hash uint64, size int) uint32 { return uint32(hash>>32)&^0xff | uint32(size) }
 
-// child returns the child of node n that host ends in, the length of its text and the offset where it ends; or 0.
+// child returns the child of node n that host ends in, the length of its text and the offset
+// where it ends; or 0.
 func (s *Set) child(n uint32, host []byte) (child uint32, size int, end uint32) {
 	lo, hi := s.nodes[n].children, s.nodes[n+1].children
 	if hi-lo <= narrow {

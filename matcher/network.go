@@ -25,8 +25,9 @@ import (
 // 128. A trie over address bits would find the same in as many steps as there are bits, each
 // elsewhere in memory.
 
-// cutNetwork cuts the address and the prefix length from the front of s, which is what follows "://" or the host alone:
-// 10.0.0.0/8, [fd00::/8] and [fd00::]/8. It is not ok if s does not look like that; addr and length may still make no sense.
+// cutNetwork cuts the address and the prefix length from the front of s, which is what follows
+// "://" or the host alone: 10.0.0.0/8, [fd00::/8] and [fd00::]/8. It is not ok if s does not
+// look like that; addr and length may still make no sense.
 func cutNetwork(s string) (addr, length, after string, ok bool) {
 	addr, after, ok = strings.Cut(s, "/")
 	if !ok {
@@ -130,7 +131,8 @@ func (s *Set) findWide(root uint32, host []byte, port, defaultPort uint32) int {
 	return -1
 }
 
-// findNetwork returns the index of the pattern of the narrowest network that host is an address of and that is for port; or -1.
+// findNetwork returns the index of the pattern of the narrowest network that host is an address
+// of and that is for port; or -1.
 func (s *Set) findNetwork(scheme int, host []byte, port uint32) int {
 	var a address
 	var ok bool
@@ -227,7 +229,8 @@ func (b *builder) writeNetworks(s *Set) {
 			case i == 0 || n.address != added[i-1].address || n.bits != added[i-1].bits:
 				n.rules = uint32(len(s.rules))
 				n.outer = uint32(len(list))
-				// Pop what has ended before this network begins. Each is popped once: linear.
+				// Pop the networks that end before this one begins. Each is popped once, so the
+				// loop is linear in all.
 				for n.outer > 0 && !list[n.outer-1].contains(n.address) {
 					n.outer = list[n.outer-1].outer
 				}

@@ -2,23 +2,28 @@ package matcher
 
 import "bytes"
 
-// This file is the syntax of a serialized tuple origin as browsers send it, the rules are:
+// This file parses serialized tuple origins as browsers send them. The rules are:
 //
-//   - scheme "://" host, then ":" port unless it is the scheme's default; nothing before, between or after;
+//   - scheme "://" host, then ":" port unless it is the scheme's default; nothing before,
+//     between or after;
 //   - scheme: [a-z][a-z0-9+.-]*, at most 64 bytes;
-//   - host: labels of 1 to 63 bytes of [a-z0-9_-] between dots, at most 253 bytes, no dot at the end. URL allows more
-//     bytes (such as '!' or '`'); no real host has them, and what is echoed should hold nothing odd;
-//   - with http and https, a host whose last label is a number is an IPv4 address, written as four decimal numbers;
-//   - in brackets, an IPv6 address in the one form that URL's IPv6 serializer writes: RFC 5952, section 4, and
-//     never with a dotted IPv4 tail (so not what netip prints for an IPv4-mapped address);
+//   - host: labels of 1 to 63 bytes of [a-z0-9_-] between dots, at most 253 bytes, no dot at
+//     the end. URL allows more bytes (such as '!' or '`'); no real host has them, and an echoed
+//     value should contain nothing odd;
+//   - with http and https, a host whose last label is a number is an IPv4 address, written as
+//     four decimal numbers;
+//   - in brackets, an IPv6 address in the one form that URL's IPv6 serializer writes: RFC 5952,
+//     section 4, and never with a dotted IPv4 tail (so not what netip prints for an IPv4-mapped
+//     address);
 //   - port: decimal, 1 to 65535, no zero in front;
 //   - file:// has no host.
 //
-// To URL the hosts of schemes other than http and https are opaque: no case, number or percent sign in them means anything.
-// The engines that give such pages an origin other than null are stricter. Chromium canonicalizes these hosts like all
-// others, and WebKit writes them in lower case (a Safari extension finds its UUID in upper case in its URLs, and in lower
-// case in Origin); Firefox has UUIDs in lower case. So the rules for labels hold there too. Beyond them a host may be ".",
-// which Electron pages at app://./ send, and may end in a number.
+// To URL the hosts of schemes other than http and https are opaque: no case, number or percent
+// sign in them means anything. The engines that give such pages an origin other than null are
+// stricter. Chromium canonicalizes these hosts like all others, and WebKit writes them in lower
+// case (a Safari extension finds its UUID in upper case in its URLs, and in lower case in
+// Origin); Firefox has UUIDs in lower case. So the rules for labels hold there too. Beyond them
+// a host may be ".", which Electron pages at app://./ send, and may end in a number.
 
 // Bounds, in bytes.
 const (
@@ -37,8 +42,9 @@ var hostByte = [256]bool{
 	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-// ValidOrigin reports whether origin is a tuple origin as a browser serializes it, or "file://", as some WebViews do. "null" is
-// not. It neither keeps origin nor allocates. See HTML, "serialization of an origin".
+// ValidOrigin reports whether origin is a tuple origin as a browser serializes it, or
+// "file://", as some WebViews do. "null" is not. It neither keeps origin nor allocates. See
+// HTML, "serialization of an origin".
 func ValidOrigin(origin []byte) bool {
 	if len(origin) > maxOrigin {
 		return false
@@ -90,8 +96,9 @@ func defaultPort(scheme []byte) uint32 {
 	return 0
 }
 
-// cutPort cuts the port from the end of b; 0 is none. It is not ok if the port is out of range, starts with a zero or is
-// the default. Whatever else is wrong with a port stays in host, and makes it one that no host is.
+// cutPort cuts the port from the end of b; 0 is none. It is not ok if the port is out of range,
+// starts with a zero or is the default. Whatever else is wrong with a port stays in host, and
+// makes it one that no host is.
 func cutPort(b []byte, defaultPort uint32) (host []byte, port uint32, ok bool) {
 	i := len(b)
 	// From the end, so that colons inside an IPv6 address do not matter: its bracket stops the
@@ -108,8 +115,8 @@ func cutPort(b []byte, defaultPort uint32) (host []byte, port uint32, ok bool) {
 	return b[:i-1], port, port != 0 && port <= 65535 && port != defaultPort
 }
 
-// decimal returns the number that digits spell, or 0 if they are more than most or start with a zero. Precondition: digits are
-// digits, at least one.
+// decimal returns the number that digits spell, or 0 if they are more than most or start with a
+// zero. Precondition: digits are digits, at least one.
 func decimal(digits []byte, most int) uint32 {
 	if len(digits) > most || digits[0] == '0' {
 		return 0
@@ -138,10 +145,11 @@ func validHost(host []byte, opaque bool) bool {
 	return ok
 }
 
-// dotHost is what Electron pages have for a host that are loaded from app://./index.html.
+// dotHost is the host of Electron pages that are loaded from app://./index.html.
 const dotHost = "."
 
-// validLabels reports whether b is one or more labels with dots between them. It does not bound their number.
+// validLabels reports whether b is one or more labels with dots between them. It does not bound
+// their number.
 func validLabels(b []byte) bool {
 	start := 0
 	// One pass: a byte is part of a label, or the dot that ends one of 1 to 63 bytes. No

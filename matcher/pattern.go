@@ -1,6 +1,7 @@
 // Package matcher decides whether an origin belongs to a set of origin patterns.
 //
-// A pattern is an origin, as browsers serialize it, in which a star may replace part of the host or the port:
+// A pattern is an origin, as browsers serialize it, in which a star may replace part of the
+// host or the port:
 //
 //	https://example.com                that origin
 //	https://example.com:8443           that origin
@@ -17,9 +18,10 @@
 //	*                                  any origin, and null
 //	null                               the opaque origin
 //
-// There are no regular expressions. A star in a host always has literal labels to its right, unless it is all of the host:
-// one for a leading "*.", two for any other star. Whether those labels are a public suffix, whether an A-label decodes,
-// and whether "null", "file://" or "*" are allowed at all, is for the caller to decide.
+// There are no regular expressions. A star in a host always has literal labels to its right,
+// unless it is all of the host: one for a leading "*.", two for any other star. Whether those
+// labels are a public suffix, whether an A-label decodes, and whether "null", "file://" or "*"
+// are allowed at all, is for the caller to decide.
 //
 // See HTML, "origin", "serialization of an origin", and URL, "host serializer".
 package matcher
@@ -33,8 +35,8 @@ import (
 // exactly when they were written alike. The zero Pattern is invalid and matches nothing. It
 // shares memory with the string it was parsed from.
 //
-// The parts are offsets into the text, not strings of their own: a Pattern is 24 bytes, so a
-// list of a million of them fits in 24 MB beside its file.
+// The parts are offsets into the text, not strings: a Pattern is 24 bytes, so a million of them
+// take 24 MB more than their file.
 //
 //	https://pr-*.preview.example.com:8443
 //	└─┬─┘   └───────────┬──────────┘ └┬─┘
@@ -76,8 +78,8 @@ func (p Pattern) Scheme() string {
 	return p.text[:int(p.hostAt)-len("://")]
 }
 
-// Host returns the host as written, with its stars, an IPv6 address's brackets and a network's prefix length. It is empty for
-// "*", "null" and "file://".
+// Host returns the host as written, with its stars, an IPv6 address's brackets and a network's
+// prefix length. It is empty for "*", "null" and "file://".
 func (p Pattern) Host() string { return p.text[p.hostAt:p.hostEnd] }
 
 // Port returns the port, 0 where the pattern names none or is for any.
@@ -92,7 +94,8 @@ func (p Pattern) Wildcard() bool { return strings.Contains(p.Host(), "*") }
 // AnyHost reports whether the host is a star and nothing else.
 func (p Pattern) AnyHost() bool { return p.Host() == anyText }
 
-// Network returns the network whose addresses are the hosts that p matches. It is not ok if the host is none.
+// Network returns the network whose addresses are the hosts that p matches. It is not ok if the
+// host is none.
 func (p Pattern) Network() (network netip.Prefix, ok bool) {
 	addr, length, _, ok := cutNetwork(p.Host())
 	if !ok {
@@ -102,8 +105,9 @@ func (p Pattern) Network() (network netip.Prefix, ok bool) {
 	return network, err == nil
 }
 
-// Base returns the whole labels to the right of the host's last star: every host that p matches ends in "." + Base. It is
-// empty if the host is a star and nothing else. Without a star it is the host. It is what a public-suffix rule has to judge.
+// Base returns the whole labels to the right of the host's last star: every host that p matches
+// ends in "." + Base. It is empty if the host is a star and nothing else. Without a star it is
+// the host. It is what a public-suffix rule has to judge.
 func (p Pattern) Base() string {
 	host := p.Host()
 	star := strings.LastIndexByte(host, '*')
@@ -114,8 +118,8 @@ func (p Pattern) Base() string {
 	return base
 }
 
-// Covers reports whether p matches every origin that q matches. It may say false when that takes more than a comparison
-// star by star; it never says true wrongly.
+// Covers reports whether p matches every origin that q matches. It may say false when that
+// takes more than a comparison star by star; it never says true wrongly.
 func (p Pattern) Covers(q Pattern) bool {
 	switch {
 	// The zero Pattern matches nothing and takes part in nothing.

@@ -85,8 +85,8 @@ func repair(s string) string {
 	return scheme + "://" + host + ":" + port
 }
 
-// repairNetwork cuts a network from the front of s and returns it as it ought to be written. It returns a network that makes no
-// sense as it is.
+// repairNetwork cuts a network from the front of s and returns it as it ought to be written. It
+// returns a network that makes no sense as it is.
 func repairNetwork(s string) (host, after string, ok bool) {
 	addr, length, after, ok := cutNetwork(strings.TrimRight(s, "/"))
 	if !ok {

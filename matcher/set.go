@@ -41,7 +41,7 @@ import (
 // takes 2.8 µs for 100 and 1.6 ms for 10 000, where this takes 55 ns. A set costs 75 to 85
 // bytes per pattern, text included.
 //
-// A lookup follows every glob that fits. The ports of one host are searched by halves. Apart
+// A lookup follows every glob that fits. The ports of one host are found by binary search. Apart
 // from that its time does not depend on the number of patterns, except in three cases that only
 // their author can make: globs of many shapes below one parent, labels of several stars with
 // both ends equal, and hosts with globs in several labels that all fit.
@@ -99,8 +99,8 @@ func (s *Set) Len() int { return s.size }
 // Any reports whether "*" is in the set.
 func (s *Set) Any() bool { return s.any != 0 }
 
-// Match reports whether a pattern of the set matches origin, a field value as received. It neither keeps origin
-// nor allocates.
+// Match reports whether a pattern of the set matches origin, a field value as received. It
+// neither keeps origin nor allocates.
 func (s *Set) Match(origin []byte) bool { return s.find(origin, true) >= 0 }
 
 // Find returns the index, among the arguments of NewSet, of the most specific pattern that
@@ -129,7 +129,7 @@ func (s *Set) find(origin []byte, enough bool) int {
 	if i := s.findTuple(origin, enough); i >= 0 {
 		return i
 	}
-	// Last, because everything else is more specific. Most sets have none of the three.
+	// Last, because everything else is more specific. Most sets lack all three.
 	if s.any|s.null|s.file != 0 {
 		null := string(origin) == nullText
 		switch {
@@ -169,9 +169,9 @@ func (s *Set) findTuple(origin []byte, enough bool) int {
 	if root == 0 {
 		return -1
 	}
-	// What is equal to a pattern's text needs no validation, so only bytes that a star stands for are looked at.
-	// An explicit default port (https://a:443) is not ok: browsers omit it, so it is not a
-	// serialized origin and must not match https://a.
+	// Bytes that equal a pattern's text need no validation; walk validates those that a star
+	// stands for. An explicit default port (https://a:443) is not ok: browsers omit it, so it
+	// is not a serialized origin and must not match https://a.
 	host, port, ok := cutPort(rest, defaultPort)
 	if !ok || len(host) > maxHost {
 		return -1

@@ -103,7 +103,8 @@ func (s *Set) step(n uint32, host []byte, size int, port uint32, enough bool) in
 	return s.walk(n, host[:len(host)-size-1], port, enough)
 }
 
-// rule returns the index of the pattern that ends at node n, in the way that kind says, and is for port; or -1.
+// rule returns the index of the pattern that ends at node n, in the way that kind says, and is
+// for port; or -1.
 func (s *Set) rule(n, kind, port uint32) int {
 	return ruleOf(s.rules[s.nodes[n].rules:s.nodes[n+1].rules], kind, port)
 }
@@ -131,8 +132,8 @@ func (s *Set) ruleBehind(end, n, port uint32) int {
 }
 
 // ruleOf returns the pattern of the rule for kind and port, or for kind and any port, or -1.
-// The named port wins. Few hosts have more than two rules; the search by halves is for the list
-// of someone who names a thousand ports.
+// The named port wins. Few hosts have more than two rules; the binary search is for a list that
+// names a thousand ports.
 func ruleOf(rules []rule, kind, port uint32) int {
 	if len(rules) == 0 {
 		return -1

@@ -23,7 +23,7 @@ import (
 //	6       preview                                            1
 //	7       –                                                       end mark
 //
-// A range ends where that of the next node begins, so no node stores a length.
+// A range ends where the next node's begins, so no node stores a length.
 func (b *builder) write(s *Set) {
 	order := make([]uint32, 1, len(b.nodes)) // nodes of b, each where it goes in s.nodes
 	s.nodes = make([]node, 0, len(b.nodes)+1)
@@ -33,8 +33,8 @@ func (b *builder) write(s *Set) {
 		at := node{text: uint32(len(s.text)), children: uint32(len(order)), rules: uint32(len(s.rules))}
 		last := b.writeText(s, order[i])
 		b.writeRules(s, last)
-		// The rule behind the text. several where there is none or more than one: then the node
-		// is read.
+		// The rule behind the text; several if the node has no rule or more than one, so that
+		// it must be read.
 		own := rule{key: several}
 		if len(s.rules)-int(at.rules) == 1 {
 			own = s.rules[at.rules]
@@ -66,8 +66,8 @@ func (b *builder) write(s *Set) {
 	s.index()
 }
 
-// writeRoots gives each scheme's tree its place. https and http have fields of their own: a
-// comparison of eight bytes instead of a map for all traffic but that of extensions and apps.
+// writeRoots gives each scheme's tree its place. https and http have separate fields: for all
+// traffic but extensions and apps, a comparison of eight bytes replaces the map.
 func (b *builder) writeRoots(s *Set, order []uint32) []uint32 {
 	for scheme, n := range b.roots {
 		at := uint32(len(order))

@@ -119,6 +119,7 @@ func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 	now := time.Now()
 	m.asked = m.asked && len(b) == 0
 	m.s.Scan(b)
+	budget := m.s.Budget()
 	for len(b) > 0 && !m.over {
 		n, ev := m.s.Next(b, now)
 		if n == 0 && ev.Kind == h2.None {
@@ -126,6 +127,9 @@ func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 		}
 		b = b[n:]
 		m.event(ev)
+	}
+	if m.s.Budget() < budget {
+		m.wait()
 	}
 	if !m.s.Blocked() {
 		m.since = time.Time{}
@@ -199,6 +203,9 @@ func (m *h2Conn) request(st *h2.Stream, end bool) {
 	st.Owner = p
 	p.Identify(m.c.Identity())
 	p.out.Begin(h.Text)
+	if m.s.Wary() {
+		p.Hold()
+	}
 	flaw := p.Begin(h, h.Text, end)
 	p.moved = time.Now()
 	m.c.spoke()
@@ -210,6 +217,13 @@ func (m *h2Conn) request(st *h2.Stream, end bool) {
 		m.s.Widen(st)
 	}
 	go m.c.server.ServePipe(p.Pipe, flaw, m.c.peer, m.c.on)
+}
+
+// wait has handlers that wait for content wait longer. Precondition: as for event.
+func (m *h2Conn) wait() {
+	for st := range m.s.All() {
+		st.Owner.(*h2Stream).Wait()
+	}
 }
 
 // PriorKnowledge reports whether a connection begins as one of HTTP/2 does. It needs the first line.

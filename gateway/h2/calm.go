@@ -28,6 +28,7 @@ const (
 	costSettings   = 10
 	costEmpty      = 10 // a DATA frame without content or end
 	costGoAway     = 10
+	wary           = 850     // see Wary
 	shortBlock     = 1 << 10 // a CONTINUATION frame below this size is one of
 	shortBlocks    = 8       // which a block may have so many
 	settingsAFrame = 32
@@ -77,6 +78,15 @@ type calm struct {
 
 // pay takes from the budget. It reports false if it is used up.
 func (s *Session) pay(cost int, cause Cause) bool {
+	s.grow()
+	c := &s.calm
+	c.left -= cost
+	c.cause = cause
+	return c.left > 0
+}
+
+// grow gives the budget what the time since the last call is worth.
+func (s *Session) grow() {
 	c := &s.calm
 	if since := s.now.Sub(c.at); c.left < calmFull && since > 0 {
 		if grown := int(min(since, time.Minute) * calmRate / time.Second); grown > 0 {
@@ -86,9 +96,16 @@ func (s *Session) pay(cost int, cause Cause) bool {
 	} else {
 		c.at = s.now
 	}
-	c.left -= cost
-	c.cause = cause
-	return c.left > 0
+}
+
+// Budget returns what is left of the client's budget. Only a comparison with what it was before has a meaning.
+func (s *Session) Budget() int { return s.calm.left }
+
+// Wary reports whether so much of the budget is used up that nothing had better be begun for a request at once: it may be reset.
+// Some 75 streams that were reset do that, so that not many more of a rapid reset reach an upstream, however the frames come.
+func (s *Session) Wary() bool {
+	s.grow()
+	return s.calm.left < wary
 }
 
 // spend takes from the credit, or else from the budget. It reports false if that is used up.

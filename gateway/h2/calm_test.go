@@ -234,3 +234,24 @@ func TestCalm(t *testing.T) {
 		t.Errorf("there are %d causes", n)
 	}
 }
+
+// TestWary: the session is wary after a page with many requests was closed, and no longer when time has passed.
+func TestWary(t *testing.T) {
+	p := greeted(t)
+	for i := uint32(0); i < 100; i++ {
+		if want := 2*i > calmFull-wary; p.s.Wary() != want {
+			t.Fatalf("after %d resets it is %t, want %t", i, !want, want)
+		}
+		p.feed(cat(p.headers(2*i+1, true, getOf("/")...), raw(frameReset, 0, 2*i+1, "\x00\x00\x00\x08")))
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{time.Second, true}, {time.Second, false}} {
+		p.now = p.now.Add(c.after)
+		p.feed(raw(framePing, 0, 0, "12345678"))
+		if got := p.s.Wary(); got != c.want {
+			t.Errorf("%v later it is %t, want %t", c.after, got, c.want)
+		}
+	}
+}

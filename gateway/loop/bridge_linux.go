@@ -31,6 +31,9 @@ func (l *Loop) cross(t *stream, text, content, trailers []byte, late bool) {
 	}
 	b.pipe = pipe.New(at, func() { l.Post(func() { l.crossed(b) }) })
 	t.bridge = b
+	if t.c.h2.Wary() {
+		b.pipe.Hold()
+	}
 	b.pipe.Identify(edge.IdentityOf(t.c.secure))
 	b.out.Begin(text)
 	var flaw *wire.Fault
@@ -51,6 +54,15 @@ func (l *Loop) cross(t *stream, text, content, trailers []byte, late bool) {
 		l.room(c).Widen(t.st)
 	}
 	go l.server.ServePipe(b.pipe, flaw, c.peer, c.on)
+}
+
+// waitBridges has goroutines that wait for content of their requests wait longer.
+func (s *framed) waitBridges() {
+	for st := range s.All() {
+		if b := st.Owner.(*stream).bridge; b != nil {
+			b.pipe.Wait()
+		}
+	}
 }
 
 // crossLate is cross for a request of which content was waited for.

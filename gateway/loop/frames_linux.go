@@ -126,6 +126,7 @@ func (l *Loop) frames(c *client, came []byte) {
 		return
 	}
 	s.Scan(b)
+	budget := s.Budget()
 	for len(b) > 0 && !c.is(ends) && len(c.unsent) <= mostPending {
 		if s.begun >= streamsATurn {
 			l.putOff(c)
@@ -144,6 +145,9 @@ func (l *Loop) frames(c *client, came []byte) {
 		t := l.undecided[len(l.undecided)-1]
 		l.undecided = l.undecided[:len(l.undecided)-1]
 		l.decide(t)
+	}
+	if s.Budget() < budget {
+		s.waitBridges()
 	}
 	if c.is(ends) {
 		b = nil

@@ -36,6 +36,8 @@ func (l *Loop) beginStream(c *client, st *h2.Stream, end bool) {
 	c.state |= asked
 	h := c.h2.Head()
 	switch {
+	case h.Fault == nil && c.h2.Wary():
+		l.cross(t, h.Text, nil, nil, false)
 	case end, h.Fault != nil, bytes.HasPrefix(h.Text, []byte("CONNECT ")):
 		x := l.exchange()
 		fault := h.Request(x.Head(), l.server.Options().Limits)

@@ -28,13 +28,13 @@ func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
 			flaw = faultProtocol
 		}
 	}
-	sized := h.Length >= 0
+	sized, awaits := h.Length >= 0, bytes.Contains(text, []byte("\r\nexpect: "))
 	if sized && !ended && Announces(text) {
 		text, sized = Unsized(text), false
 	}
-	p.whole = sized && h.Length <= smallContent && flaw == nil && !bytes.Contains(text, []byte("\r\nexpect: "))
-	known := sized || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
-	p.begin(text, known, ended, expects(method))
+	p.sized, p.whole = sized, sized && h.Length <= smallContent && flaw == nil && !awaits
+	known := sized && !awaits || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
+	p.begin(text, known, ended, awaits || expects(method))
 	return flaw
 }
 

@@ -16,14 +16,13 @@ func (p *Pipe) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		if !p.decided && p.methods {
-			p.decide(true)
-		}
+		by := p.patience(time.Now())
 		switch {
 		case p.failed != nil:
 			return 0, p.failed
 		case !p.readBy.IsZero() && !time.Now().Before(p.readBy):
 			return 0, os.ErrDeadlineExceeded
+		case !p.notBefore.IsZero():
 		case p.at < len(p.in) && (p.ended || !p.whole):
 			return p.read(b), nil
 		case p.ended && p.flaw != nil:
@@ -31,7 +30,7 @@ func (p *Pipe) Read(b []byte) (int, error) {
 		case p.ended:
 			return 0, io.EOF
 		}
-		p.wait(p.readable, p.readBy)
+		p.wait(p.readable, by)
 	}
 }
 

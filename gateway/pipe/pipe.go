@@ -44,21 +44,25 @@ type Pipe struct {
 	writable chan struct{}
 
 	// The request.
-	text    []byte // of the head, until it is known how the content comes
-	decided bool   // it is
-	chunked bool   // content of unknown length
-	methods bool   // the method is one that is used with content
-	whole   bool   // nothing is to be read until all content is there
-	in      []byte
-	at      int       // in[at:] is to be read
-	head    int       // of it, before the content
-	held    int       // content in it that was not given back
-	since   time.Time // when content that waits has come, or was last read; valid while held > 0
-	used    int       // content that was read since Used
-	ended   bool
-	flaw    error // why the content has no end; nil: it has one
-	failed  error
-	gone    func() // see Watch
+	text      []byte    // of the head, until it is known how the content comes
+	decided   bool      // it is
+	sized     bool      // the head says how much content there is
+	chunked   bool      // content of unknown length
+	opens     bool      // the handler begins without content if none comes soon
+	began     time.Time // when the head came; valid with opens, until decided
+	until     time.Time // when content is late; likewise
+	notBefore time.Time // the request is held until then; zero: it is not
+	whole     bool      // nothing is to be read until all content is there
+	in        []byte
+	at        int       // in[at:] is to be read
+	head      int       // of it, before the content
+	held      int       // content in it that was not given back
+	since     time.Time // when content that waits has come, or was last read; valid while held > 0
+	used      int       // content that was read since Used
+	ended     bool
+	flaw      error // why the content has no end; nil: it has one
+	failed    error
+	gone      func() // see Watch
 
 	// The response.
 	out    []byte
@@ -86,16 +90,19 @@ func notify(c chan struct{}) {
 	}
 }
 
-// begin gives the pipe the head of a request, without its empty line. If sized is set, the head says how much content there is;
-// else that is known when some comes, or the end does.
-func (p *Pipe) begin(text []byte, sized, ended, methods bool) {
-	p.text, p.methods = append(p.text[:0], text...), methods
+// begin gives the pipe the head of a request, without its empty line. If known is set, the head can be read at once; else when
+// content comes, or the end does, or, if opens is set, after a Moment.
+func (p *Pipe) begin(text []byte, known, ended, opens bool) {
+	p.text, p.opens = append(p.text[:0], text...), opens
 	switch {
 	case ended:
 		p.decide(false)
 		p.ended = true
-	case sized:
+	case known:
 		p.decide(false)
+	case opens:
+		p.began = time.Now()
+		p.until = p.began.Add(Moment)
 	}
 }
 
@@ -119,7 +126,7 @@ func (p *Pipe) Feed(b []byte, end bool, trailers []byte) {
 		return
 	}
 	if !p.decided {
-		p.decide(len(b) > 0 || !end || len(trailers) > 0)
+		p.decide(!p.sized && (len(b) > 0 || !end || len(trailers) > 0))
 	}
 	switch {
 	case len(b) > 0 && p.chunked:
@@ -159,7 +166,7 @@ func (p *Pipe) Refuse(f *wire.Fault) {
 	}
 	switch {
 	case !p.decided:
-		p.decide(true)
+		p.decide(!p.sized)
 	case !p.chunked && p.whole:
 		p.rechunk() // or what follows would not be looked for
 	}

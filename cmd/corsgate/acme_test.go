@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/report"
 	"github.com/corsgate/corsgate/gateway/acmetest"
 )
 
@@ -94,7 +95,7 @@ func TestServeACME(t *testing.T) {
 	c.signal(syscall.SIGTERM)
 	c.await("stopped")
 	c.ends(0)
-	if r := inspect(path, ""); len(r.Problems) > 0 || len(r.Warnings) > 0 {
+	if r := report.Inspect(path, ""); len(r.Problems) > 0 || len(r.Warnings) > 0 {
 		t.Errorf("check: %v, %v", r.Problems, r.Warnings)
 	}
 }

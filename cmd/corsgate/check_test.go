@@ -7,22 +7,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/report"
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestCheckJSON(t *testing.T) {
-	f := func(path string, status int, want report) {
+	f := func(path string, status int, want report.Report) {
 		t.Helper()
 		got, stdout, stderr := command("check", "--format", "json", "-c", path)
 		if got != status || stderr != "" {
 			t.Errorf("%s: status %d, stderr %q, want %d", path, got, stderr, status)
 		}
-		var r report
+		var r report.Report
 		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 			t.Fatal(err)
 		}
-		for _, list := range [][]finding{r.Problems, r.Warnings} {
+		for _, list := range [][]report.Finding{r.Problems, r.Warnings} {
 			for i := range list {
 				// What they say is for their own packages to test.
 				list[i].Message, list[i].Hint = "", ""
@@ -33,41 +33,18 @@ func TestCheckJSON(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 	}
-	none := []finding{}
+	none := []report.Finding{}
 	path := write(t, valid)
-	f(path, 0, report{Valid: true, Routes: 1, Policies: 1, Upstreams: 1, Problems: none, Warnings: none})
+	f(path, 0, report.Report{Valid: true, Routes: 1, Policies: 1, Upstreams: 1, Problems: none, Warnings: none})
 	path = write(t, warned)
-	f(path, 0, report{Valid: true, Routes: 1, Policies: 1, Problems: none,
-		Warnings: []finding{{File: path, Line: 2, Key: "cors.app.origins"}}})
+	f(path, 0, report.Report{Valid: true, Routes: 1, Policies: 1, Problems: none,
+		Warnings: []report.Finding{{File: path, Line: 2, Key: "cors.app.origins"}}})
 	path = write(t, invalid)
-	f(path, 2, report{Routes: 1, Policies: 1, Warnings: none, Problems: []finding{
+	f(path, 2, report.Report{Routes: 1, Policies: 1, Warnings: none, Problems: []report.Finding{
 		{File: path, Line: 2, Key: "timeouts.header"}, {File: path, Line: 4, Key: "cors.app.origins"}}})
 	path = write(t, "[")
-	f(path, 2, report{Problems: []finding{{File: path, Line: 1}}, Warnings: none})
-	f("nowhere.toml", 2, report{Problems: []finding{{File: "nowhere.toml"}}, Warnings: none})
-}
-
-func TestMerge(t *testing.T) {
-	p := func(line int, key, message string) config.Problem {
-		return config.Problem{File: "f", Line: line, Key: key, Message: message}
-	}
-	f := func(parsed, later, want config.Problems) {
-		t.Helper()
-		if diff := cmp.Diff(want, merge(parsed, later)); diff != "" {
-			t.Errorf("merge(%v, %v) (-want +got):\n%s", parsed, later, diff)
-		}
-	}
-	f(nil, nil, nil)
-	// In the order of the lines, and where they are equal in that of the stages.
-	f(config.Problems{p(3, "c", "x")}, config.Problems{p(1, "a", "x"), p(3, "b", "x")},
-		config.Problems{p(1, "a", "x"), p(3, "c", "x"), p(3, "b", "x")})
-	// Once each.
-	f(nil, config.Problems{p(1, "a", "x"), p(1, "a", "x"), p(1, "a", "y")}, config.Problems{p(1, "a", "x"), p(1, "a", "y")})
-	// What follows from a default in the place of what is wrong.
-	f(config.Problems{p(2, "route.b.path", "x")}, config.Problems{p(1, "route.b", "takes the same requests")},
-		config.Problems{p(2, "route.b.path", "x")})
-	f(config.Problems{p(2, "route.b.path", "x")}, config.Problems{p(1, "route.bb", "y")},
-		config.Problems{p(1, "route.bb", "y"), p(2, "route.b.path", "x")})
+	f(path, 2, report.Report{Problems: []report.Finding{{File: path, Line: 1}}, Warnings: none})
+	f("nowhere.toml", 2, report.Report{Problems: []report.Finding{{File: "nowhere.toml"}}, Warnings: none})
 }
 
 // The text has problems and warnings in one order.

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 )
 
 func TestConvert(t *testing.T) {
@@ -19,7 +21,7 @@ func TestConvert(t *testing.T) {
 	f := func(want string, args ...string) {
 		t.Helper()
 		status, out, errs := command(append([]string{"convert"}, args...)...)
-		if status != exitUsage || out != "" || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
+		if status != cli.Usage || out != "" || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("convert %q: status %d, %q, %q, want 2 and %q", args, status, out, errs, want)
 		}
 	}

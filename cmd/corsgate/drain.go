@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 )
 
 // drain ends the gateway: at leisure, or at once on a second signal.
@@ -47,7 +49,7 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 		// That is what timeouts.shutdown is for: tunnels, above all, do not end by themselves.
 		p.log.Warn("connections still in use after timeouts.shutdown were closed", "timeout", cfg.Timeouts.Shutdown.String())
 	case err != nil:
-		return &exitError{exitFailed, fmt.Errorf("stopped before all requests were finished: %w", err)}
+		return cli.Fail(fmt.Errorf("stopped before all requests were finished: %w", err))
 	}
 	p.log.Info("stopped")
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 )
@@ -16,7 +17,7 @@ func TestExplain(t *testing.T) {
 	f := func(status int, stdout, stderr string, args ...string) {
 		t.Helper()
 		got, out, errs := command(append([]string{"explain"}, args...)...)
-		if got != status || !has(out, stdout) || !has(errs, stderr) || status == exitUsage && strings.Count(errs, "\n") > 1 && !strings.Contains(errs, "Usage:") {
+		if got != status || !has(out, stdout) || !has(errs, stderr) || status == cli.Usage && strings.Count(errs, "\n") > 1 && !strings.Contains(errs, "Usage:") {
 			t.Errorf("corsgate explain %s: status %d\nstdout: %s\nstderr: %s\nwant %d, %q, %q", strings.Join(args, " "), got, out, errs, status, stdout, stderr)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -13,9 +12,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
-	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/spf13/cobra"
 )
 
@@ -32,7 +32,7 @@ never change: to undo one, make the text of an older one live again, as a new re
 Each command exits with status 0 on success, 1 if the state of the fleet prevents it (another push came
 first, a canary failed, etcd does not respond), and 2 if the arguments or the text are invalid.`,
 		DisableFlagsInUseLine: true,
-		Args:                  knownCommand,
+		Args:                  cli.KnownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
@@ -51,7 +51,7 @@ type fleetPlace struct {
 
 // flags adds the flags that say so to c.
 func (f *fleetPlace) flags(c *cobra.Command) {
-	configFlag(c, &f.path)
+	cli.ConfigFlag(c, &f.path)
 	c.Flags().Lookup("config").Usage = "a gateway's own `FILE`, with a table [fleet]"
 	c.Flags().StringArrayVar(&f.etcd, "etcd", nil, "`URL` of a member of etcd, instead of --config; repeatable")
 	c.Flags().StringVar(&f.prefix, "prefix", "", "with --etcd: `PREFIX` of the fleet's keys (default \"/corsgate/production/\")")
@@ -81,22 +81,22 @@ type fleetClient struct {
 func (f *fleetPlace) open(c *cobra.Command) (*fleetClient, error) {
 	own, err := f.own(c)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, cli.Misuse(err)
 	}
-	cfg, err := compose(own, nil)
+	cfg, err := source.Compose(own, nil)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, cli.Misuse(err)
 	}
 	if cfg.Fleet == nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s has no table [fleet]: name the file of a gateway in a fleet with --config, or etcd with --etcd", own.Name)}
+		return nil, cli.Misuse(fmt.Errorf("%s has no table [fleet]: name the file of a gateway in a fleet with --config, or etcd with --etcd", own.Name))
 	}
-	options, problems := fleetOptions(cfg)
+	options, problems := source.FleetOptions(cfg)
 	if len(problems) > 0 {
-		return nil, &exitError{exitUsage, problems}
+		return nil, cli.Misuse(problems)
 	}
 	store, err := fleet.Open(options)
 	if err != nil {
-		return nil, &exitError{exitUsage, err}
+		return nil, cli.Misuse(err)
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	return &fleetClient{Store: store, ctx: ctx, own: own, author: cmp.Or(f.who, whoami()),
@@ -112,7 +112,7 @@ func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
 				return config.Source{}, fmt.Errorf("--%s belongs to --etcd: without that, a gateway's own file says where the fleet is", name)
 			}
 		}
-		return readConfig(f.path)
+		return source.Read(f.path)
 	}
 	if c.Flags().Changed("config") {
 		return config.Source{}, errors.New("--config and --etcd both say where the fleet is: give one of them")
@@ -130,42 +130,6 @@ func (f *fleetPlace) own(c *cobra.Command) (config.Source, error) {
 	}
 	return config.Source{Name: "--etcd", Text: text.Bytes()}, nil
 }
-
-// fleetOptions reads the files that [fleet] names.
-func fleetOptions(cfg *config.Config) (o fleet.Options, problems config.Problems) {
-	f := cfg.Fleet
-	bad := func(key string, err error, hint string) {
-		problems = append(problems, cfg.Problem("fleet."+key, -1, err.Error(), hint))
-	}
-	o = fleet.Options{Endpoints: f.Etcd, Prefix: f.Prefix, Username: f.Username, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}
-	if f.TLSCA != "" {
-		roots, err := tlsconf.LoadAuthorities(cfg.Path(f.TLSCA))
-		if err != nil {
-			bad("tls_ca", err, "")
-		}
-		o.TLS.RootCAs = roots
-	}
-	if f.TLSCert != "" {
-		load := func() (*tls.Certificate, error) {
-			c, err := tls.LoadX509KeyPair(cfg.Path(f.TLSCert), cfg.Path(f.TLSKey))
-			return &c, err
-		}
-		if _, err := load(); err != nil {
-			bad("tls_cert", err, "")
-		}
-		// For each connection anew: a gateway outlives its certificates.
-		o.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
-	}
-	password, err := cfg.Password(f.PasswordFile)
-	if err != nil {
-		bad("password_file", err, "write the password into it, and make it readable only by this user")
-	}
-	o.Password = password
-	return o, problems
-}
-
-// failed makes of an error of the store one that ends the process.
-func failed(err error) error { return &exitError{exitFailed, err} }
 
 // whoami returns who runs this process, as "user@host".
 func whoami() string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
@@ -24,20 +26,20 @@ func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared 
 		fmt.Fprintln(out, "nothing is live yet: this is the first revision")
 		return nil
 	}
-	was := source(live.Number, live.Text)
+	was := source.Revision(live.Number, live.Text)
 	printDiff(out, *was, shared)
-	before, err := compose(client.own, was)
+	before, err := source.Compose(client.own, was)
 	if err != nil {
 		fmt.Fprintf(out, "the effect on pages is not known, because the live revision is not valid here:\n%v\n", err)
 		return nil
 	}
 	seen, err := seenBy(client.ctx, client.Store)
 	if err != nil {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	changed, asked, err := explain.Consequences(before, cfg, seen)
 	if err != nil {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	printConsequences(out, changed, asked, len(seen))
 	return nil

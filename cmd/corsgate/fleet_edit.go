@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/spf13/cobra"
@@ -23,7 +26,7 @@ func newFleetEdit() *cobra.Command {
 		Long: `Edit opens the text of the live revision in $VISUAL or $EDITOR and pushes the result. If the text is
 not valid, or another push came first, it offers to edit again. No text is lost: unless it was pushed,
 the file is kept and its name is printed.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := f.place.open(c)
 			if err != nil {
@@ -40,21 +43,21 @@ the file is kept and its name is printed.`,
 func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 	live, err := client.Live(client.ctx)
 	if err != nil && !errors.Is(err, fleet.ErrEmpty) {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	path, err := editable(live)
 	if err != nil {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	in := bufio.NewReader(c.InOrStdin())
 	for {
 		f.base = live.Number
 		if err := runEditor(c, path); err != nil {
-			return failed(fmt.Errorf("%w: the text is kept in %s", err, path))
+			return cli.Fail(fmt.Errorf("%w: the text is kept in %s", err, path))
 		}
 		text, err := config.Read(path)
 		if err != nil {
-			return failed(err)
+			return cli.Fail(err)
 		}
 		if string(text.Text) == live.Text {
 			os.Remove(path) // it is of no use, and does no harm
@@ -70,14 +73,14 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			fmt.Fprintf(c.OutOrStdout(), "the text is kept in %s\n", path)
 			return nil
 		}
-		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.err != nil {
-			complain(c.ErrOrStderr(), exit.err)
+		if exit := (*cli.ExitError)(nil); errors.As(err, &exit) && exit.Err != nil {
+			cli.Complain(c.ErrOrStderr(), exit.Err)
 		}
 		if errors.Is(err, fleet.ErrMoved) {
 			if live, err = f.overtaken(c, client, live); err != nil {
-				return failed(fmt.Errorf("%w: the text is kept in %s", err, path))
+				return cli.Fail(fmt.Errorf("%w: the text is kept in %s", err, path))
 			}
-			err = failed(fleet.ErrMoved)
+			err = cli.Fail(fleet.ErrMoved)
 		}
 		fmt.Fprint(c.OutOrStdout(), "Edit it again? [Y/n] ")
 		answer, readErr := in.ReadString('\n')
@@ -93,15 +96,15 @@ func (f *fleetChange) overtaken(c *cobra.Command, client *fleetClient, edited fl
 	live, err := client.Live(client.ctx)
 	if err == nil {
 		fmt.Fprintln(c.OutOrStdout(), "This changed in the meantime. If you push your text, it is undone:")
-		printDiff(c.OutOrStdout(), *source(edited.Number, edited.Text), *source(live.Number, live.Text))
+		printDiff(c.OutOrStdout(), *source.Revision(edited.Number, edited.Text), *source.Revision(live.Number, live.Text))
 	}
 	return live, err
 }
 
 // quietly returns an error with the status of err, which has been said.
 func quietly(err error) error {
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
-		return &exitError{status: exit.status}
+	if exit := (*cli.ExitError)(nil); errors.As(err, &exit) {
+		return cli.Exit(exit.Status)
 	}
 	return err
 }
@@ -124,7 +127,7 @@ func editable(r fleet.Revision) (path string, err error) {
 func runEditor(c *cobra.Command, path string) error {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	e := exec.CommandContext(c.Context(), "sh", "-c", editor+` "$1"`, "sh", path)
-	e.Stdin, e.Stdout, e.Stderr = c.InOrStdin(), raw(c.OutOrStdout()), raw(c.ErrOrStderr()) // it draws on a terminal
+	e.Stdin, e.Stdout, e.Stderr = c.InOrStdin(), terminal.Raw(c.OutOrStdout()), terminal.Raw(c.ErrOrStderr()) // it draws on a terminal
 	if err := e.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", editor, err)
 	}

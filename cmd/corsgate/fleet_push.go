@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/report"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/corsgate/corsgate/gateway/printable"
@@ -52,11 +55,11 @@ With --canary, some gateways apply it first. If within --hold one of them report
 or fails significantly more requests than before and than the others, they return to the live revision
 and nothing else changes.`,
 		Example: "  corsgate fleet push --config /etc/corsgate/corsgate.toml --message 'a new app' --canary 10% --hold 60s routes.toml",
-		Args:    oneArgument("a FILE"),
+		Args:    cli.OneArgument("a FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			shared, err := f.read(c, args[0])
+			shared, err := source.Read(args[0])
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
 			client, err := f.place.open(c)
 			if err != nil {
@@ -70,26 +73,11 @@ and nothing else changes.`,
 	return c
 }
 
-// oneArgument takes one argument, which is what.
-func oneArgument(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return fmt.Errorf("%s takes %s, and there are %d arguments", c.Name(), what, len(args))
-		}
-		return nil
-	}
-}
-
-// read reads the text to push.
-func (f *fleetChange) read(c *cobra.Command, path string) (config.Source, error) {
-	return readConfig(path)
-}
-
 // run makes a text live, after all that can be said against it.
 func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.Source) error {
 	plan, err := f.plan(c)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	cfg, err := f.check(c, client, shared)
 	if err != nil {
@@ -99,7 +87,7 @@ func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.S
 	if unusable := (*fleet.UnusableError)(nil); errors.As(err, &unusable) && live.Number != 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%v: this replaces it\n", err)
 	} else if err != nil && !errors.Is(err, fleet.ErrEmpty) {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	if f.base != 0 && f.base != live.Number {
 		return notPushed(client, f.base, fmt.Errorf("%w: revision %d is live, not %d", fleet.ErrMoved, live.Number, f.base))
@@ -120,13 +108,13 @@ func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.S
 
 // check checks a text as "corsgate check" would, and says what is wrong with it.
 func (f *fleetChange) check(c *cobra.Command, client *fleetClient, shared config.Source) (*config.Config, error) {
-	cfg, r := inspectTexts(client.own, &shared)
+	cfg, r := report.InspectTexts(client.own, &shared)
 	r.File = shared.Name
-	if r.Valid = len(r.Problems) == 0 && !(f.strict && len(r.Warnings) > 0); !r.Valid {
-		r.printText(c.OutOrStdout(), c.ErrOrStderr())
-		return nil, &exitError{status: exitUsage}
+	if !r.Judge(f.strict) {
+		r.WriteText(c.OutOrStdout(), c.ErrOrStderr())
+		return nil, cli.Exit(cli.Usage)
 	}
-	r.printText(io.Discard, c.ErrOrStderr())
+	r.WriteText(io.Discard, c.ErrOrStderr())
 	return cfg, nil
 }
 
@@ -180,11 +168,11 @@ func notPushed(client *fleetClient, base int64, err error) error {
 	case errors.Is(err, fleet.ErrMoved):
 		err = fmt.Errorf("%w%s", err, meanwhile(client, base))
 	case errors.Is(err, fleet.ErrTooLarge):
-		return &exitError{exitUsage, fmt.Errorf("not pushed: %w", err)}
+		return cli.Misuse(fmt.Errorf("not pushed: %w", err))
 	case client.ctx.Err() != nil:
 		err = errors.New("a signal came first")
 	}
-	return failed(fmt.Errorf("not pushed: %w", err))
+	return cli.Fail(fmt.Errorf("not pushed: %w", err))
 }
 
 // meanwhile says who has pushed what since a revision.
@@ -224,11 +212,11 @@ func newFleetRollback() *cobra.Command {
 		Long: `Rollback makes the text of an older revision live again, as a new revision, so the log stays complete.
 It is checked like a push, because a text that was valid before may not be valid now.`,
 		Example: "  corsgate fleet rollback --config /etc/corsgate/corsgate.toml 11",
-		Args:    oneArgument("the number of a REVISION"),
+		Args:    cli.OneArgument("the number of a REVISION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			number, err := revisionNumber(args[0])
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
 			client, err := f.place.open(c)
 			if err != nil {
@@ -242,7 +230,7 @@ It is checked like a push, because a text that was valid before may not be valid
 			if f.message == "" {
 				f.message = strings.TrimSuffix(fmt.Sprintf("back to revision %d: %s", number, old.Message), ": ")
 			}
-			return f.run(c, client, *source(number, old.Text))
+			return f.run(c, client, *source.Revision(number, old.Text))
 		},
 	}
 	f.flags(c)

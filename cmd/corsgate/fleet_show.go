@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/fleet"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func newFleetStatus() *cobra.Command {
 		Short: "List the gateways and the revisions that they use",
 		Long: `Status shows the live revision, and for each running gateway the revision in use and any errors.
 It exits with status 1 if one of them is not ready or does not use the revision that it should.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := place.open(c)
 			if err != nil {
@@ -44,15 +45,15 @@ It exits with status 1 if one of them is not ready or does not use the revision 
 			defer client.close()
 			s, err := statusOf(client)
 			if err != nil {
-				return failed(err)
+				return cli.Fail(err)
 			}
 			if asJSON {
-				printAsJSON(c.OutOrStdout(), s)
+				cli.WriteJSON(c.OutOrStdout(), s)
 			} else {
 				s.print(c.OutOrStdout(), time.Now())
 			}
 			if !s.well() {
-				return &exitError{status: exitFailed}
+				return cli.Exit(cli.Failed)
 			}
 			return nil
 		},
@@ -122,13 +123,6 @@ func (s *fleetStatus) print(out io.Writer, now time.Time) {
 	}
 }
 
-func printAsJSON(out io.Writer, v any) {
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	e.Encode(v) // nobody is left to be told
-}
-
 // revisionLine describes a revision in a line.
 func revisionLine(r fleet.Revision) string {
 	if r.Unusable != "" {
@@ -147,7 +141,7 @@ func newFleetLog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "log",
 		Short: "List revisions, the newest first",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return fmt.Errorf("--limit %d: write how many, at least 1", limit)
@@ -159,7 +153,7 @@ func newFleetLog() *cobra.Command {
 			defer client.close()
 			list, err := client.Log(client.ctx, limit)
 			if err != nil {
-				return failed(err)
+				return cli.Fail(err)
 			}
 			if len(list) == 0 {
 				fmt.Fprintln(c.OutOrStdout(), "no revision has been pushed yet")
@@ -224,16 +218,16 @@ func diffRevisions(c *cobra.Command, client *fleetClient, r []fleet.Revision, gi
 		to, err = client.Live(client.ctx)
 	}
 	if err != nil {
-		return failed(err)
+		return cli.Fail(err)
 	}
 	if from.Text == to.Text {
 		fmt.Fprintf(c.OutOrStdout(), "revisions %d and %d are the same\n", from.Number, to.Number)
 		return nil
 	}
-	shared := source(to.Number, to.Text)
-	cfg, err := compose(client.own, shared)
+	shared := source.Revision(to.Number, to.Text)
+	cfg, err := source.Compose(client.own, shared)
 	if err != nil {
-		printDiff(c.OutOrStdout(), *source(from.Number, from.Text), *shared)
+		printDiff(c.OutOrStdout(), *source.Revision(from.Number, from.Text), *shared)
 		fmt.Fprintf(c.OutOrStdout(), "the effect on pages is not known, because revision %d is not valid here:\n%v\n", to.Number, err)
 		return nil
 	}
@@ -243,7 +237,7 @@ func diffRevisions(c *cobra.Command, client *fleetClient, r []fleet.Revision, gi
 func atMost(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > n {
-			return fmt.Errorf("%s takes at most %s, and there are %d arguments", c.Name(), count(n, "revision", "revisions"), len(args))
+			return fmt.Errorf("%s takes at most %s, and there are %d arguments", c.Name(), cli.Count(n, "revision", "revisions"), len(args))
 		}
 		return nil
 	}
@@ -255,7 +249,7 @@ func withRevisions(c *cobra.Command, place *fleetPlace, numbers []string, f func
 	for i, text := range numbers {
 		var err error
 		if wanted[i], err = revisionNumber(text); err != nil {
-			return &exitError{exitUsage, err}
+			return cli.Misuse(err)
 		}
 	}
 	client, err := place.open(c)
@@ -274,7 +268,7 @@ func withRevisions(c *cobra.Command, place *fleetPlace, numbers []string, f func
 	if len(list) == 0 {
 		r, err := client.Live(client.ctx)
 		if err != nil {
-			return failed(err)
+			return cli.Fail(err)
 		}
 		list = append(list, r)
 	}
@@ -293,7 +287,7 @@ func revisionNumber(text string) (int64, error) {
 // failedToFind is the error of a revision that cannot be read.
 func failedToFind(number int64, err error) error {
 	if errors.Is(err, fleet.ErrNone) {
-		return &exitError{exitUsage, fmt.Errorf("there is no revision %d: corsgate fleet log lists them", number)}
+		return cli.Misuse(fmt.Errorf("there is no revision %d: corsgate fleet log lists them", number))
 	}
-	return failed(err)
+	return cli.Fail(err)
 }

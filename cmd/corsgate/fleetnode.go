@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/lastgood"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/fleet"
 )
@@ -52,12 +51,12 @@ type fleetNode struct {
 // join makes p a member of its fleet, until leave is called, and returns when there is a first configuration or the time to
 // wait for it is over.
 func (p *process) join(cfg *config.Config) error {
-	options, problems := fleetOptions(cfg)
+	options, problems := source.FleetOptions(cfg)
 	if len(problems) > 0 {
 		return problems
 	}
 	options.Log = p.log
-	name, err := memberName(cfg)
+	name, err := source.MemberName(cfg)
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (p *process) join(cfg *config.Config) error {
 	if err != nil {
 		return cfg.Problem("fleet", -1, err.Error(), "")
 	}
-	m := &fleetNode{p: p, store: store, name: name, kept: lastGood(cfg, name), begun: make(chan struct{})}
+	m := &fleetNode{p: p, store: store, name: name, kept: source.LastGood(cfg, name), begun: make(chan struct{})}
 	m.fatal = m.kept.Ended()
 	m.metrics()
 	p.node = m
@@ -89,33 +88,6 @@ func (p *process) join(cfg *config.Config) error {
 	}
 	m.fallBack()
 	return nil
-}
-
-// memberName returns the name of a gateway in its fleet.
-func memberName(cfg *config.Config) (string, error) {
-	if cfg.Fleet.Name != "" {
-		return cfg.Fleet.Name, nil
-	}
-	name, err := os.Hostname()
-	if err == nil {
-		if fault := config.FleetName(name); fault != "" {
-			err = errors.New(fault)
-		}
-	}
-	if err != nil {
-		return "", cfg.Problem("fleet.name", -1, "the host name cannot be used: "+err.Error(), `write name = "gateway-1"`)
-	}
-	return name, nil
-}
-
-// lastGood returns the file in which a gateway keeps what the fleet shares.
-func lastGood(cfg *config.Config, name string) lastgood.File {
-	return lastgood.File{Path: filepath.Join(cfg.StateDirectory(), "fleet."+name+".toml"), Prefix: cfg.Fleet.Prefix}
-}
-
-// source returns a revision's text.
-func source(number int64, text string) *config.Source {
-	return &config.Source{Name: fmt.Sprintf("revision %d", number), Text: []byte(text)}
 }
 
 // apply makes r what is in force, or returns why not.
@@ -148,7 +120,7 @@ var errFatal = errors.New("this gateway stopped while it tried this revision, an
 func (m *fleetNode) refuse(r fleet.Revision, err error) error {
 	m.p.gate.ReloadFailed(err)
 	if m.failure == nil || m.failure.Error() != err.Error() { // it is tried again, and again
-		m.p.complain(fmt.Sprintf("revision %d not taken over", r.Number), err)
+		source.LogProblems(m.p.log, fmt.Sprintf("revision %d not taken over", r.Number), err)
 	}
 	m.failure = err
 	return err
@@ -164,8 +136,8 @@ func (m *fleetNode) take(r fleet.Revision) error {
 		m.revision = r
 		return nil
 	}
-	shared := source(r.Number, r.Text)
-	cfg, err := compose(p.own, shared)
+	shared := source.Revision(r.Number, r.Text)
+	cfg, err := source.Compose(p.own, shared)
 	if err != nil {
 		p.gate.ReloadFailed(err)
 	} else {

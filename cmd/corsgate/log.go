@@ -11,10 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/printable"
-	"github.com/mattn/go-isatty"
 )
 
 // A logger is the process's log. Requests write to it, so it is written by a goroutine of its own: nothing that logs
@@ -86,7 +86,7 @@ func (e either) WithGroup(name string) slog.Handler {
 
 // openAccess opens the destination of the access log of cfg: stdout, or a file.
 func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error) {
-	d := access.Destination{Out: raw(stdout)}
+	d := access.Destination{Out: terminal.Raw(stdout)}
 	if cfg.Log.AccessFile != "" && cfg.Log.Access != "off" {
 		// Where it is a named pipe nobody has to wait for its reader.
 		const flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND | syscall.O_NONBLOCK
@@ -101,26 +101,11 @@ func openAccess(cfg *config.Config, stdout io.Writer) (access.Destination, error
 		d.Out, d.Close = f, f.Close
 	}
 	d.Text = textual(cfg.Log, d.Out)
-	d.Color = d.Text && terminal(d.Out) && os.Getenv("NO_COLOR") == ""
+	d.Color = d.Text && terminal.Is(d.Out) && os.Getenv("NO_COLOR") == ""
 	return d, nil
-}
-
-// raw returns what is behind a writer that makes text printable. The access log does so itself, and may be in colour.
-func raw(w io.Writer) io.Writer {
-	if p, ok := w.(printable.Writer); ok {
-		return p.W
-	}
-	return w
 }
 
 // textual reports whether what is logged to w is text.
 func textual(cfg config.Log, w io.Writer) bool {
-	return cfg.Format == "text" || cfg.Format == "auto" && terminal(w)
-}
-
-// terminal reports whether somebody is likely to watch what is written to w. /dev/null is a device of
-// characters, too, but nobody watches it: text costs twenty times what JSON does.
-func terminal(w io.Writer) bool {
-	f, ok := raw(w).(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
+	return cfg.Format == "text" || cfg.Format == "auto" && terminal.Is(w)
 }

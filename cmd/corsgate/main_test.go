@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"go.uber.org/goleak"
 )
@@ -146,9 +147,9 @@ func TestInitIsValid(t *testing.T) {
 
 // TestUsualFiles: without a word, the configuration is the one here, or else the one of the package.
 func TestUsualFiles(t *testing.T) {
-	defer func(before []string) { usualFiles = before }(usualFiles)
+	defer func(before []string) { source.Usual = before }(source.Usual)
 	here, installed := filepath.Join(t.TempDir(), "corsgate.toml"), write(t, valid)
-	usualFiles = []string{here, installed}
+	source.Usual = []string{here, installed}
 	want := func(name string, args ...string) {
 		t.Helper()
 		if status, out, errs := command(args...); status != 0 || !strings.Contains(out, name) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
@@ -26,7 +27,7 @@ func (p *process) reload() error {
 	own, err := p.reread()
 	p.tellReady(err)
 	if err != nil {
-		p.complain("configuration not reloaded", err)
+		source.LogProblems(p.log, "configuration not reloaded", err)
 		return err
 	}
 	p.own = own
@@ -35,28 +36,17 @@ func (p *process) reload() error {
 
 // reread makes what the file says now, together with what is shared, what is in force, or returns why not.
 func (p *process) reread() (config.Source, error) {
-	own, err := readConfig(p.path)
+	own, err := source.Read(p.path)
 	if err != nil {
 		p.gate.ReloadFailed(err)
 		return own, err
 	}
-	cfg, err := compose(own, p.shared)
+	cfg, err := source.Compose(own, p.shared)
 	if err != nil {
 		p.gate.ReloadFailed(err)
 		return own, err
 	}
 	return own, p.replace(cfg)
-}
-
-// complain logs each problem of an error.
-func (p *process) complain(what string, err error) {
-	problems, ok := problemsOf(err)
-	if !ok {
-		p.log.Error(what, "error", err.Error())
-	}
-	for _, problem := range problems {
-		p.log.Error(what, "error", problem.Error())
-	}
 }
 
 // replace makes cfg the configuration in force, with its logs, or returns why not and changes nothing.

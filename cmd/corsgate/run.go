@@ -4,36 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
-	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/commands"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
-
-// Exit statuses.
-const (
-	exitDone   = 0
-	exitFailed = 1 // failed while serving, or before: a port in use, say
-	exitUsage  = 2 // bad usage or configuration: to try again is of no use
-)
-
-// An exitError ends the process with a status of its own.
-type exitError struct {
-	status int
-	err    error // nil: what there was to say has been said
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.status)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
 
 // run runs one command line, without the program's name, and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -43,66 +19,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(append([]string{}, args...)) // of nil the library takes those of the process
 	command, err := root.ExecuteC()
 	if err == nil {
-		return exitDone
+		return cli.Done
 	}
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
-		if exit.err != nil {
-			complain(stderr, exit.err)
+	if exit := (*cli.ExitError)(nil); errors.As(err, &exit) {
+		if exit.Err != nil {
+			cli.Complain(stderr, exit.Err)
 		}
-		return exit.status
+		return exit.Status
 	}
-	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", usageText(command, err), command.CommandPath())
-	return exitUsage
-}
-
-// complain prints an error. Problems begin with the place that they are at, all else with the program's name.
-func complain(stderr io.Writer, err error) {
-	if problems, ok := problemsOf(err); ok && len(problems) > 0 && problems[0].Line > 0 {
-		fmt.Fprintln(stderr, err)
-		return
-	}
-	fmt.Fprintf(stderr, "corsgate: %v\n", err)
-}
-
-// usageText returns what is wrong with a command line without the words of the libraries that have read it.
-func usageText(c *cobra.Command, err error) string {
-	var number *strconv.NumError
-	text := err.Error()
-	if wrong, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
-		var known []string
-		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		if near := config.Suggest(wrong, known); near != "" {
-			text += ": did you mean --" + near + "?"
-		}
-		return text
-	}
-	if value, reason, ok := strings.Cut(text, " flag: "); ok && (errors.As(err, &number) || strings.Contains(reason, ": invalid duration")) {
-		if strings.HasPrefix(reason, "strconv.ParseBool") {
-			return value + ": write true or false"
-		}
-		return value + `: write a time such as "5s"`
-	}
-	return text
-}
-
-// noArgs refuses arguments, which the command does not take.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%s takes no arguments: remove %q", c.Name(), args[0])
-	}
-	return nil
-}
-
-// knownCommand refuses the name of a command that there is not, with those that it is near to.
-func knownCommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("unknown command %q", args[0])
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		text += ": did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return errors.New(text)
+	fmt.Fprintf(stderr, "corsgate: %s (see %s --help)\n", cli.UsageText(command, err), command.CommandPath())
+	return cli.Usage
 }
 
 // newRoot returns the command tree. Only what a command was asked for goes to stdout.
@@ -121,7 +47,7 @@ To begin:         corsgate init > corsgate.toml
 		SilenceUsage:  true,
 		// Its usage is a command; without one it shows what there is.
 		DisableFlagsInUseLine: true,
-		Args:                  knownCommand,
+		Args:                  cli.KnownCommand,
 		// As the library has it where it looks itself.
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -131,7 +57,7 @@ To begin:         corsgate init > corsgate.toml
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newServe(), newCheck(), newExplain(), newProbe(), newConvert(), newFleet(), newHealthcheck(), newDemo(), newInit(), newVersion())
+	root.AddCommand(newServe(), commands.NewCheck(), commands.NewExplain(), commands.NewProbe(), commands.NewConvert(), newFleet(), commands.NewHealthcheck(), commands.NewDemo(), commands.NewInit(), newVersion())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && c.Name() != "convert" {
 			c.ValidArgsFunction = cobra.NoFileCompletions
@@ -141,12 +67,12 @@ To begin:         corsgate init > corsgate.toml
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			// The library's own prints its help for whatever shell it does not know, and exits with 0.
-			c.Args = knownCommand
+			c.Args = cli.KnownCommand
 			c.RunE = func(*cobra.Command, []string) error {
 				return errors.New("a shell is missing: write completion bash, zsh, fish or powershell")
 			}
 			for _, shell := range c.Commands() {
-				shell.Args = noArgs
+				shell.Args = cli.NoArgs
 			}
 		}
 	}
@@ -164,7 +90,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 				return err
 			}
 			if len(rest) > 0 {
-				return knownCommand(c, rest)
+				return cli.KnownCommand(c, rest)
 			}
 			return c.Help()
 		},

@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/admin"
 	"github.com/corsgate/corsgate/gateway/config"
@@ -41,8 +44,8 @@ Under systemd use Type=notify, or notify-reload from systemd 253 on; WatchdogSec
 			return serve(path, watch, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	configFlag(c, &path)
-	fileArgument(c, &path)
+	cli.ConfigFlag(c, &path)
+	cli.ConfigArgument(c, &path)
 	c.Flags().BoolVar(&watch, "watch", false, "reload when the configuration file changes")
 	return c
 }
@@ -79,27 +82,27 @@ type process struct {
 // The access log goes to stdout, if not to a file, everything else to stderr: each can have a reader of its own.
 func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	if path == "-" {
-		return &exitError{exitUsage, errors.New("serve rereads its configuration on reload, so it cannot come from standard input: name a file")}
+		return cli.Misuse(errors.New("serve rereads its configuration on reload, so it cannot come from standard input: name a file"))
 	}
 	s := notify()
 	defer s.ignore()
 	collectLessOnce()
 	given, err := inherit()
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
-	stop := working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
+	stop := terminal.Working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
 	defer stop()
-	own, cfg, err := loadOwn(path)
+	own, cfg, err := source.Load(path)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	log := newLogger(cfg.Log, stderr)
 	defer log.finish()
 	p := &process{path: own.Name, log: log.Logger, reconfigureLog: log.reconfigure, stdout: stdout, given: given, systemd: systemd{log.Logger},
 		operators: operators{given: given, log: log.Logger}, started: time.Now(), own: own, served: make(chan error, 1)}
 	if p.gate, err = gateway.New(cfg, p.log); err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	stop()
 	if p.upgrader, err = newUpgrader(p); err != nil {
@@ -107,13 +110,13 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 	}
 	lines, err := openAccess(cfg, stdout)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	p.gate.LogAccess(lines)
 	if cfg.Fleet != nil {
 		if err := p.join(cfg); err != nil {
 			p.abandon()
-			return &exitError{exitUsage, err}
+			return cli.Misuse(err)
 		}
 		defer p.node.leave()
 	}
@@ -121,7 +124,7 @@ func serve(path string, watch bool, stdout, stderr io.Writer) error {
 		// Status 1 and not 2: the configuration is as valid as check says, and a supervisor does
 		// well to try again when the address may have become free.
 		p.abandon()
-		return &exitError{exitFailed, err}
+		return cli.Fail(err)
 	}
 	defer p.operators.serve(p.pages(), p.mayScrape, &p.handedOver)()
 	defer background(func(ctx context.Context) { p.watch(ctx, watch) })()

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 )
 
 func TestServeReload(t *testing.T) {
@@ -223,8 +225,8 @@ func TestServePortInUse(t *testing.T) {
 		path := write(t, text)
 		status, _, stderr := command("serve", "-c", path)
 		want := path + key + ": cannot listen on " + l.Addr().String() + ": the address is in use"
-		if status != exitFailed || !strings.HasPrefix(lastLine(stderr), want) {
-			t.Errorf("status %d, %q, want %d, %q", status, stderr, exitFailed, want)
+		if status != cli.Failed || !strings.HasPrefix(lastLine(stderr), want) {
+			t.Errorf("status %d, %q, want %d, %q", status, stderr, cli.Failed, want)
 		}
 	}
 	f(":4: listener.http.address", l.Addr().String(), "127.0.0.1:0")

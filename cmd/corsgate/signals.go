@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 )
 
 // signals are those that serve obeys. They are asked for before anything else is done, so that
@@ -73,7 +75,7 @@ func (p *process) wait(s *signals) error {
 			}
 			return p.drain(sig.String(), s.stop)
 		case err := <-p.served:
-			return &exitError{exitFailed, fmt.Errorf("serving has ended: %w", err)}
+			return cli.Fail(fmt.Errorf("serving has ended: %w", err))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"strings"
@@ -25,7 +25,7 @@ func TestRemind(t *testing.T) {
 		f(999*time.Millisecond, "")
 		f(1500*time.Millisecond, "corsgate: still at it after 1s\n")
 		f(4001*time.Millisecond, "corsgate: still at it after 1s\ncorsgate: still at it after 2s\ncorsgate: still at it after 4s\n")
-		stop := working(&b, func() string { t.Error("somebody watches what is no terminal"); return "" })
+		stop := Working(&b, func() string { t.Error("somebody watches what is no terminal"); return "" })
 		time.Sleep(time.Hour)
 		stop()
 	})

@@ -1,14 +1,17 @@
-package main
+package commands
 
 import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/demo"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/report"
 )
 
 // A screen takes what a command prints, and reports when it has printed a line that ends it.
@@ -23,8 +26,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// The demo prints addresses that answer and a configuration that check accepts, and ends when it
-// is told to.
+// TestDemo: it prints addresses that answer and a configuration that check --strict accepts, and ends with its context.
 func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -58,8 +60,12 @@ func TestDemo(t *testing.T) {
 	}
 	_, config, _ := strings.Cut(text, "serves this configuration:\n")
 	config, _, _ = strings.Cut(config, "Ctrl-C")
-	if status, _, stderr := command("check", "--strict", "-c", write(t, config)); status != 0 {
-		t.Errorf("check of the demo's configuration: status %d\n%s", status, stderr)
+	path := filepath.Join(t.TempDir(), "corsgate.toml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Inspect(path, ""); !r.Judge(true) {
+		t.Errorf("check of the demo's configuration: %+v", r)
 	}
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "%!") {

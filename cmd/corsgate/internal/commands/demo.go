@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"context"
@@ -13,11 +13,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/demo"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/spf13/cobra"
 )
 
-func newDemo() *cobra.Command {
+// NewDemo returns the command demo.
+func NewDemo() *cobra.Command {
 	var open bool
 	c := &cobra.Command{
 		Use:   "demo",
@@ -25,11 +28,11 @@ func newDemo() *cobra.Command {
 		Long: `Demo starts a gateway, a small API behind it, and a page that is served from two origins: one that
 the gateway's policy allows, and one that it does not. The page makes real cross-origin calls and
 shows what the browser decided, and why. All of it is on loopback, and Ctrl-C ends it.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()
-			return runDemo(ctx, demo.DefaultPorts(), open && terminal(c.OutOrStdout()), c.OutOrStdout(), c.ErrOrStderr())
+			return runDemo(ctx, demo.DefaultPorts(), open && terminal.Is(c.OutOrStdout()), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	c.Flags().BoolVar(&open, "open", true, "open the page in a browser, if the output is a terminal")
@@ -38,11 +41,11 @@ shows what the browser decided, and why. All of it is on loopback, and Ctrl-C en
 
 // runDemo runs the demo until ctx is done.
 func runDemo(ctx context.Context, ports demo.Ports, open bool, stdout, stderr io.Writer) error {
-	// The upstream that is down is part of the show, not worth a warning.
+	// One upstream is down on purpose, which is not worth a warning.
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	d, err := demo.Start(ports, log)
 	if err != nil {
-		return &exitError{exitFailed, err}
+		return cli.Fail(err)
 	}
 	introduce(d, stdout)
 	if open {
@@ -50,14 +53,14 @@ func runDemo(ctx context.Context, ports demo.Ports, open bool, stdout, stderr io
 	}
 	<-ctx.Done()
 	fmt.Fprintln(stdout, "\nstopped")
-	// Pages keep connections open that nobody is waiting for.
+	// Pages keep connections open that they do not use.
 	grace, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	d.Stop(grace) // all connections are closed now, one way or the other
+	d.Stop(grace) // all connections are closed now, in time or not
 	return nil
 }
 
-// introduce prints where to look and what to try.
+// introduce prints the addresses, and what to try.
 func introduce(d *demo.Demo, w io.Writer) {
 	for _, moved := range d.Moved {
 		fmt.Fprintln(w, moved)
@@ -95,8 +98,8 @@ func indent(text string) string {
 	return b.String()
 }
 
-// openBrowser shows url to the user, where there is a way. The browser is the user's: it is
-// neither waited for nor ended.
+// openBrowser shows url to the user, if the system has a way to. The browser belongs to the user: it is neither waited for
+// nor ended.
 func openBrowser(url string) {
 	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {
@@ -107,6 +110,6 @@ func openBrowser(url string) {
 	}
 	c := exec.Command(name, args...)
 	if c.Start() == nil {
-		c.Process.Release() // it is let go
+		c.Process.Release() // it is not waited for
 	}
 }

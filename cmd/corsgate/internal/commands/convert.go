@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"bytes"
@@ -7,11 +7,13 @@ import (
 	"os"
 	"strings"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/convert"
 	"github.com/spf13/cobra"
 )
 
-func newConvert() *cobra.Command {
+// NewConvert returns the command convert.
+func NewConvert() *cobra.Command {
 	var from string
 	c := &cobra.Command{
 		Use:   "convert --from " + strings.Join(convert.Sources(), "|") + " FILE",
@@ -26,19 +28,19 @@ or JSON. traefik: the headers middleware in YAML or TOML, and labels. FILE may b
 		Example: "  corsgate convert --from nginx /etc/nginx/sites-enabled/api.conf > corsgate.toml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &exitError{exitUsage, fmt.Errorf("convert takes one FILE, not %d", len(args))}
+				return cli.Misuse(fmt.Errorf("convert takes one FILE, not %d", len(args)))
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := runConvert(from, args[0], c.InOrStdin(), c.OutOrStdout()); err != nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "whose configuration it is: "+strings.Join(convert.Sources(), ", "))
-	completes(c, "from", convert.Sources()...)
+	cli.Completes(c, "from", convert.Sources()...)
 	return c
 }
 

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"cmp"
@@ -13,11 +13,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/spf13/cobra"
 )
 
-func newHealthcheck() *cobra.Command {
+// NewHealthcheck returns the command healthcheck.
+func NewHealthcheck() *cobra.Command {
 	var path string
 	var timeout time.Duration
 	c := &cobra.Command{
@@ -30,36 +33,36 @@ have no curl.
 It exits with status 0 if the gateway is ready, 1 if it is not or does not respond, and 2 if the
 configuration cannot be read or has no address to ask.`,
 		Example: `  HEALTHCHECK CMD ["/corsgate", "healthcheck"]`,
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			own, err := readConfig(path)
+			own, err := source.Read(path)
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
-			// What is wrong with a file that was edited meanwhile is no news of the gateway that runs.
+			// A mistake in a file that has been edited since says nothing about the running gateway.
 			cfg, err := config.Parse(own.Name, own.Text)
 			if cfg == nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
 			at, err := readinessOf(cfg)
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return cli.Misuse(err)
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
 			if err := at.ask(ctx); err != nil {
-				return &exitError{exitFailed, err}
+				return cli.Fail(err)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: ready\n", at)
 			return nil
 		},
 	}
-	configFlag(c, &path)
+	cli.ConfigFlag(c, &path)
 	c.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "for the answer")
 	return c
 }
 
-// A readiness is a place at which a gateway says whether it is ready.
+// A readiness is a place where a gateway tells whether it is ready.
 type readiness struct {
 	address config.Address
 	path    string
@@ -88,7 +91,7 @@ func readinessOf(cfg *config.Config) (readiness, error) {
 	return readiness{}, fmt.Errorf(`%s names no place to ask at: set admin.address, admin.metrics_address, or ready_path of a listener, with a port other than 0`, cfg.File)
 }
 
-// dial returns the network and address of p as seen from this machine.
+// dial returns the network and address of p, as reached from this machine.
 func (p readiness) dial() (network, address string) {
 	network, address = p.address.Split()
 	if network != "tcp" {
@@ -116,7 +119,7 @@ func (p readiness) ask(ctx context.Context) error {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
-		// It is this machine that is asked, by whatever name its certificate has.
+		// This connects to the same machine, whatever name the certificate has.
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true,
 	}

@@ -1,8 +1,7 @@
-package main
+package commands
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -11,14 +10,17 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/probe"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/spf13/cobra"
 )
 
-// exitFindings: probe has found something, or could not judge all.
-const exitFindings = 1
+// foundSomething is the status of probe for any grade but A.
+const foundSomething = 1
 
-func newProbe() *cobra.Command {
+// NewProbe returns the command probe.
+func NewProbe() *cobra.Command {
 	var format string
 	var o probe.Options
 	c := &cobra.Command{
@@ -36,9 +38,7 @@ also checks what should be allowed. Probe only your own servers, or those whose 
 It exits with status 0 for grade A, 1 for any other grade, and 2 if the usage is wrong or the server
 does not respond.`,
 		Example: "  corsgate probe --origin https://app.example.com https://api.example.com/items",
-		Args: func(_ *cobra.Command, args []string) error {
-			return oneURL("probe", args)
-		},
+		Args:    cli.OneURL,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.URL = args[0]
 			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,35 +48,32 @@ does not respond.`,
 	}
 	c.Flags().StringArrayVar(&o.Origins, "origin", nil, "`ORIGIN` that should be allowed, such as https://app.example.com; up to 8 times")
 	c.Flags().DurationVar(&o.Timeout, "timeout", 5*time.Second, "for each question")
-	formatFlag(c, &format)
+	cli.FormatFlag(c, &format)
 	return c
 }
 
 func runProbe(ctx context.Context, o probe.Options, format string, stdout, stderr io.Writer) error {
-	if format != "text" && format != "json" {
-		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
+	if err := cli.CheckFormat(format); err != nil {
+		return cli.Misuse(err)
 	}
 	var asked atomic.Int32
 	o.Asking = func() { asked.Add(1) }
-	stop := working(stderr, func() string { return fmt.Sprintf("waiting for the answer to question %d", asked.Load()) })
+	stop := terminal.Working(stderr, func() string { return fmt.Sprintf("waiting for the answer to question %d", asked.Load()) })
 	r, err := probe.Run(ctx, o)
 	stop()
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	if format == "json" {
-		e := json.NewEncoder(stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		err = e.Encode(r)
+		err = cli.WriteJSON(stdout, r)
 	} else {
 		err = r.WriteText(stdout)
 	}
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	if r.Grade != "A" {
-		return &exitError{status: exitFindings}
+		return cli.Exit(foundSomething)
 	}
 	return nil
 }

@@ -1,20 +1,22 @@
-package main
+package commands
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"io"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
 	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/spf13/cobra"
 )
 
-// exitDenied: explain has found that a page cannot read the response, or that this is not the gateway's to say.
-const exitDenied = 1
+// denied is the status of explain if a page cannot read the response, or if the gateway cannot tell.
+const denied = 1
 
-func newExplain() *cobra.Command {
+// NewExplain returns the command explain.
+func NewExplain() *cobra.Command {
 	var path, shared, format string
 	var q fetch.Question
 	c := &cobra.Command{
@@ -34,15 +36,13 @@ It exits with status 0 if the page can read the response and each --response-hea
 page can read it: if the request takes effect), 1 if not, or if that depends on the upstream or on the
 target of a redirect, and 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
-		Args: func(c *cobra.Command, args []string) error {
-			return oneURL("explain", args)
-		},
+		Args:    cli.OneURL,
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
 			return runExplain(path, shared, q, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	configFlag(c, &path)
+	cli.ConfigFlag(c, &path)
 	c.Flags().StringVar(&shared, "fleet", "", "with a table [fleet]: `FILE` with the shared configuration, instead of this gateway's copy of it")
 	c.Flags().StringVar(&q.Origin, "origin", "", "`ORIGIN` of the page, such as https://app.example.com, or null")
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
@@ -51,40 +51,37 @@ target of a redirect, and 2 if the file or the question is invalid.`,
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page uses credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
 	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` of the listener that receives the request (default: the one of the URL's port and scheme)")
-	formatFlag(c, &format)
-	completes(c, "mode", "cors", "no-cors", "same-origin", "navigate")
-	completes(c, "method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+	cli.FormatFlag(c, &format)
+	cli.Completes(c, "mode", "cors", "no-cors", "same-origin", "navigate")
+	cli.Completes(c, "method", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 	return c
 }
 
 func runExplain(path, shared string, q fetch.Question, format string, stdout, stderr io.Writer) error {
-	if format != "text" && format != "json" {
-		return &exitError{exitUsage, fmt.Errorf(`--format %q: say "text" or "json"`, format)}
+	if err := cli.CheckFormat(format); err != nil {
+		return cli.Misuse(err)
 	}
-	stop := working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
+	stop := terminal.Working(stderr, func() string { return "loading " + cmp.Or(path, "the configuration") })
 	defer stop()
-	cfg, err := loadWhole(path, shared)
+	cfg, err := source.LoadWhole(path, shared)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	e, err := explain.Config(cfg, q)
 	stop()
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	if format == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(e)
+		err = cli.WriteJSON(stdout, e)
 	} else {
 		err = e.WriteText(stdout)
 	}
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return cli.Misuse(err)
 	}
 	if !e.Allowed || !e.Readable() {
-		return &exitError{status: exitDenied}
+		return cli.Exit(denied)
 	}
 	return nil
 }

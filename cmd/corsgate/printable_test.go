@@ -7,51 +7,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
-	"unicode"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/printabletest"
 	"github.com/corsgate/corsgate/gateway/config"
-	"github.com/corsgate/corsgate/gateway/fleet"
 )
-
-// nasty clears a screen, forges a line and turns the reading direction round.
-const nasty = "x\x1b[2J\u009b31m\u202e\x9b\nforged  127.0.0.1:1  99  yes"
-
-// acts returns what of a text a terminal would obey.
-func acts(text string) string {
-	for _, r := range text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
-			return string(r)
-		}
-	}
-	return ""
-}
-
-// TestFleetIsPrintable: a node and a colleague have a say in what these print, and cannot forge a line of it.
-func TestFleetIsPrintable(t *testing.T) {
-	revision := fleet.Revision{Number: 7, Author: nasty, Message: nasty, Time: time.Unix(0, 0)}
-	s := fleetStatus{Live: 7, revision: revision,
-		Rollout: &fleet.Rollout{Candidate: 8, Nodes: []string{nasty}, Author: nasty},
-		Nodes:   []fleet.Node{{Name: nasty, Address: nasty, Version: nasty, Error: nasty}}}
-	var out bytes.Buffer
-	s.print(&out, time.Unix(0, 0))
-	printEvent(&out, fleet.Event{Kind: fleet.EventBegun, Nodes: []string{nasty}}, 0)
-	printEvent(&out, fleet.Event{Kind: fleet.EventApplied, Node: nasty}, 0)
-	for _, r := range []fleet.Revision{revision, {Unusable: nasty}} {
-		out.WriteString(revisionLine(r) + "\n")
-	}
-	for _, err := range []error{&fleet.StoppedError{Node: nasty, Reason: nasty}, &fleet.UnusableError{Key: nasty, Reason: nasty}} {
-		out.WriteString(err.Error() + "\n")
-	}
-	if bad := acts(out.String()); bad != "" {
-		t.Errorf("%q in\n%q", bad, out.String())
-	}
-	for line := range strings.Lines(out.String()) {
-		if strings.HasPrefix(line, "forged") {
-			t.Errorf("a forged line in\n%s", out.String())
-		}
-	}
-}
 
 // TestCommandsArePrintable: whatever a command prints of a file, a name or an argument.
 func TestCommandsArePrintable(t *testing.T) {
@@ -59,7 +18,7 @@ func TestCommandsArePrintable(t *testing.T) {
 	f := func(text string, args ...string) {
 		t.Helper()
 		_, out, errs := command(append(args, "-c", write(t, text))...)
-		if out+errs == "" || acts(out+errs) != "" {
+		if out+errs == "" || printabletest.Obeyed(out+errs) != "" {
 			t.Errorf("%q of %q prints %q, %q", args, text, out, errs)
 		}
 	}
@@ -79,9 +38,9 @@ func TestLogIsPrintable(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
 		l := newLogger(config.Log{Level: slog.LevelInfo, Format: format}, &out)
-		l.Error(nasty, "error", errors.New("\u009b\u202e").Error())
+		l.Error(printabletest.Nasty, "error", errors.New("\u009b\u202e").Error())
 		l.finish()
-		if bad := acts(out.String()); bad != "" || strings.Count(out.String(), "\n") != 1 {
+		if bad := printabletest.Obeyed(out.String()); bad != "" || strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("%s: %q in %q", format, bad, out.String())
 		}
 		if format != "json" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/commands"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/fleetcmd"
 	"github.com/corsgate/corsgate/gateway/printable"
 	"github.com/spf13/cobra"
 )
@@ -57,7 +58,7 @@ To begin:         corsgate init > corsgate.toml
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newServe(), commands.NewCheck(), commands.NewExplain(), commands.NewProbe(), commands.NewConvert(), newFleet(), commands.NewHealthcheck(), commands.NewDemo(), commands.NewInit(), newVersion())
+	root.AddCommand(newServe(), commands.NewCheck(), commands.NewExplain(), commands.NewProbe(), commands.NewConvert(), fleetcmd.New(), commands.NewHealthcheck(), commands.NewDemo(), commands.NewInit(), newVersion())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && c.Name() != "convert" {
 			c.ValidArgsFunction = cobra.NoFileCompletions

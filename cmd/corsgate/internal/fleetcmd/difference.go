@@ -1,8 +1,7 @@
-package main
+package fleetcmd
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,22 +17,20 @@ import (
 	"github.com/corsgate/corsgate/gateway/fleet"
 )
 
-// This file says what a change of what is shared means: line by line, and for pages.
-
-// difference says what a text changes: line by line, and for pages.
-func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared config.Source, cfg *config.Config) error {
+// difference prints what a text changes: line by line, and for pages.
+func (s *session) difference(out io.Writer, live fleet.Revision, shared config.Source, cfg *config.Config) error {
 	if live.Number == 0 {
 		fmt.Fprintln(out, "nothing is live yet: this is the first revision")
 		return nil
 	}
 	was := source.Revision(live.Number, live.Text)
 	printDiff(out, *was, shared)
-	before, err := source.Compose(client.own, was)
+	before, err := source.Compose(s.own, was)
 	if err != nil {
 		fmt.Fprintf(out, "the effect on pages is not known, because the live revision is not valid here:\n%v\n", err)
 		return nil
 	}
-	seen, err := seenBy(client.ctx, client.Store)
+	seen, err := s.seen()
 	if err != nil {
 		return cli.Fail(err)
 	}
@@ -47,13 +44,14 @@ func difference(client *fleetClient, out io.Writer, live fleet.Revision, shared 
 
 // printDiff prints what changed between two texts.
 func printDiff(out io.Writer, from, to config.Source) {
-	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) // nobody is left to be told
+	io.WriteString(out, udiff.Unified(from.Name, to.Name, string(from.Text), string(to.Text))) // as for other output
 }
 
-// maxConsequences is how many are printed.
+// maxConsequences is how many consequences are printed.
 const maxConsequences = 40
 
-// printConsequences says what a change means to pages: what was seen first, then what patterns stand for.
+// printConsequences prints what a change means for pages: first for requests that gateways have seen, then for examples of
+// patterns.
 func printConsequences(out io.Writer, changed []explain.Consequence, asked, seen int) {
 	about := fmt.Sprintf("%d questions, %d of them seen lately", asked, seen)
 	if len(changed) == 0 {
@@ -78,7 +76,7 @@ func printConsequences(out io.Writer, changed []explain.Consequence, asked, seen
 	}
 }
 
-// transition says how a verdict changes.
+// transition describes how a verdict changes.
 func transition(before, after explain.Summary) string {
 	anonymous, credentialed := before.Anonymous != after.Anonymous, before.Credentialed != after.Credentialed
 	var parts []string
@@ -112,7 +110,7 @@ func transition(before, after explain.Summary) string {
 	return text + inRoute(before, after)
 }
 
-// inRoute says which routes took the request.
+// inRoute names the routes that took the request.
 func inRoute(before, after explain.Summary) string {
 	if before.Route == after.Route {
 		return fmt.Sprintf("  [route.%s]", after.Route)
@@ -120,12 +118,12 @@ func inRoute(before, after explain.Summary) string {
 	return fmt.Sprintf("  [route.%s → route.%s]", cmp.Or(before.Route, "none"), cmp.Or(after.Route, "none"))
 }
 
-// seenBy returns what pages have asked of the gateways of a fleet.
-func seenBy(ctx context.Context, store *fleet.Store) (list []fetch.Question, err error) {
-	texts, err := store.Seen(ctx)
+// seen returns the requests of pages that the gateways of the fleet have seen.
+func (s *session) seen() (list []fetch.Question, err error) {
+	texts, err := s.Seen(s.ctx)
 	for _, text := range texts {
 		var some []fetch.Question
-		if json.Unmarshal([]byte(text), &some) == nil { // else it is of another version
+		if json.Unmarshal([]byte(text), &some) == nil { // else another version wrote it
 			list = append(list, some...)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package fleetcmd
 
 import (
 	"context"
@@ -19,9 +19,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A fleetChange is what makes a text live: push, rollback and edit.
-type fleetChange struct {
-	place   fleetPlace
+// A change makes a text live: by push, rollback or edit.
+type change struct {
+	at      place
 	message string
 	strict  bool
 	dry     bool
@@ -30,9 +30,9 @@ type fleetChange struct {
 	hold    time.Duration
 }
 
-func (f *fleetChange) flags(c *cobra.Command) {
-	f.place.flags(c)
-	f.place.author(c)
+func (f *change) flags(c *cobra.Command) {
+	f.at.flags(c)
+	f.at.author(c)
 	c.Flags().StringVarP(&f.message, "message", "m", "", "`TEXT` for the log")
 	c.Flags().BoolVar(&f.strict, "strict", false, "treat warnings as errors")
 	c.Flags().BoolVar(&f.dry, "dry-run", false, "show what would change, without changing it")
@@ -41,8 +41,8 @@ func (f *fleetChange) flags(c *cobra.Command) {
 	c.Flags().DurationVar(&f.hold, "hold", time.Minute, "with --canary: how long those gateways must do well")
 }
 
-func newFleetPush() *cobra.Command {
-	var f fleetChange
+func newPush() *cobra.Command {
+	var f change
 	c := &cobra.Command{
 		Use:   "push [flags] FILE",
 		Short: "Make a file what the gateways share",
@@ -61,54 +61,54 @@ and nothing else changes.`,
 			if err != nil {
 				return cli.Misuse(err)
 			}
-			client, err := f.place.open(c)
+			s, err := f.at.open(c)
 			if err != nil {
 				return err
 			}
-			defer client.close()
-			return f.run(c, client, shared)
+			defer s.close()
+			return f.run(c, s, shared)
 		},
 	}
 	f.flags(c)
 	return c
 }
 
-// run makes a text live, after all that can be said against it.
-func (f *fleetChange) run(c *cobra.Command, client *fleetClient, shared config.Source) error {
+// run makes a text live, if all checks allow it.
+func (f *change) run(c *cobra.Command, s *session, shared config.Source) error {
 	plan, err := f.plan(c)
 	if err != nil {
 		return cli.Misuse(err)
 	}
-	cfg, err := f.check(c, client, shared)
+	cfg, err := f.check(c, s, shared)
 	if err != nil {
 		return err
 	}
-	live, err := client.Live(client.ctx)
+	live, err := s.Live(s.ctx)
 	if unusable := (*fleet.UnusableError)(nil); errors.As(err, &unusable) && live.Number != 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%v: this replaces it\n", err)
 	} else if err != nil && !errors.Is(err, fleet.ErrEmpty) {
 		return cli.Fail(err)
 	}
 	if f.base != 0 && f.base != live.Number {
-		return notPushed(client, f.base, fmt.Errorf("%w: revision %d is live, not %d", fleet.ErrMoved, live.Number, f.base))
+		return s.notPushed(f.base, fmt.Errorf("%w: revision %d is live, not %d", fleet.ErrMoved, live.Number, f.base))
 	}
 	if live.Number != 0 && live.Text == string(shared.Text) {
 		fmt.Fprintf(c.OutOrStdout(), "%s is already live: revision %d\n", shared.Name, live.Number)
 		return nil
 	}
-	if err := difference(client, c.OutOrStdout(), live, shared, cfg); err != nil {
+	if err := s.difference(c.OutOrStdout(), live, shared, cfg); err != nil {
 		return err
 	}
 	if f.dry {
 		fmt.Fprintln(c.OutOrStdout(), "nothing was changed (--dry-run)")
 		return nil
 	}
-	return f.push(c, client, live, fleet.Revision{Text: string(shared.Text), Author: client.author, Message: f.message}, plan)
+	return f.push(c, s, live, fleet.Revision{Text: string(shared.Text), Author: s.author, Message: f.message}, plan)
 }
 
-// check checks a text as "corsgate check" would, and says what is wrong with it.
-func (f *fleetChange) check(c *cobra.Command, client *fleetClient, shared config.Source) (*config.Config, error) {
-	cfg, r := report.InspectTexts(client.own, &shared)
+// check checks a text as "corsgate check" does, and prints what is wrong with it.
+func (f *change) check(c *cobra.Command, s *session, shared config.Source) (*config.Config, error) {
+	cfg, r := report.InspectTexts(s.own, &shared)
 	r.File = shared.Name
 	if !r.Judge(f.strict) {
 		r.WriteText(c.OutOrStdout(), c.ErrOrStderr())
@@ -118,8 +118,8 @@ func (f *fleetChange) check(c *cobra.Command, client *fleetClient, shared config
 	return cfg, nil
 }
 
-// plan understands --canary.
-func (f *fleetChange) plan(c *cobra.Command) (*fleet.Plan, error) {
+// plan returns what --canary and --hold ask for, or nil.
+func (f *change) plan(c *cobra.Command) (*fleet.Plan, error) {
 	if f.canary == "" {
 		if c.Flags().Changed("hold") {
 			return nil, errors.New("--hold is for those who try a revision first: say who, such as --canary 10%")
@@ -143,7 +143,7 @@ func (f *fleetChange) plan(c *cobra.Command) (*fleet.Plan, error) {
 }
 
 // push makes r live.
-func (f *fleetChange) push(c *cobra.Command, client *fleetClient, live, r fleet.Revision, plan *fleet.Plan) error {
+func (f *change) push(c *cobra.Command, s *session, live, r fleet.Revision, plan *fleet.Plan) error {
 	out := c.OutOrStdout()
 	var err error
 	if plan != nil && live.Number == 0 {
@@ -151,34 +151,34 @@ func (f *fleetChange) push(c *cobra.Command, client *fleetClient, live, r fleet.
 		plan = nil
 	}
 	if plan == nil {
-		r, err = client.Push(client.ctx, r, live.Number)
+		r, err = s.Push(s.ctx, r, live.Number)
 	} else {
-		r, err = client.RollOut(client.ctx, r, live.Number, *plan, func(e fleet.Event) { printEvent(out, e, plan.Hold) })
+		r, err = s.RollOut(s.ctx, r, live.Number, *plan, func(e fleet.Event) { printEvent(out, e, plan.Hold) })
 	}
 	if err != nil {
-		return notPushed(client, live.Number, err)
+		return s.notPushed(live.Number, err)
 	}
 	fmt.Fprintf(out, "revision %d is live\n", r.Number)
 	return nil
 }
 
-// notPushed ends the process because of err. If that is a push of somebody else since base, it says whose.
-func notPushed(client *fleetClient, base int64, err error) error {
+// notPushed returns the error that ends a push because of err. If another push came first, it lists the revisions since base.
+func (s *session) notPushed(base int64, err error) error {
 	switch {
 	case errors.Is(err, fleet.ErrMoved):
-		err = fmt.Errorf("%w%s", err, meanwhile(client, base))
+		err = fmt.Errorf("%w%s", err, s.meanwhile(base))
 	case errors.Is(err, fleet.ErrTooLarge):
 		return cli.Misuse(fmt.Errorf("not pushed: %w", err))
-	case client.ctx.Err() != nil:
+	case s.ctx.Err() != nil:
 		err = errors.New("a signal came first")
 	}
 	return cli.Fail(fmt.Errorf("not pushed: %w", err))
 }
 
-// meanwhile says who has pushed what since a revision.
-func meanwhile(client *fleetClient, since int64) string {
+// meanwhile lists the revisions that were pushed since a revision.
+func (s *session) meanwhile(since int64) string {
 	var b strings.Builder
-	log, err := client.Log(context.WithoutCancel(client.ctx), 10)
+	log, err := s.Log(context.WithoutCancel(s.ctx), 10)
 	for _, r := range log {
 		if err == nil && r.Number > since && !r.Dropped {
 			fmt.Fprintf(&b, "\n  %s", revisionLine(r))
@@ -200,39 +200,6 @@ func printEvent(out io.Writer, e fleet.Event, hold time.Duration) {
 		fmt.Fprintf(out, "  all of them run it: holding for %v\n", hold)
 	case fleet.EventStopped:
 		fmt.Fprintf(out, "  stopped: they go back to what is live\n")
-	case fleet.EventLive: // is said after
+	case fleet.EventLive: // printed by push
 	}
-}
-
-func newFleetRollback() *cobra.Command {
-	var f fleetChange
-	c := &cobra.Command{
-		Use:   "rollback [flags] REVISION",
-		Short: "Make the text of an older revision live again",
-		Long: `Rollback makes the text of an older revision live again, as a new revision, so the log stays complete.
-It is checked like a push, because a text that was valid before may not be valid now.`,
-		Example: "  corsgate fleet rollback --config /etc/corsgate/corsgate.toml 11",
-		Args:    cli.OneArgument("the number of a REVISION"),
-		RunE: func(c *cobra.Command, args []string) error {
-			number, err := revisionNumber(args[0])
-			if err != nil {
-				return cli.Misuse(err)
-			}
-			client, err := f.place.open(c)
-			if err != nil {
-				return err
-			}
-			defer client.close()
-			old, err := client.Revision(client.ctx, number)
-			if err != nil {
-				return failedToFind(number, err)
-			}
-			if f.message == "" {
-				f.message = strings.TrimSuffix(fmt.Sprintf("back to revision %d: %s", number, old.Message), ": ")
-			}
-			return f.run(c, client, *source.Revision(number, old.Text))
-		},
-	}
-	f.flags(c)
-	return c
 }

@@ -1,4 +1,4 @@
-package main
+package fleetcmd
 
 import (
 	"bufio"
@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newFleetEdit() *cobra.Command {
-	var f fleetChange
+func newEdit() *cobra.Command {
+	var f change
 	c := &cobra.Command{
 		Use:   "edit",
 		Short: "Edit what the gateways share",
@@ -28,20 +28,20 @@ not valid, or another push came first, it offers to edit again. No text is lost:
 the file is kept and its name is printed.`,
 		Args: cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := f.place.open(c)
+			s, err := f.at.open(c)
 			if err != nil {
 				return err
 			}
-			defer client.close()
-			return f.edit(c, client)
+			defer s.close()
+			return f.edit(c, s)
 		},
 	}
 	f.flags(c)
 	return c
 }
 
-func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
-	live, err := client.Live(client.ctx)
+func (f *change) edit(c *cobra.Command, s *session) error {
+	live, err := s.Live(s.ctx)
 	if err != nil && !errors.Is(err, fleet.ErrEmpty) {
 		return cli.Fail(err)
 	}
@@ -60,13 +60,13 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			return cli.Fail(err)
 		}
 		if string(text.Text) == live.Text {
-			os.Remove(path) // it is of no use, and does no harm
+			os.Remove(path) // a file that stays does no harm
 			fmt.Fprintln(c.OutOrStdout(), "nothing was changed")
 			return nil
 		}
-		err = f.run(c, client, text)
+		err = f.run(c, s, text)
 		if err == nil && !f.dry {
-			os.Remove(path) // likewise
+			os.Remove(path) // as above
 			return nil
 		}
 		if err == nil {
@@ -77,7 +77,7 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 			cli.Complain(c.ErrOrStderr(), exit.Err)
 		}
 		if errors.Is(err, fleet.ErrMoved) {
-			if live, err = f.overtaken(c, client, live); err != nil {
+			if live, err = f.overtaken(c, s, live); err != nil {
 				return cli.Fail(fmt.Errorf("%w: the text is kept in %s", err, path))
 			}
 			err = cli.Fail(fleet.ErrMoved)
@@ -91,9 +91,10 @@ func (f *fleetChange) edit(c *cobra.Command, client *fleetClient) error {
 	}
 }
 
-// overtaken shows what went live instead of what was edited, and returns it: the next attempt is made in its knowledge.
-func (f *fleetChange) overtaken(c *cobra.Command, client *fleetClient, edited fleet.Revision) (fleet.Revision, error) {
-	live, err := client.Live(client.ctx)
+// overtaken prints how the revision that is live now differs from the one that was edited, and returns it: the next attempt
+// replaces it knowingly.
+func (f *change) overtaken(c *cobra.Command, s *session, edited fleet.Revision) (fleet.Revision, error) {
+	live, err := s.Live(s.ctx)
 	if err == nil {
 		fmt.Fprintln(c.OutOrStdout(), "This changed in the meantime. If you push your text, it is undone:")
 		printDiff(c.OutOrStdout(), *source.Revision(edited.Number, edited.Text), *source.Revision(live.Number, live.Text))
@@ -101,7 +102,7 @@ func (f *fleetChange) overtaken(c *cobra.Command, client *fleetClient, edited fl
 	return live, err
 }
 
-// quietly returns an error with the status of err, which has been said.
+// quietly returns an error with the status of err, which was printed.
 func quietly(err error) error {
 	if exit := (*cli.ExitError)(nil); errors.As(err, &exit) {
 		return cli.Exit(exit.Status)
@@ -123,7 +124,7 @@ func editable(r fleet.Revision) (path string, err error) {
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
-// runEditor lets the user edit a file. The editor's name may have arguments, as for all who ask for it.
+// runEditor lets the user edit a file. The editor's name may be followed by arguments, as with other programs.
 func runEditor(c *cobra.Command, path string) error {
 	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
 	e := exec.CommandContext(c.Context(), "sh", "-c", editor+` "$1"`, "sh", path)

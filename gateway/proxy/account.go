@@ -76,7 +76,7 @@ func (x *exchange) refused() bool {
 // Precondition: there is one.
 func (x *exchange) log(e *upstream.Endpoint) {
 	r := access.Record{
-		Time: x.now, Client: x.client, Protocol: x.protocol(),
+		Time: x.now, Client: x.address, Protocol: x.protocol(),
 		ID: x.requestID(), Method: x.req.Method, Host: x.req.Host, Path: x.req.PrintablePath(), Origin: x.req.Origin,
 		Status: x.status, Error: x.failure, Limit: x.limit, Bytes: x.length, Total: time.Since(x.now), Own: -1,
 	}

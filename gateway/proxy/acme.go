@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
@@ -11,10 +12,10 @@ const challengePath = "/.well-known/acme-challenge/"
 
 // isChallenge reports whether the request looks like an ACME challenge of a certificate authority.
 // It costs others the comparison of a few bytes.
-func (x *exchange) isChallenge() bool {
-	path := x.req.Path
-	return x.s.Certs.ACME != nil && len(path) > len(challengePath) && string(path[:len(challengePath)]) == challengePath &&
-		string(x.req.Method) == "GET" && x.s.Certs.ACME.Has(string(wire.HostName(x.req.Host)))
+func isChallenge(s *snapshot.Snapshot, req *wire.Request) bool {
+	path := req.Path
+	return s.Certs.ACME != nil && len(path) > len(challengePath) && string(path[:len(challengePath)]) == challengePath &&
+		string(req.Method) == "GET" && s.Certs.ACME.Has(string(wire.HostName(req.Host)))
 }
 
 // answerChallenge answers an authority. It reports false if there is no such challenge: the request

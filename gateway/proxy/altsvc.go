@@ -15,10 +15,10 @@ func (x *exchange) appendAltSvc(dst []byte) []byte {
 	if x.major == 3 || x.route != nil && x.route.UserSet.AltSvc {
 		return dst
 	}
-	return append(dst, x.altSvc...)
+	return append(dst, x.on.AltSvc...)
 }
 
 // overrides reports whether a field of an upstream's response is dropped because the listener says it itself.
-func (x *exchange) overrides(f *wire.Field) bool {
-	return x.altSvc != nil && wire.EqualFold(f.Name, "Alt-Svc")
+func (q *request) overrides(f *wire.Field) bool {
+	return q.on.AltSvc != nil && wire.EqualFold(f.Name, "Alt-Svc")
 }

@@ -22,7 +22,7 @@ func (x *exchange) prepareAttempts() {
 	a.Idempotent = upstream.IsIdempotent(x.req.Method)
 	a.Hashed = false
 	if key := x.route.Upstream.Key; key != nil {
-		a.Hash, a.Hashed = key.Hash(x.req, x.client)
+		a.Hash, a.Hashed = key.Hash(x.req, x.address)
 	}
 	a.Begin()
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -46,9 +45,9 @@ func (x *exchange) begin() (answered bool) {
 		} else {
 			x.preflight()
 		}
-	case x.redirectHTTPS && !x.https:
+	case x.on.RedirectHTTPS && !x.https:
 		x.redirectToHTTPS()
-	case x.loops():
+	case hasPassed(x.req, x.p.pseudonym):
 		x.answer(ownLoop, "")
 	case r.Limit != nil && !x.admit():
 		x.refuseLimited()
@@ -56,7 +55,7 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseGuarded()
 	case x.refusesConnectionAuth():
 		x.answer(ownConnection, "")
-	case x.refusesLookalike():
+	case r.Lookalikes.RefusesRequest(x.req):
 		x.answer(ownName, "")
 	case x.content > r.MaxContent:
 		x.answer(ownContent, "")
@@ -70,40 +69,13 @@ func (x *exchange) begin() (answered bool) {
 		x.refuseShed()
 	default:
 		if r.Split != nil {
-			x.route = r.Splits[r.Split.Pick(x.req, x.client)]
+			x.route = r.Splits[r.Split.Pick(x.req, x.address)]
 		}
 		x.prepareAttempts()
 		x.appendRequest()
 		return false
 	}
 	return true
-}
-
-// find chooses the route: a preflight's by the method it asks for. Nothing is counted yet.
-func (x *exchange) find() {
-	if x.asksReady = x.readyPath != "" && string(x.req.Path) == x.readyPath; x.asksReady {
-		x.answersChallenge, x.isPreflight, x.upgrade = false, false, ""
-		return
-	}
-	x.answersChallenge = x.isChallenge()
-	method := x.req.Method
-	x.isPreflight = cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM)
-	if x.isPreflight {
-		method = x.req.ACRM
-	}
-	i, miss := x.s.Table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
-	if x.miss = miss; i >= 0 {
-		x.route = x.s.Routes[i]
-	}
-	if x.upgrade = ""; len(x.req.Upgrade) > 0 {
-		x.upgrade = x.switches()
-	}
-}
-
-// answersPreflight reports whether the request is a preflight that the route's policy answers.
-func (x *exchange) answersPreflight() bool {
-	p := x.route.Policy
-	return x.isPreflight && p != nil && !p.Passthrough()
 }
 
 // refuseMiss answers a request that no route takes.
@@ -122,7 +94,7 @@ func (x *exchange) refuseMiss() {
 	case x.isPreflight:
 		x.answer(ownPreflight, "")
 	case x.miss == route.NoMethod:
-		x.answer(ownMethod, x.allowed())
+		x.answer(ownMethod, allowed(x.s, x.req))
 	default:
 		x.answer(ownNotFound, "")
 	}
@@ -133,15 +105,15 @@ func (x *exchange) answerOptions() {
 	x.answer(ownOptions, "Allow: "+strings.Join(snapshot.StandardMethods, ", ")+"\r\n")
 }
 
-// loops reports whether the request has passed through this process before. See RFC 9110,
+// hasPassed reports whether the request has passed through the process with a pseudonym before. See RFC 9110,
 // section 7.6.3.
-func (x *exchange) loops() bool {
-	if !x.req.HasVia {
+func hasPassed(req *wire.Request, pseudonym string) bool {
+	if !req.HasVia {
 		return false
 	}
-	for i := range x.req.Fields {
-		f := &x.req.Fields[i]
-		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(x.p.pseudonym)) {
+	for i := range req.Fields {
+		f := &req.Fields[i]
+		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(pseudonym)) {
 			return true
 		}
 	}
@@ -187,17 +159,4 @@ func (x *exchange) respond(r *snapshot.Respond) {
 		return
 	}
 	x.out = x.appendContent(x.out, r.Body)
-}
-
-// needsBlocking reports whether the request, if it is forwarded at all, needs what only the blocking
-// engine can do. Either answers preflights. To answer a challenge takes a look at a file.
-func (x *exchange) needsBlocking() bool {
-	if x.answersChallenge {
-		return true
-	}
-	r := x.route
-	if r == nil || r.Upstream == nil && r.Split == nil || x.answersPreflight() || x.req.Flaw != nil {
-		return false
-	}
-	return x.upgrade != "" || x.req.ConnectionAuth || r.Blocking()
 }

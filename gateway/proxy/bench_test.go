@@ -9,6 +9,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/corsgate/corsgate/gateway/snapshot"
@@ -76,7 +77,9 @@ func newBenchExchange(tb testing.TB, g *Proxy, head string) *exchange {
 	if _, fault := req.Parse([]byte(head), wire.Limits{HeadBytes: 16 << 10, Fields: 128}); fault != nil {
 		tb.Fatal(fault)
 	}
-	return &exchange{p: g, s: g.Current(), req: req, peerText: []byte("192.0.2.1"), now: time.Now(), actual: true}
+	x := newExchange(g, req, nil)
+	x.start(&arrival{peer: netip.AddrFrom4([4]byte{192, 0, 2, 1}), on: edge.NewListener("bench", nil), major: 1, now: time.Now()}, false)
+	return &x
 }
 
 // decide makes x's request pass through begin, as a new one.
@@ -155,7 +158,6 @@ func BenchmarkAccount(b *testing.B) {
 			g.LogAccess(log)
 			x := newBenchExchange(b, g, actualHead)
 			x.shard = g.anyShard()
-			x.peer = netip.MustParseAddr("192.0.2.1")
 			x.decide()
 			e := x.route.Upstream.Pool.Pick(&balance.Choice{})
 			b.ReportAllocs()
@@ -175,7 +177,7 @@ func BenchmarkAccount(b *testing.B) {
 }
 
 func BenchmarkRequestID(b *testing.B) {
-	x := &exchange{req: &wire.Request{}}
+	x := &request{client: client{req: &wire.Request{}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		x.id = x.id[:0]

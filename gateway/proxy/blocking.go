@@ -62,18 +62,19 @@ func (p *Proxy) ServeFault(c *edge.Conn, f *wire.Fault) {
 func (p *Proxy) blockingOf(c *edge.Conn) *blocking {
 	b, ok := c.State.(*blocking)
 	if !ok {
-		b = &blocking{exchange: exchange{p: p, req: &c.Request, shard: p.anyShard()}, c: c}
+		b = &blocking{exchange: newExchange(p, &c.Request, p.anyShard()), c: c}
 		c.State = b
 	}
 	b.out, b.head, b.body, b.begun = reset(b.out), reset(b.head), b.body[:0], false
 	if cap(b.body) > smallContent {
 		b.body = nil // there are many connections
 	}
-	b.major = c.Major()
+	b.start(&arrival{
+		peer: c.Peer(), identity: c.Identity(), on: c.Listener(), major: c.Major(), content: c.Request.Length, now: time.Now(),
+	}, c.WillClose())
 	if b.major > 1 {
 		p.metrics.Multiplexed(b.major)
 	}
-	b.start(c.Peer(), c.Identity(), c.Listener(), c.WillClose(), c.Request.Length, time.Now())
 	return b
 }
 
@@ -222,10 +223,10 @@ func (b *blocking) prepare() bool {
 // source returns where the client is: the other end of the connection, unless that is a trusted
 // proxy which says otherwise. It then does not say the port.
 func (b *blocking) source() net.Addr {
-	if b.client == b.peer {
+	if b.address == b.peer {
 		return b.c.RemoteAddr()
 	}
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(b.client, 0))
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(b.address, 0))
 }
 
 // readAhead reads content of a known length, or the first part of it, before the request is sent to

@@ -17,12 +17,12 @@ func clientFor(t testing.TB, peer string, values ...string) netip.Addr {
 	for _, v := range values {
 		head += "X-Forwarded-For: " + v + "\r\n"
 	}
-	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr(peer), s: &snapshot.Snapshot{Proxies: trustedProxies}}
-	if _, fault := x.req.Parse([]byte(head+"\r\n"), wire.Limits{HeadBytes: 64 << 10, Fields: 128}); fault != nil {
+	c := &client{req: new(wire.Request)}
+	if _, fault := c.req.Parse([]byte(head+"\r\n"), wire.Limits{HeadBytes: 64 << 10, Fields: 128}); fault != nil {
 		t.Skip(fault)
 	}
-	x.trusted = x.s.Trusts(x.peer)
-	return x.clientOf()
+	c.arrive(&snapshot.Snapshot{Proxies: trustedProxies}, netip.MustParseAddr(peer), nil, false)
+	return c.address
 }
 
 var trustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48")}
@@ -120,12 +120,12 @@ func FuzzClient(f *testing.F) {
 }
 
 func TestClientAllocations(t *testing.T) {
-	x := &exchange{req: new(wire.Request), peer: netip.MustParseAddr("10.0.0.1"), s: &snapshot.Snapshot{Proxies: trustedProxies}, trusted: true}
+	c, s, peer := &client{req: new(wire.Request)}, &snapshot.Snapshot{Proxies: trustedProxies}, netip.MustParseAddr("10.0.0.1")
 	head := "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8:1:2:3:4:5:6, 10.0.0.2\r\n\r\n"
-	if _, fault := x.req.Parse([]byte(head), wire.Limits{HeadBytes: 1 << 10, Fields: 16}); fault != nil {
+	if _, fault := c.req.Parse([]byte(head), wire.Limits{HeadBytes: 1 << 10, Fields: 16}); fault != nil {
 		t.Fatal(fault)
 	}
-	if got := testing.AllocsPerRun(100, func() { x.client = x.clientOf() }); got > 0 {
+	if got := testing.AllocsPerRun(100, func() { c.arrive(s, peer, nil, false) }); got > 0 {
 		t.Errorf("%v allocations, want none", got)
 	}
 }

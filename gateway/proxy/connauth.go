@@ -54,8 +54,8 @@ func (b *blocking) unbind() {
 }
 
 // refusesConnectionAuth reports whether the request has credentials for a connection that is not its own.
-func (x *exchange) refusesConnectionAuth() bool {
-	return x.major > 1 && x.req.ConnectionAuth && (x.route.Upstream != nil || x.route.Split != nil)
+func (q *request) refusesConnectionAuth() bool {
+	return q.major > 1 && q.req.ConnectionAuth && (q.route.Upstream != nil || q.route.Split != nil)
 }
 
 // appendChallenges appends the challenges of a field that can be met on a shared connection, if there are any.

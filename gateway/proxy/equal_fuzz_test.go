@@ -82,7 +82,7 @@ upstream = "api"
 // outcomeOf plays a request's head to g and returns what comes of it but for the time in a Date, or nothing if it is no
 // request.
 func outcomeOf(g *Proxy, head string, now time.Time) (out string, answered bool) {
-	x := &exchange{p: g, req: &wire.Request{}}
+	x := newExchange(g, &wire.Request{}, nil)
 	n, fault := x.req.Parse([]byte(head), g.Current().Edge.Limits)
 	if fault == nil && n != len(head) {
 		return "", false
@@ -92,7 +92,7 @@ func outcomeOf(g *Proxy, head string, now time.Time) (out string, answered bool)
 		s.Feed([]byte(head))
 		s.Request(x.req)
 	}
-	x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), fault != nil, 0, now)
+	x.start(&arrival{peer: netip.AddrFrom4([4]byte{127, 0, 0, 1}), on: edge.NewListener("test", nil), major: 1, now: now}, fault != nil)
 	defer x.left()
 	x.id = append(x.id, rehearsalID...) // what is new in each answer is no difference
 	if fault != nil {

@@ -4,62 +4,39 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/tlsconf"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file applies what a route changes; see package rewrite.
 
 // appendEdits appends the lines of e, but for Vary.
-func (x *exchange) appendEdits(dst []byte, e *rewrite.FieldEdits) []byte {
+func (q *request) appendEdits(dst []byte, e *rewrite.FieldEdits) []byte {
 	if e == nil {
 		return dst
 	}
 	dst = append(dst, e.Constant...)
 	for _, l := range e.Templates {
-		if x.lacks(l) {
+		if lacks(q.identity, l) {
 			continue
 		}
 		for i := range l {
 			dst = append(dst, l[i].Text...)
 			switch l[i].Variable {
 			case rewrite.ClientIP:
-				dst = x.appendClient(dst)
+				dst = q.appendClient(dst)
 			case rewrite.RequestID:
-				dst = append(dst, x.requestID()...)
+				dst = append(dst, q.requestID()...)
 			case rewrite.Host:
-				dst = append(dst, x.host...)
+				dst = append(dst, q.host...)
 			case rewrite.Scheme:
-				dst = append(dst, x.scheme()...)
+				dst = append(dst, q.scheme()...)
 			case rewrite.CertSubject, rewrite.CertNames, rewrite.CertFingerprint:
-				dst = append(dst, x.certified(l[i].Variable)...)
+				dst = append(dst, certified(q.identity, l[i].Variable)...)
 			}
 		}
 	}
 	return dst
-}
-
-// lacks reports whether a line speaks of something that the client's certificate does not say. Then
-// there is no such line.
-func (x *exchange) lacks(l rewrite.Template) bool {
-	for i := range l {
-		if v := l[i].Variable; v >= rewrite.CertSubject && x.certified(v) == "" {
-			return true
-		}
-	}
-	return false
-}
-
-// certified returns what the client's certificate says.
-func (x *exchange) certified(v rewrite.Variable) string {
-	switch {
-	case x.identity == nil:
-		return ""
-	case v == rewrite.CertSubject:
-		return x.identity.Subject
-	case v == rewrite.CertNames:
-		return x.identity.Names
-	}
-	return x.identity.Fingerprint
 }
 
 // appendVary appends the Vary line of a response: what x.vary holds, what e sets, and Origin if the
@@ -78,46 +55,56 @@ func (x *exchange) appendVary(dst []byte, e *rewrite.FieldEdits, origin bool) []
 }
 
 // capture keeps what the fields of the response will say of the request, which is gone by then.
-func (x *exchange) capture(r *snapshot.Route) {
+func (q *request) capture(r *snapshot.Route) {
 	if r.NeedsHost {
-		x.host = append(x.host[:0], x.asked()...)
-		x.asker.Set(x.scheme(), x.req.Host, x.req.Path, r.Rewrite)
+		q.host = append(q.host[:0], q.asked()...)
+		q.asker.Set(q.scheme(), q.req.Host, q.req.Path, r.Rewrite)
 	}
 	if r.NeedsID {
-		x.requestID()
+		q.requestID()
 	}
 }
 
 // appendLocation appends a field line of the upstream's that may need to be changed.
 // Precondition: f.ID.Locates().
-func (x *exchange) appendLocation(dst []byte, f *wire.Field) []byte {
-	l := x.route.Locations
+func (q *request) appendLocation(dst []byte, f *wire.Field) []byte {
+	l := q.route.Locations
 	if l == nil {
 		return appendField(dst, f)
 	}
-	x.asker.Host = x.host
+	q.asker.Host = q.host
 	dst = append(append(dst, f.Name...), ": "...)
-	return append(l.Append(dst, f, &x.asker), '\r', '\n')
+	return append(l.Append(dst, f, &q.asker), '\r', '\n')
 }
 
 // appendPath appends the path of the request as the upstream gets it.
-func (x *exchange) appendPath(dst []byte) []byte {
-	if w := x.route.Rewrite; w != nil {
-		return w.Append(dst, x.req.Path)
+func (q *request) appendPath(dst []byte) []byte {
+	if w := q.route.Rewrite; w != nil {
+		return w.Append(dst, q.req.Path)
 	}
-	return append(dst, x.req.Path...)
+	return append(dst, q.req.Path...)
 }
 
-// refusesLookalike reports whether the request has a field for whose name it must be refused.
-func (x *exchange) refusesLookalike() bool {
-	l := &x.route.Lookalikes
-	if !l.Refuse || !x.req.HasLookalike {
-		return false
-	}
-	for i := range x.req.Fields {
-		if f := &x.req.Fields[i]; f.ID == wire.Lookalike && !l.Passes(f.Name) {
+// lacks reports whether a line speaks of something that the client's certificate does not say. Then
+// there is no such line.
+func lacks(id *tlsconf.Identity, l rewrite.Template) bool {
+	for i := range l {
+		if v := l[i].Variable; v >= rewrite.CertSubject && certified(id, v) == "" {
 			return true
 		}
 	}
 	return false
+}
+
+// certified returns what the client's certificate says; id is nil if it has shown none.
+func certified(id *tlsconf.Identity, v rewrite.Variable) string {
+	switch {
+	case id == nil:
+		return ""
+	case v == rewrite.CertSubject:
+		return id.Subject
+	case v == rewrite.CertNames:
+		return id.Names
+	}
+	return id.Fingerprint
 }

@@ -79,15 +79,15 @@ func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
 // in it: browsers look at the final response alone, so fields that the policy owns are dropped. So
 // is what the route sets, which comes with the final response, or removes. See
 // RFC 9110, section 15.2.
-func (x *exchange) appendInterim(dst []byte, res *wire.Response) []byte {
-	if x.req.Minor == 0 || res.Length >= 0 || res.Chunked {
+func (q *request) appendInterim(dst []byte, res *wire.Response) []byte {
+	if q.req.Minor == 0 || res.Length >= 0 || res.Chunked {
 		return dst
 	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
 	dst = append(append(append(dst, ' '), res.Reason...), '\r', '\n')
 	for i := range res.Fields {
-		if f := &res.Fields[i]; x.route.Passes(res, f) && !x.route.Owns(f) {
+		if f := &res.Fields[i]; q.route.Passes(res, f) && !q.route.Owns(f) {
 			dst = appendField(dst, f)
 		}
 	}

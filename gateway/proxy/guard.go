@@ -16,9 +16,9 @@ import (
 // says why. The target's own origin always passes. Precondition: the route has a policy.
 func (x *exchange) guarded() bool {
 	p := x.route.Policy
-	block := p.Block() && x.fromPage()
+	block := p.Block() && fromPage(x.req)
 	socket := x.req.WebSocket && p.WebSocketOriginCheck() && x.req.OriginLines > 0
-	forged := x.route.CSRF != snapshot.CSRFOff && x.crossSite()
+	forged := x.route.CSRF != snapshot.CSRFOff && crossSite(x.req)
 	if !block && !socket && !forged {
 		return false
 	}
@@ -62,16 +62,16 @@ func (x *exchange) trustedOrigin(p *cors.Policy) bool {
 }
 
 // fromPage reports whether the request has an Origin: several lines are one, whatever they say, for others may read another.
-func (x *exchange) fromPage() bool { return x.req.OriginLines > 1 || len(x.req.Origin) > 0 }
+func fromPage(req *wire.Request) bool { return req.OriginLines > 1 || len(req.Origin) > 0 }
 
 // sameOrigin reports whether the request's Origin is the origin of its target. Where the gateway
 // cannot know that clients use https, because the proxy that terminates TLS does not say so, an
 // https origin of the same host counts; an http origin never does where https is known.
-func (x *exchange) sameOrigin() bool {
-	origin, secure := bytes.CutPrefix(x.req.Origin, []byte("https://"))
+func (q *request) sameOrigin() bool {
+	origin, secure := bytes.CutPrefix(q.req.Origin, []byte("https://"))
 	if !secure {
 		var plain bool
-		if origin, plain = bytes.CutPrefix(origin, []byte("http://")); !plain || x.https {
+		if origin, plain = bytes.CutPrefix(origin, []byte("http://")); !plain || q.https {
 			return false
 		}
 	}
@@ -80,23 +80,23 @@ func (x *exchange) sameOrigin() bool {
 		port = []byte(":443")
 	}
 	// Not bytes.EqualFold, which takes the Kelvin sign for a k.
-	return x.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(x.asked(), port)))
+	return q.req.OriginLines == 1 && wire.EqualFold(origin, string(bytes.TrimSuffix(q.asked(), port)))
 }
 
 // crossSite reports whether a browser sent an unsafe request from another origin, by the rules of
 // Go's net/http.CrossOriginProtection: what Sec-Fetch-Site says, or else, from browsers that do
 // not send it, Origin. Trusted origins are for the caller to let through.
-func (x *exchange) crossSite() bool {
-	switch string(x.req.Method) {
+func crossSite(req *wire.Request) bool {
+	switch string(req.Method) {
 	case "GET", "HEAD", "OPTIONS":
 		return false
 	}
-	if x.req.SecFetchSiteLines > 1 {
+	if req.SecFetchSiteLines > 1 {
 		return true // browsers send one: the other was added on the way
 	}
-	switch string(x.req.SecFetchSite) {
+	switch string(req.SecFetchSite) {
 	case "":
-		return x.fromPage()
+		return fromPage(req)
 	case "same-origin", "none":
 		return false
 	}

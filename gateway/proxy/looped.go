@@ -19,7 +19,7 @@ type looped struct {
 // Exchanges returns what makes exchanges for the free list of the i-th loop.
 func (p *Proxy) Exchanges(i int) func() loop.Exchange {
 	return func() loop.Exchange {
-		return &looped{exchange: exchange{p: p, req: new(wire.Request), shard: p.shard(i)}}
+		return &looped{exchange: newExchange(p, new(wire.Request), p.shard(i))}
 	}
 }
 
@@ -28,8 +28,7 @@ func (l *looped) Head() *wire.Request { return l.req }
 
 // Begin is part of loop.Exchange.
 func (l *looped) Begin(dst []byte, c loop.Client) (out []byte, ends bool, next loop.Next) {
-	l.major = max(c.Major, 1)
-	l.start(c.Peer, c.Identity, c.On, c.Ends, l.req.Length, c.Now)
+	l.start(&arrival{c.Peer, c.Identity, c.On, max(c.Major, 1), l.req.Length, c.Now}, c.Ends)
 	defer func() {
 		if l.answerIfPanic(recover()) {
 			out, ends, next = l.out, true, loop.Answered
@@ -101,7 +100,7 @@ func (l *looped) Trailers(dst, lines []byte) []byte { return l.appendTrailers(ds
 
 // Reject is part of loop.Exchange.
 func (l *looped) Reject(dst []byte, c loop.Client, f *wire.Fault) (out []byte) {
-	l.start(c.Peer, c.Identity, c.On, true, 0, c.Now)
+	l.start(&arrival{c.Peer, c.Identity, c.On, max(c.Major, 1), 0, c.Now}, true)
 	defer func() {
 		if l.answerIfPanic(recover()) {
 			out = l.out

@@ -19,13 +19,13 @@ func (x *exchange) mirror(content []byte, whole bool) {
 		m.Skip()
 	case x.p.copies.Begin(m):
 		c := &backend.Copy{Mirror: m, Text: make([]byte, 0, len(x.head)+len(content)+64)}
-		c.Text = x.appendRequestTo(c.Text, m.Upstream.Pool)
+		c.Text = x.appendRequestTo(c.Text, m.Upstream.Pool, &x.traced)
 		c.Text = x.appendFraming(c.Text, int64(len(content)))
 		c.Head = len(c.Text)
 		c.Text = append(c.Text, content...)
 		c.Method = append(c.Method, x.req.Method...)
 		if m.Upstream.Config.SendProxyProtocol {
-			c.Client = net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
+			c.Client = net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.address, 0))
 		}
 		go x.p.copies.Send(c)
 	}

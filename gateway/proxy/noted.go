@@ -7,11 +7,6 @@ import (
 
 // This file notes what pages were refused; see package report.
 
-// listed returns the request as it is listed.
-func (x *exchange) listed() report.Request {
-	return report.Request{Head: x.req, Route: x.route, Config: x.s.Config, HTTPS: x.https, Now: x.now}
-}
-
 // noteUnshared lists the request if its response is not shared with its origin. On the loop no more than its method, path,
 // Host and Origin are left of it then.
 func (x *exchange) noteUnshared() {
@@ -22,7 +17,7 @@ func (x *exchange) noteUnshared() {
 
 // noteUntaken lists a request of a page that no route takes, or whose head is refused, by x.failure.
 func (x *exchange) noteUntaken() {
-	if x.failure == "" || x.noted || !x.fromPage() || x.sameOrigin() {
+	if x.failure == "" || x.noted || !fromPage(x.req) || x.sameOrigin() {
 		return
 	}
 	what := report.Blocked

@@ -5,7 +5,6 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
-	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -94,7 +93,7 @@ func (x *exchange) answerFault(f *wire.Fault) {
 		x.p.metrics.Malformed(f.Class)
 	}
 	if f.Status == 405 {
-		extra = x.allowed()
+		extra = allowed(x.s, x.req)
 	}
 	x.write(f.Status, extra, f.Reason)
 }
@@ -103,27 +102,15 @@ func (x *exchange) answerFault(f *wire.Fault) {
 // [wire.Salvage]. What looks like its route says who may read the answer, and names it in the log;
 // the request goes nowhere.
 func (x *exchange) reject(f *wire.Fault) {
-	q := x.req
-	x.answersChallenge, x.asksReady, x.upgrade, x.miss = false, false, "", route.NoPath
-	x.isPreflight = cors.IsPreflight(q.Method, q.Origin, q.OriginLines, q.ACRM)
-	if len(q.Path) > 0 {
-		method := q.Method
-		if x.isPreflight {
-			method = q.ACRM
-		}
-		i, miss := x.s.Table.Find(q.Host, q.Path, method, q.PlainPath)
-		if x.miss = miss; i >= 0 {
-			x.route = x.s.Routes[i]
-		}
-	}
+	x.findSalvaged()
 	x.failure, x.limit = f.Class, x.s.LimitOf(f)
 	x.noteUntaken()
 	x.answerFault(f)
 }
 
 // allowed returns an Allow field line for the request's path.
-func (x *exchange) allowed() string {
-	methods := x.s.Table.Methods(x.req.Host, x.req.Path, snapshot.StandardMethods)
+func allowed(s *snapshot.Snapshot, req *wire.Request) string {
+	methods := s.Table.Methods(req.Host, req.Path, snapshot.StandardMethods)
 	if len(methods) == 0 {
 		methods = snapshot.StandardMethods
 	}

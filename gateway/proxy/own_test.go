@@ -17,12 +17,12 @@ import (
 func TestOwnAnswersAreReadable(t *testing.T) {
 	g := newBenchProxy(t, "[cors.app]\norigins = [\"https://app.example\"]\nmethods = [\"PUT\"]\n[route.r]\nhosts = [\"h\"]\npath = \"/known\"\ncors = \"app\"\nrespond = {}\n")
 	answer := func(path, origin string, a *ownAnswer, preflight bool) string {
-		x := &exchange{p: g, req: &wire.Request{}}
+		x := newExchange(g, &wire.Request{}, nil)
 		head := "GET " + path + " HTTP/1.1\r\nHost: h\r\nOrigin: " + origin + "\r\n\r\n"
 		if n, fault := x.req.Parse([]byte(head), g.Current().Edge.Limits); n == 0 {
 			t.Fatal(fault)
 		}
-		x.start(netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil, edge.NewListener("test", nil), false, 0, time.Now())
+		x.start(&arrival{peer: netip.AddrFrom4([4]byte{127, 0, 0, 1}), on: edge.NewListener("test", nil), major: 1, now: time.Now()}, false)
 		x.find()
 		x.isPreflight = preflight
 		x.answer(a, "")

@@ -31,7 +31,7 @@ func (x *exchange) preflight() {
 	var key []byte
 	listed, cacheable := false, false
 	if origin == cors.Allowed {
-		key, listed = x.appendKey(buf[:0])
+		key, listed = appendKey(buf[:0], x.req, r.ID)
 		// What a shadow makes of the question depends on the origin.
 		if cacheable = listed && x.s.Preflights != nil && r.Shadow == nil; cacheable {
 			if cached, ok := x.s.Preflights.Get(key); ok {
@@ -124,12 +124,11 @@ var denials = func() (t [cors.NumReasons]string) {
 // bit, Access-Control-Request-Method, and the lines of Access-Control-Request-Headers.
 // Each value stands behind its length, so no two questions have the same key. It reports false
 // for a question that is not to be remembered.
-func (x *exchange) appendKey(dst []byte) ([]byte, bool) {
-	q := x.req
+func appendKey(dst []byte, q *wire.Request, route uint32) ([]byte, bool) {
 	if q.OriginLines != 1 || q.ACRMLines != 1 {
 		return dst, false
 	}
-	dst = binary.BigEndian.AppendUint32(dst, x.route.ID)
+	dst = binary.BigEndian.AppendUint32(dst, route)
 	private := byte(0)
 	if q.WantsPrivate {
 		private = 1

@@ -10,19 +10,19 @@ import (
 )
 
 // question parses a preflight and routes it.
-func question(t testing.TB, head []byte) (*exchange, bool) {
+func question(t testing.TB, head []byte) (*request, bool) {
 	t.Helper()
 	req := &wire.Request{}
 	n, fault := req.Parse(head, wire.Limits{HeadBytes: 64 << 10, Fields: 128})
 	if n == 0 || fault != nil {
 		return nil, false
 	}
-	return &exchange{req: req, route: &snapshot.Route{ID: uint32(len(req.Path))}}, true
+	return &request{client: client{req: req}, route: &snapshot.Route{ID: uint32(len(req.Path))}}, true
 }
 
 // sameQuestion is the twin of comparing keys: it compares what the answer may depend on.
-func sameQuestion(x, y *exchange) bool {
-	lists := func(x *exchange) (list [][]byte) {
+func sameQuestion(x, y *request) bool {
+	lists := func(x *request) (list [][]byte) {
 		for i := range x.req.Fields {
 			if f := &x.req.Fields[i]; f.ID == wire.AccessControlRequestHeaders {
 				list = append(list, f.Value)
@@ -62,8 +62,8 @@ func FuzzKey(f *testing.F) {
 		if !ok || !ok2 {
 			return
 		}
-		keyX, rememberX := x.appendKey(make([]byte, 0, maxKey))
-		keyY, rememberY := y.appendKey(make([]byte, 0, maxKey))
+		keyX, rememberX := appendKey(make([]byte, 0, maxKey), x.req, x.route.ID)
+		keyY, rememberY := appendKey(make([]byte, 0, maxKey), y.req, y.route.ID)
 		if len(keyX) > maxKey {
 			t.Errorf("key of %q has %d octets", a, len(keyX))
 		}
@@ -85,7 +85,7 @@ func TestKeyIsNotTooLong(t *testing.T) {
 			t.Fatal("not a request")
 		}
 		var buf [maxKey]byte
-		key, remember := x.appendKey(buf[:0])
+		key, remember := appendKey(buf[:0], x.req, x.route.ID)
 		whole := 4 + 1 + 2 + len("PUT") + 2 + n
 		if want := whole <= maxKey; remember != want || remember && len(key) != whole {
 			t.Errorf("list of %d octets: key of %d octets, remembered: %t, want %d and %t", n, len(key), remember, whole, want)

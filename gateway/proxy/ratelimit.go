@@ -9,8 +9,8 @@ import (
 // This file refuses what comes too often, and tells clients of their limits; see package ratelimit.
 
 // limitSubject returns the request as limits count it.
-func (x *exchange) limitSubject() ratelimit.Subject {
-	return ratelimit.Subject{Request: x.req, Client: x.client, Policy: x.route.Policy, Route: x.route.LimitKey, Now: x.now}
+func (q *request) limitSubject() ratelimit.Subject {
+	return ratelimit.Subject{Request: q.req, Client: q.address, Policy: q.route.Policy, Route: q.route.LimitKey, Now: q.now}
 }
 
 // admit counts the request in its route's limit, and reports whether it may pass. Precondition: there is one.

@@ -26,8 +26,8 @@ func TestLimitAllocations(t *testing.T) {
 			for _, text := range []string{limited(key, rate), inRedis("127.0.0.1:1", limited(key, rate))} {
 				g := newBenchProxy(t, text)
 				x, p := newBenchExchange(t, g, actualHead), newBenchExchange(t, g, preflightHead)
-				x.client = netip.MustParseAddr("2001:db8::1")
-				p.client = x.client
+				x.address = netip.MustParseAddr("2001:db8::1")
+				p.address = x.address
 				for range 20 {
 					x.decide()
 					p.decide()
@@ -48,7 +48,7 @@ func BenchmarkLimit(b *testing.B) {
 	run := func(name, text string) {
 		b.Run(name, func(b *testing.B) {
 			x := newBenchExchange(b, newBenchProxy(b, text), actualHead)
-			x.client = netip.MustParseAddr("192.0.2.1")
+			x.address = netip.MustParseAddr("192.0.2.1")
 			res := &wire.Response{}
 			res.Parse([]byte(responseHead), wire.Limits{HeadBytes: 16 << 10, Fields: 128})
 			b.ReportAllocs()

@@ -48,7 +48,8 @@ const plainResponse = "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\
 // Rehearse makes the exchange of a request that is given by its head, which ends with an empty line, and leaves no trace. It
 // comes by on. If trustPeer is set, what it says of its own client is believed, otherwise not. It counts in m.
 func Rehearse(s *snapshot.Snapshot, head []byte, on *edge.Listener, trustPeer bool, m *metrics.Metrics) *Rehearsal {
-	x := &exchange{p: &Proxy{log: slog.New(slog.DiscardHandler), metrics: m, pseudonym: "cg-explain", overload: overload.New(m)}, req: new(wire.Request)}
+	p := &Proxy{log: slog.New(slog.DiscardHandler), metrics: m, pseudonym: "cg-explain", overload: overload.New(m)}
+	x := newExchange(p, new(wire.Request), nil)
 	n, fault := x.req.Parse(head, s.Edge.Limits)
 	if fault != nil {
 		var salvage wire.Salvage
@@ -59,12 +60,12 @@ func Rehearse(s *snapshot.Snapshot, head []byte, on *edge.Listener, trustPeer bo
 		panic("BUG: the head of a rehearsal has no end: " + string(head))
 	}
 	method := x.req.Method
-	if cors.IsPreflight(method, x.req.Origin, x.req.OriginLines, x.req.ACRM) {
+	if isPreflight(x.req) {
 		method = x.req.ACRM
 	}
 	i, miss := s.Table.Find(x.req.Host, x.req.Path, method, x.req.PlainPath)
 	x.p.current.Store(silenced(s, m, i, trustPeer))
-	x.start(rehearsalPeer, nil, on, fault != nil, 0, time.Now())
+	x.start(&arrival{peer: rehearsalPeer, on: on, major: 1, now: time.Now()}, fault != nil)
 	x.id = append(x.id, rehearsalID...)
 	r := &Rehearsal{Miss: miss, Fault: fault, Answered: true}
 	switch {

@@ -16,15 +16,15 @@ const maxRequestID = 128
 //
 // The bits come from the runtime's ChaCha8, which has separate state per core and cannot be
 // predicted from other ids. They are not secret: knowing an id proves nothing.
-func (x *exchange) requestID() []byte {
+func (q *request) requestID() []byte {
 	switch {
-	case len(x.id) > 0:
-	case x.trusted && x.req.RequestIDLines == 1 && isRequestID(x.req.RequestID):
-		x.id = append(x.id, x.req.RequestID...)
+	case len(q.id) > 0:
+	case q.trusted && q.req.RequestIDLines == 1 && isRequestID(q.req.RequestID):
+		q.id = append(q.id, q.req.RequestID...)
 	default:
-		x.id = appendRandom(x.id)
+		q.id = appendRandom(q.id)
 	}
-	return x.id
+	return q.id
 }
 
 // appendRandom appends 32 hexadecimal digits.

@@ -23,9 +23,6 @@ import (
 // limits.underscores refuses requests.
 var faultTrailerName = &wire.Fault{Status: 400, Class: "field-name", Reason: "The name of a trailer field holds a character that is neither a letter, a digit nor '-'."}
 
-// takesTrailers reports whether the client takes a trailer section.
-func (x *exchange) takesTrailers() bool { return x.major > 1 || x.req.TakesTrailers }
-
 // appendAnnounced appends what Trailer says of the message that fields are of.
 func appendAnnounced(dst []byte, fields []wire.Field, named func([]byte) bool) []byte {
 	for i := range fields {
@@ -85,14 +82,14 @@ func (b *blocking) trailersOf() func() ([]byte, error) {
 }
 
 // appendTrailers appends those lines of the response's trailer section that the client gets.
-func (x *exchange) appendTrailers(dst, lines []byte) []byte {
-	if !x.takesTrailers() {
+func (q *request) appendTrailers(dst, lines []byte) []byte {
+	if !q.takesTrailers() {
 		return dst
 	}
 	for len(lines) > 0 {
 		var line, name []byte
 		line, name, lines = wire.CutTrailer(lines)
-		if wire.MayTrail(name) && !x.route.Response.Hides(name) {
+		if wire.MayTrail(name) && !q.route.Response.Hides(name) {
 			dst = append(dst, line...)
 		}
 	}

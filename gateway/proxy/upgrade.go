@@ -11,16 +11,16 @@ import "github.com/corsgate/corsgate/gateway/wire"
 //
 // A WebSocket passes everywhere: browsers open it, policies guard it, and only an upstream that has
 // read the key can agree. What any other protocol does in a tunnel is for the route to vouch for.
-func (x *exchange) switches() string {
-	r := x.route
+func (q *request) switches() string {
+	r := q.route
 	switch {
-	case r == nil || x.major > 2:
+	case r == nil || q.major > 2:
 		return ""
-	case x.req.WebSocket:
+	case q.req.WebSocket:
 		return "websocket"
 	}
 	for _, protocol := range r.Upgrades {
-		if wire.EqualFold(x.req.Upgrade, protocol) {
+		if wire.EqualFold(q.req.Upgrade, protocol) {
 			return protocol
 		}
 	}
@@ -44,7 +44,7 @@ func appendOffers(dst []byte, res *wire.Response) []byte {
 
 // appendUpgrade appends the fields that ask for, or agree to, the switch: they are hop-by-hop, so each
 // hop writes them.
-func (x *exchange) appendUpgrade(dst []byte) []byte {
-	dst = append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), x.upgrade...)
+func (q *request) appendUpgrade(dst []byte) []byte {
+	dst = append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), q.upgrade...)
 	return append(dst, '\r', '\n')
 }

@@ -21,7 +21,7 @@ type Lookalikes struct {
 	named  []string // by the policy: they pass
 	keys   []string // names that the route counts or balances by: they pass, too, in this spelling
 	others bool     // the others pass
-	// Refuse says that a request is refused for others.
+	// Refuse says that a request with another is refused.
 	Refuse bool
 }
 
@@ -71,6 +71,19 @@ func (l *Lookalikes) Passes(name []byte) bool {
 func (l *Lookalikes) Counts(name []byte) bool {
 	for _, k := range l.keys {
 		if wire.SameVariable(name, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// RefusesRequest reports whether a request has a field for whose name it must be refused.
+func (l *Lookalikes) RefusesRequest(req *wire.Request) bool {
+	if !l.Refuse || !req.HasLookalike {
+		return false
+	}
+	for i := range req.Fields {
+		if f := &req.Fields[i]; f.ID == wire.Lookalike && !l.Passes(f.Name) {
 			return true
 		}
 	}

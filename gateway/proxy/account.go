@@ -7,95 +7,105 @@ import (
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
-
-// This file is what is remembered of an exchange: its counters, and its line in the access log.
-// Both engines come through account, once for each request.
 
 // overheadSample is how many requests there are for each whose own share of time is measured: that takes
 // readings of the clock which the others are spared.
 const overheadSample = 16
 
-// time decides whether the gateway's own share of the time is measured, and whether the request
-// is one of the share that is logged.
-func (x *exchange) time() {
-	x.seq++
-	x.sampled = x.shard != nil && x.s.Logged.Sample()
-	x.timed, x.busy = x.sampled || x.seq%overheadSample == 0, 0
+// A record is what is remembered of requests: counters, lines in the access log, spans. It reads responses and changes none.
+type record struct {
+	shard   *access.Shard // nil: no access log
+	seq     uint32        // requests so far
+	sampled bool          // this one is logged in any case
+	timed   bool          // busy is measured
+	busy    time.Duration // the gateway's share of the time so far
+	span    *trace.Span   // nil: the request is not recorded
+}
+
+// start begins the record of another request. It decides whether the gateway's own share of the time is measured, and whether
+// the request is one of the share that is logged.
+func (r *record) start(logged access.Choice) {
+	r.seq++
+	r.sampled = r.shard != nil && logged.Sample()
+	r.timed, r.busy, r.span = r.sampled || r.seq%overheadSample == 0, 0, nil
 }
 
 // addBusy adds the time since the given one to what the gateway itself has spent on the request. It is called when the gateway is
 // done, or begins to wait for others.
-func (x *exchange) addBusy(since time.Time) {
-	if x.timed {
-		x.busy += time.Since(since)
+func (r *record) addBusy(since time.Time) {
+	if r.timed {
+		r.busy += time.Since(since)
 	}
 }
 
-// account counts the request, and its exchange with an endpoint unless e is nil, and logs it.
+// account ends the exchange: it counts the request, and its exchange with an endpoint unless e is nil, and logs it. Each engine
+// calls it once for each request.
 func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
 	x.left()
-	if x.sampled || x.shard != nil && x.s.Logged.On() && x.isError(e) {
-		x.log(e)
+	x.record.end(&x.response, e, now)
+}
+
+// end counts and logs the request of a response.
+func (r *record) end(x *response, e *upstream.Endpoint, now time.Time) {
+	if r.sampled || r.shard != nil && x.s.Logged.On() && x.isError(e) {
+		r.log(x, e)
 	}
-	if x.span != nil {
-		x.endSpan(e, now)
+	if r.span != nil {
+		r.endSpan(x, e, now)
 	}
 	if x.route == nil {
 		x.p.metrics.Unrouted.Count(x.status)
 		return
 	}
-	x.route.Metrics.Requests.Count(x.status)
+	m := &x.route.Metrics
+	m.Requests.Count(x.status)
 	if x.route.Policy != nil && x.actual && x.reason != cors.NoOrigin {
-		x.route.Metrics.Actual[x.reason].Inc()
+		m.Actual[x.reason].Inc()
 	}
-	if x.timed && x.seq%overheadSample == 0 {
-		x.route.Metrics.Overhead.Observe(x.busy.Seconds())
+	if r.timed && r.seq%overheadSample == 0 {
+		m.Overhead.Observe(r.busy.Seconds())
 	}
 	if e != nil {
 		x.route.Upstream.Count(e, x.status)
-		x.route.Metrics.Duration.Observe(now.Sub(x.now).Seconds())
+		m.Duration.Observe(now.Sub(x.now).Seconds())
 	}
 }
 
 // isError reports whether the request is logged as an error: a 4xx or 5xx that was made here, a
 // 5xx of an upstream, a response that broke off, or a refusal by the policy, which means that a
 // page could not read the response.
-func (x *exchange) isError(e *upstream.Endpoint) bool {
-	return x.status >= 500 || x.status >= 400 && e == nil || x.failure != "" || x.refused()
-}
-
-// refused reports whether the policy refused a request from an origin other than the target's.
-func (x *exchange) refused() bool {
-	return x.reason > cors.NoOrigin && !x.sameOrigin()
+func (x *response) isError(e *upstream.Endpoint) bool {
+	return x.status >= 500 || x.status >= 400 && e == nil || x.failure != "" || x.reason > cors.NoOrigin && !x.sameOrigin()
 }
 
 // log puts the request into the access log.
 // Precondition: there is one.
-func (x *exchange) log(e *upstream.Endpoint) {
-	r := access.Record{
+func (r *record) log(x *response, e *upstream.Endpoint) {
+	line := access.Record{
 		Time: x.now, Client: x.address, Protocol: x.protocol(),
 		ID: x.requestID(), Method: x.req.Method, Host: x.req.Host, Path: x.req.PrintablePath(), Origin: x.req.Origin,
 		Status: x.status, Error: x.failure, Limit: x.limit, Bytes: x.length, Total: time.Since(x.now), Own: -1,
 	}
-	if x.timed {
-		r.Own = x.busy
+	if r.timed {
+		line.Own = r.busy
 	}
 	if x.reason != cors.NoOrigin {
-		r.Verdict = x.reason.String()
+		line.Verdict = x.reason.String()
 	}
 	if x.route != nil {
-		r.Route = x.route.Name
+		line.Route = x.route.Name
 		if x.route.Upstream != nil {
-			r.Upstream = x.route.Upstream.Name
+			line.Upstream = x.route.Upstream.Name
 		}
 	}
 	if e != nil {
-		r.Endpoint = e.Address.Label
+		line.Endpoint = e.Address.Label
 	}
-	x.shard.Put(&r)
+	r.shard.Put(&line)
 }
 
 // Codes of what failed, beside the classes of faults and of failures of an upstream.

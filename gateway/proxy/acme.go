@@ -20,7 +20,7 @@ func isChallenge(s *snapshot.Snapshot, req *wire.Request) bool {
 
 // answerChallenge answers an authority. It reports false if there is no such challenge: the request
 // may be meant for a server behind the gateway. See RFC 8555, section 8.3.
-func (x *exchange) answerChallenge() bool {
+func (x *response) answerChallenge() bool {
 	answer := x.s.Certs.ACME.KeyAuthorization(string(wire.HostName(x.req.Host)), string(x.req.Path[len(challengePath):]))
 	if answer == "" {
 		return false

@@ -79,7 +79,7 @@ func (x *exchange) begin() (answered bool) {
 }
 
 // refuseMiss answers a request that no route takes.
-func (x *exchange) refuseMiss() {
+func (x *response) refuseMiss() {
 	switch {
 	case len(x.req.Path) == 1 && x.req.Path[0] == '*':
 		x.answerOptions()
@@ -101,7 +101,7 @@ func (x *exchange) refuseMiss() {
 }
 
 // answerOptions answers a question to the server as a whole. See RFC 9110, section 9.3.7.
-func (x *exchange) answerOptions() {
+func (x *response) answerOptions() {
 	x.answer(ownOptions, "Allow: "+strings.Join(snapshot.StandardMethods, ", ")+"\r\n")
 }
 
@@ -121,7 +121,7 @@ func hasPassed(req *wire.Request, pseudonym string) bool {
 }
 
 // redirectToHTTPS answers with the same URI under https.
-func (x *exchange) redirectToHTTPS() {
+func (x *response) redirectToHTTPS() {
 	if x.req.Path[0] != '/' {
 		x.answerOptions() // "*" is not a resource, and has no URI
 		return
@@ -135,7 +135,7 @@ func (x *exchange) redirectToHTTPS() {
 }
 
 // redirect answers with a configured redirect.
-func (x *exchange) redirect(r *snapshot.Redirect) {
+func (x *response) redirect(r *snapshot.Redirect) {
 	path := "/" // of "*", too
 	if x.req.Path[0] == '/' {
 		path = string(x.appendPath(nil))
@@ -148,7 +148,7 @@ func (x *exchange) redirect(r *snapshot.Redirect) {
 }
 
 // respond answers with a configured response.
-func (x *exchange) respond(r *snapshot.Respond) {
+func (x *response) respond(r *snapshot.Respond) {
 	x.status = r.Status
 	x.out = append(x.out[:0], r.Head...)
 	x.out = x.appendOwn(x.out)

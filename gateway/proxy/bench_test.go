@@ -84,7 +84,7 @@ func newBenchExchange(tb testing.TB, g *Proxy, head string) *exchange {
 
 // decide makes x's request pass through begin, as a new one.
 func (x *exchange) decide() bool {
-	x.route, x.out, x.head = nil, reset(x.out), reset(x.head)
+	x.route, x.out, x.head = nil, emptied(x.out), emptied(x.head)
 	x.find()
 	return x.begin()
 }
@@ -114,7 +114,7 @@ func TestAllocations(t *testing.T) {
 		if forward.decide() {
 			t.Fatal("answered")
 		}
-		forward.frameLength(0)
+		forward.head = appendFraming(forward.head, forward.req, 0)
 		forward.finish(res)
 	})
 }
@@ -142,7 +142,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			x.decide()
-			x.frameLength(0)
+			x.head = appendFraming(x.head, x.req, 0)
 			x.finish(res)
 		}
 	})
@@ -157,15 +157,15 @@ func BenchmarkAccount(b *testing.B) {
 			defer log.Close(b.Context())
 			g.LogAccess(log)
 			x := newBenchExchange(b, g, actualHead)
-			x.shard = g.anyShard()
+			x.record.shard = g.anyShard()
 			x.decide()
 			e := x.route.Upstream.Pool.Pick(&balance.Choice{})
 			b.ReportAllocs()
 			for b.Loop() {
 				x.status = 200
-				x.time()
-				x.addBusy(x.now)
-				x.addBusy(x.now)
+				x.record.start(x.s.Logged)
+				x.record.addBusy(x.now)
+				x.record.addBusy(x.now)
 				x.account(e, x.now)
 			}
 		})

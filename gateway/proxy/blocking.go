@@ -39,11 +39,11 @@ func (p *Proxy) Serve(c *edge.Conn) {
 	}
 	if b.begin() {
 		b.send()
-		b.addBusy(b.now)
+		b.record.addBusy(b.now)
 		b.account(nil, b.now)
 		return
 	}
-	b.addBusy(b.now)
+	b.record.addBusy(b.now)
 	if e, over := b.forward(); over {
 		b.account(e, time.Now())
 	}
@@ -65,7 +65,7 @@ func (p *Proxy) blockingOf(c *edge.Conn) *blocking {
 		b = &blocking{exchange: newExchange(p, &c.Request, p.anyShard()), c: c}
 		c.State = b
 	}
-	b.out, b.head, b.body, b.begun = reset(b.out), reset(b.head), b.body[:0], false
+	b.out, b.head, b.body, b.begun = emptied(b.out), emptied(b.head), b.body[:0], false
 	if cap(b.body) > smallContent {
 		b.body = nil // there are many connections
 	}
@@ -144,7 +144,7 @@ func (b *blocking) forward() (e *upstream.Endpoint, over bool) {
 
 // newUpstreamExchange makes b.upstream ready, but for content and head.
 func (b *blocking) newUpstreamExchange() {
-	b.upstream = transport.Exchange{Method: b.req.Method, Now: b.now, Timed: b.timed, Waiter: b.c}
+	b.upstream = transport.Exchange{Method: b.req.Method, Now: b.now, Timed: b.record.timed, Waiter: b.c}
 	if b.sendInterim == nil {
 		b.sendInterim = func(res *wire.Response) error {
 			if text := b.appendInterim(b.out[:0], res); len(text) > 0 {
@@ -173,7 +173,7 @@ func (b *blocking) prepare() bool {
 		if r.Mirror != nil {
 			b.mirror(nil, true)
 		}
-		b.frameLength(0)
+		b.head = appendFraming(b.head, b.req, 0)
 		b.upstream.Head = b.head
 		return true
 	}
@@ -205,13 +205,13 @@ func (b *blocking) prepare() bool {
 			return false
 		}
 		b.upstream.Content = nil
-		b.frame(content, lines)
+		b.head = appendWhole(b.head, b.req, content, lines)
 	case b.req.Chunked:
 		b.upstream.RequestTrailers = b.trailersOf()
-		b.frameChunks()
+		b.head = appendChunkedFraming(b.head, b.req)
 		b.upstream.Chunked = true
 	default:
-		b.frameLength(b.req.Length)
+		b.head = appendFraming(b.head, b.req, b.req.Length)
 	}
 	if !whole {
 		b.upstream.Stream, b.upstream.Cancel = contentReader{b.c}, b.c.Interrupt

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
@@ -35,21 +34,6 @@ func (q *request) appendEdits(dst []byte, e *rewrite.FieldEdits) []byte {
 				dst = append(dst, certified(q.identity, l[i].Variable)...)
 			}
 		}
-	}
-	return dst
-}
-
-// appendVary appends the Vary line of a response: what x.vary holds, what e sets, and Origin if the
-// policy decides by it.
-func (x *exchange) appendVary(dst []byte, e *rewrite.FieldEdits, origin bool) []byte {
-	if e != nil && e.Vary != nil {
-		x.vary = append(x.vary, e.Vary)
-	}
-	switch {
-	case origin:
-		return cors.AppendVary(dst, x.vary, "Origin")
-	case len(x.vary) > 0:
-		return cors.AppendVary(dst, x.vary, "")
 	}
 	return dst
 }

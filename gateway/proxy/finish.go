@@ -3,13 +3,12 @@ package proxy
 import (
 	"strconv"
 
-	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // finish makes x.out, the head of the response for the client, from the upstream's: every field
 // that may be forwarded, then the policy's. It returns how the content must be framed.
-func (x *exchange) finish(res *wire.Response) wire.Framing {
+func (x *response) finish(res *wire.Response) wire.Framing {
 	x.status, x.length = res.Status, res.Length
 	dst := append(x.out[:0], "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(res.Status), 10)
@@ -31,7 +30,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	}
 	dst = x.appendEdits(dst, edits)
 	if !res.HasDate {
-		dst = x.appendDate(dst)
+		dst = x.date.append(dst, x.now)
 	}
 	dst = x.appendRate(dst)
 	if res.Status == 101 {
@@ -64,7 +63,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 }
 
 // appendPassing appends an upstream's field line that is for the client.
-func (x *exchange) appendPassing(dst []byte, f *wire.Field) []byte {
+func (x *response) appendPassing(dst []byte, f *wire.Field) []byte {
 	switch {
 	case f.ID.Locates():
 		return x.appendLocation(dst, f)
@@ -92,38 +91,4 @@ func (q *request) appendInterim(dst []byte, res *wire.Response) []byte {
 		}
 	}
 	return append(dst, '\r', '\n')
-}
-
-func appendLength(dst []byte, n int64) []byte {
-	dst = append(dst, "Content-Length: "...)
-	dst = strconv.AppendInt(dst, n, 10)
-	return append(dst, '\r', '\n')
-}
-
-// appendShared appends the upstream's fields but for those that the policy owns, which it then
-// sets itself. Vary is merged into one line if the answer depends on Origin.
-func (x *exchange) appendShared(dst []byte, res *wire.Response, p *cors.Policy) []byte {
-	edits := x.route.Response
-	x.vary = x.vary[:0]
-	var exposed [][]byte
-	for i := range res.Fields {
-		f := &res.Fields[i]
-		switch {
-		case !x.route.Passes(res, f) || x.overrides(f):
-			continue
-		case f.ID == wire.Vary && p.VaryOrigin():
-			x.vary = append(x.vary, f.Value)
-			continue
-		case x.route.Owns(f):
-			x.route.Metrics.Conflict(f.Name)
-			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
-				exposed = append(exposed, f.Value)
-			}
-			continue
-		}
-		dst = x.appendPassing(dst, f)
-	}
-	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
-	x.noteUnshared()
-	return x.appendVary(dst, edits, p.VaryOrigin())
 }

@@ -11,7 +11,7 @@ import (
 // be forwarded, as the client spelt it, then the gateway's own fields about the client. Nothing is
 // copied whole: what is written is what was understood.
 func (x *exchange) appendRequest() {
-	x.traced = x.joinTrace()
+	x.traced = x.record.joinTrace(&x.request)
 	x.head = x.appendRequestTo(x.head[:0], x.route.Upstream.Pool, &x.traced)
 	if x.req.TakesTrailers && x.upgrade == "" {
 		x.head = append(x.head, "TE: trailers\r\nConnection: TE\r\n"...)
@@ -112,30 +112,4 @@ func (q *request) appendForwarding(dst []byte) []byte {
 	dst = append(append(append(dst, "\r\nVia: "...), q.protocol()[len("HTTP/"):]...), ' ')
 	dst = append(dst, q.p.pseudonym...)
 	return append(dst, '\r', '\n')
-}
-
-// frameLength ends x.head for content of a known length. Methods that expect content get a
-// Content-Length even without (RFC 9110, section 8.6).
-func (x *exchange) frameLength(octets int64) { x.head = x.appendFraming(x.head, octets) }
-
-// appendFraming appends what ends the head of the request for content of a known length.
-func (x *exchange) appendFraming(dst []byte, octets int64) []byte {
-	if octets > 0 || expectsContent(x.req.Method) {
-		dst = appendLength(dst, octets)
-	}
-	return append(dst, '\r', '\n')
-}
-
-// frameChunks ends x.head for content of unknown length, or with trailers.
-func (x *exchange) frameChunks() {
-	x.head = append(x.head, "Transfer-Encoding: chunked\r\n"...)
-	x.head = append(appendAnnounced(x.head, x.req.Fields, x.req.Named), '\r', '\n')
-}
-
-func expectsContent(method []byte) bool {
-	switch string(method) {
-	case "POST", "PUT", "PATCH":
-		return true
-	}
-	return false
 }

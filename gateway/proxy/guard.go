@@ -42,7 +42,7 @@ func (x *exchange) guarded() bool {
 }
 
 // refuseGuarded answers a request that guarded has refused.
-func (x *exchange) refuseGuarded() {
+func (x *response) refuseGuarded() {
 	reason := x.reason.String() // of the guard, not of what sharing the answer comes to
 	x.failure = ownGuard.failure
 	x.write(ownGuard.status, "Cors-Refused: "+reason+"\r\n", ownGuard.text+" ("+reason+").")

@@ -66,7 +66,7 @@ func (l *looped) Prepare(content, trailers []byte) *wire.Fault {
 	if fault != nil {
 		return fault
 	}
-	l.frame(content, lines)
+	l.head = appendWhole(l.head, l.req, content, lines)
 	l.forwarded = len(l.head)
 	r := l.req
 	l.head = append(append(l.head, r.Host...), r.Origin...)
@@ -112,7 +112,7 @@ func (l *looped) Reject(dst []byte, c loop.Client, f *wire.Fault) (out []byte) {
 }
 
 // Sent is part of loop.Exchange.
-func (l *looped) Sent(since time.Time) { l.addBusy(since) }
+func (l *looped) Sent(since time.Time) { l.record.addBusy(since) }
 
 // Request is part of loop.Exchange.
 func (l *looped) Request() []byte { return l.head[:l.forwarded] }
@@ -146,10 +146,10 @@ func (l *looped) Cut(e *upstream.Endpoint, err error) { l.cutOff(e, err) }
 
 // Done is part of loop.Exchange.
 func (l *looped) Done(e *upstream.Endpoint, now time.Time) {
-	l.addBusy(now)
+	l.record.addBusy(now)
 	l.account(e, now)
 	l.out = nil // the loop's
-	l.head = reset(l.head)
+	l.head = emptied(l.head)
 }
 
 // Gone is part of loop.Exchange. What the upstream has to do with it is not known.

@@ -20,7 +20,7 @@ func (x *exchange) mirror(content []byte, whole bool) {
 	case x.p.copies.Begin(m):
 		c := &backend.Copy{Mirror: m, Text: make([]byte, 0, len(x.head)+len(content)+64)}
 		c.Text = x.appendRequestTo(c.Text, m.Upstream.Pool, &x.traced)
-		c.Text = x.appendFraming(c.Text, int64(len(content)))
+		c.Text = appendFraming(c.Text, x.req, int64(len(content)))
 		c.Head = len(c.Text)
 		c.Text = append(c.Text, content...)
 		c.Method = append(c.Method, x.req.Method...)

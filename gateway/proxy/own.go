@@ -3,7 +3,6 @@ package proxy
 import (
 	"strings"
 
-	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -77,7 +76,7 @@ var ownFailures = map[string]*ownAnswer{
 }
 
 // answer makes the whole response to a request that is answered here. extra are further field lines.
-func (x *exchange) answer(a *ownAnswer, extra string) {
+func (x *response) answer(a *ownAnswer, extra string) {
 	x.failure = a.failure
 	x.write(a.status, extra, a.text)
 }
@@ -88,7 +87,7 @@ func (x *exchange) answerFault(f *wire.Fault) {
 	extra := ""
 	if f == edge.FaultMemory {
 		x.p.metrics.ShedMemory.Inc()
-		extra = retryAfter[x.seq%uint32(len(retryAfter))]
+		extra = retryAfter[x.record.seq%uint32(len(retryAfter))]
 	} else {
 		x.p.metrics.Malformed(f.Class)
 	}
@@ -119,7 +118,7 @@ func allowed(s *snapshot.Snapshot, req *wire.Request) string {
 
 // write makes the whole response to a request that is answered here, with a line of text for a person. extra are further
 // field lines.
-func (x *exchange) write(status int, extra, text string) {
+func (x *response) write(status int, extra, text string) {
 	dst := append(x.open(status), extra...)
 	if text == "" {
 		x.close(dst)
@@ -129,13 +128,13 @@ func (x *exchange) write(status int, extra, text string) {
 }
 
 // open returns the beginning of a response that is made here, for further field lines.
-func (x *exchange) open(status int) []byte {
+func (x *response) open(status int) []byte {
 	x.status = status
 	return x.appendOwn(edge.AppendStatusLine(x.out[:0], status))
 }
 
 // close makes x.out of what open began, shared by the policy, or, of a preflight, refused.
-func (x *exchange) close(dst []byte, content ...string) {
+func (x *response) close(dst []byte, content ...string) {
 	if x.isPreflight && x.status >= 400 {
 		dst = appendRefused(dst, x.failure)
 		if p := x.policy(); p != nil && !p.Passthrough() {
@@ -144,61 +143,14 @@ func (x *exchange) close(dst []byte, content ...string) {
 			dst = append(dst, preflightVary...)
 		}
 	} else {
-		dst = x.appendShareExposing(dst, x.editsFor(x.status), exposedOf(x.status))
+		dst = x.appendShareExposing(dst, editsFor(x.route, x.status), exposedOf(x.status))
 	}
 	x.out = x.appendContent(append(dst, "Content-Type: text/plain; charset=utf-8\r\n"...), content...)
 }
 
 const preflightVary = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
 
-// appendOwn appends Date and X-Request-Id.
-func (x *exchange) appendOwn(dst []byte) []byte { return x.appendRequestID(x.appendDate(dst)) }
-
 // appendRefused appends the field by which developers see in their browser why a request was refused.
 func appendRefused(dst []byte, reason string) []byte {
 	return append(append(append(dst, "Cors-Refused: "...), reason...), '\r', '\n')
-}
-
-// appendRequestID appends X-Request-Id, unless the route sets it by hand, or leaves it out.
-func (x *exchange) appendRequestID(dst []byte) []byte {
-	if x.route != nil && x.route.UserSet.RequestID {
-		return dst
-	}
-	return append(append(append(dst, "X-Request-Id: "...), x.requestID()...), '\r', '\n')
-}
-
-// What pages may read of the gateway's own errors beyond what the policy exposes: what to quote, and when to come back.
-var (
-	exposedID    = [][]byte{[]byte("X-Request-Id")}
-	exposedRetry = [][]byte{[]byte("Retry-After, X-Request-Id")}
-	exposedRate  = [][]byte{[]byte("Retry-After, RateLimit, RateLimit-Policy, X-Request-Id")}
-)
-
-// exposedOf returns what is exposed of a response with a status that is made here.
-func exposedOf(status int) [][]byte {
-	switch {
-	case status < 400:
-		return nil
-	case status == 429:
-		return exposedRate
-	case status == 502 || status == 503:
-		return exposedRetry
-	}
-	return exposedID
-}
-
-// policy returns the policy that shares the response: the route's or, if there is no route, the
-// policy of the nearest routes.
-func (x *exchange) policy() *cors.Policy {
-	switch {
-	case x.route != nil:
-		return x.route.Policy
-	case x.failure == failurePanic:
-		return nil // it may be what has panicked
-	}
-	path := x.req.Path
-	if x.miss.Misread() {
-		path = nil // its kind is unknown
-	}
-	return x.s.PolicyFor(x.req.Host, path)
 }

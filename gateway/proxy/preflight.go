@@ -78,7 +78,7 @@ func (x *exchange) preflight() {
 }
 
 // allow makes the response from an answer that the cache holds.
-func (x *exchange) allow(answer []byte) {
+func (x *response) allow(answer []byte) {
 	end := len(answer) - 1
 	at := int(answer[end])
 	x.reason = cors.Allowed
@@ -100,7 +100,7 @@ func appendAnswer(dst, lines []byte, at, size int) []byte {
 }
 
 // deny makes the response to a preflight that the policy refuses, whose lines may not be in x.out.
-func (x *exchange) deny(lines []byte) {
+func (x *response) deny(lines []byte) {
 	x.status = x.route.Policy.RefusedStatus(x.reason)
 	out := edge.AppendStatusLine(x.out[:0], x.status)
 	out = append(appendRefused(x.appendOwn(out), x.reason.String()), lines...)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/corsgate/corsgate/gateway/ratelimit"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // This file refuses what comes too often, and tells clients of their limits; see package ratelimit.
@@ -28,7 +29,7 @@ func (x *exchange) admitPreflight() bool {
 }
 
 // refuseLimited answers a request or a preflight that is one too many. What its page needs to come back in time is exposed.
-func (x *exchange) refuseLimited() {
+func (x *response) refuseLimited() {
 	l := x.route.Limit
 	if x.answersPreflight() {
 		l.Metrics.RefusedPreflights.Inc()
@@ -39,30 +40,30 @@ func (x *exchange) refuseLimited() {
 	wait := ratelimit.Seconds(x.rate.Next)
 	dst := append(x.open(ownLimit.status), "Retry-After: "...)
 	dst = strconv.AppendInt(dst, wait, 10)
-	dst = x.appendRateLines(append(dst, "\r\n"...), l, 0, wait)
+	dst = appendRateLines(append(dst, "\r\n"...), x.route, 0, wait)
 	var digits [20]byte
 	x.close(dst, ownLimit.text, " Retry after ", string(strconv.AppendInt(digits[:0], wait, 10)), " s.\n")
-}
-
-// appendRateLines appends the field lines about a limit. What the route sets by hand, or leaves
-// out, is the route's.
-func (x *exchange) appendRateLines(dst []byte, l *ratelimit.Limit, remaining, next int64) []byte {
-	if !x.route.UserSet.RateLimitPolicy {
-		dst = l.AppendPolicy(dst)
-	}
-	if !x.route.UserSet.RateLimit {
-		dst = l.AppendItem(dst, remaining, next)
-	}
-	return dst
 }
 
 // appendRate appends the field lines about the client's limit to a response to a request that was
 // admitted. It appends nothing where clients share the bucket, because the fields would reveal
 // other clients' requests, and nothing to a redirect, which clients follow at once.
-func (x *exchange) appendRate(dst []byte) []byte {
+func (x *response) appendRate(dst []byte) []byte {
 	l := x.route.Limit
 	if l == nil || !l.Personal() || x.status/100 == 3 && x.status != 304 {
 		return dst
 	}
-	return x.appendRateLines(dst, l, x.rate.Remaining, ratelimit.Seconds(x.rate.Next))
+	return appendRateLines(dst, x.route, x.rate.Remaining, ratelimit.Seconds(x.rate.Next))
+}
+
+// appendRateLines appends the field lines about a limit. What the route sets by hand, or leaves
+// out, is the route's.
+func appendRateLines(dst []byte, r *snapshot.Route, remaining, next int64) []byte {
+	if !r.UserSet.RateLimitPolicy {
+		dst = r.Limit.AppendPolicy(dst)
+	}
+	if !r.UserSet.RateLimit {
+		dst = r.Limit.AppendItem(dst, remaining, next)
+	}
+	return dst
 }

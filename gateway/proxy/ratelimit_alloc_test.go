@@ -54,7 +54,7 @@ func BenchmarkLimit(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if !x.decide() {
-					x.frameLength(0)
+					x.head = appendFraming(x.head, x.req, 0)
 					x.finish(res)
 				}
 			}

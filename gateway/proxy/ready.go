@@ -7,7 +7,7 @@ package proxy
 const failureDraining = "draining"
 
 // sayReady answers a request for the listener's ready_path.
-func (x *exchange) sayReady() {
+func (x *response) sayReady() {
 	const fresh = "Cache-Control: no-store\r\n"
 	switch method := string(x.req.Method); {
 	case method != "GET" && method != "HEAD":

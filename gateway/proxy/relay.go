@@ -29,10 +29,10 @@ func (b *blocking) relay(framing wire.Framing) bool {
 	if content, whole := b.upstream.Whole(); whole {
 		b.out = append(b.out, content...)
 		b.send()
-		b.busy += b.upstream.Own()
+		b.record.busy += b.upstream.Own()
 		return true
 	}
-	b.busy += b.upstream.Own()
+	b.record.busy += b.upstream.Own()
 	if b.closing {
 		b.c.CloseAfter()
 	}

@@ -75,7 +75,7 @@ func TestChangesAllocateNothing(t *testing.T) {
 		if x.decide() {
 			t.Fatal("answered")
 		}
-		x.frameLength(0)
+		x.head = appendFraming(x.head, x.req, 0)
 		x.finish(res)
 	}
 	work()
@@ -97,7 +97,7 @@ func BenchmarkChanges(b *testing.B) {
 	for b.Loop() {
 		x.id = x.id[:0]
 		x.decide()
-		x.frameLength(0)
+		x.head = appendFraming(x.head, x.req, 0)
 		x.finish(res)
 	}
 }

@@ -21,5 +21,5 @@ var retryAfter = [...]string{"Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-
 
 // refuseShed answers a request that was shed.
 func (x *exchange) refuseShed() {
-	x.answer(ownShed, retryAfter[x.seq%uint32(len(retryAfter))])
+	x.answer(ownShed, retryAfter[x.record.seq%uint32(len(retryAfter))])
 }

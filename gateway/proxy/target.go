@@ -9,7 +9,7 @@ import "github.com/corsgate/corsgate/gateway/wire"
 const maxSuggested = 256
 
 // refuseFlaw answers a request whose target no URL can have.
-func (x *exchange) refuseFlaw(flaw *wire.Fault) {
+func (x *response) refuseFlaw(flaw *wire.Fault) {
 	x.p.metrics.Malformed(flaw.Class)
 	x.closing, x.failure, x.limit = true, flaw.Class, x.s.LimitOf(flaw)
 	x.noteUntaken()

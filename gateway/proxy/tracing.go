@@ -33,7 +33,7 @@ func (t *traced) drops(id wire.FieldID) bool {
 var traceParent = []byte("traceparent")
 
 // joinTrace makes the request part of a trace, and decides whether it is recorded.
-func (x *exchange) joinTrace() (d traced) {
+func (r *record) joinTrace(x *request) (d traced) {
 	t := x.s.Tracing
 	if t == nil {
 		return d
@@ -56,7 +56,7 @@ func (x *exchange) joinTrace() (d traced) {
 	}
 	binary.BigEndian.PutUint64(c.Parent[:], rand.Uint64()|1)
 	if record {
-		x.span = &trace.Span{
+		r.span = &trace.Span{
 			Context: c, From: from, Start: x.now,
 			Method: string(x.req.Method), Scheme: x.scheme(), Host: string(x.req.Host), Path: string(x.req.Path),
 			Client: string(x.appendClient(nil)), RequestID: string(x.requestID()),
@@ -67,9 +67,9 @@ func (x *exchange) joinTrace() (d traced) {
 }
 
 // endSpan gives x's span to the exporter of today.
-func (x *exchange) endSpan(e *upstream.Endpoint, now time.Time) {
-	span := x.span
-	x.span = nil
+func (r *record) endSpan(x *response, e *upstream.Endpoint, now time.Time) {
+	span := r.span
+	r.span = nil
 	if e != nil {
 		span.Endpoint = e.Address.Label
 	}

@@ -36,7 +36,7 @@ func BenchmarkTrace(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if !x.decide() {
-					x.frameLength(0)
+					x.head = appendFraming(x.head, x.req, 0)
 					x.finish(res)
 				}
 			}

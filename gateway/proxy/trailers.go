@@ -38,17 +38,6 @@ func announces(req *wire.Request) bool {
 	return slices.ContainsFunc(req.Fields, func(f wire.Field) bool { return f.ID == wire.Trailer })
 }
 
-// frame ends x.head for content that is all here, with the lines of its trailer section, and appends both.
-func (x *exchange) frame(content, trailers []byte) {
-	if len(trailers) == 0 {
-		x.frameLength(int64(len(content)))
-		x.head = append(x.head, content...)
-		return
-	}
-	x.frameChunks()
-	x.head = wire.AppendLastChunk(wire.AppendChunk(x.head, content), trailers)
-}
-
 // requestTrailers returns the lines of a request's trailer section that are forwarded to the
 // upstream, or why the request is refused. It may be called while the response is on its way, by
 // another goroutine.

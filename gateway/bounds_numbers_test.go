@@ -59,7 +59,7 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("copies for a mirror", "64 under way", "backend/mirror.go", "maxMirrored", "64")
 	f("copies for a mirror", "10 s each", "backend/mirror.go", "mirrorTime", "10000000000")
 	f("watches in etcd", "64 nodes", "fleet/seen.go", "maxSights", "64")
-	f("content read before the upstream is asked", "64 KiB a request", "proxy/exchange.go", "aheadContent", "65536")
+	f("content read before the upstream is asked", "64 KiB a request", "proxy/buffers.go", "aheadContent", "65536")
 	f("content that waits behind a slow upstream, HTTP/2", "16 KiB a stream", "h2/session.go", "streamWindow", "16384")
 	f("content that waits behind a slow upstream, HTTP/2", "256 KiB for 4", "h2/session.go", "wideWindow", "262144")
 	f("content that waits behind a slow upstream, HTTP/2", "for 4 streams", "h2/session.go", "wideStreams", "4")

@@ -42,13 +42,6 @@ func (r *record) addBusy(since time.Time) {
 	}
 }
 
-// account ends the exchange: it counts the request, and its exchange with an endpoint unless e is nil, and logs it. Each engine
-// calls it once for each request.
-func (x *exchange) account(e *upstream.Endpoint, now time.Time) {
-	x.left()
-	x.record.end(&x.response, e, now)
-}
-
 // end counts and logs the request of a response.
 func (r *record) end(x *response, e *upstream.Endpoint, now time.Time) {
 	if r.sampled || r.shard != nil && x.s.Logged.On() && x.isError(e) {

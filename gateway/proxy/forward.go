@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
@@ -112,4 +113,19 @@ func (q *request) appendForwarding(dst []byte) []byte {
 	dst = append(append(append(dst, "\r\nVia: "...), q.protocol()[len("HTTP/"):]...), ' ')
 	dst = append(dst, q.p.pseudonym...)
 	return append(dst, '\r', '\n')
+}
+
+// hasPassed reports whether the request has passed through the process with a pseudonym before. See RFC 9110,
+// section 7.6.3.
+func hasPassed(req *wire.Request, pseudonym string) bool {
+	if !req.HasVia {
+		return false
+	}
+	for i := range req.Fields {
+		f := &req.Fields[i]
+		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(pseudonym)) {
+			return true
+		}
+	}
+	return false
 }

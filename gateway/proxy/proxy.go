@@ -1,6 +1,3 @@
-// Package proxy handles one request: begin decides, an engine makes the exchange, finish renders the response. It does not use
-// sockets. Two engines drive it: blocking.go, a goroutine for each connection, and looped.go, the event loops. It is internal
-// to the gateway.
 package proxy
 
 import (

@@ -98,8 +98,11 @@ func isPreflight(req *wire.Request) bool {
 
 // answersPreflight reports whether the request is a preflight that the route's policy answers.
 func (q *request) answersPreflight() bool {
+	if !q.isPreflight || q.route == nil {
+		return false
+	}
 	p := q.route.Policy
-	return q.isPreflight && p != nil && !p.Passthrough()
+	return p != nil && !p.Passthrough()
 }
 
 // needsBlocking reports whether the request, if it is forwarded at all, needs what only the blocking

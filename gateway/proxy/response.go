@@ -79,14 +79,6 @@ func (x *response) appendEnd(dst []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// appendAltSvc appends the announcement. Precondition: the listener has one.
-func (x *response) appendAltSvc(dst []byte) []byte {
-	if x.major == 3 || x.route != nil && x.route.UserSet.AltSvc {
-		return dst
-	}
-	return append(dst, x.on.AltSvc...)
-}
-
 // appendContent appends the length of the content, the end of the head, and, unless the request
 // is a HEAD, the content.
 func (x *response) appendContent(dst []byte, content ...string) []byte {

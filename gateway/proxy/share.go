@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"github.com/corsgate/corsgate/gateway/cors"
-	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/rewrite"
 	"github.com/corsgate/corsgate/gateway/snapshot"
-	"github.com/corsgate/corsgate/gateway/wire"
 )
 
 // This file shares responses by the policy of the route: it says which origins may read them, and notes what pages were
@@ -25,34 +23,6 @@ func (x *response) appendShareExposing(dst []byte, e *rewrite.FieldEdits, expose
 	return x.appendVary(dst, e, origin)
 }
 
-// appendShared appends the upstream's fields but for those that the policy owns, which it then
-// sets itself. Vary is merged into one line if the answer depends on Origin.
-func (x *response) appendShared(dst []byte, res *wire.Response, p *cors.Policy) []byte {
-	edits := x.route.Response
-	x.vary = x.vary[:0]
-	var exposed [][]byte
-	for i := range res.Fields {
-		f := &res.Fields[i]
-		switch {
-		case !x.route.Passes(res, f) || x.overrides(f):
-			continue
-		case f.ID == wire.Vary && p.VaryOrigin():
-			x.vary = append(x.vary, f.Value)
-			continue
-		case x.route.Owns(f):
-			x.route.Metrics.Conflict(f.Name)
-			if p.MergeExpose() && wire.EqualFold(f.Name, "Access-Control-Expose-Headers") {
-				exposed = append(exposed, f.Value)
-			}
-			continue
-		}
-		dst = x.appendPassing(dst, f)
-	}
-	dst, x.reason = p.AppendExposing(dst, x.req.Origin, x.req.OriginLines, exposed)
-	x.noteUnshared()
-	return x.appendVary(dst, edits, p.VaryOrigin())
-}
-
 // appendVary appends the Vary line of a response: what x.vary holds, what e sets, and Origin if the
 // policy decides by it.
 func (x *response) appendVary(dst []byte, e *rewrite.FieldEdits, origin bool) []byte {
@@ -66,35 +36,6 @@ func (x *response) appendVary(dst []byte, e *rewrite.FieldEdits, origin bool) []
 		return cors.AppendVary(dst, x.vary, "")
 	}
 	return dst
-}
-
-// noteUnshared lists the request if its response is not shared with its origin. On the loop no more than its method, path,
-// Host and Origin are left of it then.
-func (x *response) noteUnshared() {
-	if x.reason > cors.NoOrigin && x.route != nil && !x.noted && !x.sameOrigin() {
-		x.noteRefusal(report.Response)
-	}
-}
-
-// noteUntaken lists a request of a page that no route takes, or whose head is refused, by x.failure.
-func (x *response) noteUntaken() {
-	if x.failure == "" || x.noted || !fromPage(x.req) || x.sameOrigin() {
-		return
-	}
-	what := report.Blocked
-	if x.isPreflight {
-		what = report.Preflight
-	}
-	x.noted = true
-	q := x.listed()
-	x.p.report.RefuseUntaken(&q, what, x.failure, x.limit)
-}
-
-// noteRefusal lists the request. Precondition: its route has a policy, which refuses it with x.reason.
-func (x *response) noteRefusal(what report.Kind) {
-	x.noted = true
-	q := x.listed()
-	x.p.report.Refuse(&q, what, x.reason)
 }
 
 // policy returns the policy that shares the response: the route's or, if there is no route, the

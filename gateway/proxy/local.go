@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/corsgate/corsgate/gateway/route"
@@ -9,74 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// begin decides how a request is handled, whose route find has found. It reports true if x.out
-// holds the whole response, false if x.head holds the head of a request to the route's upstream. The order of its cases is the
-// order in which a request is judged, which is why they stand on one screen.
-func (x *exchange) begin() (answered bool) {
-	if x.answersChallenge && x.answerChallenge() {
-		return true
-	}
-	if x.asksReady {
-		x.sayReady()
-		return true
-	}
-	r := x.route
-	if flaw := x.req.Flaw; flaw != nil && (r == nil || !x.answersPreflight()) {
-		x.refuseFlaw(flaw)
-		return true
-	}
-	if x.bare && (r == nil || !x.answersPreflight()) {
-		x.answer(ownCertificate, "")
-		return true
-	}
-	if r != nil && r.Shadow != nil && !x.isPreflight {
-		x.tryActual()
-	}
-	if r != nil && (r.NeedsHost || r.NeedsID) {
-		x.capture(r)
-	}
-	switch {
-	case r == nil:
-		x.refuseMiss()
-		x.noteUntaken()
-	case x.answersPreflight():
-		if r.Limit != nil && !x.admitPreflight() {
-			x.refuseLimited()
-		} else {
-			x.preflight()
-		}
-	case x.on.RedirectHTTPS && !x.https:
-		x.redirectToHTTPS()
-	case hasPassed(x.req, x.p.pseudonym):
-		x.answer(ownLoop, "")
-	case r.Limit != nil && !x.admit():
-		x.refuseLimited()
-	case r.Policy != nil && x.guarded():
-		x.refuseGuarded()
-	case x.refusesConnectionAuth():
-		x.answer(ownConnection, "")
-	case r.Lookalikes.RefusesRequest(x.req):
-		x.answer(ownName, "")
-	case x.content > r.MaxContent:
-		x.answer(ownContent, "")
-	case r.Rewrite != nil && r.Rewrite.Refuses(x.req.Path):
-		x.answer(ownPrefix, "")
-	case r.Redirect != nil:
-		x.redirect(r.Redirect)
-	case r.Respond != nil:
-		x.respond(r.Respond)
-	case x.shed():
-		x.refuseShed()
-	default:
-		if r.Split != nil {
-			x.route = r.Splits[r.Split.Pick(x.req, x.address)]
-		}
-		x.prepareAttempts()
-		x.appendRequest()
-		return false
-	}
-	return true
-}
+// This file answers requests that are for no upstream: where no route takes them, or the route redirects or has a response.
 
 // refuseMiss answers a request that no route takes.
 func (x *response) refuseMiss() {
@@ -103,21 +35,6 @@ func (x *response) refuseMiss() {
 // answerOptions answers a question to the server as a whole. See RFC 9110, section 9.3.7.
 func (x *response) answerOptions() {
 	x.answer(ownOptions, "Allow: "+strings.Join(snapshot.StandardMethods, ", ")+"\r\n")
-}
-
-// hasPassed reports whether the request has passed through the process with a pseudonym before. See RFC 9110,
-// section 7.6.3.
-func hasPassed(req *wire.Request, pseudonym string) bool {
-	if !req.HasVia {
-		return false
-	}
-	for i := range req.Fields {
-		f := &req.Fields[i]
-		if f.ID == wire.Via && bytes.Contains(f.Value, []byte(pseudonym)) {
-			return true
-		}
-	}
-	return false
 }
 
 // redirectToHTTPS answers with the same URI under https.

@@ -6,12 +6,13 @@ import (
 	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/logging"
+	"github.com/corsgate/corsgate/gateway/snapshot"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file is about exchanges with an upstream that fail, and about limits of the gateway that end what had begun. That is
-// not a failure of the upstream, and the log names the key to change.
+// This file is about exchanges with an upstream that fail, and about limits of the gateway that end an exchange which had
+// begun. The latter is not a failure of the upstream, and the log names the key to change.
 
 // fail makes the response to a request whose exchange failed before a response began.
 func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
@@ -20,7 +21,7 @@ func (x *exchange) fail(e *upstream.Endpoint, failed *upstream.Error) {
 		endpoint = e.Address.Label
 	}
 	attrs := []any{"endpoint", endpoint, "class", failed.Class, "error", failed.Err}
-	if key := x.limitKey(failed); key != "" {
+	if key := limitKey(x.route, failed); key != "" {
 		attrs = append(attrs, "limit", key)
 	}
 	extra := ""
@@ -48,13 +49,13 @@ func (x *exchange) warn(what string, s *logging.Sampler, attrs ...any) {
 	x.p.log.Warn(what, attrs...)
 }
 
-// ended notes that a response or a tunnel was ended by such a limit; idle is the key of the one on silence. It reports false
+// ended notes that a response or a tunnel was ended by a limit of the gateway; idle is the key of the one on silence. It reports false
 // if err is another reason, or none.
 func (x *exchange) ended(err error, idle string) bool {
 	key := idle
 	switch err {
 	case upstream.ErrLate:
-		x.failure, key = failureLate, x.timeoutKey()
+		x.failure, key = failureLate, timeoutKey(x.route)
 	case upstream.ErrIdle:
 		x.failure = failureIdle
 	case upstream.ErrSlowClient:
@@ -68,14 +69,14 @@ func (x *exchange) ended(err error, idle string) bool {
 }
 
 // timeoutKey is what bounds the whole exchange.
-func (x *exchange) timeoutKey() string { return "route." + x.route.Name + ".timeout" }
+func timeoutKey(r *snapshot.Route) string { return "route." + r.Name + ".timeout" }
 
 // limitKey returns the key of the limit that has ended an exchange before its response began, "" if it was none.
-func (x *exchange) limitKey(failed *upstream.Error) string {
+func limitKey(r *snapshot.Route, failed *upstream.Error) string {
 	key := ""
 	switch failed.Class {
 	case upstream.ClassTimeout:
-		return x.timeoutKey()
+		return timeoutKey(r)
 	case upstream.ClassFirstByte:
 		key = "first_byte_timeout"
 	case upstream.ClassQueue:
@@ -85,7 +86,7 @@ func (x *exchange) limitKey(failed *upstream.Error) string {
 	default:
 		return ""
 	}
-	return "upstream." + x.route.Upstream.Name + "." + key
+	return "upstream." + r.Upstream.Name + "." + key
 }
 
 // cutOff notes that a response broke off after it had begun.

@@ -65,7 +65,7 @@ func FuzzKey(f *testing.F) {
 		keyX, rememberX := appendKey(make([]byte, 0, maxKey), x.req, x.route.ID)
 		keyY, rememberY := appendKey(make([]byte, 0, maxKey), y.req, y.route.ID)
 		if len(keyX) > maxKey {
-			t.Errorf("key of %q has %d octets", a, len(keyX))
+			t.Errorf("key of %q has %d bytes", a, len(keyX))
 		}
 		if !rememberX || !rememberY {
 			return
@@ -88,7 +88,7 @@ func TestKeyIsNotTooLong(t *testing.T) {
 		key, remember := appendKey(buf[:0], x.req, x.route.ID)
 		whole := 4 + 1 + 2 + len("PUT") + 2 + n
 		if want := whole <= maxKey; remember != want || remember && len(key) != whole {
-			t.Errorf("list of %d octets: key of %d octets, remembered: %t, want %d and %t", n, len(key), remember, whole, want)
+			t.Errorf("list of %d bytes: key of %d bytes, remembered: %t, want %d and %t", n, len(key), remember, whole, want)
 		}
 	}
 }

@@ -187,6 +187,27 @@ func (r *trial) counts() (n loop.Counts) {
 	return n
 }
 
+// TestEndAlone: what is asked of a loop that is about to end does not run beside what it still does.
+func TestEndAlone(t *testing.T) {
+	r := begin(t, nil)
+	ends, looked := make(chan bool), make(chan bool)
+	r.loop.Inside(func() {
+		r.loop.DrainHere()
+		r.loop.Post(func() { // after the last turn
+			close(ends)
+			select {
+			case <-looked:
+				t.Error("its sockets were looked at while it closed them")
+			case <-time.After(20 * time.Millisecond): // it cannot happen, so there is nothing else to wait for
+			}
+		})
+	})
+	<-ends
+	r.loop.Held(0, &edge.Held{})
+	close(looked)
+	<-r.loop.Done()
+}
+
 // A peer is an upstream: it does the same on each of its connections.
 type peer struct {
 	net.Listener

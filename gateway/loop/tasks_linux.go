@@ -69,6 +69,11 @@ func (l *Loop) runTasks() {
 func (l *Loop) do(f func() error) error {
 	b := &l.posted
 	b.mu.Lock()
+	if b.over { // but it may have sockets still: see end
+		b.mu.Unlock()
+		<-l.done
+		b.mu.Lock()
+	}
 	if !b.begun || b.over {
 		defer b.mu.Unlock()
 		return f()

@@ -2,16 +2,32 @@ package h2
 
 import "time"
 
-// This file bounds what a client may do how often beyond what its requests need. There is one budget for each connection: it
-// begins full, and grows with time and with each request that is served to its end. What costs us work and asks for nothing
-// takes from it, and so does every stream that comes to nothing by the client's doing. When it is used up the connection ends
-// with ENHANCE_YOUR_CALM.
+// This file bounds how often a client may do things that its requests do not need. There is one
+// budget for each connection: it begins full, and grows with time and with each request that is
+// served to its end. Frames that cost us work and ask for nothing take from it, and so does
+// every stream that fails because of the client. When it is used up the connection ends with
+// ENHANCE_YOUR_CALM (RFC 9113, section 10.5).
 //
-// The numbers are those of nghttp2 for resets. A person who closes a page with a hundred requests in flight spends a fifth.
+//	flood (public name)                              pays
+//	HEADERS + RST_STREAM   rapid reset, CVE-2023-44487        costReset, or costResetLate
+//	errors that make us reset   MadeYouReset, CVE-2025-8671   costBroken
+//	streams above the limit                                   costRefused
+//	CONTINUATION without end    VU#421644 (2024)              bombFactor, shortBlocks
+//	heads above the limits                                    costTooLarge
+//	PING, SETTINGS              CVE-2019-9512, -9515          credit, then budget; costSettings
+//	empty DATA                  CVE-2019-9518                 costEmpty
+//	PRIORITY                    CVE-2019-9513                 credit, then budget
+//	WINDOW_UPDATE of 1 byte     CVE-2019-9511                 credit, then budget
 //
-// Frames that go along with honest traffic (WINDOW_UPDATE, PING, PRIORITY) take from a credit first, which requests and
-// what is sent to the client give: a client that reads is never short of it. Some acknowledge every 4 KiB, on the
-// stream and on the connection.
+// One budget and not a limit for each kind: an attacker mixes kinds, and a table of ten limits
+// has nine that are not reached.
+//
+// The numbers are those of nghttp2 for resets. A person who closes a page with a hundred
+// requests in flight spends a fifth.
+//
+// Frames that accompany honest traffic (WINDOW_UPDATE, PING, PRIORITY) take from a credit
+// first, which requests and sent content give: a client that reads is never short of it. Some
+// acknowledge every 4 KiB, on the stream and on the connection.
 const (
 	calmFull   = 1000
 	calmRate   = 33 // a second
@@ -34,7 +50,7 @@ const (
 	settingsAFrame = 32
 )
 
-// A Cause is what of a client's doings used up the budget, or was otherwise too much.
+// A Cause is the kind of behaviour that used up the budget, or exceeded another limit.
 type Cause uint8
 
 // The causes.
@@ -76,7 +92,8 @@ type calm struct {
 	cause  Cause     // of the last that was spent
 }
 
-// pay takes from the budget. It reports false if it is used up.
+// pay takes from the budget. It returns false if that is used up. Time is counted when it is
+// needed; there is no timer.
 func (s *Session) pay(cost int, cause Cause) bool {
 	s.grow()
 	c := &s.calm

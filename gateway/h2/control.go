@@ -2,9 +2,14 @@ package h2
 
 import "encoding/binary"
 
-// This file is what clients say of streams and of the connection, beside requests.
+// This file acts on the frames of streams and of the connection other than requests and
+// content. Each function begins with the checks that RFC 9113 asks for, in the order of its
+// section: the stream identifier, the length, then the state. An error of the connection is
+// Fatal; an error of a stream resets it (section 5.4).
 
-// clientReset acts on a RST_STREAM frame. See RFC 9113, section 6.4.
+// clientReset acts on a RST_STREAM frame. See RFC 9113, section 6.4. A stream that has no
+// response yet costs more: that is where a reset saves the attacker the wait and leaves us the
+// work.
 func (s *Session) clientReset(f frame, p []byte) Event {
 	if len(p) != 4 {
 		return s.fatal(FrameSizeError)
@@ -53,6 +58,9 @@ func (s *Session) window(f frame, p []byte) Event {
 	return Event{Kind: Sendable}
 }
 
+// streamWindow acts on a WINDOW_UPDATE frame of a stream. An increment of 0 and a window above
+// 2³¹-1 are errors of the stream (RFC 9113, sections 6.9 and 6.9.1), for the connection they
+// are its end. On a closed stream the frame is ignored: it was sent before the client knew.
 func (s *Session) streamWindow(id uint32, by int64) Event {
 	st := s.find(id)
 	switch {
@@ -90,7 +98,9 @@ func (s *Session) ping(f frame, p []byte) Event {
 	return Event{}
 }
 
-// priority acts on a PRIORITY frame, of which nothing is used. See RFC 9113, section 6.3.
+// priority checks a PRIORITY frame, whose content is ignored: RFC 9113, section 5.3.2,
+// deprecates that scheme, and SETTINGS_NO_RFC7540_PRIORITIES says so. See RFC 9113, section
+// 6.3.
 func (s *Session) priority(f frame, p []byte) Event {
 	if f.id == 0 {
 		return s.fatal(ProtocolError)
@@ -109,7 +119,8 @@ func (s *Session) priority(f frame, p []byte) Event {
 	return Event{}
 }
 
-// clientLeaves acts on a GOAWAY frame: it may still have requests under way. See RFC 9113, section 6.8.
+// clientLeaves acts on a GOAWAY frame: it may still have requests under way. See RFC 9113,
+// section 6.8.
 func (s *Session) clientLeaves(f frame, p []byte) Event {
 	switch {
 	case f.id != 0:
@@ -152,7 +163,7 @@ func (s *Session) settings(f frame, p []byte) Event {
 	return ev
 }
 
-// setting acts on one setting. Those that nothing is known of are ignored.
+// setting acts on one setting. Unknown ones are ignored: RFC 9113, section 6.5.2.
 func (s *Session) setting(id uint16, v uint32) Code {
 	switch id {
 	case settingTableSize:
@@ -169,6 +180,8 @@ func (s *Session) setting(id uint16, v uint32) Code {
 		if v > maxWindow {
 			return FlowControlError
 		}
+		// RFC 9113, section 6.9.2: the change applies to open streams, whose windows may become
+		// negative.
 		by := int64(v) - s.firstSend
 		s.firstSend = int64(v)
 		for st := range s.All() {
@@ -181,14 +194,15 @@ func (s *Session) setting(id uint16, v uint32) Code {
 	return NoError
 }
 
-// acknowledged acts on the acknowledgement of settings. From the first on, the client's streams begin with streamWindow; those
-// that are open have been given that much less.
+// acknowledged acts on the acknowledgement of settings (RFC 9113, section 6.5.3). From the
+// first on, the client's streams begin with streamWindow; the windows of open streams shrink by
+// the difference.
 func (s *Session) acknowledged(p []byte) Event {
 	switch {
 	case len(p) > 0:
 		return s.fatal(FrameSizeError)
 	case s.acked:
-		if !s.pay(costSettings, CauseSettings) { // of nothing that was asked for
+		if !s.pay(costSettings, CauseSettings) { // we sent one SETTINGS frame only
 			return s.calmDown()
 		}
 		return Event{}

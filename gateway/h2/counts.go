@@ -2,7 +2,8 @@ package h2
 
 import "sync/atomic"
 
-// Counts are what sessions have met. Sessions share them; they are safe for concurrent use. A nil Counts counts nothing.
+// Counts are the events of sessions, counted. Sessions share them; they are safe for concurrent
+// use. A nil Counts counts nothing.
 type Counts struct {
 	refused atomic.Int64
 	resets  [2][codes]atomic.Int64
@@ -10,7 +11,8 @@ type Counts struct {
 	floods  [causes]atomic.Int64
 }
 
-// codes are those of RFC 9113, and one for all others.
+// codes is the number of the codes of RFC 9113, and one that stands for all others: peers may
+// send any number, and a metric's labels must be bounded.
 const codes = len(codeNames) + 1
 
 // Codes returns every code of RFC 9113, and one that stands for all others.

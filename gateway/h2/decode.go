@@ -2,8 +2,17 @@ package h2
 
 import "github.com/corsgate/corsgate/gateway/wire"
 
-// A Decoder reads the header blocks of one direction of a connection. See RFC 7541, section 6. Init comes
-// first.
+// A Decoder reads the header blocks of one direction of a connection. Init comes first.
+//
+//	first byte   representation                              RFC 7541
+//	1xxxxxxx     indexed field                               6.1
+//	01xxxxxx     literal with incremental indexing           6.2.1, goes to the table
+//	0000xxxx     literal without indexing                    6.2.2
+//	0001xxxx     literal never indexed                       6.2.3
+//	001xxxxx     dynamic table size update                   6.3, only at the beginning of a block
+//
+//	index   0         1 … 61          62 … 61+n
+//	        invalid   static table    dynamic table, newest first
 type Decoder struct {
 	table table
 }
@@ -11,13 +20,18 @@ type Decoder struct {
 // Init makes d ready for the first block of a connection.
 func (d *Decoder) Init() { *d = Decoder{table: table{max: tableSize}} }
 
-// Decode reads a whole block to h, which Begin has made ready. Any code but NoError ends the connection: the table is out of
-// step with the encoder's, or the block says so much that a head cannot have been meant.
+// Decode reads a whole block to h, which Begin has made ready. Any code but NoError ends the
+// connection. With COMPRESSION_ERROR the table is out of step with the encoder's, and every
+// later block would be misread (RFC 9113, section 4.3). With ENHANCE_YOUR_CALM the block says
+// far more than was announced: a few bytes that index a 4 KiB entry a thousand times (HPACK
+// bomb, CVE-2016-6581) are read only up to bombFactor.
 func (d *Decoder) Decode(b []byte, h *Head) Code {
 	first := true // nothing but table sizes has come
 	for len(b) > 0 {
 		switch o := b[0]; {
 		case o >= 0x80:
+			// The usual case: no bytes to parse, and no validation, which the entry went
+			// through when it was added.
 			i, n := integer(b, 7)
 			if n == 0 {
 				return CompressionError
@@ -42,6 +56,7 @@ func (d *Decoder) Decode(b []byte, h *Head) Code {
 			}
 			b, first = b[n:], false
 		default:
+			// RFC 7541, section 4.2: not above the announced limit, and before the first field.
 			size, n := integer(b, 5)
 			if n == 0 || size > tableSize || !first {
 				return CompressionError
@@ -56,8 +71,10 @@ func (d *Decoder) Decode(b []byte, h *Head) Code {
 	return NoError
 }
 
-// literal reads a literal at the front of b and adds it to h, and to the table if it says so. It returns how many bytes it
-// takes, or 0 if it is not one.
+// literal reads a literal at the front of b and adds it to h, and to the table if it says so.
+// It returns how many bytes it takes, or 0 if it is malformed. The line is built as HTTP/1.1
+// text, in memory that h keeps, and classified once: copies from the table carry kind, ID and
+// verdict.
 func (d *Decoder) literal(b []byte, h *Head) (n int) {
 	keep := b[0] >= 0x40
 	bits := uint(4)
@@ -93,6 +110,7 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 		return 0
 	}
 	l.text = append(text, "\r\n"...)
+	// A single long literal must not leave its memory behind for the life of the connection.
 	if h.line = l.text; cap(h.line) > keptLine {
 		h.line = nil
 	}
@@ -104,9 +122,13 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 	return n + k
 }
 
-// integer reads an integer of a prefix of some bits at the front of b, which is not empty. It returns how many bytes it
-// takes, or 0 for one that is cut off, or has more than four bytes beside the prefix: nothing here is that large. See RFC
-// 7541, section 5.1.
+// integer reads an integer with a prefix of some bits at the front of b, which is not empty. It
+// returns how many bytes it takes, or 0 for one that is cut off, or has more than four bytes
+// after the prefix. Nothing here is that large, and RFC 7541, section 5.1, asks implementations
+// to refuse what exceeds their limits: an endless run of 0x80 is a valid zero.
+//
+//	prefix of 5 bits, 1337:  001 11111   1 0011010   0 0001010
+//	                             31    +    26     +   10·128
 func integer(b []byte, bits uint) (v, n int) {
 	most := 1<<bits - 1
 	if v = int(b[0]) & most; v < most {
@@ -121,8 +143,8 @@ func integer(b []byte, bits uint) (v, n int) {
 	return 0, 0
 }
 
-// appendString appends the string literal at the front of b. It returns how many bytes that takes, or 0 if it is not one.
-// See RFC 7541, section 5.2.
+// appendString appends the string literal at the front of b. It returns how many bytes that
+// takes, or 0 if it is malformed. See RFC 7541, section 5.2.
 func appendString(dst, b []byte) (out []byte, n int) {
 	if len(b) == 0 {
 		return dst, 0

@@ -5,8 +5,9 @@ import (
 	"hash/maphash"
 )
 
-// What the encoder uses of the client's dynamic table. Nothing that it has put there is ever evicted, so nothing of the
-// client's has to be followed.
+// The part of the client's dynamic table that the encoder uses. It is smaller than the default
+// of 4096 bytes, so nothing that the encoder puts there is ever evicted, and indexes only shift
+// as lines are added.
 const (
 	encoderBytes = 1 << 10 // as RFC 7541, section 4.1, counts
 	encoderLines = 24
@@ -14,31 +15,43 @@ const (
 
 var seed = maphash.MakeSeed()
 
-// An Encoder turns heads of HTTP/1.1 into the header blocks of one direction of a connection. Lines that hardly change from
-// response to response go to the client's table, as long as there is room, and are one byte from then on. All else is
-// written as it is, and nothing that a secret or a client can have a part in goes there. See RFC 7541, section 7.1.
+// An Encoder turns heads of HTTP/1.1 into the header blocks of one direction of a connection.
+// Lines that hardly change from response to response go to the client's table, as long as there
+// is room, and are one byte from then on; all others are literals.
+//
+//	response 1   vary: Origin                          0x7b + value     added as 62
+//	response 2   vary: Origin                          0xbe             index 62
+//	both         date: …                               0x0f 0x12 + value, never added
+//	both         set-cookie: …                         0x1f 0x28 + value, never indexed by anyone
+//
+// Nothing secret goes there: an attacker who can make requests and see the sizes of responses
+// could otherwise guess it byte by byte (CRIME; RFC 7541, section 7.1). Values are written
+// without Huffman coding, which takes no table and no second pass.
 type Encoder struct {
 	hashes [encoderLines]uint64
 	ends   [encoderLines]uint16 // of the lines, in text
 	text   []byte
 	n      int
 	room   int
-	next   int  // the line that is likely to come next: they come in the same order
+	next   int  // the line that is likely to follow: responses have their lines in the same order
 	off    bool // the table is not used
-	owed   bool // and the decoder has to be told
+	owed   bool // the decoder must still be told
 }
 
 // Init makes e ready for the first block of a connection.
 func (e *Encoder) Init() { *e = Encoder{room: encoderBytes} }
 
-// Limit is told how large the client lets the table be. One smaller than the protocol's default is not used at all.
+// Limit notes how large the client lets the table be (SETTINGS_HEADER_TABLE_SIZE). If it is
+// smaller than the protocol's default, the table is not used at all: eviction would have to be
+// followed, for clients that hardly exist.
 func (e *Encoder) Limit(size uint32) {
 	if size < tableSize && !e.off {
 		*e = Encoder{off: true, owed: true}
 	}
 }
 
-// AppendHead appends the block that says what text says, which begins with the head of a response and its empty line.
+// AppendHead appends the block for text, which begins with the head of a response and its empty
+// line.
 func (e *Encoder) AppendHead(dst, text []byte) []byte {
 	dst, _ = e.appendHead(dst, text)
 	return dst
@@ -67,6 +80,8 @@ func (e *Encoder) appendOwed(dst []byte) []byte {
 	return dst
 }
 
+// appendStatus appends :status: one byte for the codes of the static table (indexes 8 to 14),
+// else a literal with the name of index 8.
 func appendStatus(dst, digits []byte) []byte {
 	const name, status = 8, "200204206304400404500"
 	for i := 0; i < len(status); i += 3 {
@@ -108,19 +123,22 @@ func (e *Encoder) appendLines(dst, text []byte, steady bool) (out []byte, n int)
 	return dst, len(text) - len(rest)
 }
 
-// A ready is the name of a field as the gateway writes it, and as the beginning of a literal without indexing.
+// A ready is the name of a field as the gateway writes it, and as the beginning of a literal
+// without indexing.
 type ready struct {
 	line  string
 	block []byte
 }
 
-// ownNames are those of the fields that the gateway adds to every response, and whose value always changes.
+// ownNames are those of the fields that the gateway adds to every response, and whose value
+// always changes.
 var ownNames = [...]ready{
 	{"Date: ", []byte{0x0f, 33 - 0x0f}},
 	{"X-Request-Id: ", append([]byte{0, byte(len("x-request-id"))}, "x-request-id"...)},
 }
 
-// ownName returns which of ownNames a line begins with, if its value has no white space at its ends, or nil.
+// ownName returns which of ownNames a line begins with, if its value has no white space at its
+// ends, or nil.
 func ownName(line []byte) *ready {
 	for i := range ownNames {
 		n := &ownNames[i]
@@ -145,6 +163,7 @@ func (e *Encoder) find(line []byte) int {
 	return -1
 }
 
+// line returns line i of the client's table, in the order in which they were added.
 func (e *Encoder) line(i int) []byte {
 	start := 0
 	if i > 0 {
@@ -153,7 +172,8 @@ func (e *Encoder) line(i int) []byte {
 	return e.text[start:e.ends[i]]
 }
 
-// appendLine appends a line that is not in the client's table, and puts it there if it is one of those that should be.
+// appendLine appends a line that is not in the client's table, and adds it to the table if it
+// is settled, as long as there is room.
 func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 {
@@ -185,10 +205,12 @@ func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
 	return appendValue(dst, value)
 }
 
+// appendValue appends a string literal without Huffman coding.
 func appendValue(dst, value []byte) []byte {
 	return append(appendInteger(dst, 0, 7, len(value)), value...)
 }
 
+// appendLower appends a name in lower case: RFC 9113, section 8.2, has no others.
 func appendLower(dst, name []byte) []byte {
 	for _, c := range name {
 		if c-'A' < 26 {
@@ -212,6 +234,7 @@ func appendInteger(dst []byte, first byte, bits uint, v int) []byte {
 	return append(dst, byte(v))
 }
 
+// longestName is the length of the longest name that mannerOf knows.
 const longestName = len("access-control-allow-credentials") // that mannerOf knows
 
 // A manner is how a field is written.
@@ -224,7 +247,10 @@ const (
 	connection        // it is not of HTTP/2; see RFC 9113, section 8.2.2
 )
 
-// mannerOf returns how a field of a name is written, with the index of the name in the static table, or 0.
+// mannerOf returns how a field of a name is written, with the index of the name in the static
+// table, or 0. Settled are fields that come from configuration; Access-Control-Allow-Origin
+// belongs to them because a connection usually carries one page's requests, and it repeats what
+// the client itself sent. Set-Cookie is secret.
 func mannerOf(name []byte) (index int, how manner) {
 	switch string(name) {
 	case "date":

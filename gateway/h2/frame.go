@@ -2,8 +2,8 @@ package h2
 
 import "encoding/binary"
 
-// Sizes of frames. A peer may send no larger ones than maxFrame, because no other size is announced,
-// and none are sent, because every peer takes that size.
+// Sizes of frames. A peer may send no larger ones than maxFrame, because no other size is
+// announced, and none are sent, because every peer takes that size.
 const (
 	headerSize = 9
 	maxFrame   = 16384
@@ -75,7 +75,8 @@ var codeNames = [...]string{
 	"REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 }
 
-// String returns the name of the code, or "unknown": peers may send codes that nobody has registered.
+// String returns the name of the code, or "unknown": peers may send codes that nobody has
+// registered.
 func (c Code) String() string {
 	if int(c) < len(codeNames) {
 		return codeNames[c]
@@ -83,7 +84,13 @@ func (c Code) String() string {
 	return "unknown"
 }
 
-// A frame is the header of a frame.
+// A frame is the header of a frame. See RFC 9113, section 4.1:
+//
+//	 0      length (24)      │  type (8)  │  flags (8) │R│    stream identifier (31)
+//	├────────┬────────┬──────┼────────────┼────────────┼─┴──────┬────────┬────────┬───────┤
+//	   b[0]     b[1]    b[2]      b[3]         b[4]       b[5]     b[6]     b[7]     b[8]
+//
+// The reserved bit R is ignored when received.
 type frame struct {
 	length int
 	kind   uint8
@@ -124,7 +131,8 @@ func appendSetting(dst []byte, id uint16, value uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(dst, id), value)
 }
 
-// unpad takes the padding off the payload of a HEADERS frame.
+// unpad removes the padding from the payload of a HEADERS frame. Padding that would be the
+// whole payload or more is PROTOCOL_ERROR: RFC 9113, section 6.2.
 func unpad(p []byte, f frame) ([]byte, Code) {
 	switch {
 	case !f.has(flagPadded):

@@ -12,25 +12,39 @@ const (
 	bombFactor = 4        // a head this many times as large as announced is an attack
 )
 
-// A Head is the head of a request, or its trailer section, as HTTP/1.1 has it. It is used again and again; what it holds is
-// valid until the session's next Next.
+// A Head is the head of a request, or its trailer section, as HTTP/1.1 text. It is reused; what
+// it holds is valid until the session's next Next.
+//
+//	:method: POST                     ┐           POST /items HTTP/1.1
+//	:scheme: https                    │ pseudo    Host: api.example
+//	:path: /items                     │           content-type: application/json
+//	:authority: api.example           ┘           content-length: 7
+//	content-type: application/json    copied      cookie: a=1; b=2
+//	cookie: a=1                       joined
+//	cookie: b=2
+//	content-length: 7                 copied, and noted for Session.dataOf
+//
+// Every rule of RFC 9113, section 8, that has no counterpart in HTTP/1.1 is checked here; the
+// others are wire's.
 type Head struct {
-	// Text is the request line and the field lines, or the lines of trailers. The empty line that ends them is not
-	// there, so that the caller can add lines of its own: that content is chunked, or an upgrade. If Malformed is
-	// not set, it is what package wire takes for a head with the same fields. The crumbs of Cookie are joined
-	// (RFC 9113, section 8.2.3), and Host is the authority, once.
+	// Text is the request line and the field lines, or the lines of trailers. The empty line
+	// that ends them is not there, so that the caller can add lines of its own: that content is
+	// chunked, or an upgrade. If Malformed is not set, it is what package wire takes for a head
+	// with the same fields. The crumbs of Cookie are joined (RFC 9113, section 8.2.3), and Host
+	// is the authority, once.
 	Text []byte
 	// Length is what Content-Length says, -1 without one that can be understood.
 	Length int64
-	// Protocol is that of an extended CONNECT (RFC 8441), else empty. The method is then written as GET, as the upgrade that
-	// it stands for has it.
+	// Protocol is that of an extended CONNECT (RFC 8441), else empty. The method is then
+	// written as GET, as the upgrade that it stands for has it.
 	Protocol []byte
 	// Priority is what the priority field says; see RFC 9218, section 4.
 	Priority Priority
 	// Malformed is set if the fields are not those of a request. See RFC 9113, section 8.1.1.
 	Malformed bool
-	// Fault is set if the head is larger than the limits. Lines that have no place are then missing in Text, but it still is a
-	// whole head, so that the answer can be the one that the page can read.
+	// Fault is set if the head is larger than the limits. Lines that have no place are then
+	// missing in Text, but it still is a whole head, so that the answer can be the one that the
+	// page can read.
 	Fault *wire.Fault
 
 	limits        wire.Limits
@@ -64,7 +78,8 @@ func (h *Head) Begin(o *Options, trailers bool) {
 	h.trailers, h.lined, h.most = trailers, trailers, bombFactor*o.ListBytes()
 }
 
-// add adds a field.
+// add adds a field. Its size counts even if there is no room for it: a list is bounded as
+// announced.
 func (h *Head) add(l *line) {
 	h.size += len(l.text) - len(": \r\n") + overhead
 	if l.bad || h.Malformed {
@@ -80,6 +95,7 @@ func (h *Head) add(l *line) {
 		h.addCookie(l)
 	case host:
 		h.addHost(l)
+	// RFC 9113, section 8.1.1, compares it with the content: see Session.dataOf.
 	case length:
 		if h.lengths++; h.lengths == 1 {
 			h.Length = decimal(l.value())
@@ -112,16 +128,18 @@ func (h *Head) copy(l *line) {
 	}
 }
 
-// note notes the field whose line, of size bytes, was added last. Text may grow into other memory after that, and what the field is
-// in stays as it is.
+// note notes the field whose line, of size bytes, was added last. Text may move to other memory
+// when it grows: the field then keeps the old memory, which is not written to any more.
 func (h *Head) note(name, size int, id wire.FieldID) {
 	h.lines++
 	l := h.Text[len(h.Text)-size:]
 	h.fields = append(h.fields, wire.Field{Name: l[:name], Value: l[name+2 : size-2 : size-2], ID: id})
 }
 
-// Request has r say what Text, with an empty line behind it, is to wire.Request.Parse, and returns the fault that Parse would. It is
-// for the head of a request that is not Malformed, and may be called once: r takes the fields with it. lim are those of now.
+// Request makes r the request that Text is, as wire.Request.Parse would with an empty line
+// behind it, and returns the fault that Parse would. It is for the head of a request that is
+// not Malformed, and may be called once: r takes the fields with it. lim are the current
+// limits. The usual head is not parsed again: its fields are known, so Assemble is enough.
 func (h *Head) Request(r *wire.Request, lim wire.Limits) *wire.Fault {
 	if h.Fault != nil || lim != h.limits {
 		n, fault := r.Parse(append(h.Text, "\r\n"...), lim)
@@ -134,13 +152,16 @@ func (h *Head) Request(r *wire.Request, lim wire.Limits) *wire.Fault {
 	return r.Assemble(h.Text[:h.method:h.method], h.Text[h.method+1:][:h.target:h.target])
 }
 
+// tooLarge notes the first limit that the head exceeds. It is not an error of the protocol: the
+// stream gets 431 or 414, with CORS fields.
 func (h *Head) tooLarge(f *wire.Fault) {
 	if h.Fault == nil {
 		h.Fault = f
 	}
 }
 
-// addPseudo adds a pseudo-field. None comes twice, or after another field. See RFC 9113, section 8.3.
+// addPseudo adds a pseudo-field. None may be repeated, and none may follow a regular field,
+// which two readers could resolve differently. See RFC 9113, section 8.3.
 func (h *Head) addPseudo(l *line) {
 	if h.lined || h.has(l.kind) || l.kind == protocol && !h.connect {
 		h.Malformed = true
@@ -159,7 +180,8 @@ func (h *Head) has(k kind) bool { return h.at[k].end > 0 }
 
 func (h *Head) get(k kind) []byte { return h.pseudo[h.at[k].start:h.at[k].end] }
 
-// addCookie adds a crumb of Cookie.
+// addCookie adds a crumb of Cookie. Clients split Cookie so that HPACK can index its parts;
+// HTTP/1.1 wants one line, joined by "; " (RFC 9113, section 8.2.3).
 func (h *Head) addCookie(l *line) {
 	if h.trailers {
 		h.copy(l)
@@ -178,7 +200,9 @@ func (h *Head) addCookie(l *line) {
 	}
 }
 
-// addHost adds Host, which says what the authority says, or stands for it. See RFC 9113, section 8.3.1.
+// addHost adds Host, which must agree with the authority, or replaces it if it is missing. See
+// RFC 9113, section 8.3.1, which lets an intermediary refuse a request in which they differ:
+// one of them would be routed by, the other served.
 func (h *Head) addHost(l *line) {
 	h.hosts++
 	switch {
@@ -191,61 +215,6 @@ func (h *Head) addHost(l *line) {
 	case !h.lined:
 		h.startLine()
 	}
-}
-
-// startLine writes the request line, and Host if there is an authority.
-func (h *Head) startLine() {
-	h.lined = true
-	m, target := h.get(method), h.get(path)
-	switch {
-	case !h.has(method):
-		h.Malformed = true
-	case h.has(protocol): // RFC 8441, section 4
-		h.Malformed = string(m) != "CONNECT" || !h.has(path) || !h.has(scheme) || !h.has(authority)
-		h.Protocol, m = h.get(protocol), methodGet
-	case string(m) == "CONNECT": // RFC 9113, section 8.5
-		h.Malformed = h.has(path) || h.has(scheme) || !h.has(authority)
-		target = h.get(authority)
-	default:
-		h.Malformed = !h.has(path) || !h.has(scheme)
-	}
-	if h.Malformed {
-		return
-	}
-	const version = " HTTP/1.1\r\n"
-	if len(m)+1+len(target)+len(version) > h.room() {
-		h.tooLarge(wire.FaultTargetLength)
-		most := min(cutTarget, h.limits.HeadBytes/4)
-		target = cut(target, most)
-		m = m[:min(len(m), most)] // which is longer than wire takes, or has not been cut
-	}
-	h.Text = append(append(append(append(h.Text, m...), ' '), target...), version...)
-	h.method, h.target = len(m), len(target)
-	if h.has(authority) {
-		a := h.get(authority)
-		size := len("Host: \r\n") + len(a)
-		if len(h.Text)+size > h.room() {
-			h.tooLarge(wire.FaultHeadSize)
-			return
-		}
-		h.Text = append(append(append(h.Text, "Host: "...), a...), '\r', '\n')
-		h.note(len("Host"), size, wire.Host)
-	}
-}
-
-// cut shortens a target that is too long, so that it still is one and may lead to the same route.
-func cut(target []byte, most int) []byte {
-	if len(target) <= most {
-		return target
-	}
-	target = target[:most]
-	if q := bytes.IndexByte(target, '?'); q > 0 {
-		return target[:q]
-	}
-	if e := bytes.LastIndexByte(target, '%'); e >= len(target)-2 {
-		return target[:e]
-	}
-	return target
 }
 
 // end ends the head when all fields have come.
@@ -263,19 +232,4 @@ func (h *Head) end() {
 			f.Value = bytes.TrimRight(f.Value, " ") // of "; " before an empty crumb
 		}
 	}
-}
-
-// decimal parses v as wire does. It returns -1 for what that refuses.
-func decimal(v []byte) int64 {
-	if len(v) == 0 || len(v) > 18 || len(v) > 1 && v[0] == '0' {
-		return -1
-	}
-	n := int64(0)
-	for _, c := range v {
-		if c < '0' || c > '9' {
-			return -1
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n
 }

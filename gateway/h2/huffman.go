@@ -2,8 +2,9 @@ package h2
 
 import "encoding/binary"
 
-// codeLengths has the length of the code of each symbol from 0 to 256, in bits, as a letter: 'a' is 5. The
-// code is canonical, so that the lengths say all. See RFC 7541, appendix B.
+// codeLengths is the length of the code of each symbol from 0 to 256, in bits, as a letter: 'a'
+// is 5. The code is canonical (codes of one length are consecutive, in the order of the
+// symbols), so that the lengths determine it. See RFC 7541, appendix B.
 const codeLengths = "isxxxxxxxtzxxzxxxxxxxxzxxxxxxxxxbffhibdgffdgdbbbaaabbbbbbbcdkbhfibccccccccccccccccccccccdcdioijbkabababbbaccbbbabcbaabccccckgjix" +
 	"prpprrrsrssssststtrstssssqrsrsstrqprrssqsrrtqrssqqrqsrssprrrsrrsvvporsruvvvwwvtuoqvwwvwtqqvvxwwwptpqrqqsrruuttvsvwvvwwwwwxwwwwwvz"
 
@@ -14,10 +15,19 @@ const (
 	eos       = 256
 )
 
-// A pair is what the next tableBits bits begin with: one symbol, or two. bits is 0 if the first code is longer.
+// A pair is what the next tableBits bits begin with: one symbol, or two. bits is 0 if the first
+// code is longer.
+//
+//	bits   00011 00101 01…       'a' 'e', symbols 2, bits 10
+//	bits   11111010 …            ',' of 8 bits: 4 are left, and no code is that short: symbols 1
+//	bits   111111111100          a code of 13 bits or more: bits 0, see long
+//
+// 4096 entries of 4 bytes are 16 KiB, half of a first-level cache. A table for 8 bits is
+// smaller and reads one symbol at a time; the usual text has codes of 5 to 7 bits, two of which
+// fit in 12.
 type pair struct{ a, b, symbols, bits uint8 }
 
-// huffman is the code, as the decoder wants it.
+// huffman is the code in the form that the decoder reads.
 var huffman = newHuffman()
 
 type huffmanCode struct {
@@ -51,6 +61,8 @@ func newHuffman() *huffmanCode {
 		h.limit[length] = uint32(min(code, 1<<32-1))
 	}
 	for i, p := range single {
+		// What is left of the 12 bits after the first code may be a second one, if it ends
+		// within them: zeros were shifted in behind.
 		if q := single[i<<p.bits&(1<<tableBits-1)]; p.bits > 0 && q.bits > 0 && p.bits+q.bits <= tableBits {
 			p.b, p.symbols, p.bits = q.a, 2, p.bits+q.bits
 		}
@@ -59,7 +71,10 @@ func newHuffman() *huffmanCode {
 	return h
 }
 
-// long reads one code of any length at the left of top. It returns eos for what is not a code.
+// long reads one code of any length at the left of top, by comparing with the first code of the
+// next length: with a canonical code that finds the length, and the distance from the first
+// code of it finds the symbol. It returns eos if there is no such code. A codepoint that
+// decodes to EOS is an error by itself: RFC 7541, section 5.2.
 func (h *huffmanCode) long(top uint32) (symbol uint16, length uint) {
 	length = shortest
 	for length < longest && top >= h.limit[length] {
@@ -69,7 +84,8 @@ func (h *huffmanCode) long(top uint32) (symbol uint16, length uint) {
 	return h.symbols[min(i, eos)], length
 }
 
-// appendHuffman appends what src says. It reports false if src is not what an encoder can have written.
+// appendHuffman appends what src encodes. It returns false if no encoder can have written src,
+// so that no two decoders differ in what it says.
 func appendHuffman(dst, src []byte) ([]byte, bool) {
 	most := len(src)*8/shortest + 2 // a pair is always written whole
 	if cap(dst)-len(dst) < most {
@@ -80,6 +96,8 @@ func appendHuffman(dst, src []byte) ([]byte, bool) {
 	var n uint
 	for {
 		if len(src) >= 8 {
+			// Eight bytes are loaded over the n bits that are there; whole bytes of them are
+			// used, so that n becomes 56 to 63.
 			bits |= binary.BigEndian.Uint64(src) >> n
 			src = src[(63-n)>>3:]
 			n |= 56
@@ -114,8 +132,8 @@ func appendHuffman(dst, src []byte) ([]byte, bool) {
 	return dst[:len(dst)+o], ok
 }
 
-// lastSymbols reads the last n bits, at the left of bits, to out[o:]. What is no code has to be padding: fewer than 8
-// bits, all of them ones.
+// lastSymbols reads the last n bits, at the left of bits, to out[o:]. Bits that are not a code
+// must be padding: fewer than 8, all of them ones (RFC 7541, section 5.2).
 func lastSymbols(out []byte, o int, bits uint64, n uint) (int, bool) {
 	for n > 0 {
 		symbol, length := huffman.long(uint32(bits >> 32))

@@ -2,7 +2,7 @@ package h2
 
 import "github.com/corsgate/corsgate/gateway/wire"
 
-// A kind is what a field is to the head that it stands in.
+// A kind is the role of a field in its head.
 type kind uint8
 
 const (
@@ -20,7 +20,11 @@ const (
 	forbidden // malformed, whatever its value
 )
 
-// kindOf returns what a field of this name is. See RFC 9113, sections 8.2 and 8.3.
+// kindOf returns the kind of a field of this name. Names with upper-case letters or other bytes
+// than a token's are malformed (RFC 9113, section 8.2.1), as are connection-specific fields
+// (section 8.2.2): both become part of an HTTP/1.1 message to an upstream, where
+// "transfer-encoding: chunked" or a name with CR LF in it would be request smuggling. Unknown
+// pseudo-fields fail too, since ':' is not a token byte (section 8.3).
 func kindOf(name []byte) kind {
 	if len(name) == 0 {
 		return forbidden
@@ -57,7 +61,9 @@ func kindOf(name []byte) kind {
 	return plain
 }
 
-// takes reports whether v can be the value of a field of this kind.
+// takes reports whether v can be the value of a field of this kind: no NUL, CR or LF and no
+// white space at either end (RFC 9113, section 8.2.1), nor any other control byte but HTAB;
+// "trailers" alone for TE (section 8.2.2).
 func (k kind) takes(v []byte) bool {
 	switch k {
 	case forbidden:
@@ -78,8 +84,9 @@ func (k kind) takes(v []byte) bool {
 	return true
 }
 
-// takesPseudo is takes for pseudo-fields. Nothing in a value can end the request line or a part of it; whether it makes
-// sense there is for package wire to say.
+// takesPseudo is takes for pseudo-fields: no byte that could end the request line or a part of
+// it, and a path that is origin-form or "*" (RFC 9113, section 8.3.1). Whether the value makes
+// sense is for package wire to decide.
 func (k kind) takesPseudo(v []byte) bool {
 	if len(v) == 0 {
 		return false

@@ -13,8 +13,9 @@ type Priority struct {
 
 var defaultPriority = Priority{Urgency: 3}
 
-// update changes p by what a priority field says. Of a dictionary of structured fields (RFC 8941, section 3.2) it knows the
-// members u and i; what it cannot read changes nothing, as RFC 9218, section 4, has it.
+// update changes p as a priority field says. Of a dictionary of structured fields (RFC 8941,
+// section 3.2) it reads the members u and i; a member that it cannot read changes nothing (RFC
+// 9218, section 4).
 func (p *Priority) update(v []byte) {
 	for len(v) > 0 {
 		member := v
@@ -38,13 +39,15 @@ func (p *Priority) update(v []byte) {
 	}
 }
 
-// early keeps what PRIORITY_UPDATE frames say of streams that have not begun. See RFC 9218, section 7.1.
+// early keeps the PRIORITY_UPDATE frames of streams that have not begun: a client may send one
+// right before its HEADERS. Four are enough for that, and a flood of them displaces only its
+// own. See RFC 9218, section 7.1.
 type early [4]struct {
 	id uint32
 	Priority
 }
 
-// put keeps p for a stream, in the place of one that has not begun soonest.
+// put keeps p for a stream. If there is no room it replaces the oldest.
 func (e *early) put(id uint32, p Priority) {
 	for i := range e {
 		if e[i].id == id {
@@ -67,7 +70,7 @@ func (e *early) take(id uint32) (Priority, bool) {
 	return Priority{}, false
 }
 
-// priorityUpdate acts on a PRIORITY_UPDATE frame.
+// priorityUpdate acts on a PRIORITY_UPDATE frame. See RFC 9218, section 7.1.
 func (s *Session) priorityUpdate(f frame, p []byte) Event {
 	switch {
 	case f.id != 0:

@@ -8,15 +8,23 @@ import (
 // Share is how much content of one stream a caller of Session.Share should send at once.
 const Share = 16 << 10
 
-// alternates reports whether responses of this priority are sent in turn with others of the same urgency. A client that says
-// nothing gets the fair share that it would get over connections of its own; one that says that parts of a response are
-// of no use gets whole responses sooner. See RFC 9218, section 10.
+// alternates reports whether responses of this priority are sent in turn with others of the
+// same urgency. A client that does not say gets the fair share that it would get over separate
+// connections; one that says that parts of a response are not useful gets whole responses
+// sooner. See RFC 9218, section 10.
 func (p Priority) alternates() bool { return p.Incremental || !p.Told }
 
-// Share has streams send content in the order of their priorities. send sends some of one stream, about Share bytes, and reports
-// whether it could send more; it may close the stream if it reports false. Share returns when no stream can send any
-// more, or when room reports false. Streams of the same urgency take turns, but of those that do not alternate only the one that was opened first
-// takes part, until it has no more to send. Share goes on where it stopped the last time. It reorders streams.
+// Share has streams send content in the order of their priorities. send sends some of one
+// stream, about Share bytes, and reports whether it could send more; it may close the stream if
+// it returns false. Share returns when no stream can send any more, or when room returns false,
+// and continues from there the next time. It reorders streams.
+//
+//	urgency 0: a, b, c alternate            a b c a b c …
+//	urgency 3: d, e not incremental         d d d …, then e e e …
+//	           with g, which is             d g d g …, then e g e g …
+//
+// Streams of the same urgency take turns, but of those that do not alternate only the one that
+// was opened first takes part, until it has no more to send.
 func (s *Session) Share(streams []*Stream, room func() bool, send func(*Stream) bool) {
 	s.order(streams)
 	for len(streams) > 0 {
@@ -46,7 +54,11 @@ func (s *Session) Share(streams []*Stream, room func() bool, send func(*Stream) 
 	}
 }
 
-// order sorts streams by their turns.
+// order sorts streams by urgency, and within one so that the stream after the one that sent
+// last is first:
+//
+//	place   │ urgency │ waits for an earlier one of its kind │ distance from the last turn │
+//	         bits 33+          bit 32                            bits 0–31, modulo 2³²
 func (s *Session) order(streams []*Stream) {
 	var first [8]uint32 // of the streams of each urgency that do not alternate
 	for _, st := range streams {

@@ -1,9 +1,10 @@
 package h2
 
-// This file is the way out: responses as frames.
+// This file writes responses as frames.
 
-// AppendHead sends the head of a response: text is that of HTTP/1.1, with its empty line. An interim response (1xx) may come
-// before. Fields that belong to a connection are left out. With end, there is no content.
+// AppendHead sends the head of a response: text is the HTTP/1.1 head, with its empty line.
+// Interim responses (1xx) may come before it. Fields that belong to a connection are left out
+// (RFC 9113, section 8.2.2). With end, there is no content.
 func (s *Session) AppendHead(st *Stream, text []byte, end bool) {
 	if st.gone || st.local {
 		return
@@ -14,8 +15,8 @@ func (s *Session) AppendHead(st *Stream, text []byte, end bool) {
 	s.closeHeaders(at, st.ID)
 }
 
-// AppendAnswer sends the head of a response whose text ends with its content, if it has some, and returns how many bytes the head
-// takes. If that is all of text, the response ends with it.
+// AppendAnswer sends the head of a response whose text ends with its content, if any, and
+// returns how many bytes the head takes. If that is all of text, the response ends with it.
 func (s *Session) AppendAnswer(st *Stream, text []byte) (head int) {
 	if st.gone || st.local {
 		return len(text)
@@ -31,7 +32,8 @@ func (s *Session) AppendAnswer(st *Stream, text []byte) (head int) {
 	return head
 }
 
-// AppendTrailers ends a response with a trailer section: lines as in a head of HTTP/1.1, without an empty line.
+// AppendTrailers ends a response with a trailer section: lines are HTTP/1.1 field lines,
+// without an empty line.
 func (s *Session) AppendTrailers(st *Stream, lines []byte) {
 	if st.gone || st.local {
 		return
@@ -41,6 +43,8 @@ func (s *Session) AppendTrailers(st *Stream, lines []byte) {
 	s.closeHeaders(at, st.ID)
 }
 
+// openHeaders begins a HEADERS frame, whose length closeHeaders writes: the block is encoded in
+// place.
 func (s *Session) openHeaders(st *Stream, end bool) (at int) {
 	flags := uint8(flagEndHeaders)
 	if end {
@@ -52,8 +56,9 @@ func (s *Session) openHeaders(st *Stream, end bool) (at int) {
 	return at
 }
 
-// closeHeaders writes the size of the block that begins at at into its frame, and makes the frames of one that is too
-// large for one.
+// closeHeaders writes the size of the block that begins at at into its frame. A block that is
+// too large for one frame continues in CONTINUATION frames, which nothing may interrupt (RFC
+// 9113, section 6.10): they are appended at once.
 func (s *Session) closeHeaders(at int, id uint32) {
 	n := len(s.Out) - at - headerSize
 	putLength(s.Out[at:], min(n, maxFrame))
@@ -73,6 +78,7 @@ func (s *Session) closeHeaders(at int, id uint32) {
 	}
 }
 
+// putLength writes a frame's length into its header.
 func putLength(header []byte, n int) {
 	header[0], header[1], header[2] = byte(n>>16), byte(n>>8), byte(n)
 }
@@ -85,8 +91,9 @@ func (s *Session) Window(st *Stream) int {
 	return int(max(0, min(st.send, s.send)))
 }
 
-// AppendData sends content, as much of p as the windows let through, and returns the rest. With end, the response ends with
-// p: then it has ended if the rest is empty.
+// AppendData sends content, as much of p as the windows let through (RFC 9113, section 6.9.1),
+// and returns the rest. With end, the response ends with p: then it has ended if the rest is
+// empty. An empty frame with END_STREAM needs no window.
 func (s *Session) AppendData(st *Stream, p []byte, end bool) (rest []byte) {
 	if st.gone || st.local {
 		return nil

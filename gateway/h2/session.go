@@ -8,14 +8,16 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Windows, in bytes. That of the connection is opened as DATA comes in, whoever it is for: what has to wait is bounded by
-// the windows of the streams, so that none of them can take another's share.
+// Windows, in bytes. The connection's is opened as DATA comes in, whichever stream it is for:
+// what must wait is bounded by the windows of the streams, so that none of them can take
+// another's share. So at most 96 streams with 16 KiB and four with 256 KiB wait, about 2.5 MiB
+// for a connection.
 const (
 	connWindow   = 4 << 20
 	streamWindow = 16 << 10  // once the client has acknowledged it
 	firstWindow  = 65535     // before; see RFC 9113, section 6.9.2
-	wideWindow   = 256 << 10 // of a stream whose content somebody reads
-	wideStreams  = 4         // that may have it at once
+	wideWindow   = 256 << 10 // of a stream whose content is being read
+	wideStreams  = 4         // streams that may have it at once
 )
 
 // MaxStreams is how many streams a connection may have at once.
@@ -32,8 +34,8 @@ type Options struct {
 // ListBytes is the size of a header list that is announced (SETTINGS_MAX_HEADER_LIST_SIZE).
 func (o *Options) ListBytes() int { return o.Limits.HeadBytes + overhead*o.Limits.Fields }
 
-// A Scratch is memory that sessions use while they are called. The sessions of one goroutine can share one. Its zero value
-// is ready.
+// A Scratch is memory that sessions use while they are called. The sessions of one goroutine
+// can share one. Its zero value is ready.
 type Scratch struct {
 	head   Head
 	free   *Stream
@@ -52,15 +54,17 @@ const (
 	None Kind = iota
 	// Request is a new stream with its request, which Head has. Content follows unless End is set.
 	Request
-	// Cancelled is a request whose stream is reset further on in what was scanned. There is no stream.
+	// Cancelled is a request whose stream is reset further on in what was scanned. There is no
+	// stream.
 	Cancelled
 	// Data is a piece of content. Its bytes, in Data, are given back by Read.
 	Data
-	// Trailers are lines as in a head of HTTP/1.1, in Data, valid until the next Next. End is set. If they are larger than the limits
-	// Head has a Fault, and Data is not all of them.
+	// Trailers are lines as in a head of HTTP/1.1, in Data, valid until the next Next. End is
+	// set. If they are larger than the limits Head has a Fault, and Data is not all of them.
 	Trailers
-	// Gone is a stream that was reset: by the client, or, if Ours is set, because of what the client did. Stream is nil if the
-	// caller has not heard of it; else Close, Done or Reset it.
+	// Gone is a stream that was reset: by the client, or, if Ours is set, because of what the
+	// client did. Stream is nil if the caller has not heard of it; else Close, Done or Reset
+	// it.
 	Gone
 	// Sendable says that windows have grown: that of Stream, or those of all if it is nil.
 	Sendable
@@ -80,6 +84,14 @@ type Event struct {
 }
 
 // A Session is the server's side of one connection. It is used by one goroutine at a time.
+//
+//	          preface          first SETTINGS            GOAWAY sent          Last: final set
+//	(new) ────────────► greeted ────────────► set ─ serving ─► leaving ──────────► streams end ─► closed by
+//	  │ other bytes        │ other frame                                          │               the caller
+//	  └────────────────────┴──────────────── error, or budget used up ────────────┴─► over (Fatal)
+//
+// Streams are found in 16 buckets by their identifier: a connection has at most MaxStreams, and
+// a map would cost an allocation now and then.
 type Session struct {
 	// Out is what is to be sent to the client. The caller takes it away and may give other memory.
 	Out []byte
@@ -92,7 +104,7 @@ type Session struct {
 	encoder Encoder
 
 	greeted bool // the preface has come
-	set     bool // the client's first SETTINGS frame, too
+	set     bool // the client's first SETTINGS frame has come, too
 	acked   bool // it has acknowledged ours
 	over    bool // nothing is read any more
 	leaving bool // GOAWAY was sent
@@ -107,7 +119,7 @@ type Session struct {
 	// A DATA frame that is not all there.
 	reading    *Stream
 	left       int // content that is yet to come for it
-	skip       int // what comes after that and is of no use
+	skip       int // bytes after it that are dropped: padding, content that is not wanted
 	readingEnd bool
 
 	send      int64 // the connection's window
@@ -145,8 +157,8 @@ func (s *Session) Init(scratch *Scratch, o *Options, now time.Time) {
 	s.Out = appendWindow(s.Out, 0, connWindow-firstWindow)
 }
 
-// Use has the session use other memory while it is called, or none, nil, until it is told again: then only Close and what sends may
-// be called.
+// Use makes the session use other memory while it is called, or none, nil, until the next Use:
+// then only Close and methods that send may be called.
 func (s *Session) Use(scratch *Scratch) {
 	if old := s.scratch; old != nil && old.of == s {
 		old.of = nil
@@ -154,7 +166,8 @@ func (s *Session) Use(scratch *Scratch) {
 	s.scratch = scratch
 }
 
-// Head is that of the last Request, Trailers or Cancelled, valid until Next is called again, for any session of the Scratch.
+// Head returns the head of the last Request, Trailers or Cancelled, valid until Next is called
+// again, for any session of the Scratch.
 func (s *Session) Head() *Head { return &s.scratch.head }
 
 // Open returns how many streams there are.
@@ -163,11 +176,16 @@ func (s *Session) Open() int { return s.open }
 // Begun reports whether the client has sent its preface and settings.
 func (s *Session) Begun() bool { return s.set }
 
-// Blocked reports whether the client is within a header block. Other streams wait for it.
+// Blocked reports whether the client is within a header block. No other frame may come before
+// its end (RFC 9113, section 4.3), so all streams wait for it.
 func (s *Session) Blocked() bool { return s.blockOf != 0 }
 
-// Next takes the first frame off b, or part of a DATA frame, and returns how many bytes that took. If it is 0 there has to be
-// more in b. Nothing of b is kept.
+// Next takes the first frame off b, or part of a DATA frame, and returns how many bytes that
+// took. If that is 0, b must grow. Nothing of b is kept.
+//
+// The order of the checks is that of the standard: size (section 4.2), then order (a header
+// block is not interrupted, section 6.10; SETTINGS comes first, section 3.4), then the frame
+// itself.
 func (s *Session) Next(b []byte, now time.Time) (n int, ev Event) {
 	s.now = now
 	switch {
@@ -187,6 +205,7 @@ func (s *Session) Next(b []byte, now time.Time) (n int, ev Event) {
 	case s.blockOf != 0 && (f.kind != frameContinuation || f.id != s.blockOf), s.blockOf == 0 && f.kind == frameContinuation,
 		!s.set && (f.kind != frameSettings || f.has(flagAck)):
 		return len(b), s.fatal(ProtocolError)
+	// DATA is acted upon as it comes; every other frame is small and waited for.
 	case f.kind == frameData:
 		return s.data(b, f)
 	}
@@ -234,6 +253,7 @@ func (s *Session) frame(f frame, p []byte) Event {
 	case framePush: // clients do not push
 		return s.fatal(ProtocolError)
 	}
+	// RFC 9113, section 5.5: unknown types are ignored, but not for free.
 	if !s.spend(1, CauseUnknown) {
 		return s.calmDown()
 	}
@@ -247,6 +267,8 @@ func (s *Session) fatal(code Code) Event {
 	return Event{Kind: Fatal, Code: code}
 }
 
+// goAway sends GOAWAY: streams above last were not and will not be processed, so a client may
+// send them again elsewhere (RFC 9113, section 6.8).
 func (s *Session) goAway(last uint32, code Code) {
 	s.leaving = true
 	s.o.Counts.goAway(Gateway, code)

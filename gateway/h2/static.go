@@ -19,7 +19,8 @@ var staticFields = [...]struct{ name, value string }{
 // staticSize is how many entries the static table has. Their indexes begin with 1.
 const staticSize = len(staticFields)
 
-// A line is a field as a table holds it: ready to be copied to a head of HTTP/1.1, with all that is to be known of it.
+// A line is a field as a table holds it: ready to be copied to a head of HTTP/1.1, with
+// everything that its validation found.
 type line struct {
 	text []byte // "name: value\r\n"
 	name int    // length of the name
@@ -30,7 +31,8 @@ type line struct {
 
 func (l *line) value() []byte { return l.text[l.name+2 : len(l.text)-2] }
 
-// staticLines has the static table by index; the first is none.
+// staticLines is the static table by index, as lines; index 0 is invalid (RFC 7541, section
+// 6.1).
 var staticLines = func() (lines [staticSize + 1]line) {
 	for i, f := range staticFields {
 		k := kindOf([]byte(f.name))

@@ -5,8 +5,21 @@ import (
 	"iter"
 )
 
-// A Stream is one request with its response. It belongs to its session and is used again for another request after Close,
-// Done or Reset.
+// A Stream is one request with its response. It belongs to its session and is reused for
+// another request after Close, Done or Reset. Its states are those of RFC 9113, section 5.1; a
+// server that does not push has neither of the reserved ones:
+//
+//	state                  here                          a frame from the client
+//	idle                   id > s.last, no Stream        HEADERS opens it; others PROTOCOL_ERROR
+//	open                   !remote, !local               anything
+//	half-closed (remote)   remote                        DATA, HEADERS: STREAM_CLOSED
+//	half-closed (local)    local                         content is not wanted: Done resets
+//	closed                 gone, or no Stream            late: ignored; else STREAM_CLOSED
+//
+//	        HEADERS                  END_STREAM from the client
+//	idle ─────────────► open ─────────────────────────────────► half-closed (remote)
+//	                      │ RST_STREAM, either way                       │ our END_STREAM
+//	                      └────────────────────► closed ◄────────────────┘
 type Stream struct {
 	ID       uint32
 	Priority Priority
@@ -14,26 +27,30 @@ type Stream struct {
 
 	send    int64 // the window; it may be negative
 	receive int   // the client's window, likewise
-	used    int   // bytes that were read and not given back
-	length  int64 // of content, -1 if nobody has said
+	used    int   // bytes that were read and not yet given back as window
+	length  int64 // of content, as Content-Length says; -1: it does not
 	got     int64 // of it
 	remote  bool  // the client has ended its side
 	local   bool  // we have ended ours
 	begun   bool  // the head of the response, and not of an interim one, was sent
-	gone    bool  // reset; the caller has to close it
+	gone    bool  // reset; the caller must close it
 	ours    bool  // we have reset it
 	wide    bool  // see Widen
 	next    *Stream
 }
 
-// Ended reports whether the client has ended its side: with its request, or with the last of its content or the trailers.
+// Ended reports whether the client has ended its side: with its request, or with the last of
+// its content or the trailers.
 func (st *Stream) Ended() bool { return st.remote }
 
 // Gone reports whether the stream was reset. Nothing can be sent on it any more.
 func (st *Stream) Gone() bool { return st.gone }
 
+// freeStreams is how many closed streams a Scratch keeps for reuse.
 const freeStreams = 256 // that a Scratch keeps
 
+// newStream adds a stream. Until the client acknowledges our SETTINGS it may count with the
+// initial window of 65 535 bytes: RFC 9113, section 6.9.2.
 func (s *Session) newStream(id uint32) *Stream {
 	st := s.scratch.free
 	if st != nil {
@@ -59,6 +76,8 @@ func (s *Session) count(by int) {
 	}
 }
 
+// bucket returns the list that a stream is in. Identifiers of clients are odd, so the lowest
+// bit says nothing.
 func (s *Session) bucket(id uint32) **Stream { return &s.streams[id>>1&15] }
 
 // find returns a stream that is not closed, nor gone.
@@ -69,6 +88,7 @@ func (s *Session) find(id uint32) *Stream {
 	return nil
 }
 
+// look returns a stream, also one that is gone, or nil.
 func (s *Session) look(id uint32) *Stream {
 	st := *s.bucket(id)
 	for st != nil && st.ID != id {
@@ -90,8 +110,10 @@ func (s *Session) forget(id uint32) {
 	s.resets++
 }
 
-// late reports whether what comes for a closed stream may have been on its way when we reset it, or sent GOAWAY. Only the
-// last resets are remembered.
+// late reports whether a frame for a closed stream may have been on its way when we reset the
+// stream, or sent GOAWAY. RFC 9113, section 5.1, has such frames ignored for a while; all
+// others are STREAM_CLOSED. Only the last 32 resets are remembered, which bounds the memory,
+// and each ignored frame costs.
 func (s *Session) late(id uint32) bool {
 	if s.final > 0 && id > s.final {
 		return true
@@ -107,7 +129,8 @@ func (s *Session) late(id uint32) bool {
 	return false
 }
 
-// away takes a stream that was reset out of what the client can speak of.
+// away marks a stream as reset: no frame of the client reaches it any more. The rest of a DATA
+// frame that is being read is skipped.
 func (s *Session) away(st *Stream) {
 	st.gone = true
 	if s.reading == st {
@@ -130,7 +153,7 @@ func (s *Session) All() iter.Seq[*Stream] {
 	}
 }
 
-// Close takes leave of a stream that is Gone, or whose connection has ended.
+// Close frees a stream that is Gone, or whose connection has ended.
 func (s *Session) Close(st *Stream) {
 	s.away(st)
 	p := s.bucket(st.ID)
@@ -150,8 +173,8 @@ func (s *Session) Close(st *Stream) {
 	}
 }
 
-// Done closes a stream whose response is all in Out. If the client still sends content it is told that nobody wants it. See
-// RFC 9113, section 8.1.
+// Done closes a stream whose response is all in Out. If the client still sends content it is
+// reset with NO_ERROR, which asks it to stop (RFC 9113, section 8.1).
 func (s *Session) Done(st *Stream) {
 	switch {
 	case st.gone:
@@ -159,6 +182,7 @@ func (s *Session) Done(st *Stream) {
 		s.Reset(st, NoError)
 		return
 	default:
+		// A request that was served to its end earns back what an abuse costs.
 		s.calm.left = min(s.calm.left+1, calmFull)
 	}
 	s.Close(st)
@@ -172,7 +196,7 @@ func (s *Session) Reset(st *Stream, code Code) {
 	s.Close(st)
 }
 
-// Cancel resets a stream that its owner has yet to close: it is Gone.
+// Cancel resets a stream whose owner must still close it: it is Gone.
 func (s *Session) Cancel(st *Stream, code Code) {
 	if !st.gone {
 		s.appendReset(st.ID, code)
@@ -181,7 +205,9 @@ func (s *Session) Cancel(st *Stream, code Code) {
 	}
 }
 
-// Read gives the window of content that was used back to the client.
+// Read gives the window of content that was used back to the client, in halves of the window:
+// one WINDOW_UPDATE for each 8 KiB rather than for each frame. It is the backpressure: a caller
+// that does not read stops the client.
 func (s *Session) Read(st *Stream, n int) {
 	if n == 0 || st.gone || st.remote {
 		return
@@ -197,7 +223,9 @@ func (s *Session) Read(st *Stream, n int) {
 	}
 }
 
-// Widen gives the client a larger window for content that somebody reads, if not too many streams have one.
+// Widen gives the client a larger window for content that is being read, unless too many
+// streams have one already. An upload over 50 ms of network needs 256 KiB in flight for 5 MB/s;
+// most requests have no content and need none of it.
 func (s *Session) Widen(st *Stream) {
 	if st.wide || st.gone || st.remote || s.wide == wideStreams {
 		return
@@ -208,15 +236,17 @@ func (s *Session) Widen(st *Stream) {
 	st.receive += wideWindow - streamWindow
 }
 
-// Leave tells the client to open no more streams. Those on their way are served, and those that are open go on. It is the
-// first of two steps; Last is the other. See RFC 9113, section 6.8.
+// Leave tells the client to open no more streams. Those on their way are served, and open ones
+// continue. It is the first of two steps, since a client may have sent requests before it
+// learns of GOAWAY; Last is the other. See RFC 9113, section 6.8.
 func (s *Session) Leave() {
 	if !s.leaving {
 		s.goAway(maxWindow, NoError)
 	}
 }
 
-// Last tells the client which stream is the last that is served.
+// Last tells the client which stream is the last one that is served. Later ones are ignored and
+// may be retried elsewhere.
 func (s *Session) Last(code Code) {
 	if s.final == 0 && !s.over {
 		s.final = max(s.last, 1)
@@ -224,14 +254,16 @@ func (s *Session) Last(code Code) {
 	}
 }
 
-// Ping asks the client for a sign of life: any frame is one.
+// Ping asks the client for a sign of life: any frame is one. See RFC 9113, section 6.7.
 func (s *Session) Ping() {
 	s.pings++
 	s.Out = binary.BigEndian.AppendUint64(appendFrame(s.Out, 8, framePing, 0, 0), uint64(s.pings))
 }
 
-// Scan notes the streams that are reset in b, which begins where Next goes on, so that no work is begun for those whose
-// request is in b, too.
+// Scan notes the streams that are reset in b, which begins where Next continues, so that no
+// work is begun for requests that are already cancelled. With rapid reset (CVE-2023-44487)
+// HEADERS and RST_STREAM arrive together: such a request costs its decoding, and never reaches
+// an upstream.
 func (s *Session) Scan(b []byte) {
 	c := s.scratch
 	c.of, c.dooms = s, 0
@@ -249,6 +281,7 @@ func (s *Session) Scan(b []byte) {
 	}
 }
 
+// isDoomed reports whether Scan has seen the reset of a stream.
 func (s *Session) isDoomed(id uint32) bool {
 	c := s.scratch
 	if c.of != s {

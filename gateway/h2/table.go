@@ -11,10 +11,18 @@ const (
 	firstRing = 8
 )
 
-// A table is the dynamic table of a decoder. Its memory grows with what is in it, to lastMem bytes and
-// tableSize/overhead entries.
+// A table is the dynamic table of a decoder (RFC 7541, section 2.3.2). Its memory grows with
+// its entries, to lastMem bytes and tableSize/overhead entries.
+//
+//	index   62 (newest)   63           64 (oldest)        RFC 7541, section 2.3.3
+//	ring    │ … │ first: oldest │   │ newest │ … │        a circle: eviction moves first
+//	             │                    │
+//	mem     ░░░░│x-a: 1\r\n│cookie: k=v\r\n│x-b: 2\r\n│   ░ evicted, reclaimed by compact
+//
+// Entries are lines of HTTP/1.1, so an indexed field is one copy. They lie one after the other,
+// and only the ring wraps around: a line that did would have to be copied twice.
 type table struct {
-	mem      []byte  // lines of the entries, oldest first, and perhaps of some before them that are gone
+	mem      []byte  // lines of the entries, oldest first, after those of evicted ones
 	ring     []entry // its length is a power of two
 	first, n int     // the oldest entry, and how many there are
 	size     int     // of the entries
@@ -35,13 +43,13 @@ func (t *table) line(i int) line {
 	return line{text: t.mem[e.at:][:int(e.name)+int(e.value)+4], name: int(e.name), kind: e.kind, id: e.id, bad: e.bad}
 }
 
-// resize changes how large the table may be.
+// resize changes how large the table may be. See RFC 7541, section 4.3.
 func (t *table) resize(size int) {
 	t.max = size
 	t.evict(size)
 }
 
-// evict drops the oldest entries until size is not above room.
+// evict drops the oldest entries until size is at most room.
 func (t *table) evict(room int) {
 	for t.size > room {
 		e := &t.ring[t.first]
@@ -51,8 +59,8 @@ func (t *table) evict(room int) {
 	}
 }
 
-// add makes l the newest entry. One that is too large for the table empties it. See RFC 7541, section 4.4. l must not be
-// of the table's memory.
+// add makes l the newest entry. One that is too large for the table empties it. See RFC 7541,
+// section 4.4. l must not be of the table's memory.
 func (t *table) add(l *line) {
 	size := len(l.text) - len(": \r\n") + overhead
 	if size > t.max {
@@ -74,6 +82,7 @@ func (t *table) add(l *line) {
 	t.size += size
 }
 
+// growRing doubles the ring, with the oldest entry first.
 func (t *table) growRing() {
 	ring := make([]entry, max(firstRing, 2*len(t.ring)))
 	for i := range t.n {
@@ -82,8 +91,8 @@ func (t *table) growRing() {
 	t.ring, t.first = ring, 0
 }
 
-// compact makes room for n more bytes of lines. A line is smaller than what it counts for, so the lines and n never need
-// more than tableSize, and half of the memory is free after it.
+// compact makes room for n more bytes of lines. A line is smaller than what it counts for, so
+// the lines and n never need more than tableSize, and half of the memory is free after it.
 func (t *table) compact(n int) {
 	from := len(t.mem)
 	if t.n > 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file says which fields of a response a script can read. See Fetch, "CORS filtered response" and "CORS-exposed
-// header-name list".
+// This file says which fields of a response a script can read. See Fetch, "CORS filtered
+// response" and "CORS-exposed header-name list".
 
 // A ResponseHeader is what a script can see of a response header.
 type ResponseHeader struct {
@@ -39,8 +39,8 @@ func (r *Request) readResponseHeaders(names []string) error {
 	return nil
 }
 
-// Readable answers which of the response headers asked about the page can read, where o is what came of the question and h
-// are the fields of the answer.
+// Readable reports which of the response headers in the question the page can read, where o is
+// the outcome and h are the fields of the answer.
 func (r *Request) Readable(o Outcome, h http.Header) []ResponseHeader {
 	list := make([]ResponseHeader, 0, len(r.ResponseHeaders))
 	exposed, _ := members(h.Values("Access-Control-Expose-Headers"))
@@ -51,6 +51,10 @@ func (r *Request) Readable(o Outcome, h http.Header) []ResponseHeader {
 	return list
 }
 
+// reads reports whether the page can read one response header, and why. The order is Fetch's:
+// forbidden names are removed from every filtered response; an opaque one has none left; a
+// basic one (same origin) has all others; a CORS filtered response has the safelisted and the
+// exposed ones.
 func (r *Request) reads(o Outcome, name string, exposed []string) (bool, string) {
 	listed := slices.ContainsFunc(exposed, func(n string) bool { return strings.EqualFold(n, name) })
 	switch {

@@ -9,8 +9,16 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// This file writes the requests that a browser makes of a Request: of all the fields that it sends, those that
-// a gateway looks at.
+// This file writes the requests that a browser sends for a Request, with those of its fields
+// that a gateway looks at:
+//
+//	OPTIONS /items HTTP/1.1                           PUT /items HTTP/1.1
+//	Host: api.example                                 Host: api.example
+//	Origin: https://app.example                       Origin: https://app.example
+//	Sec-Fetch-Site: cross-site                        Sec-Fetch-Site: cross-site
+//	Sec-Fetch-Mode: cors                              Sec-Fetch-Mode: cors
+//	Access-Control-Request-Method: PUT                content-type: application/json
+//	Access-Control-Request-Headers: content-type      Content-Length: 7
 
 // Question returns r as a Question.
 func (r *Request) Question() Question {
@@ -28,7 +36,8 @@ func (r *Request) Question() Question {
 	return q
 }
 
-// Preflight returns the lines of the CORS-preflight request. See Fetch, "CORS-preflight fetch", steps 1 to 5.
+// Preflight returns the lines of the CORS-preflight request. See Fetch, "CORS-preflight fetch",
+// steps 1 to 5: names sorted, in lower case, joined by "," without a space.
 func (r *Request) Preflight() []string {
 	lines := append(r.lines("OPTIONS"), "Access-Control-Request-Method: "+r.Method)
 	if len(r.Unsafe) > 0 {
@@ -37,7 +46,8 @@ func (r *Request) Preflight() []string {
 	return lines
 }
 
-// Actual returns the lines of the request itself, with content of a length in bytes. A value that is not known is "(any)".
+// Actual returns the lines of the request itself, with content of a length in bytes. An unknown
+// value is "(any)".
 func (r *Request) Actual(length int) []string {
 	lines := r.lines(r.Method)
 	for _, h := range r.Headers {
@@ -56,19 +66,24 @@ func (r *Request) Actual(length int) []string {
 	return lines
 }
 
+// lines returns the lines that the preflight and the request have in common.
 func (r *Request) lines(method string) []string {
 	lines := []string{method + " " + r.Target + " HTTP/1.1", "Host: " + r.Host}
 	// See Fetch, "append a request Origin header".
+	// See Fetch, "append a request `Origin` header": always for CORS and WebSocket requests;
+	// else only with a method that is neither GET nor HEAD.
 	if r.Mode == ModeWebSocket || !r.Same && r.Mode == ModeCORS || method != "GET" && method != "HEAD" {
 		lines = append(lines, "Origin: "+r.Origin)
 	}
+	// Fetch Metadata is sent to potentially trustworthy URLs only.
 	if r.HTTPS || r.loopback() {
 		lines = append(lines, "Sec-Fetch-Site: "+r.site(), "Sec-Fetch-Mode: "+r.Mode)
 	}
 	return lines
 }
 
-// site returns how near the page is to the URL. See Fetch Metadata, "Sec-Fetch-Site", and HTML, "schemelessly same site".
+// site returns the value of Sec-Fetch-Site. See Fetch Metadata, "Sec-Fetch-Site", and HTML,
+// "same site": the registrable domain and the scheme must be equal, ports do not matter.
 func (r *Request) site() string {
 	if r.Same {
 		return "same-origin"
@@ -81,7 +96,8 @@ func (r *Request) site() string {
 	return "cross-site"
 }
 
-// registrable returns the registrable domain of a host, or "".
+// registrable returns the registrable domain of a host, or "" for addresses and public
+// suffixes. See URL, "registrable domain".
 func registrable(host string) string {
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return ""
@@ -105,6 +121,8 @@ func (r *Request) PageOnLoopback() bool {
 	return isLoopback(string(wire.HostName([]byte(rest))))
 }
 
+// isLoopback reports whether host is potentially trustworthy without TLS. See Secure Contexts,
+// "Is origin potentially trustworthy?".
 func isLoopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -113,7 +131,8 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Private reports whether the URL's host is, by its address alone, on this machine or in a private network.
+// Private reports whether the URL's host is, by its address alone, on this machine or in a
+// private network.
 func (r *Request) Private() bool {
 	host := r.HostName()
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))

@@ -8,12 +8,21 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 )
 
-// This file knows requests that are not for CORS to decide, and what browsers do not even ask for. The rules are:
+// This file handles requests that CORS does not govern, and those that browsers do not even
+// send. The rules are:
 //
-//   - a page of https asks for nothing of http, but on loopback; a form may;
-//   - a page that asks in the mode "no-cors" or submits a form reads nothing of what comes back: what counts is whether the
-//     request has its effects, which the policy's guards decide;
-//   - a WebSocket is open if the gateway lets its handshake through and the upstream agrees.
+//	mode          sent                            the page sees
+//	cors          after a preflight if needed     the response, if the CORS check passes
+//	same-origin   only to the page's origin       the response
+//	no-cors       GET, HEAD, POST, safe headers   nothing; the request has its effects
+//	navigate      GET, POST                       nothing; the browser shows the response
+//	websocket     the handshake                   messages, if the server answers 101
+//
+//   - a page of https cannot request http URLs, except on loopback; a form can;
+//   - in the modes no-cors and navigate only the effects of the request count, and the policy's
+//     guards decide about those;
+//   - a WebSocket opens if the gateway lets its handshake through and the upstream agrees:
+//     browsers make no CORS check for it.
 
 // The modes of a request. See Fetch, "request mode".
 const (
@@ -24,7 +33,8 @@ const (
 	ModeWebSocket  = "websocket"
 )
 
-// readMode checks that a page can ask in this mode what it asks. All else is read by then.
+// readMode checks that a page can make this request in this mode. It runs last, when all other
+// parts were read.
 func (r *Request) readMode(mode string) error {
 	socket := r.Mode == ModeWebSocket
 	switch {
@@ -53,8 +63,8 @@ func (r *Request) readMode(mode string) error {
 	return nil
 }
 
-// Blocked says why a browser does not even ask, or "". See Mixed Content, "should fetching request be blocked as mixed
-// content", and Fetch, "main fetch".
+// Blocked returns why a browser does not even send the request, or "". See Mixed Content,
+// "should fetching request be blocked as mixed content?", and Fetch, "main fetch".
 func (r *Request) Blocked() string {
 	switch {
 	case r.Mode != ModeNavigate && !r.HTTPS && !r.loopback() && strings.HasPrefix(r.Origin, "https://"):
@@ -65,7 +75,8 @@ func (r *Request) Blocked() string {
 	return ""
 }
 
-// withoutCORS evaluates a request that CORS does not govern. Precondition: the mode is navigate, no-cors or websocket.
+// withoutCORS evaluates a request that CORS does not govern. Precondition: the mode is
+// navigate, no-cors or websocket.
 func (e *evaluation) withoutCORS(actual *Answer) Outcome {
 	switch {
 	case actual.Refused != "":
@@ -88,7 +99,9 @@ func (e *evaluation) withoutCORS(actual *Answer) Outcome {
 	return Allowed
 }
 
-// resourcePolicy is Fetch, "cross-origin resource policy check", for a page that asks for no isolation.
+// resourcePolicy is Fetch, "cross-origin resource policy check", for a page that does not
+// request isolation. It is the one check that a no-cors response can fail, and it protects
+// servers from pages that embed their resources.
 func (e *evaluation) resourcePolicy(lines []string) Outcome {
 	const where = "cross-origin resource policy check"
 	switch policy := strings.Join(lines, ", "); {

@@ -12,15 +12,18 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// This file reads a Question as a browser would. What it refuses is what fetch() refuses, or what no browser can mean.
-// The rules are:
+// This file reads a Question as a browser would. It refuses what fetch() refuses, and what no
+// browser can mean. The rules are:
 //
-//   - Origin is "null" or a tuple origin as browsers serialize it: anything else is an error that says what to write;
-//   - the URL is brought into its normal form; dot segments, which browsers resolve, are an error that shows the result;
+//   - Origin is "null" or a tuple origin as browsers serialize it: anything else is an error
+//     that says what to write;
+//   - the URL is brought into its normal form; dot segments, which browsers resolve, are an
+//     error that shows the result;
 //   - names of headers that a page cannot set, and methods that it cannot use, are errors.
 
-// A Request is a [Question] as a browser understands it: every part is in the form in which the browser sends it.
-// NewRequest makes one, or a literal does that says as much as is to be evaluated. It is not to be changed afterwards.
+// A Request is a [Question] as a browser understands it: every part is in the form in which the
+// browser sends it. NewRequest makes one; a literal with the fields that Evaluate needs is
+// valid, too. It must not be changed afterwards.
 type Request struct {
 	Origin          string
 	Method          string               // normalized
@@ -42,7 +45,8 @@ type Request struct {
 // maxQuestion bounds each part of a question, in bytes: beyond it there is nothing to explain.
 const maxQuestion = 64 << 10
 
-// NewRequest reads a question as a browser would. Its error says what is wrong with the question, and what to write.
+// NewRequest reads a question as a browser would. Its error says what is wrong with the
+// question, and what to write.
 func NewRequest(q Question) (*Request, error) {
 	if len(q.Origin)+len(q.Method)+len(q.URL) > maxQuestion {
 		return nil, errors.New("the question is longer than any request can be: shorten it")
@@ -73,6 +77,8 @@ func NewRequest(q Question) (*Request, error) {
 	return r, nil
 }
 
+// readOrigin reads the page's origin. The error names the form that browsers send, so that a
+// mistyped origin is not explained as a denied one.
 func (r *Request) readOrigin(origin string) error {
 	switch {
 	case origin == "":
@@ -99,6 +105,8 @@ func (r *Request) readOrigin(origin string) error {
 	return fmt.Errorf("origin %q is not as browsers send it: write scheme, host and port only", origin)
 }
 
+// readMethod normalizes the method as the constructor of Request in Fetch does, and refuses
+// forbidden ones.
 func (r *Request) readMethod(method string) error {
 	r.Method = cors.NormalizeMethod(method)
 	switch {
@@ -112,6 +120,8 @@ func (r *Request) readMethod(method string) error {
 	return nil
 }
 
+// readHeaders reads the headers that the script sets, "Name: value" or a name alone. See Fetch,
+// "forbidden request-header": some names are only forbidden with some values.
 func (r *Request) readHeaders(headers []string) error {
 	size := 0
 	for _, h := range headers {
@@ -139,6 +149,7 @@ func (r *Request) readHeaders(headers []string) error {
 	return nil
 }
 
+// forCookies returns what to do instead of setting Cookie.
 func forCookies(name string) string {
 	if name == "cookie" {
 		return " and ask with credentials"
@@ -146,7 +157,9 @@ func forCookies(name string) string {
 	return ""
 }
 
-// preflightReasons finds out why a preflight is needed. See Fetch, "HTTP fetch".
+// preflightReasons finds out why a preflight is needed: the method is not CORS-safelisted, or
+// there are CORS-unsafe request-header names. See Fetch, "main fetch", where it chooses between
+// "HTTP fetch" with and without the preflight.
 func (r *Request) preflightReasons() {
 	if !cors.SafelistedMethod(r.Method) {
 		r.Reasons = append(r.Reasons, fmt.Sprintf("the method %s is not CORS-safelisted", r.Method))
@@ -166,8 +179,10 @@ func (r *Request) preflightReasons() {
 	}
 }
 
+// NeedsPreflight reports whether a browser asks first.
 func (r *Request) NeedsPreflight() bool { return len(r.Reasons) > 0 }
 
+// scheme returns the scheme of the HTTP request: a WebSocket's handshake is http or https.
 func (r *Request) scheme() string {
 	if r.HTTPS {
 		return "https"
@@ -175,6 +190,7 @@ func (r *Request) scheme() string {
 	return "http"
 }
 
+// DefaultPort returns the port of the scheme, which an origin and Host leave out.
 func (r *Request) DefaultPort() string {
 	if r.HTTPS {
 		return "443"
@@ -182,4 +198,5 @@ func (r *Request) DefaultPort() string {
 	return "80"
 }
 
+// TargetOrigin returns the URL's origin.
 func (r *Request) TargetOrigin() string { return r.scheme() + "://" + r.Host }

@@ -14,7 +14,7 @@ import (
 
 // This file reads the URL of a Question as browsers do. See the URL standard, "basic URL parser".
 
-// hostOf returns what stands before a port, a path, a query or a fragment.
+// hostOf returns the part of s before a port, a path, a query or a fragment.
 func hostOf(s string) string {
 	if end := strings.IndexAny(s, ":/?#"); end >= 0 {
 		return s[:end]
@@ -22,6 +22,10 @@ func hostOf(s string) string {
 	return s
 }
 
+// readURL reads the URL into HTTPS, Host, Path and Target, normalized as a browser sends it:
+// host in lower case and as A-labels, without the default port, path and query escaped.
+//
+//	https://API.Example:443/a b?q=1#top      Host api.example, Target /a%20b?q=1
 func (r *Request) readURL(text string) error {
 	site, path, query := splitURL(text)
 	u, err := url.Parse(site)
@@ -66,8 +70,10 @@ func (r *Request) readURL(text string) error {
 	return nil
 }
 
-// splitURL takes a URL apart as browsers do: what comes before its path, the path, and the query with its '?'.
-// A fragment is left out. See URL, "basic URL parser".
+// splitURL splits a URL as browsers do: the part before its path, the path, and the query with
+// its '?'. A fragment is left out. See URL, "basic URL parser": spaces at the ends, tabs and
+// line ends are removed, and in http URLs a backslash is a slash. net/url does neither, so it
+// only sees the first part.
 func splitURL(text string) (site, path, query string) {
 	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.Trim(text, " "))
 	text, _, _ = strings.Cut(text, "#")
@@ -84,6 +90,7 @@ func splitURL(text string) (site, path, query string) {
 	return text, path, query
 }
 
+// asciiHost returns a host as A-labels. See URL, "domain to ASCII".
 func asciiHost(name string) (string, error) {
 	if isASCII(name) {
 		return name, nil
@@ -91,11 +98,12 @@ func asciiHost(name string) (string, error) {
 	return idna.Lookup.ToASCII(name)
 }
 
+// isASCII reports whether s has no byte above 0x7f.
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-// resolve returns p without dot segments, in either spelling. See URL, "path state".
+// resolve returns p without dot segments; "%2e" counts as a dot. See URL, "path state".
 func resolve(p string) string {
 	dotted := false
 	segments := strings.Split(p, "/")
@@ -114,12 +122,13 @@ func resolve(p string) string {
 	return resolved
 }
 
-// escapePath escapes what browsers escape. See URL, "path percent-encode set".
+// escapePath escapes the bytes that browsers escape. See URL, "path percent-encode set".
 func escapePath(path string) string { return escapeAny(path, "\"#<>?`{}") }
 
 // escapeQuery is escapePath for a query. See URL, "special-query percent-encode set".
 func escapeQuery(q string) string { return escapeAny(q, `"#<>'`) }
 
+// escapeAny escapes blanks, controls, bytes above 0x7e and those of set.
 func escapeAny(s, set string) string {
 	var b strings.Builder
 	for i := range len(s) {

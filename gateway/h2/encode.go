@@ -22,7 +22,7 @@ var seed = maphash.MakeSeed()
 //	response 1   vary: Origin                          0x7b + value     added as 62
 //	response 2   vary: Origin                          0xbe             index 62
 //	both         date: …                               0x0f 0x12 + value, never added
-//	both         set-cookie: …                         0x1f 0x28 + value, never indexed by anyone
+//	both         set-cookie: …                         0x1f 0x28 + value, never indexed, here or further on
 //
 // Nothing secret goes there: an attacker who can make requests and see the sizes of responses
 // could otherwise guess it byte by byte (CRIME; RFC 7541, section 7.1). Values are written

@@ -75,8 +75,7 @@ var codeNames = [...]string{
 	"REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 }
 
-// String returns the name of the code, or "unknown": peers may send codes that nobody has
-// registered.
+// String returns the name of the code, or "unknown": peers may send unregistered codes.
 func (c Code) String() string {
 	if int(c) < len(codeNames) {
 		return codeNames[c]

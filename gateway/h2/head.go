@@ -28,15 +28,15 @@ const (
 // others are wire's.
 type Head struct {
 	// Text is the request line and the field lines, or the lines of trailers. The empty line
-	// that ends them is not there, so that the caller can add lines of its own: that content is
-	// chunked, or an upgrade. If Malformed is not set, it is what package wire takes for a head
-	// with the same fields. The crumbs of Cookie are joined (RFC 9113, section 8.2.3), and Host
-	// is the authority, once.
+	// that ends them is missing, so that the caller can add further lines, for chunked content
+	// or an upgrade. Unless Malformed is set, package wire parses it as a head with the same
+	// fields. The crumbs of Cookie are joined (RFC 9113, section 8.2.3), and Host is the
+	// authority, once.
 	Text []byte
 	// Length is what Content-Length says, -1 without one that can be understood.
 	Length int64
-	// Protocol is that of an extended CONNECT (RFC 8441), else empty. The method is then
-	// written as GET, as the upgrade that it stands for has it.
+	// Protocol is the :protocol of an extended CONNECT (RFC 8441), else empty. The method is
+	// then written as GET, the method of the equivalent upgrade.
 	Protocol []byte
 	// Priority is what the priority field says; see RFC 9218, section 4.
 	Priority Priority
@@ -50,7 +50,7 @@ type Head struct {
 	limits        wire.Limits
 	connect       bool // extended CONNECT is taken
 	trailers      bool
-	lined         bool // the request line is written, or there is none
+	lined         bool // the request line is written, or none is needed
 	size, most    int  // as RFC 9113, section 6.5.2, counts (SETTINGS_MAX_HEADER_LIST_SIZE)
 	lines         int
 	hosts, crumbs int

@@ -10,7 +10,7 @@ const codeLengths = "isxxxxxxxtzxxzxxxxxxxxzxxxxxxxxxbffhibdgffdgdbbbaaabbbbbbbc
 
 const (
 	shortest  = 5  // bits of a code
-	longest   = 30 // likewise
+	longest   = 30 // bits of a code
 	tableBits = 12 // the codes up to this length are looked up, two at a time if they fit
 	eos       = 256
 )
@@ -61,7 +61,7 @@ func newHuffman() *huffmanCode {
 		h.limit[length] = uint32(min(code, 1<<32-1))
 	}
 	for i, p := range single {
-		// What is left of the 12 bits after the first code may be a second one, if it ends
+		// The remaining bits after the first code may be a second one, if it ends
 		// within them: zeros were shifted in behind.
 		if q := single[i<<p.bits&(1<<tableBits-1)]; p.bits > 0 && q.bits > 0 && p.bits+q.bits <= tableBits {
 			p.b, p.symbols, p.bits = q.a, 2, p.bits+q.bits

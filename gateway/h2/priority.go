@@ -59,7 +59,7 @@ func (e *early) put(id uint32, p Priority) {
 	e[len(e)-1].id, e[len(e)-1].Priority = id, p
 }
 
-// take returns what was kept for a stream, if it was.
+// take removes and returns the priority that is kept for a stream, if there is one.
 func (e *early) take(id uint32) (Priority, bool) {
 	for i := range e {
 		if e[i].id == id {

@@ -40,7 +40,7 @@ type Scratch struct {
 	head   Head
 	free   *Stream
 	frees  int
-	doomed [64]uint32 // streams of doomedOf that are reset in what was scanned
+	doomed [64]uint32 // streams of the session of that are reset in the scanned bytes
 	dooms  int
 	of     *Session
 }
@@ -50,12 +50,11 @@ type Kind uint8
 
 // The kinds of events.
 const (
-	// None is of no interest to the caller. If nothing was used, the next frame is not all there.
+	// None needs no action. If nothing was used, the next frame is incomplete.
 	None Kind = iota
 	// Request is a new stream with its request, which Head has. Content follows unless End is set.
 	Request
-	// Cancelled is a request whose stream is reset further on in what was scanned. There is no
-	// stream.
+	// Cancelled is a request whose reset is among the scanned bytes. It has no stream.
 	Cancelled
 	// Data is a piece of content. Its bytes, in Data, are given back by Read.
 	Data
@@ -63,16 +62,15 @@ const (
 	// set. If they are larger than the limits Head has a Fault, and Data is not all of them.
 	Trailers
 	// Gone is a stream that was reset: by the client, or, if Ours is set, because of what the
-	// client did. Stream is nil if the caller has not heard of it; else Close, Done or Reset
-	// it.
+	// client did. Stream is nil if no event was about it before; else Close, Done or Reset it.
 	Gone
-	// Sendable says that windows have grown: that of Stream, or those of all if it is nil.
+	// Sendable says that a window has grown: Stream's, or all of them if Stream is nil.
 	Sendable
 	// Fatal ends the connection. The reason is in Out.
 	Fatal
 )
 
-// An Event is what has come from the client.
+// An Event tells the caller what the client has sent.
 type Event struct {
 	Kind   Kind
 	End    bool  // the client's side of the stream has ended
@@ -93,7 +91,7 @@ type Event struct {
 // Streams are found in 16 buckets by their identifier: a connection has at most MaxStreams, and
 // a map would cost an allocation now and then.
 type Session struct {
-	// Out is what is to be sent to the client. The caller takes it away and may give other memory.
+	// Out holds bytes for the client. The caller takes them away and may replace the memory.
 	Out []byte
 
 	o       *Options
@@ -110,13 +108,13 @@ type Session struct {
 	leaving bool // GOAWAY was sent
 	pings   int  // that the client has not acknowledged
 
-	// A header block that is not all there. See RFC 9113, section 4.3.
+	// A header block of which a part is missing. See RFC 9113, section 4.3.
 	block    []byte
-	blockOf  uint32 // its stream; 0: there is none
+	blockOf  uint32 // its stream; 0: no block
 	blockEnd bool   // the client's side ends with it
 	short    int    // frames in it below shortBlock bytes
 
-	// A DATA frame that is not all there.
+	// A DATA frame of which a part is missing.
 	reading    *Stream
 	left       int // content that is yet to come for it
 	skip       int // bytes after it that are dropped: padding, content that is not wanted
@@ -183,7 +181,7 @@ func (s *Session) Blocked() bool { return s.blockOf != 0 }
 // Next takes the first frame off b, or part of a DATA frame, and returns how many bytes that
 // took. If that is 0, b must grow. Nothing of b is kept.
 //
-// The order of the checks is that of the standard: size (section 4.2), then order (a header
+// The order of the checks is the standard's: size (section 4.2), then order (a header
 // block is not interrupted, section 6.10; SETTINGS comes first, section 3.4), then the frame
 // itself.
 func (s *Session) Next(b []byte, now time.Time) (n int, ev Event) {

@@ -26,7 +26,7 @@ type Stream struct {
 	Owner    any // the caller's
 
 	send    int64 // the window; it may be negative
-	receive int   // the client's window, likewise
+	receive int   // the client's window; it may be negative, too
 	used    int   // bytes that were read and not yet given back as window
 	length  int64 // of content, as Content-Length says; -1: it does not
 	got     int64 // of it
@@ -47,7 +47,7 @@ func (st *Stream) Ended() bool { return st.remote }
 func (st *Stream) Gone() bool { return st.gone }
 
 // freeStreams is how many closed streams a Scratch keeps for reuse.
-const freeStreams = 256 // that a Scratch keeps
+const freeStreams = 256
 
 // newStream adds a stream. Until the client acknowledges our SETTINGS it may count with the
 // initial window of 65 535 bytes: RFC 9113, section 6.9.2.
@@ -97,14 +97,14 @@ func (s *Session) look(id uint32) *Stream {
 	return st
 }
 
-// appendReset resets a stream, of which more may be on its way.
+// appendReset resets a stream. Frames for it may still be on their way.
 func (s *Session) appendReset(id uint32, code Code) {
 	s.Out = appendReset(s.Out, id, code)
 	s.forget(id)
 	s.o.Counts.reset(Gateway, code)
 }
 
-// forget notes that a stream was reset: more of it may be on its way.
+// forget remembers that a stream was reset: frames for it may still be on their way. See late.
 func (s *Session) forget(id uint32) {
 	s.reset[s.resets%uint8(len(s.reset))] = id
 	s.resets++
@@ -138,7 +138,8 @@ func (s *Session) away(st *Stream) {
 	}
 }
 
-// All ranges over the streams, also those that are Gone. Each of them may be closed meanwhile.
+// All ranges over the streams, also those that are Gone. The loop may close the stream that it
+// was given.
 func (s *Session) All() iter.Seq[*Stream] {
 	return func(yield func(*Stream) bool) {
 		for _, st := range s.streams {

@@ -5,7 +5,7 @@ import "github.com/corsgate/corsgate/gateway/wire"
 // Sizes of the dynamic table. The protocol's default is never changed, so it need not be announced.
 const (
 	tableSize = 4096 // as RFC 7541, section 4.1, counts
-	overhead  = 32   // of an entry, likewise
+	overhead  = 32   // of an entry (the same section)
 	firstMem  = 512
 	lastMem   = 2 * tableSize
 	firstRing = 8

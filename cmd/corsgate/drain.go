@@ -7,9 +7,22 @@ import (
 	"os"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/upgrade"
 )
 
-// drain ends the gateway: at leisure, or at once on a second signal.
+// upgraded acts on the outcome of an upgrade. It reports whether the successor has taken over.
+func (p *process) upgraded(o upgrade.Outcome) bool {
+	if o.Err != nil {
+		p.log.Error("not upgraded: this process continues", "error", o.Err.Error())
+		return false
+	}
+	p.handedOver.Store(true)
+	p.systemd.Replaced(o.PID)
+	p.log.Info("upgraded: the new process serves, and this one drains", "pid", o.PID)
+	return true
+}
+
+// drain ends the gateway: when its requests have ended, or at once on a second signal.
 func (p *process) drain(why string, more <-chan os.Signal) error {
 	p.mu.Lock()
 	p.stopping = true
@@ -23,13 +36,13 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 	shutdown, lameDuck := p.gate.Shutdown, cfg.Timeouts.LameDuck
 	if p.handedOver.Load() {
 		shutdown, lameDuck = p.gate.HandOver, 0
-		p.operators.retire()
+		p.operators.Retire()
 		p.stopWatchdog()
 		if p.node != nil {
-			go p.node.leave() // the successor needs its name
+			go p.node.Leave() // the successor needs its name
 		}
 	} else {
-		p.systemd.stopping(lameDuck + cfg.Timeouts.Shutdown)
+		p.systemd.Stopping(lameDuck + cfg.Timeouts.Shutdown)
 	}
 	p.log.Info("draining", "signal", why, "lame_duck", lameDuck.String(), "timeout", cfg.Timeouts.Shutdown.String())
 	ctx, cancel := context.WithTimeout(context.Background(), lameDuck+cfg.Timeouts.Shutdown)
@@ -46,7 +59,7 @@ func (p *process) drain(why string, more <-chan os.Signal) error {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		// That is what timeouts.shutdown is for: tunnels, above all, do not end by themselves.
+		// This is the purpose of timeouts.shutdown: tunnels, above all, do not end by themselves.
 		p.log.Warn("connections still in use after timeouts.shutdown were closed", "timeout", cfg.Timeouts.Shutdown.String())
 	case err != nil:
 		return cli.Fail(fmt.Errorf("stopped before all requests were finished: %w", err))

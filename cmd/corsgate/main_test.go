@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/upgrade"
 	"github.com/corsgate/corsgate/gateway/config"
 	"go.uber.org/goleak"
 )
@@ -23,7 +24,7 @@ const impatient = "CORSGATE_TEST_IMPATIENT"
 func TestMain(m *testing.M) {
 	if os.Getenv(asCorsgate) == "1" {
 		if os.Getenv(impatient) == "1" {
-			successorPatience = 500 * time.Millisecond
+			upgrade.Patience = 500 * time.Millisecond
 		}
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}

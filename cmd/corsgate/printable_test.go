@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/printabletest"
-	"github.com/corsgate/corsgate/gateway/config"
 )
 
 // TestCommandsArePrintable: whatever a command prints of a file, a name or an argument.
@@ -31,24 +26,4 @@ func TestCommandsArePrintable(t *testing.T) {
 	f(routes, "explain", "--origin", "https://a.example", "--header", "x\x1b[2J", "https://api.example/")
 	f(routes, "explain", "--origin", "https://a.example", "--format", "\x9b", "https://api.example/")
 	f(routes, "\u009b31m")
-}
-
-// TestLogIsPrintable: of both formats, and of JSON that it decodes to what was said.
-func TestLogIsPrintable(t *testing.T) {
-	for _, format := range []string{"text", "json"} {
-		var out bytes.Buffer
-		l := newLogger(config.Log{Level: slog.LevelInfo, Format: format}, &out)
-		l.Error(printabletest.Nasty, "error", errors.New("\u009b\u202e").Error())
-		l.finish()
-		if bad := printabletest.Obeyed(out.String()); bad != "" || strings.Count(out.String(), "\n") != 1 {
-			t.Errorf("%s: %q in %q", format, bad, out.String())
-		}
-		if format != "json" {
-			continue
-		}
-		var line struct{ Error string }
-		if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Error != "\u009b\u202e" {
-			t.Errorf("%q, %v", line.Error, err)
-		}
-	}
 }

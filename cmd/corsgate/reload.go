@@ -2,39 +2,41 @@ package main
 
 import (
 	"context"
+	"errors"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/logs"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/node"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/fleet"
 )
 
-// This file changes what a process serves while it serves.
-
-// watch takes over changes of the files that the configuration names, and of its own if that is asked for.
+// watch reloads files that the configuration names when they change, and, if all is set, the configuration file itself.
 func (p *process) watch(ctx context.Context, all bool) {
 	if all {
-		p.gate.Watch(ctx, func() { p.reload() }) // it has logged
+		p.gate.Watch(ctx, func() { p.reload() }) // it logs its error
 		return
 	}
 	p.gate.Watch(ctx, nil)
 }
 
-// reload reads the file again. If its configuration cannot be served, each reason is logged and nothing
-// else changes. It is safe for concurrent use.
+// reload reads the configuration file again. If it cannot be served, each reason is logged and nothing else changes. It is
+// safe for concurrent use.
 func (p *process) reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.systemd.reloading()
+	p.systemd.Reloading()
 	own, err := p.reread()
 	p.tellReady(err)
 	if err != nil {
-		source.LogProblems(p.log, "configuration not reloaded", err)
+		source.LogProblems(p.log.Logger, "configuration not reloaded", err)
 		return err
 	}
 	p.own = own
 	return nil
 }
 
-// reread makes what the file says now, together with what is shared, what is in force, or returns why not.
+// reread puts the current text of the file in force, together with the fleet's, or returns why not.
 func (p *process) reread() (config.Source, error) {
 	own, err := source.Read(p.path)
 	if err != nil {
@@ -49,9 +51,9 @@ func (p *process) reread() (config.Source, error) {
 	return own, p.replace(cfg)
 }
 
-// replace makes cfg the configuration in force, with its logs, or returns why not and changes nothing.
+// replace puts cfg in force, with its logs, or returns why not and changes nothing.
 func (p *process) replace(cfg *config.Config) error {
-	lines, err := openAccess(cfg, p.stdout)
+	lines, err := logs.OpenAccess(cfg, p.stdout)
 	if err != nil {
 		p.gate.ReloadFailed(err)
 		return err
@@ -62,17 +64,45 @@ func (p *process) replace(cfg *config.Config) error {
 		}
 		return err
 	}
-	p.reconfigureLog(cfg.Log)
+	p.log.Reconfigure(cfg.Log)
 	p.gate.RedirectAccess(lines)
 	return nil
 }
 
-// reopen opens the file of the access log anew: another program has put the old one aside.
+// Take puts a revision of the fleet in force, together with the file's text. See [node.Process].
+func (p *process) Take(r fleet.Revision) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopping {
+		return node.Ending{Err: errors.New("this gateway is stopping")}
+	}
+	shared := source.Revision(r.Number, r.Text)
+	cfg, err := source.Compose(p.own, shared)
+	if err == nil {
+		err = p.gate.Reload(cfg)
+	}
+	if err != nil {
+		return err
+	}
+	p.shared = shared
+	p.log.Info("revision in force", "revision", r.Number, "author", r.Author, "message", r.Message, "trial", r.Trial)
+	if p.waiting {
+		p.waiting = false
+		if err := p.open(); err != nil {
+			p.served <- err
+			return node.Ending{Err: err}
+		}
+	}
+	p.tellReady(nil)
+	return nil
+}
+
+// reopen opens the file of the access log again, after another program has renamed the old one.
 func (p *process) reopen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	cfg, _ := p.gate.Config()
-	lines, err := openAccess(cfg, p.stdout)
+	lines, err := logs.OpenAccess(cfg, p.stdout)
 	switch {
 	case err != nil:
 		p.log.Error("the access log was not reopened: writing to the old file continues", "error", err.Error())

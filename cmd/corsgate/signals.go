@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/upgrade"
 )
 
-// signals are those that serve obeys. They are asked for before anything else is done, so that
-// none is lost while the gateway starts. Many of one kind are as good as one.
+// signals are those that serve obeys. They are caught before anything else is done, so that none is lost while the gateway
+// starts. Several of one kind count as one.
 type signals struct {
 	reload  chan os.Signal
 	stop    chan os.Signal
@@ -19,8 +20,8 @@ type signals struct {
 	reopen  chan os.Signal
 }
 
-// calm is how long a reload that a signal has asked for is not followed by another: a thousand
-// signals in a second cost some ten reloads, and the last is never lost.
+// calm is the least time between two reloads by signals: a thousand signals in a second cost some ten reloads, and the last
+// one is never lost.
 const calm = 100 * time.Millisecond
 
 func notify() *signals {
@@ -29,7 +30,7 @@ func notify() *signals {
 	signal.Notify(s.stop, syscall.SIGTERM, os.Interrupt)
 	signal.Notify(s.upgrade, syscall.SIGUSR2)
 	signal.Notify(s.reopen, syscall.SIGUSR1)
-	signal.Ignore(syscall.SIGPIPE) // who has stopped to read a log does not end the gateway
+	signal.Ignore(syscall.SIGPIPE) // a log without a reader does not end the gateway
 	return s
 }
 
@@ -44,11 +45,11 @@ func (s *signals) ignore() {
 // wait obeys signals until the gateway has stopped.
 func (p *process) wait(s *signals) error {
 	reload, rested := (<-chan os.Signal)(s.reload), (<-chan time.Time)(nil)
-	next, result := (*upgrade)(nil), (<-chan outcome)(nil)
+	next, result := (*upgrade.Upgrade)(nil), (<-chan upgrade.Outcome)(nil)
 	for {
 		select {
 		case <-reload:
-			p.reload() // it has logged
+			p.reload() // it logs its error
 			reload, rested = nil, time.After(calm)
 		case <-rested:
 			reload = s.reload
@@ -59,8 +60,8 @@ func (p *process) wait(s *signals) error {
 				p.log.Warn("an upgrade is under way already")
 				continue
 			}
-			next = p.upgrader.start()
-			result = next.result
+			next = p.upgrader.Start()
+			result = next.Result
 		case o := <-result:
 			next, result = nil, nil
 			if p.upgraded(o) {
@@ -68,7 +69,7 @@ func (p *process) wait(s *signals) error {
 			}
 		case sig := <-s.stop:
 			if next != nil {
-				next.cancel()
+				next.Cancel()
 				if p.upgraded(<-result) {
 					p.log.Warn("stop requested just after an upgrade: the new process continues")
 				}

@@ -1,4 +1,4 @@
-package main
+package operators
 
 import (
 	"fmt"
@@ -10,20 +10,19 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// This file shows a configuration to operators in the terms of the file it was read from. The
-// rules are:
+// This file shows a configuration to operators in the terms of the file that it was read from. The rules are:
 //
-//   - keys are those of the file; a test holds that against config.Example;
-//   - durations and sizes are strings as one would write them, and what is not set is "";
-//   - secrets are masked: what came from the environment or a file is shown as its reference, the value of a field such as
-//     Authorization not at all; certificates, keys and passwords are named by their files.
+//   - keys are those of the file; a test compares them with config.Example;
+//   - durations and sizes are strings, as in the file, and a key that is not set is "";
+//   - secrets are masked: a value from the environment or from a file is shown as its reference, and the value of a field
+//     such as Authorization is not shown; certificates, keys and passwords are named by their files.
 
-// An effectiveOf shows one configuration.
-type effectiveOf struct{ cfg *config.Config }
+// A view shows one configuration.
+type view struct{ cfg *config.Config }
 
-// effective returns cfg as encoding/json is to show it.
-func effective(cfg *config.Config, generation uint64) any {
-	e := &effectiveOf{cfg}
+// Effective returns cfg as a value for encoding/json.
+func Effective(cfg *config.Config, generation uint64) any {
+	e := &view{cfg}
 	return map[string]any{
 		"file":         cfg.File,
 		"revision":     cfg.Revision,
@@ -48,7 +47,7 @@ func effective(cfg *config.Config, generation uint64) any {
 }
 
 // named returns tables with a field Name by their names.
-func named[T any](e *effectiveOf, section string, tables []T) map[string]any {
+func named[T any](e *view, section string, tables []T) map[string]any {
 	byName := make(map[string]any, len(tables))
 	for _, t := range tables {
 		v := reflect.ValueOf(t)
@@ -61,7 +60,7 @@ func named[T any](e *effectiveOf, section string, tables []T) map[string]any {
 }
 
 // plain returns the value at a path of a configuration as maps, slices, strings, numbers and booleans.
-func (e *effectiveOf) plain(path string, v reflect.Value) any {
+func (e *view) plain(path string, v reflect.Value) any {
 	text := ""
 	if v.Kind() == reflect.String {
 		text = v.String()
@@ -79,7 +78,7 @@ func (e *effectiveOf) plain(path string, v reflect.Value) any {
 		return value.String()
 	case slog.Level:
 		return strings.ToLower(value.String())
-	case fmt.Stringer: // sizes, networks
+	case fmt.Stringer: // sizes and networks
 		if v.Kind() != reflect.Pointer {
 			return value.String()
 		}

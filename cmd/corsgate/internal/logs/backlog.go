@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"bytes"
@@ -7,19 +7,19 @@ import (
 	"sync/atomic"
 )
 
-// linesKept is how many lines of the process's log may wait to be written.
+// linesKept is how many lines may wait to be written.
 const linesKept = 1024
 
-// A backlog is the lines that wait to be written. Write never waits: when the backlog is full, the oldest line is lost.
+// A backlog holds the lines that wait to be written. Write never waits: when the backlog is full, the oldest line is lost.
 // Its methods are safe for concurrent use.
 //
-// It is not zerolog's diode, which wakes its reader without the lock that the reader checks under: a line that came
-// between the check and the wait was not written until the next one came, and the last line of a start is followed by none.
+// zerolog's diode is not used here: it wakes its reader without the lock under which the reader checks for lines. A line
+// that came between the check and the wait was not written until the next one, and no line follows the last one of a start.
 type backlog struct {
 	w      io.Writer
 	lines  chan []byte
 	lost   atomic.Int64
-	tell   func(lost int64) // that lines were lost
+	tell   func(lost int64) // reports lost lines
 	ending chan struct{}
 	once   sync.Once
 	ended  chan struct{}
@@ -73,7 +73,7 @@ func (b *backlog) run() {
 	}
 }
 
-// write writes a line, and before it how many were lost. An error has nowhere to be reported.
+// write writes a line, and before it how many were lost. There is nowhere to report an error.
 func (b *backlog) write(line []byte) {
 	if n := b.lost.Swap(0); n > 0 {
 		b.tell(n)

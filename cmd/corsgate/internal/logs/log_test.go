@@ -1,24 +1,26 @@
-package main
+package logs
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/cmd/corsgate/internal/printabletest"
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
 // TestLogIsFinished: every line is there at the end, in order, and none is torn.
 func TestLogIsFinished(t *testing.T) {
 	var b bytes.Buffer
-	log := newLogger(config.Log{Format: "json"}, &b)
+	log := New(config.Log{Format: "json"}, &b)
 	for i := range linesKept / 2 {
 		log.Info("line", "n", i)
 	}
-	log.finish()
+	log.Finish()
 	n := 0
 	for line := range strings.Lines(b.String()) {
 		var l struct{ N int }
@@ -43,8 +45,8 @@ func (h handing) Write(p []byte) (int, error) {
 // TestLogLastLine: a line is written although no other follows, also when it comes just as the writer goes to sleep.
 func TestLogLastLine(t *testing.T) {
 	written := make(handing)
-	log := newLogger(config.Log{Format: "json"}, written)
-	defer log.finish()
+	log := New(config.Log{Format: "json"}, written)
+	defer log.Finish()
 	for i := range 100_000 {
 		log.Info("line")
 		select {
@@ -70,35 +72,35 @@ func (s *stuck) Write(p []byte) (int, error) {
 // when the reader goes on.
 func TestLogWithoutReader(t *testing.T) {
 	w := &stuck{goOn: make(chan struct{})}
-	log := newLogger(config.Log{Format: "json"}, w)
+	log := New(config.Log{Format: "json"}, w)
 	for range 3 * linesKept {
 		log.Info("line")
 	}
 	close(w.goOn)
-	log.finish()
+	log.Finish()
 	if text := w.String(); !strings.Contains(text, "lines of this log were lost") || !strings.Contains(text, `"msg":"line"`) {
 		t.Errorf("%.1000s, and no word of what was lost", text)
 	}
 
 	w = &stuck{goOn: make(chan struct{})}
-	log = newLogger(config.Log{Format: "json"}, w)
+	log = New(config.Log{Format: "json"}, w)
 	log.Info("line")
-	log.finish()
+	log.Finish()
 	close(w.goOn)
 }
 
 // TestLogObeys: level and format change while the log is used, and every line is whole.
 func TestLogObeys(t *testing.T) {
 	var b bytes.Buffer
-	log := newLogger(config.Log{Format: "json"}, &b)
+	log := New(config.Log{Format: "json"}, &b)
 	child := log.With("name", "value")
 	for _, cfg := range []config.Log{{Format: "json"}, {Format: "text", Level: slog.LevelDebug}, {Format: "json", Level: slog.LevelError}} {
-		log.reconfigure(cfg)
+		log.Reconfigure(cfg)
 		child.Debug("debug")
 		child.WithGroup("group").Info("info", "key", 1)
 		child.Error("error")
 	}
-	log.finish()
+	log.Finish()
 	var short []string
 	for line := range strings.Lines(b.String()) {
 		if _, rest, ok := strings.Cut(line, " level="); ok {
@@ -116,5 +118,25 @@ ERROR msg=error name=value
 `
 	if got := strings.Join(short, ""); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestLogIsPrintable: no format lets a terminal obey a line, and JSON decodes to what was logged.
+func TestLogIsPrintable(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		l := New(config.Log{Level: slog.LevelInfo, Format: format}, &out)
+		l.Error(printabletest.Nasty, "error", errors.New("\u009b\u202e").Error())
+		l.Finish()
+		if bad := printabletest.Obeyed(out.String()); bad != "" || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%s: %q in %q", format, bad, out.String())
+		}
+		if format != "json" {
+			continue
+		}
+		var line struct{ Error string }
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Error != "\u009b\u202e" {
+			t.Errorf("%q, %v", line.Error, err)
+		}
 	}
 }

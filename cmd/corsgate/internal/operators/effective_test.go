@@ -1,4 +1,4 @@
-package main
+package operators
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ func TestEffectiveKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(effective(cfg, 7))
+	text, err := json.Marshal(Effective(cfg, 7))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ respond = { body = "${env:SECRET}" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(effective(cfg, 1))
+	text, err := json.Marshal(Effective(cfg, 1))
 	if err != nil || strings.Contains(string(text), "s3cr3t") || strings.Contains(string(text), "1.234s") {
 		t.Errorf("%s, %v", text, err)
 	}

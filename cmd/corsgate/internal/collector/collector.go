@@ -1,4 +1,8 @@
-package main
+// Package collector makes the garbage collector run less often while little memory is in use. The heap of a gateway is
+// small, a few MiB, and Go collects as soon as it has doubled. Forwarding allocates nothing, but a TLS handshake leaves
+// some 60 KiB: a flood of them would make the collector run many times a second, beside the loops that serve the clients
+// that are connected.
+package collector
 
 import (
 	"os"
@@ -8,11 +12,7 @@ import (
 	"sync"
 )
 
-// This file has the garbage collector run less often while little memory is in use. The heap of a gateway is small, a few MiB, and Go
-// collects as soon as it has doubled. Forwarding allocates nothing, but a TLS handshake leaves some 60 KiB: a flood of them
-// would have the collector run many times a second, beside the loops that serve the clients that are connected.
-
-// The heap grows to quietHeap before it is collected, or to a part of GOMEMLIMIT, which has to have room for clients.
+// The heap grows to quietHeap before it is collected, or to a part of GOMEMLIMIT, which must leave room for clients.
 const (
 	quietHeap  = 32 << 20 // bytes
 	quietShare = 8        // the limit divided by this
@@ -20,12 +20,12 @@ const (
 
 const (
 	usualPercent = 100     // of GOGC, by default
-	firstHeap    = 4 << 20 // at which Go collects at first, and multiplies with the percentage; see runtime.GC
+	firstHeap    = 4 << 20 // bytes: Go's first heap at 100 %, proportional to the percentage; see runtime.GC
 )
 
-var collectLessOnce = sync.OnceFunc(collectLess)
+// Relax makes the collector wait until the heap has grown, from now on. If GOGC is set, it is obeyed instead.
+var Relax = sync.OnceFunc(collectLess)
 
-// collectLess has the collector wait until the heap has grown, from now on. GOGC, if it is set, is obeyed instead.
 func collectLess() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -40,16 +40,16 @@ func collectLess() {
 	})
 }
 
-// percentFor returns what GOGC is to be while so many bytes are in use and the heap is to grow to quiet. It is coarse, so that it
-// seldom changes.
+// percentFor returns the value of GOGC with which a heap with so many bytes in use grows to quiet bytes. It is coarse, so
+// that it seldom changes.
 func percentFor(inUse, quiet int64) int {
 	most := usualPercent * quiet / firstHeap // or Go's own least heap would be larger than quiet
 	p := usualPercent * (quiet/max(1, inUse) - 1)
 	return int(max(usualPercent, min(p, most)))
 }
 
-// inUse returns what the last collection has found in use, and what it has looked at beside, in bytes: Go has the heap grow in
-// proportion to that.
+// inUse returns the bytes that the last collection found in use, with the stacks and globals that it scanned: the heap may
+// grow in proportion to these.
 func inUse() int64 {
 	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
 	metrics.Read(s)
@@ -62,7 +62,7 @@ func inUse() int64 {
 
 // afterCollections calls f now and after each collection, one call at a time.
 func afterCollections(f func()) {
-	type mark struct{ _ [2]*byte } // no tiny object: those are collected together
+	type mark struct{ _ [2]*byte } // not a tiny object: those are collected together
 	var again func(struct{})
 	again = func(struct{}) {
 		f()

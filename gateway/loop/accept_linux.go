@@ -30,7 +30,7 @@ type acceptor struct {
 func (l *Loop) Accept(fd int, on *edge.Listener) error {
 	a := &acceptor{on: on, pause: firstPause}
 	a.fd, a.accept = int32(fd), a
-	return l.do(func() error {
+	return l.posted.do(func() error {
 		if l.draining {
 			return unix.Close(fd)
 		}
@@ -46,7 +46,7 @@ func (l *Loop) Accept(fd int, on *edge.Listener) error {
 // current response, which says so; those between requests wait for one more, for [edge.Grace], unless
 // the listener was revoked: see [edge.Server.Revoke]. It may be called from any goroutine, and returns when the loop does not accept any more.
 func (l *Loop) Retire(on *edge.Listener) {
-	l.do(func() error { // there is no error
+	l.posted.do(func() error { // there is no error
 		l.unaccept(func(a *acceptor) bool { return a.on == on })
 		l.dismiss(edge.Grace, func(c *client) bool { return c.on == on })
 		return nil

@@ -37,7 +37,7 @@ func (l *Loop) silence(c *client) edge.Silence {
 
 // Silent is part of edge.Holder.
 func (l *Loop) Silent(q *edge.Silences) {
-	l.do(func() error { // there is no error
+	l.posted.do(func() error { // there is no error
 		for _, s := range l.sockets {
 			if s != nil && s.client != nil {
 				q.Add(l.silence(s.client))
@@ -49,7 +49,7 @@ func (l *Loop) Silent(q *edge.Silences) {
 
 // EndSilent is part of edge.Holder.
 func (l *Loop) EndSilent(until edge.Silence, most int) (ended int) {
-	l.do(func() error { // likewise
+	l.posted.do(func() error { // likewise
 		for _, s := range l.sockets {
 			if ended == most {
 				break

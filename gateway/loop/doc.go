@@ -6,7 +6,7 @@
 // the upstream's that it waits for are in the same set, so an exchange is four system calls and no
 // switch between goroutines: read the request, forward it, read the response, forward it.
 //
-// The epoll descriptor is itself polled by Go's runtime (see Loop.wait). So the loop's goroutine
+// The epoll descriptor is itself polled by Go's runtime (see reactor.wait). So the loop's goroutine
 // parks like any other when it is idle, and no thread blocks.
 //
 // Handing over. A request is served here if its head and content fit one small buffer. All others are passed to edge's

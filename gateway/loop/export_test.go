@@ -46,7 +46,7 @@ func (l *Loop) Counts() Counts {
 // Skip makes the loop believe, from its next turn on, that d has passed since. It is called on its goroutine.
 func (l *Loop) Skip(d time.Duration) {
 	l.start, l.now, l.nextDue = l.start.Add(-d), l.now.Add(-d), l.nextDue.Add(-d)
-	l.file.SetReadDeadline(l.nextDue) // as in advance
+	l.file.SetReadDeadline(l.nextDue) // as in look
 }
 
 // MostAhead is how much a loop may hold of one response: what is read ahead, one read more, and how it is framed.
@@ -69,7 +69,7 @@ var HasControl = hasControl
 
 // TurnsToLook returns how many turns a look at so many sockets takes, and how many are looked at in a turn.
 func TurnsToLook(sockets int) (turns, each int) {
-	l := &Loop{sockets: make([]*socket, sockets)}
+	l := &Loop{reactor: reactor{sockets: make([]*socket, sockets)}}
 	l.inTurns(func(from int) (next int) {
 		turns++
 		return l.partials(0, from, nil)

@@ -2,13 +2,10 @@ package loop
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -35,23 +32,9 @@ type Loop struct {
 	newExchange func() Exchange
 	log         *slog.Logger
 
-	epoll   int
-	file    *os.File // epoll, as the runtime polls it
-	raw     syscall.RawConn
-	ready   func(fd uintptr) bool // made once
-	events  [batch]unix.EpollEvent
-	pending int // of events, this turn
-	at      int // the event that is handled next
-	behind  int // turns that have put off deadlines
-	guilty  *client
-	gen     int32
-
-	sockets []*socket    // by descriptor
+	reactor
+	guilty  *client      // whose doing a panic would be
 	clients atomic.Int32 // only the loop changes it
-	wheel   wheel
-	start   time.Time
-	now     time.Time // of this turn
-	nextDue time.Time // of the wheel
 
 	in      []byte // for reading; free between events
 	sealed  []byte // likewise, of records; nil: nobody has spoken TLS yet
@@ -71,11 +54,9 @@ type Loop struct {
 	later     []*client // to go on with in the next turn
 	acceptors []*acceptor
 	posted    taskQueue
-	tasks     []func() // taken from it
 	draining  bool
 	grace     time.Duration // of connections that are to end
 	ended     time.Duration // edge.HalfClosedWait
-	done      chan struct{}
 }
 
 // Clients returns how many connections of clients the loop has now. It is safe for concurrent use.
@@ -85,19 +66,12 @@ func (l *Loop) Clients() int { return int(l.clients.Load()) }
 func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*Loop, error) {
 	l := &Loop{
 		server: server, newExchange: newExchange, log: log,
-		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, done: make(chan struct{}),
+		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, posted: taskQueue{done: make(chan struct{})},
 		grace: edge.Grace, ended: edge.HalfClosedWait,
 	}
-	var err error
-	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("cannot make an epoll set: %w", err)
-	}
-	if err := unix.SetNonblock(l.epoll, true); err != nil { // else the runtime would not poll it
-		return nil, errors.Join(err, unix.Close(l.epoll))
-	}
-	l.file, l.ready = os.NewFile(uintptr(l.epoll), "epoll"), l.look
-	if l.raw, err = l.file.SyscallConn(); err != nil {
-		return nil, errors.Join(err, l.file.Close())
+	err := l.open()
+	if err != nil {
+		return nil, err
 	}
 	if l.posted.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return nil, errors.Join(err, l.file.Close())
@@ -114,11 +88,9 @@ func (l *Loop) Run() {
 	if !l.posted.open() {
 		return
 	}
-	l.start = time.Now()
-	l.now, l.nextDue = l.start, l.start
+	l.begins()
 	for turn := 0; !l.draining || l.Clients() > 0; turn++ {
-		l.wait()
-		l.now = time.Now()
+		l.wait(len(l.later) > 0)
 		for done := false; !done; {
 			done = l.turn()
 		}
@@ -130,39 +102,6 @@ func (l *Loop) Run() {
 	l.end()
 }
 
-// wait parks the goroutine until epoll has events or the wheel is due.
-//
-// The runtime polls the epoll descriptor like any socket: Read calls look, and parks if it says
-// that there is nothing.
-func (l *Loop) wait() {
-	l.pending, l.at = 0, 0
-	switch err := l.raw.Read(l.ready); {
-	case err == nil:
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		// The deadline has passed, so Read has not looked. If the process was stopped meanwhile, what has come in time must
-		// not be taken for late.
-		l.pending = epollWait(uintptr(l.epoll), l.events[:])
-	default:
-		panic("BUG: polling epoll: " + err.Error())
-	}
-}
-
-// caughtUp reports whether deadlines can be judged: whether all that was ready has been handled. After a pause there may be
-// more than one turn takes; epoll goes round, so that as many turns as the sockets fill see each of them.
-func (l *Loop) caughtUp() bool {
-	if l.pending == batch && l.behind < len(l.sockets)/batch {
-		l.behind++
-		return false
-	}
-	l.behind = 0
-	return true
-}
-
-func (l *Loop) look(fd uintptr) bool {
-	l.pending = epollWait(fd, l.events[:])
-	return l.pending > 0 || len(l.later) > 0
-}
-
 // turn does all that there is to do now, or reports false because something of it has panicked:
 // then that client's connection is closed, and the others go on.
 func (l *Loop) turn() (done bool) {
@@ -172,37 +111,26 @@ func (l *Loop) turn() (done bool) {
 			l.rescue()
 		}
 	}()
-	l.runTasks() // that a panic has left
+	l.posted.run() // that a panic has left
 	l.weed()
 	l.resumeAll()
-	for l.at < l.pending {
-		ev := &l.events[l.at]
-		l.at++
-		if s := l.socketOf(ev); s != nil {
-			l.suspect(s)
-			l.event(s, ev.Events)
-		}
+	for s, events := l.nextEvent(); s != nil; s, events = l.nextEvent() {
+		l.suspect(s)
+		l.event(s, events)
 	}
-	if !l.now.Before(l.nextDue) && l.caughtUp() {
-		l.advance()
+	if l.due() {
+		l.look(l.expired)
+		l.expireIdle()
 	}
 	l.flushDirty()
 	return true
 }
 
-// socketOf returns the socket that an event is about, or nil if it was closed earlier in this turn.
-func (l *Loop) socketOf(ev *unix.EpollEvent) *socket {
-	if s := l.sockets[ev.Fd]; s != nil && s.gen == ev.Pad {
-		return s
-	}
-	return nil
-}
-
 // weed discards idle connections to endpoints of which there is an event, which can only be bad,
 // before a request of the same turn is sent on one of them.
 func (l *Loop) weed() {
-	for i := l.at; i < l.pending; i++ {
-		if s := l.socketOf(&l.events[i]); s != nil && s.up != nil && s.up.call == nil {
+	for s := range l.ahead() {
+		if s.up != nil && s.up.call == nil {
 			l.discard(s.up)
 		}
 	}
@@ -217,7 +145,7 @@ func (l *Loop) event(s *socket, events uint32) {
 	case s.accept != nil:
 		l.acceptEvent(s.accept)
 	default:
-		l.readTasks()
+		l.posted.read()
 	}
 }
 
@@ -236,15 +164,7 @@ func (l *Loop) rescue() {
 	}
 }
 
-// advance looks at the deadlines that have come, and has wait return in time for the next.
-func (l *Loop) advance() {
-	at := ticks(l.now.Sub(l.start))
-	l.nextDue = l.start.Add(time.Duration(at+1) * tick) // on the tick: it may be somebody's deadline
-	l.file.SetReadDeadline(l.nextDue)                   // the file can have deadlines: it is polled
-	l.wheel.advance(at, l.expired)
-	l.expireIdle()
-}
-
+// expired acts on a deadline that has come.
 func (l *Loop) expired(t *timer) {
 	if t.stream != nil {
 		l.guilty = t.stream.c
@@ -261,9 +181,4 @@ func (l *Loop) expired(t *timer) {
 	case s.accept != nil:
 		l.resume(s.accept)
 	}
-}
-
-// arm gives a timer a deadline that lies d ahead, rounded up.
-func (l *Loop) arm(t *timer, d time.Duration) {
-	l.wheel.set(t, ticks(l.now.Sub(l.start)+d)+1)
 }

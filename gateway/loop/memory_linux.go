@@ -71,8 +71,8 @@ func (l *Loop) Held(age time.Duration, h *edge.Held) {
 // inTurns has f go over the sockets, beginning with one, in as many turns as it takes: it returns the one to go on with.
 func (l *Loop) inTurns(f func(from int) (next int)) {
 	for next, done := 0, false; !done; {
-		done = true         // unless the loop says otherwise: it may have ended
-		l.do(func() error { // there is no error
+		done = true                // unless the loop says otherwise: it may have ended
+		l.posted.do(func() error { // there is no error
 			next = f(next)
 			done = next >= len(l.sockets)
 			return nil

@@ -22,38 +22,38 @@ const (
 )
 
 // add puts a socket into the epoll set.
-func (l *Loop) add(s *socket, interest uint32) error {
-	l.gen++
-	s.gen, s.interest, s.timer.socket = l.gen, interest, s
-	for len(l.sockets) <= int(s.fd) {
-		l.sockets = append(l.sockets, nil)
+func (r *reactor) add(s *socket, interest uint32) error {
+	r.gen++
+	s.gen, s.interest, s.timer.socket = r.gen, interest, s
+	for len(r.sockets) <= int(s.fd) {
+		r.sockets = append(r.sockets, nil)
 	}
-	l.sockets[s.fd] = s
-	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
+	r.sockets[s.fd] = s
+	return unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
 }
 
 // watch changes what epoll watches.
-func (l *Loop) watch(s *socket, interest uint32) {
+func (r *reactor) watch(s *socket, interest uint32) {
 	if s.interest == interest {
 		return
 	}
 	s.interest = interest
-	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
+	err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, int(s.fd), &unix.EpollEvent{Events: interest, Fd: s.fd, Pad: s.gen})
 	if err != nil {
 		panic("BUG: epoll_ctl: " + err.Error())
 	}
 }
 
 // drop takes a socket out of the set and off the wheel, and leaves it open.
-func (l *Loop) drop(s *socket) {
-	l.wheel.remove(&s.timer)
-	l.sockets[s.fd] = nil
-	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) // it is in the set
+func (r *reactor) drop(s *socket) {
+	r.wheel.remove(&s.timer)
+	r.sockets[s.fd] = nil
+	unix.EpollCtl(r.epoll, unix.EPOLL_CTL_DEL, int(s.fd), nil) // it is in the set
 }
 
 // shut takes a socket out of the set and closes it, which the kernel also takes for its removal.
-func (l *Loop) shut(s *socket) {
-	l.wheel.remove(&s.timer)
-	l.sockets[s.fd] = nil
+func (r *reactor) shut(s *socket) {
+	r.wheel.remove(&s.timer)
+	r.sockets[s.fd] = nil
 	unix.Close(int(s.fd)) // there is nothing to be done about it
 }

@@ -9,82 +9,103 @@ import (
 
 // This file is what other goroutines may ask of a loop: to run something, to drain, to give up.
 
-// A taskQueue is how they reach it.
+// A taskQueue is what other goroutines have a loop run.
 type taskQueue struct {
-	wake int // an eventfd in the epoll set
+	wake  int      // an eventfd in the epoll set
+	taken []func() // to run next; the loop's
 
 	mu    sync.Mutex
 	tasks []func()
-	begun bool // the loop runs, or has run
-	over  bool // the loop has ended
+	begun bool          // the loop runs, or has run
+	over  bool          // nothing is taken any more
+	done  chan struct{} // closed when the loop has ended
 }
 
 // open begins a loop. It reports false if it has begun before.
-func (b *taskQueue) open() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.begun {
+func (q *taskQueue) open() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.begun {
 		return false
 	}
-	b.begun = true
+	q.begun = true
 	return true
 }
 
-// Post has f run on the loop's goroutine. It may be called from any. It reports false, and f
-// will not run, if the loop has ended.
-func (l *Loop) Post(f func()) bool {
-	b := &l.posted
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
+// post is Loop.Post.
+func (q *taskQueue) post(f func()) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over {
 		return false
 	}
-	b.tasks = append(b.tasks, f)
-	unix.Write(b.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // a full counter wakes as well
+	q.tasks = append(q.tasks, f)
+	unix.Write(q.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // a full counter wakes as well
 	return true
 }
 
-func (l *Loop) readTasks() {
+// read takes what was posted, and runs it.
+func (q *taskQueue) read() {
 	var b [8]byte
-	unix.Read(l.posted.wake, b[:]) // it is there to be emptied
-	l.posted.mu.Lock()
-	l.tasks = append(l.tasks, l.posted.tasks...)
-	l.posted.tasks = nil
-	l.posted.mu.Unlock()
-	l.runTasks()
+	unix.Read(q.wake, b[:]) // it is there to be emptied
+	q.mu.Lock()
+	q.taken = append(q.taken, q.tasks...)
+	q.tasks = nil
+	q.mu.Unlock()
+	q.run()
 }
 
-// runTasks runs what was posted. Each is taken off first: one that panics is not run again.
-func (l *Loop) runTasks() {
-	for len(l.tasks) > 0 {
-		f := l.tasks[0]
-		l.tasks = l.tasks[1:]
+// run runs what was taken. Each is taken off first: one that panics is not run again.
+func (q *taskQueue) run() {
+	for len(q.taken) > 0 {
+		f := q.taken[0]
+		q.taken = q.taken[1:]
 		f()
 	}
-	l.tasks = nil
+	q.taken = nil
 }
 
 // do has f run on the loop's goroutine, or here if the loop has not begun or has ended, and returns
 // its error.
-func (l *Loop) do(f func() error) error {
-	b := &l.posted
-	b.mu.Lock()
-	if b.over { // but it may have sockets still: see end
-		b.mu.Unlock()
-		<-l.done
-		b.mu.Lock()
+func (q *taskQueue) do(f func() error) error {
+	q.mu.Lock()
+	if q.over { // but it may have sockets still: see end
+		q.mu.Unlock()
+		<-q.done
+		q.mu.Lock()
 	}
-	if !b.begun || b.over {
-		defer b.mu.Unlock()
+	if !q.begun || q.over {
+		defer q.mu.Unlock()
 		return f()
 	}
-	b.mu.Unlock()
+	q.mu.Unlock()
 	result := make(chan error, 1)
-	if !l.Post(func() { defer close(result); result <- f() }) {
+	if !q.post(func() { defer close(result); result <- f() }) {
 		return nil // it has ended meanwhile, and its sockets with it
 	}
 	return <-result
 }
+
+// last takes nothing more, and runs what was posted last: it may bring descriptors, which must not leak.
+func (q *taskQueue) last() {
+	q.mu.Lock()
+	q.over = true
+	tasks := q.tasks
+	q.mu.Unlock()
+	for _, f := range tasks {
+		f()
+	}
+}
+
+// end tells that the loop has ended. last was called before.
+func (q *taskQueue) end() {
+	unix.Close(q.wake) // nothing is lost with it
+	close(q.done)
+}
+
+// Post has f run on the loop's goroutine. It may be called from any. It reports false, and f
+// will not run, if the loop has ended.
+func (l *Loop) Post(f func()) bool { return l.posted.post(f) }
 
 // Drain stops accepting. Connections end after their current response, which says so; those between
 // requests wait for one more, for grace. It may be called from any goroutine; Done tells when all
@@ -131,23 +152,16 @@ func (l *Loop) abandon(which func(*client) bool) {
 }
 
 // Done is closed when the loop has ended.
-func (l *Loop) Done() <-chan struct{} { return l.done }
+func (l *Loop) Done() <-chan struct{} { return l.posted.done }
 
 // end closes what is left after the last client.
 func (l *Loop) end() {
-	l.posted.mu.Lock()
-	l.posted.over = true
-	tasks := l.posted.tasks
-	l.posted.mu.Unlock()
-	for _, f := range tasks {
-		f() // they may bring descriptors, which must not leak
-	}
+	l.posted.last()
 	for _, s := range l.sockets {
 		if s != nil && s.up != nil {
 			l.shut(&s.up.socket)
 		}
 	}
-	unix.Close(l.posted.wake) // nothing is lost with it
-	l.file.Close()            // likewise
-	close(l.done)
+	l.closeSet()
+	l.posted.end()
 }

@@ -55,13 +55,13 @@ func (c *client) caughtUp() {
 }
 
 // holdBack has the endpoint wait until the caller has taken what is here.
-func (l *Loop) holdBack(c *call, u *upconn) {
+func (ups *upstreams) holdBack(c *call, u *upconn) {
 	c.feeding = u
-	l.watch(&u.socket, u.interest&^uint32(readable))
-	l.wheel.clear(&u.timer)
+	ups.watch(&u.socket, u.interest&^uint32(readable))
+	ups.wheel.clear(&u.timer)
 	if u.holder == nil {
 		h := &upstream.Holder{}
-		h.End = func() { l.Post(func() { l.evict(u, h) }) }
+		h.End = func() { ups.posted.post(func() { ups.evict(u, h) }) }
 		u.holder = h
 		u.pool.endpoint.Hold(h)
 	}
@@ -69,10 +69,10 @@ func (l *Loop) holdBack(c *call, u *upconn) {
 }
 
 // evict ends an exchange whose client has to make room for others.
-func (l *Loop) evict(u *upconn, h *upstream.Holder) {
+func (ups *upstreams) evict(u *upconn, h *upstream.Holder) {
 	if u.holder == h && u.call != nil {
-		l.guilty = u.call.to.client()
-		l.cut(u, upstream.ErrSlowClient, nil)
+		u.call.to.blame()
+		ups.cut(u, upstream.ErrSlowClient, nil)
 	}
 }
 

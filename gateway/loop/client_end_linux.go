@@ -70,7 +70,7 @@ func (l *Loop) clientExpired(c *client) {
 	case c.is(eof) && c.waiting():
 		l.giveUpClient(c)
 	case c.hold != nil:
-		l.queueExpired(&c.call)
+		l.ups.queueExpired(&c.call)
 	case !c.is(partial) || len(c.unsent) > 0 || c.x != nil || c.linger >= 0:
 		l.abort(c)
 	case c.need > 0:
@@ -100,7 +100,7 @@ func (l *Loop) endClient(c *client) {
 // abort gives up a connection and the exchange on it, if there is one.
 func (l *Loop) abort(c *client) {
 	if c.x != nil {
-		l.cancel(&c.call)
+		l.ups.cancel(&c.call)
 	}
 	if len(c.unsent) > 0 {
 		l.reset(c) // a client that does not read would leave what was sent to it in the kernel, after the connection is gone
@@ -113,7 +113,7 @@ func (l *Loop) abort(c *client) {
 // it listens, it must not take what it has for a whole one.
 func (l *Loop) giveUpClient(c *client) {
 	cut := c.call.up != nil && c.call.up.begun && c.call.up.as == wire.UntilClose
-	l.cancel(&c.call)
+	l.ups.cancel(&c.call)
 	if cut {
 		l.reset(c)
 	} else {

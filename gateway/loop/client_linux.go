@@ -16,6 +16,7 @@ const maxAhead = 16 << 10
 // A client is a client's connection. It is small: between requests nothing else is kept for it.
 type client struct {
 	socket
+	l      *Loop
 	on     *edge.Listener
 	peer   netip.Addr
 	secure *tls.Conn // over the loop's records; nil: plain HTTP is spoken
@@ -73,7 +74,7 @@ func (l *Loop) waits(c *client) {
 
 // begin makes a client of a descriptor; secure is what TLS is spoken by, and asked says that it has had a request before.
 func (l *Loop) begin(fd int, peer netip.Addr, on *edge.Listener, secure *tls.Conn, asked, multiplexed bool) {
-	c := &client{on: on, peer: peer, secure: secure, linger: -1}
+	c := &client{l: l, on: on, peer: peer, secure: secure, linger: -1}
 	c.fd, c.socket.client, c.to = int32(fd), c, c
 	l.clients.Add(1)
 	if err := l.add(&c.socket, readable); err != nil {

@@ -11,11 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A pool is what a loop has of an endpoint: connections of its own.
-type pool struct {
-	endpoint *upstream.Endpoint
-	idle     []*upconn // most recently used last
-	resting  []*upconn // oldest first; see conn.Rest
+// upstreams make the exchanges of a loop with upstreams. Who they are made for they know as a caller only.
+type upstreams struct {
+	pools
+	posted *taskQueue
 }
 
 // An upconn is a connection to an endpoint. It is idle, or belongs to one exchange.
@@ -53,51 +52,42 @@ type hold struct {
 	place *upstream.Place // nil: not in the queue
 }
 
-func (l *Loop) poolOf(e *upstream.Endpoint) *pool {
-	p := l.pool[e]
-	if p == nil {
-		p = &pool{endpoint: e}
-		l.pool[e] = p
-	}
-	return p
-}
-
 // choose picks an endpoint for the next attempt of c's exchange.
-func (l *Loop) choose(c *call) {
+func (ups *upstreams) choose(c *call) {
 	a := c.x.Attempts()
 	e, entered := a.Next()
 	if e == nil {
-		l.fail(c, nil, a.Nowhere())
+		ups.fail(c, nil, a.Nowhere())
 		return
 	}
-	p := l.poolOf(e)
+	p := ups.poolOf(e)
 	switch {
 	case entered:
-		l.connect(c, p)
-	case l.queue(c, p):
+		ups.connect(c, p)
+	case ups.queue(c, p):
 	default:
-		l.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
+		ups.fail(c, e, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: upstream.ErrQueueFull})
 	}
 }
 
 // connect gives c's exchange, which has entered the endpoint, a connection: an idle one, or a new.
-func (l *Loop) connect(c *call, p *pool) {
-	if u := l.take(p, c.x.Attempts().Idempotent); u != nil {
+func (ups *upstreams) connect(c *call, p *pool) {
+	if u := ups.take(p, c.x.Attempts().Idempotent); u != nil {
 		u.reused = true
-		l.ask(c, u)
+		ups.ask(c, u)
 		return
 	}
-	l.dial(c, p)
+	ups.dial(c, p)
 }
 
 // dial makes a connection on a goroutine, which can look names up and wait; it is rare.
-func (l *Loop) dial(c *call, p *pool) {
+func (ups *upstreams) dial(c *call, p *pool) {
 	h := &hold{call: c, pool: p}
 	c.hold = h
 	deadline := c.x.Attempts().Deadline
 	go func() {
 		fd, err := dialOnce(p.endpoint, deadline)
-		if l.Post(func() { l.dialed(h, fd, err) }) {
+		if ups.posted.post(func() { ups.dialed(h, fd, err) }) {
 			return
 		}
 		p.endpoint.Release()
@@ -122,15 +112,15 @@ func dialOnce(e *upstream.Endpoint, deadline time.Time) (fd int, err error) {
 }
 
 // dialed is told what became of a dial.
-func (l *Loop) dialed(h *hold, fd int, err error) {
+func (ups *upstreams) dialed(h *hold, fd int, err error) {
 	p, c := h.pool, h.call
 	if c != nil {
-		l.guilty = c.to.client()
+		c.to.blame()
 	}
 	u := &upconn{pool: p}
 	if u.fd, u.up = int32(fd), u; err == nil {
-		if err = l.add(&u.socket, readable); err != nil {
-			l.shut(&u.socket)
+		if err = ups.add(&u.socket, readable); err != nil {
+			ups.shut(&u.socket)
 		}
 	}
 	if err != nil {
@@ -140,23 +130,23 @@ func (l *Loop) dialed(h *hold, fd int, err error) {
 		}
 		c.hold = nil
 		f := upstream.Failure{Err: upstream.Unconnected(err, expired(c.x.Attempts().Deadline)), Unsent: true}
-		l.again(c, p, f)
-		c.to.settle(l)
+		ups.again(c, p, f)
+		c.to.settle()
 		return
 	}
 	if c == nil {
 		p.endpoint.Release()
-		l.idle(u)
+		ups.idle(u)
 		return
 	}
 	c.hold = nil
-	l.ask(c, u)
+	ups.ask(c, u)
 }
 
 func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
 
 // part separates a connection from its client and ends its exchange at the endpoint.
-func (l *Loop) part(u *upconn) {
+func (ups *upstreams) part(u *upconn) {
 	c := u.call
 	u.call, c.up, u.unsent = nil, nil, nil
 	if c.feeding == u {
@@ -176,10 +166,10 @@ func (l *Loop) part(u *upconn) {
 
 // queue has c wait in the queue of an endpoint, if there is room. The client's deadline is that of the exchange, if it has
 // one; what else bounds the wait is for the queue to say.
-func (l *Loop) queue(c *call, p *pool) bool {
+func (ups *upstreams) queue(c *call, p *pool) bool {
 	h := &hold{call: c, pool: p}
 	h.place = &upstream.Place{Done: func(err error) {
-		if !l.Post(func() { l.queued(h, err) }) && err == nil {
+		if !ups.posted.post(func() { ups.queued(h, err) }) && err == nil {
 			p.endpoint.Release()
 		}
 	}}
@@ -188,44 +178,45 @@ func (l *Loop) queue(c *call, p *pool) bool {
 		c.hold = nil
 		return false
 	}
-	c.to.waitsBy(l, c.x.Attempts().Deadline)
+	c.to.waitsBy(c.x.Attempts().Deadline)
 	return true
 }
 
 // queued is told what became of a wait in the queue.
-func (l *Loop) queued(h *hold, err error) {
+func (ups *upstreams) queued(h *hold, err error) {
 	c, p := h.call, h.pool
 	switch {
 	case c == nil && err == nil:
 		p.endpoint.Release()
 	case c == nil:
 	case err != nil:
-		l.guilty = c.to.client()
-		l.notServed(c, err)
+		c.to.blame()
+		ups.notServed(c, err)
 	default:
-		l.guilty, c.hold = c.to.client(), nil
-		c.to.waits(l)
-		l.connect(c, p)
+		c.to.blame()
+		c.hold = nil
+		c.to.waits()
+		ups.connect(c, p)
 	}
 }
 
 // queueExpired acts on a wait in the queue that took too long for the exchange.
-func (l *Loop) queueExpired(c *call) {
+func (ups *upstreams) queueExpired(c *call) {
 	if c.hold.place == nil {
 		return // the dial has a deadline of its own
 	}
-	l.quit(c)
-	l.notServed(c, upstream.ErrQueueSlow)
+	ups.quit(c)
+	ups.notServed(c, upstream.ErrQueueSlow)
 }
 
 // notServed answers a request for which no connection became free.
-func (l *Loop) notServed(c *call, err error) {
-	l.fail(c, c.hold.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: err})
-	c.to.settle(l)
+func (ups *upstreams) notServed(c *call, err error) {
+	ups.fail(c, c.hold.pool.endpoint, &upstream.Error{Status: 503, Class: upstream.ClassQueue, Err: err})
+	c.to.settle()
 }
 
 // quit gives up c's wait. A dial that is under way keeps its permit until it is done, and so does a place that was just served.
-func (l *Loop) quit(c *call) {
+func (ups *upstreams) quit(c *call) {
 	h := c.hold
 	if h.call = nil; h.place != nil {
 		h.pool.endpoint.LeaveQueue(h.place)

@@ -24,7 +24,7 @@ type Counts struct{ Clients, Idle, Queued, Exchanges, Saved, Resting int }
 // Counts returns what the loop has in hand now.
 func (l *Loop) Counts() Counts {
 	n := Counts{Clients: l.Clients(), Exchanges: len(l.free)}
-	for _, p := range l.pool {
+	for _, p := range l.ups.of {
 		n.Idle += len(p.idle)
 	}
 	for _, s := range l.sockets {

@@ -1,35 +1,46 @@
 package loop
 
-// This file is the loop's free lists: what is used again. They need no lock: a loop has its
-// own. Last in, first out, so that what is used next is likely to be in the processor's cache.
+import "github.com/corsgate/corsgate/gateway/wire"
+
+// memory is what a loop uses again and again. It needs no lock: a loop has its own. What is taken from a free list is what was
+// given back last, so that it is likely to be in the processor's cache.
+type memory struct {
+	newExchange func() Exchange
+	free        []Exchange
+	bufs        [][]byte // small ones
+
+	in  []byte        // for reading; free between events
+	out []byte        // for responses; likewise
+	res wire.Response // for reading their heads
+}
 
 // exchange returns an Exchange that is not in use.
-func (l *Loop) exchange() Exchange {
-	n := len(l.free)
+func (m *memory) exchange() Exchange {
+	n := len(m.free)
 	if n == 0 {
-		return l.newExchange()
+		return m.newExchange()
 	}
-	x := l.free[n-1]
-	l.free = l.free[:n-1]
+	x := m.free[n-1]
+	m.free = m.free[:n-1]
 	return x
 }
 
-func (l *Loop) giveBack(x Exchange) { l.free = append(l.free, x) }
+func (m *memory) giveBack(x Exchange) { m.free = append(m.free, x) }
 
 // buffer returns an empty buffer.
-func (l *Loop) buffer() []byte {
-	n := len(l.bufs)
+func (m *memory) buffer() []byte {
+	n := len(m.bufs)
 	if n == 0 {
 		return make([]byte, 0, 2<<10)
 	}
-	b := l.bufs[n-1]
-	l.bufs = l.bufs[:n-1]
+	b := m.bufs[n-1]
+	m.bufs = m.bufs[:n-1]
 	return b[:0]
 }
 
 // release takes a buffer back.
-func (l *Loop) release(b []byte) {
-	if cap(b) <= keptBuffer && len(l.bufs) < batch {
-		l.bufs = append(l.bufs, b)
+func (m *memory) release(b []byte) {
+	if cap(b) <= keptBuffer && len(m.bufs) < batch {
+		m.bufs = append(m.bufs, b)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/upstream"
-	"github.com/corsgate/corsgate/gateway/wire"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,22 +27,15 @@ const (
 // A Loop is one event loop. Its methods are called on its own goroutine but for those that say
 // otherwise.
 type Loop struct {
-	server      *edge.Server
-	newExchange func() Exchange
-	log         *slog.Logger
+	server *edge.Server
+	log    *slog.Logger
 
 	reactor
+	memory
+	records records
+	ups     upstreams
 	guilty  *client      // whose doing a panic would be
 	clients atomic.Int32 // only the loop changes it
-
-	in      []byte // for reading; free between events
-	sealed  []byte // likewise, of records; nil: nobody has spoken TLS yet
-	records records
-	out     []byte // for responses that are streamed
-	res     wire.Response
-	free    []Exchange
-	bufs    [][]byte // small ones
-	pool    map[*upstream.Endpoint]*pool
 
 	scratch   h2.Scratch
 	dirty     []*client    // whose sessions have something to say
@@ -65,10 +57,10 @@ func (l *Loop) Clients() int { return int(l.clients.Load()) }
 // New returns a loop for the server's connections; it begins with Run.
 func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*Loop, error) {
 	l := &Loop{
-		server: server, newExchange: newExchange, log: log,
-		in: make([]byte, readBuffer), pool: map[*upstream.Endpoint]*pool{}, posted: taskQueue{done: make(chan struct{})},
-		grace: edge.Grace, ended: edge.HalfClosedWait,
+		server: server, log: log, memory: memory{newExchange: newExchange, in: make([]byte, readBuffer)},
+		posted: taskQueue{done: make(chan struct{})}, grace: edge.Grace, ended: edge.HalfClosedWait,
 	}
+	l.ups = upstreams{pools{&l.reactor, &l.memory, map[*upstream.Endpoint]*pool{}}, &l.posted}
 	err := l.open()
 	if err != nil {
 		return nil, err
@@ -120,7 +112,7 @@ func (l *Loop) turn() (done bool) {
 	}
 	if l.due() {
 		l.look(l.expired)
-		l.expireIdle()
+		l.ups.expireIdle()
 	}
 	l.flushDirty()
 	return true
@@ -131,7 +123,7 @@ func (l *Loop) turn() (done bool) {
 func (l *Loop) weed() {
 	for s := range l.ahead() {
 		if s.up != nil && s.up.call == nil {
-			l.discard(s.up)
+			l.ups.discard(s.up)
 		}
 	}
 }
@@ -141,7 +133,7 @@ func (l *Loop) event(s *socket, events uint32) {
 	case s.client != nil:
 		l.clientEvent(s.client, events)
 	case s.up != nil:
-		l.upstreamEvent(s.up, events)
+		l.ups.event(s.up, events)
 	case s.accept != nil:
 		l.acceptEvent(s.accept)
 	default:
@@ -153,7 +145,7 @@ func (l *Loop) event(s *socket, events uint32) {
 func (l *Loop) suspect(s *socket) {
 	l.guilty = s.client
 	if s.up != nil && s.up.call != nil {
-		l.guilty = s.up.call.to.client()
+		s.up.call.to.blame()
 	}
 }
 
@@ -177,7 +169,7 @@ func (l *Loop) expired(t *timer) {
 	case s.client != nil:
 		l.clientExpired(s.client)
 	case s.up != nil:
-		l.upstreamExpired(s.up)
+		l.ups.expired(s.up)
 	case s.accept != nil:
 		l.resume(s.accept)
 	}

@@ -53,20 +53,20 @@ func (l *Loop) pump(t *stream) (more bool) {
 			return true
 		}
 		if t.feeding == nil {
-			t.settle(l)
+			t.settle()
 			return false
 		}
 	}
-	if t.full(l) {
+	if t.full() {
 		return false
 	}
 	if t.wait(false); t.feeding != nil {
-		l.feed(&t.call)
+		l.ups.feed(&t.call)
 	}
 	if t.up == nil || !t.up.begun {
 		return false
 	}
-	n := l.readUpstream(t.up)
+	n := l.ups.readUpstream(t.up)
 	return n >= h2.Share && l.alive(c) && t.st == st && t.up != nil
 }
 
@@ -74,7 +74,7 @@ func (l *Loop) pump(t *stream) (more bool) {
 func (l *Loop) sendUnsent(t *stream) bool {
 	s, b := l.room(t.c), t.unsent
 	share := b[:min(len(b), h2.Share)]
-	rest := t.appendData(l, share, t.over && len(share) == len(b))
+	rest := t.appendData(share, t.over && len(share) == len(b))
 	n := len(share) - len(rest)
 	if n == 0 && len(b) > 0 {
 		return false

@@ -113,7 +113,7 @@ func (l *Loop) request(c *client, b []byte) (n int, alive bool) {
 			wire.Unchunk(content, b[head:head+used])
 		}
 		if fault = x.Prepare(content, trailers); fault == nil {
-			l.forward(&c.call, x)
+			l.ups.forward(&c.call, x)
 			return head + used, l.alive(c)
 		}
 		out, last = x.Refuse(l.out[:0], fault), true
@@ -173,7 +173,7 @@ func (l *Loop) content(r *wire.Request, b []byte) (size, used int, trailers []by
 // send sends bytes to a client. It reports false if the client is no more.
 func (l *Loop) send(c *client, b []byte) bool {
 	if c.secure != nil && len(b) > 0 {
-		b = l.seal(c, b)
+		b = l.records.seal(c.secure, b)
 	}
 	return l.put(c, b)
 }
@@ -231,7 +231,7 @@ func (l *Loop) flush(c *client) bool {
 	l.watch(&c.socket, c.interest&^uint32(writable))
 	switch {
 	case c.feeding != nil:
-		l.feed(&c.call)
+		l.ups.feed(&c.call)
 	case c.x == nil:
 		l.next(c)
 	default:

@@ -7,87 +7,87 @@ import (
 )
 
 // head reads the head of a response at the front of b, and goes on with what follows it.
-func (l *Loop) head(u *upconn, b []byte) {
+func (ups *upstreams) head(u *upconn, b []byte) {
 	c, e := u.call, u.pool.endpoint
 	for {
-		n, fault := l.res.Parse(b, conn.ResponseLimits)
-		if fault == nil && n > 0 && l.res.Status < 200 {
-			if u.interims++; l.res.Status == 101 || u.interims > conn.MaxInterim {
+		n, fault := ups.res.Parse(b, conn.ResponseLimits)
+		if fault == nil && n > 0 && ups.res.Status < 200 {
+			if u.interims++; ups.res.Status == 101 || u.interims > conn.MaxInterim {
 				fault = wire.FaultStatusLine
 			}
 			b = b[n:]
 		}
 		if fault != nil {
-			l.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: fault})
+			ups.giveUp(u, &upstream.Error{Status: 502, Class: upstream.ClassMalformed, Err: fault})
 			return
 		}
-		interim := n > 0 && l.res.Status < 200
-		if interim && l.res.Status > 101 && !c.to.interim(l, c.x.Interim(l.out[:0], &l.res)) {
+		interim := n > 0 && ups.res.Status < 200
+		if interim && ups.res.Status > 101 && !c.to.interim(c.x.Interim(ups.out[:0], &ups.res)) {
 			return
 		}
 		if interim {
-			l.armUpstream(u, e.Options().FirstByteTimeout) // the endpoint says that it is at work
+			ups.armUpstream(u, e.Options().FirstByteTimeout) // the endpoint says that it is at work
 		}
 		if n == 0 || interim && len(b) == 0 {
-			l.saveHead(u, b)
+			ups.saveHead(u, b)
 			return
 		}
 		if interim {
 			continue
 		}
-		if u.reused && upstream.Unprocessed(l.res.Status, l.res.Close) {
-			l.renew(u)
+		if u.reused && upstream.Unprocessed(ups.res.Status, ups.res.Close) {
+			ups.renew(u)
 			return
 		}
 		e.Spoke()
-		u.flow, u.wait = l.res.Flow, c.x.Attempts().Began(&l.res)
+		u.flow, u.wait = ups.res.Flow, c.x.Attempts().Began(&ups.res)
 		if u.flow == wire.Events {
 			if u.stream = e.BeginStream(); !u.stream {
-				l.giveUp(u, upstream.ErrStreams)
+				ups.giveUp(u, upstream.ErrStreams)
 				return
 			}
 		}
-		u.status = int16(l.res.Status)
+		u.status = int16(ups.res.Status)
 		head := string(c.x.Head().Method) == "HEAD"
-		u.framing, u.rests = l.res.Framing(head), conn.Rest(&l.res, head)
-		u.left, u.chunked = l.res.Length, wire.Chunked{}
-		u.keep = !l.res.Close && !l.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
-		out, last, as, ok := c.x.Finish(l.out[:0], &l.res, c.to.ending(l))
+		u.framing, u.rests = ups.res.Framing(head), conn.Rest(&ups.res, head)
+		u.left, u.chunked = ups.res.Length, wire.Chunked{}
+		u.keep = !ups.res.Close && !ups.res.ConnectionAuth && u.framing != wire.UntilClose && len(u.unsent) == 0
+		out, last, as, ok := c.x.Finish(ups.out[:0], &ups.res, c.to.ending())
 		if !ok {
-			l.replace(u, out)
+			ups.replace(u, out)
 			return
 		}
 		if u.as = c.to.framing(as); last {
 			c.to.end()
 		}
-		l.armUpstream(u, u.wait)
-		l.relay(u, b[n:], out)
+		ups.armUpstream(u, u.wait)
+		ups.relay(u, b[n:], out)
 		return
 	}
 }
 
 // replace ends an exchange by another response than the upstream's, whose content is not wanted.
-func (l *Loop) replace(u *upconn, out []byte) {
+func (ups *upstreams) replace(u *upconn, out []byte) {
 	c, x := u.call, u.call.x
-	l.part(u)
-	l.discard(u)
+	ups.part(u)
+	ups.discard(u)
 	c.x = nil
-	x.Done(u.pool.endpoint, l.now)
-	l.giveBack(x)
-	c.to.answer(l, out, true)
-	c.to.settle(l)
+	x.Done(u.pool.endpoint, ups.now)
+	ups.giveBack(x)
+	c.to.answer(out, true)
+	c.to.settle()
 }
 
 // saveHead keeps part of a head.
-func (l *Loop) saveHead(u *upconn, b []byte) {
+func (ups *upstreams) saveHead(u *upconn, b []byte) {
 	if u.saved == nil {
-		u.saved = l.buffer()
+		u.saved = ups.buffer()
 	}
 	u.saved = append(u.saved[:0], b...)
 }
 
 // relay sends on the content at the front of b, behind what is in out.
-func (l *Loop) relay(u *upconn, b, out []byte) {
+func (ups *upstreams) relay(u *upconn, b, out []byte) {
 	c := u.call
 	head := 0
 	if !u.begun {
@@ -97,7 +97,7 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 	for len(b) > 0 && !done {
 		data, n, fault := u.decode(b)
 		if fault != nil {
-			l.cut(u, fault, out)
+			ups.cut(u, fault, out)
 			return
 		}
 		b = b[n:]
@@ -116,25 +116,25 @@ func (l *Loop) relay(u *upconn, b, out []byte) {
 	if done && u.as == wire.ByChunks && u.framing != wire.NoContent {
 		out = wire.AppendLastChunk(out, trailers)
 	}
-	l.out, u.begun = out[:0], true
+	ups.out, u.begun = out[:0], true
 	if u.saved != nil {
-		l.release(u.saved)
+		ups.release(u.saved)
 		u.saved = nil
 	}
-	if !c.to.deliver(l, out, head, done, trailers) {
+	if !c.to.deliver(out, head, done, trailers) {
 		return
 	}
 	switch {
 	case done:
 		u.keep = u.keep && len(b) == 0
-		l.complete(u)
-	case c.to.full(l):
-		l.holdBack(c, u)
+		ups.complete(u)
+	case c.to.full():
+		ups.holdBack(c, u)
 	case c.to.behind():
-		l.armUpstream(u, u.wait)
+		ups.armUpstream(u, u.wait)
 	default:
-		c.to.waits(l)
-		l.armUpstream(u, u.wait)
+		c.to.waits()
+		ups.armUpstream(u, u.wait)
 	}
 }
 
@@ -152,11 +152,11 @@ func (u *upconn) decode(b []byte) (data []byte, n int, fault *wire.Fault) {
 }
 
 // feed goes on with a response that has waited for its client.
-func (l *Loop) feed(c *call) {
+func (ups *upstreams) feed(c *call) {
 	u := c.feeding
 	c.feeding = nil
 	u.holder.Moved(0, false)
-	c.to.waits(l)
-	l.watch(&u.socket, u.interest|readable)
-	l.armUpstream(u, u.wait)
+	c.to.waits()
+	ups.watch(&u.socket, u.interest|readable)
+	ups.armUpstream(u, u.wait)
 }

@@ -1,9 +1,11 @@
 package loop
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -17,8 +19,9 @@ import (
 
 // records is what the TLS connections of a loop speak over. It is empty between two of them.
 type records struct {
-	came []byte // received, not read yet; it aliases the loop's buffer
-	out  []byte // written, not sent yet
+	space []byte // for what is received; nil: nobody has spoken TLS yet
+	came  []byte // of it, not read yet
+	out   []byte // written, not sent yet
 }
 
 // Read is part of net.Conn. Without records it fails with errLater.
@@ -46,6 +49,31 @@ func (r *records) SetDeadline(time.Time) error      { return nil }
 func (r *records) SetReadDeadline(time.Time) error  { return nil }
 func (r *records) SetWriteDeadline(time.Time) error { return nil }
 
+// receive reads once what a client has sent.
+func (r *records) receive(fd int32) (n int, err syscall.Errno) {
+	if r.space == nil {
+		r.space = make([]byte, readBuffer)
+	}
+	n, err = read(fd, r.space)
+	r.came = r.space[:max(n, 0)]
+	return n, err
+}
+
+// takeOut returns what crypto/tls has written. It is valid until that writes again.
+func (r *records) takeOut() []byte {
+	b := r.out
+	if r.out = b[:0]; cap(b) > readBuffer {
+		r.out = nil
+	}
+	return b
+}
+
+// seal returns b as records of c. They must be sent, or the connection is of no use any more.
+func (r *records) seal(c *tls.Conn, b []byte) []byte {
+	c.Write(b) // after an alert it writes nothing: the connection is about to end
+	return r.takeOut()
+}
+
 // later is the error of a read for which there are no records yet.
 type later struct{}
 
@@ -57,10 +85,7 @@ func (later) Temporary() bool { return true }
 
 // readSecure reads once what a client has sent over TLS, and acts on what has come.
 func (l *Loop) readSecure(c *client) {
-	if l.sealed == nil {
-		l.sealed = make([]byte, readBuffer)
-	}
-	n, err := read(c.fd, l.sealed)
+	n, err := l.records.receive(c.fd)
 	switch {
 	case err == unix.EAGAIN:
 		return
@@ -71,7 +96,6 @@ func (l *Loop) readSecure(c *client) {
 		l.clientEOF(c) // without a close_notify; a request says itself where it ends
 		return
 	}
-	l.records.came = l.sealed[:n]
 	l.unseal(c)
 }
 
@@ -83,7 +107,7 @@ func (l *Loop) unseal(c *client) {
 	for {
 		n, err := c.secure.Read(l.in)
 		if len(l.records.out) > 0 { // an alert, or a new key
-			if !l.put(c, l.takeOut()) {
+			if !l.put(c, l.records.takeOut()) {
 				return
 			}
 			if len(c.unsent) > 0 { // a client that asks for keys and does not read them would fill memory
@@ -114,28 +138,13 @@ func (l *Loop) unseal(c *client) {
 	}
 }
 
-// takeOut returns what crypto/tls has written. It is valid until that writes again.
-func (l *Loop) takeOut() []byte {
-	b := l.records.out
-	if l.records.out = b[:0]; cap(b) > readBuffer {
-		l.records.out = nil
-	}
-	return b
-}
-
-// seal returns b as records. They must be sent, or the connection is of no use any more.
-func (l *Loop) seal(c *client, b []byte) []byte {
-	c.secure.Write(b) // after an alert it writes nothing: the connection is about to end
-	return l.takeOut()
-}
-
 // farewell tells a client that no more will come, if what came before has gone out.
 func (l *Loop) farewell(c *client) {
 	if c.secure == nil || len(c.unsent) > 0 {
 		return
 	}
 	c.secure.CloseWrite() // it writes to memory
-	if b := l.takeOut(); len(b) > 0 {
+	if b := l.records.takeOut(); len(b) > 0 {
 		send(c.fd, b) // the connection ends either way
 	}
 }

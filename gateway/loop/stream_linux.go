@@ -14,6 +14,7 @@ import (
 type stream struct {
 	call
 	timer
+	l  *Loop
 	c  *client
 	st *h2.Stream
 
@@ -145,15 +146,15 @@ func (l *Loop) serve(t *stream, x Exchange, text []byte, fault *wire.Fault, cont
 		return
 	case Forwarded:
 		if fault = x.Prepare(content, trailers); fault == nil {
-			l.forward(&t.call, x)
+			l.ups.forward(&t.call, x)
 			return
 		}
 		out = x.Refuse(l.out[:0], fault)
 	}
 	x.Done(nil, l.now)
 	l.giveBack(x)
-	t.answer(l, out, true)
-	t.settle(l)
+	t.answer(out, true)
+	t.settle()
 }
 
 func (l *Loop) newStream(c *client, st *h2.Stream) *stream {
@@ -163,7 +164,7 @@ func (l *Loop) newStream(c *client, st *h2.Stream) *stream {
 	} else {
 		t = &stream{}
 	}
-	t.c, t.st, t.to, t.timer.stream = c, st, t, t
+	t.l, t.c, t.st, t.to, t.timer.stream = l, c, st, t, t
 	st.Owner = t
 	return t
 }
@@ -180,7 +181,7 @@ func (l *Loop) freeStream(t *stream) {
 	if t.bridge != nil {
 		t.bridge.t = nil
 	}
-	*t = stream{}
+	*t = stream{l: l}
 	t.to = t // who has called it may have more to say
 	if len(l.streams) < batch {
 		l.streams = append(l.streams, t)
@@ -210,7 +211,7 @@ func (l *Loop) streamGone(t *stream) {
 // endStream ends a stream at once, without a word to the client.
 func (l *Loop) endStream(t *stream) {
 	if t.x != nil {
-		l.cancel(&t.call)
+		l.ups.cancel(&t.call)
 	}
 	if t.bridge != nil {
 		t.bridge.pipe.Fail(pipe.ErrGone)
@@ -222,7 +223,7 @@ func (l *Loop) endStream(t *stream) {
 // resetStream resets a stream.
 func (l *Loop) resetStream(t *stream, code h2.Code) {
 	if t.x != nil {
-		l.cancel(&t.call)
+		l.ups.cancel(&t.call)
 	}
 	c := t.c
 	l.room(c).Reset(t.st, code)
@@ -238,8 +239,8 @@ func (l *Loop) reject(t *stream, x Exchange, text []byte, f *wire.Fault) {
 	out := x.Reject(l.out[:0], Client{Peer: t.c.peer, Identity: edge.IdentityOf(t.c.secure), On: t.c.on, Now: l.now, Major: 2}, f)
 	x.Done(nil, l.now)
 	l.giveBack(x)
-	t.answer(l, out, true)
-	t.settle(l)
+	t.answer(out, true)
+	t.settle()
 }
 
 // refuseStreamContent answers a request whose content is not all here.
@@ -259,8 +260,8 @@ func (l *Loop) refuseStreamContent(t *stream, f *wire.Fault) {
 	}
 	x.Done(nil, l.now)
 	l.giveBack(x)
-	t.answer(l, out, true)
-	t.settle(l)
+	t.answer(out, true)
+	t.settle()
 }
 
 // streamExpired acts on the deadline of a stream: of its content, of what it has to send, or of its call's wait for a connection.
@@ -269,7 +270,7 @@ func (l *Loop) streamExpired(t *stream) {
 	case t.text != nil:
 		l.refuseStreamContent(t, edge.FaultTimeout)
 	case t.hold != nil:
-		l.queueExpired(&t.call)
+		l.ups.queueExpired(&t.call)
 	case t.bridge != nil:
 		t.bridge.pipe.Fail(pipe.ErrGone)
 		l.room(t.c).Cancel(t.st, h2.Cancel)

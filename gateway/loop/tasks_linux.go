@@ -107,6 +107,10 @@ func (q *taskQueue) end() {
 // will not run, if the loop has ended.
 func (l *Loop) Post(f func()) bool { return l.posted.post(f) }
 
+// Spare closes the connections to upstreams that have been idle longest, half of them: descriptors are needed. It may be called
+// from any goroutine, and does not wait.
+func (l *Loop) Spare() { l.Post(l.ups.spare) }
+
 // Drain stops accepting. Connections end after their current response, which says so; those between
 // requests wait for one more, for grace. It may be called from any goroutine; Done tells when all
 // have ended. A loop that has not begun ends at once, and will not begin.

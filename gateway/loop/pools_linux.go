@@ -3,19 +3,41 @@ package loop
 import (
 	"slices"
 
+	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/conn"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file keeps the connections to endpoints that no exchange uses.
+// pools are the connections to endpoints that no exchange uses.
+type pools struct {
+	*reactor
+	*memory
+	of map[*upstream.Endpoint]*pool
+}
+
+// A pool is what a loop has of an endpoint: connections of its own.
+type pool struct {
+	endpoint *upstream.Endpoint
+	idle     []*upconn // most recently used last
+	resting  []*upconn // oldest first; see conn.Rest
+}
+
+func (ps *pools) poolOf(e *upstream.Endpoint) *pool {
+	p := ps.of[e]
+	if p == nil {
+		p = &pool{endpoint: e}
+		ps.of[e] = p
+	}
+	return p
+}
 
 // take returns an idle connection, or nil. What has come on one, of which epoll has not told yet, is looked for in two cases. After a
 // response without content it could be late content, which the next exchange would take for its response. And a request that must
 // not be sent twice must not meet a connection that the endpoint has closed already: it could not be sent on another one.
-func (l *Loop) take(p *pool, idempotent bool) *upconn {
+func (ps *pools) take(p *pool, idempotent bool) *upconn {
 	if len(p.resting) > 0 {
 		p.resting = slices.DeleteFunc(p.resting, func(u *upconn) bool {
-			over := l.now.Sub(u.since) >= u.rests
+			over := ps.now.Sub(u.since) >= u.rests
 			if over {
 				p.idle = append(p.idle, u)
 			}
@@ -28,74 +50,71 @@ func (l *Loop) take(p *pool, idempotent bool) *upconn {
 		if idempotent && u.framing != wire.NoContent || silent(u.fd) {
 			return u
 		}
-		l.discard(u)
+		ps.discard(u)
 	}
 	return nil
 }
 
 // idle puts a connection into its pool.
-func (l *Loop) idle(u *upconn) {
+func (ps *pools) idle(u *upconn) {
 	p := u.pool
 	if p.endpoint.Closed() || p.endpoint.Options().KeepAlive == 0 {
-		l.discard(u)
+		ps.discard(u)
 		return
 	}
-	u.since = l.now
-	l.wheel.clear(&u.timer)
-	l.watch(&u.socket, readable)
+	u.since = ps.now
+	ps.wheel.clear(&u.timer)
+	ps.watch(&u.socket, readable)
 	switch {
 	case u.rests == 0:
 		p.idle = append(p.idle, u)
 	case len(p.resting) < conn.MaxResting:
 		p.resting = append(p.resting, u)
 	default:
-		l.discard(u)
+		ps.discard(u)
 	}
 }
 
 // discard closes a connection that has no exchange.
-func (l *Loop) discard(u *upconn) {
+func (ps *pools) discard(u *upconn) {
 	is := func(other *upconn) bool { return other == u }
 	u.pool.idle, u.pool.resting = slices.DeleteFunc(u.pool.idle, is), slices.DeleteFunc(u.pool.resting, is)
-	l.hangUp(u)
+	ps.hangUp(u)
 }
 
 // hangUp closes a connection that has no exchange and is in no pool.
-func (l *Loop) hangUp(u *upconn) {
+func (ps *pools) hangUp(u *upconn) {
 	if u.saved != nil {
-		l.release(u.saved)
+		ps.release(u.saved)
 		u.saved = nil
 	}
-	l.shut(&u.socket)
+	ps.shut(&u.socket)
 }
 
-// Spare closes the connections to upstreams that have been idle longest, half of them: descriptors are needed. It may be called
-// from any goroutine, and does not wait.
-func (l *Loop) Spare() {
-	l.Post(func() {
-		for _, p := range l.pool {
-			n := (len(p.idle) + 1) / 2
-			for _, u := range p.idle[:n] {
-				l.hangUp(u)
-			}
-			p.idle = slices.Delete(p.idle, 0, n)
+// spare closes the connections that have been idle longest, half of them: descriptors are needed.
+func (ps *pools) spare() {
+	for _, p := range ps.of {
+		n := (len(p.idle) + 1) / 2
+		for _, u := range p.idle[:n] {
+			ps.hangUp(u)
 		}
-	})
+		p.idle = slices.Delete(p.idle, 0, n)
+	}
 }
 
 // expireIdle closes connections that have been idle for keep_alive or whose endpoint has left the
 // configuration.
-func (l *Loop) expireIdle() {
-	for e, p := range l.pool {
+func (ps *pools) expireIdle() {
+	for e, p := range ps.of {
 		closed, keepAlive := e.Closed(), e.Options().KeepAlive
-		for len(p.idle) > 0 && (closed || l.now.Sub(p.idle[0].since) >= keepAlive) {
-			l.discard(p.idle[0])
+		for len(p.idle) > 0 && (closed || ps.now.Sub(p.idle[0].since) >= keepAlive) {
+			ps.discard(p.idle[0])
 		}
-		for len(p.resting) > 0 && (closed || l.now.Sub(p.resting[0].since) >= keepAlive) {
-			l.discard(p.resting[0])
+		for len(p.resting) > 0 && (closed || ps.now.Sub(p.resting[0].since) >= keepAlive) {
+			ps.discard(p.resting[0])
 		}
 		if closed && len(p.idle)+len(p.resting) == 0 {
-			delete(l.pool, e) // exchanges under way hold the pool themselves
+			delete(ps.of, e) // exchanges under way hold the pool themselves
 		}
 	}
 }

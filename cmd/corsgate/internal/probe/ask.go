@@ -41,7 +41,7 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 	}
 	u, method := *p.url, http.MethodGet
 	if q.missing {
-		u = *u.JoinPath("corsgate-probe-of-what-is-not-there")
+		u = *u.JoinPath("corsgate-probe-missing-resource")
 	}
 	if q.fresh || p.past && q.again == "" {
 		query := u.Query()
@@ -79,7 +79,7 @@ func (p *prober) ask(ctx context.Context, q question) *answer {
 	a.status, a.code, a.header = res.Status, res.StatusCode, res.Header
 	if a.code == http.StatusTooManyRequests || a.code >= 500 && !q.missing {
 		p.unread = true
-		p.note("a question was answered %s: what it was about is not judged", printable(a.status))
+		p.note("a question was answered %s, so its subject was not judged", printable(a.status))
 	}
 	if method == http.MethodGet && !q.missing && q.condition == "" {
 		p.gets = append(p.gets, a)

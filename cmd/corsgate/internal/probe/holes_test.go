@@ -304,7 +304,7 @@ func TestUnread(t *testing.T) {
 		r := run(t, ts.URL+"/items", origins...)
 		var b strings.Builder
 		r.WriteText(&b)
-		if r.Grade != want || want == "?" && (len(r.Notes) == 0 || !strings.Contains(b.String(), "grade ?: nothing was found in")) {
+		if r.Grade != want || want == "?" && (len(r.Notes) == 0 || !strings.Contains(b.String(), "grade ?: no findings in")) {
 			t.Errorf("grade %s, want %s\n%s", r.Grade, want, &b)
 		}
 	}

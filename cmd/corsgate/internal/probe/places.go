@@ -10,9 +10,9 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// This file asks as pages that anyone can make: at hosting services, and on the user's own machine.
+// This file asks as pages that anyone can publish: at hosting services, and on the user's own machine.
 
-// hosting are services at which anyone gets a host of a chosen name for nothing.
+// hosting are services that give anyone a host with a chosen name free of charge.
 var hosting = []string{
 	"vercel.app", "netlify.app", "github.io", "gitlab.io", "pages.dev", "workers.dev", "herokuapp.com", "web.app", "firebaseapp.com", "onrender.com",
 	"up.railway.app", "fly.dev", "azurewebsites.net", "azurestaticapps.net", "amplifyapp.com", "cloudfront.net", "run.app", "appspot.com", "surge.sh",
@@ -52,11 +52,11 @@ func (p *prober) hosts(ctx context.Context) {
 	}
 	if shown != nil {
 		p.disguise(shown, "hosting-suffix", "every page that anyone can publish at "+strings.Join(allowed, ", ")+" is allowed ("+shown.origin()+")",
-			"allow the names of your own deployments, each in full")
+			"list your own deployments, each with its full name")
 	}
 }
 
-// neighbours returns origins that a stranger could register beside a host at a hosting service.
+// neighbours returns origins that anyone could register next to a host at a hosting service.
 func neighbours(host string) []string {
 	suffix, icann := publicsuffix.PublicSuffix(host)
 	name, ok := strings.CutSuffix(host, "."+suffix)
@@ -67,7 +67,8 @@ func neighbours(host string) []string {
 	return []string{"https://corsgate-probe." + suffix, "https://" + name + "-corsgate-probe." + suffix, "https://corsgate-probe-" + name + "." + suffix}
 }
 
-// ownMachine asks as pages of the user's own machine. Where an allowed origin is one, development is what the server is for.
+// ownMachine asks as pages of the user's own machine. Where an allowed origin is one,
+// development is what the server is for.
 func (p *prober) ownMachine(ctx context.Context) {
 	if slices.ContainsFunc(p.Origins, onLoopback) {
 		return

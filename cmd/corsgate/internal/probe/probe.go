@@ -40,7 +40,7 @@ type Severity string
 // The severities, from the worst.
 const (
 	Critical Severity = "critical" // strangers can read what a signed-in user may see
-	High     Severity = "high"     // somebody can who should not, or no browser accepts the answers
+	High     Severity = "high"     // origins can that should not, or no browser accepts the answers
 	Medium   Severity = "medium"   // it fails or leaks under conditions that occur
 	Low      Severity = "low"      // some clients are refused, or the answers say what they do not mean
 )
@@ -50,7 +50,7 @@ type Finding struct {
 	// ID names the kind of finding. It never changes.
 	ID       string   `json:"id"`
 	Severity Severity `json:"severity"`
-	// Text says what is wrong, Fix what to do about it.
+	// Text describes the problem, Fix what to do about it.
 	Text string `json:"text"`
 	Fix  string `json:"fix"`
 	// Request and Response are the lines that show it.
@@ -58,15 +58,16 @@ type Finding struct {
 	Response []string `json:"response"`
 }
 
-// A Report is what was found. Its JSON is for programs: names stay, lists are never null.
+// A Report is the result of a probe. Its JSON is for programs: names stay, lists are never null.
 type Report struct {
 	URL string `json:"url"`
-	// Grade is from A, nothing was found, to F; or "?": nothing was found, but not all could be judged, which Notes say.
+	// Grade is from A, nothing was found, to F; or "?": nothing was found, but not all could be
+	// judged, which Notes say.
 	Grade string `json:"grade"`
 	// Asked is the number of questions.
 	Asked    int       `json:"asked"`
 	Findings []Finding `json:"findings"`
-	// Notes are what is not wrong but worth knowing, and questions that had no answer.
+	// Notes are facts that are worth knowing but not problems, and requests that were not answered.
 	Notes []string `json:"notes"`
 }
 
@@ -133,7 +134,7 @@ func newProber(o Options) (*prober, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("URL %q is not absolute: write one such as https://api.example.com/items", o.URL)
 	case u.User != nil:
-		return nil, fmt.Errorf("URL %q: leave the user information out: no question carries credentials", u.Redacted())
+		return nil, fmt.Errorf("URL %q: leave the user information out: probe sends no credentials", u.Redacted())
 	case len(o.Origins) > MaxOrigins:
 		return nil, fmt.Errorf("%d origins: name at most %d", len(o.Origins), MaxOrigins)
 	case o.Timeout <= 0:

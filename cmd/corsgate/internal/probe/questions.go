@@ -12,11 +12,11 @@ import (
 
 // This file holds the questions. The rules are:
 //
-//   - strangers are names below .test, which nobody can register, or names that look like the server's or like the first
-//     allowed origin's;
+//   - unknown origins have names below .test, which cannot be registered, or names that look
+//     like the server's or like the first allowed origin's;
 //   - if any stranger at all is let in, that is the finding: the ways to disguise as a friend are not asked then.
 
-// stranger is an origin that nobody has a reason to allow.
+// stranger is an origin that no server has a reason to allow.
 const stranger = "https://corsgate-probe.test"
 
 // questions asks all there is to ask after the plain request.
@@ -33,8 +33,8 @@ func (p *prober) questions(ctx context.Context, base *answer) {
 	if null := get("null"); !foreign.echoes() && null.echoes() {
 		p.disguise(null, "null-origin", `the origin null is allowed: any site can send it from a sandboxed frame`, `do not allow "null"`)
 	}
-	if junk := get("corsgate-probe-of-what-is-no-origin"); junk.echoes() && !foreign.echoes() {
-		p.find(junk, "junk-echoed", Low, "compare Origin with a list, and echo nothing else", "what is no origin is echoed")
+	if junk := get("corsgate-probe-not-an-origin"); junk.echoes() && !foreign.echoes() {
+		p.find(junk, "junk-echoed", Low, "compare Origin with a list, and echo nothing else", "a value that is not an origin is echoed")
 	}
 	if !foreign.echoes() {
 		p.disguises(ctx)
@@ -56,13 +56,13 @@ func (p *prober) questions(ctx context.Context, base *answer) {
 func (p *prober) reflection(a *answer) {
 	switch {
 	case a.err != nil:
-		p.note("a question with an Origin had no answer: %s", printable(a.err.Error()))
+		p.note("a request with an Origin was not answered: %s", printable(a.err.Error()))
 	case a.echoes() && a.credentials():
 		p.find(a, "reflection", Critical, "allow a list of origins, compared as a whole",
 			"any origin is echoed, with credentials: every site can read what a signed-in user may see")
 	case a.echoes():
 		p.find(a, "reflection", Low, `send Access-Control-Allow-Origin: * to all, or allow a list of origins`,
-			"any origin is echoed: that is * with a worse use of caches, and credentials would make it a hole")
+			"any origin is echoed: like *, but with less use of caches, and a hole once credentials are allowed")
 	case a.shares():
 		p.note("any page can read the answers, without credentials (Access-Control-Allow-Origin: *)")
 	}
@@ -77,7 +77,8 @@ func (p *prober) disguise(a *answer, id, text, fix string) {
 	p.find(a, id, severity, fix, "%s", text)
 }
 
-// disguises asks as strangers whose names look like that of a friend: the first allowed origin, and the server itself.
+// disguises asks as unknown origins whose names resemble an allowed one: the first allowed
+// origin, and the server itself.
 func (p *prober) disguises(ctx context.Context) {
 	models := []string{p.url.Scheme + "://" + p.url.Host}
 	if len(p.Origins) > 0 {
@@ -119,25 +120,25 @@ func disguisesOf(model string) (list []lookalike) {
 	}
 	host := u.Hostname()
 	list = append(list, lookalike{"https://" + host + ".corsgate-probe.test", "suffix-unchecked",
-		"an origin that only begins like a friend's is allowed", anchor, ""})
+		"an origin that only begins like an allowed one is allowed", anchor, ""})
 	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
 		return list[:0]
 	}
 	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
 		list = append(list, lookalike{"https://corsgateprobe" + domain, "prefix-unchecked",
-			"an origin that only ends like a friend's is allowed", anchor, ""})
+			"an origin that only ends like an allowed one is allowed", anchor, ""})
 	}
 	if first, rest, ok := strings.Cut(host, "."); ok && strings.Contains(rest, ".") {
 		list = append(list, lookalike{"https://" + first + "x" + rest, "dot-unescaped",
-			"a dot of a friend's name matches any character", anchor, ""})
+			"a dot in an allowed name matches any character", anchor, ""})
 	}
 	if u.Scheme == "https" {
 		list = append(list, lookalike{"http://" + u.Host, "http-origin",
-			"the http origin of a friend's host is allowed: a network attacker can be it", "allow https origins only", Medium})
+			"the http origin of an allowed host is allowed: a network attacker can impersonate it", "allow https origins only", Medium})
 	}
 	if u.Port() == "" {
 		list = append(list, lookalike{"https://" + host + ":8443", "port-unchecked",
-			"any port of a friend's host is allowed", "compare the whole origin, its port included", Low})
+			"any port of an allowed host is allowed", "compare the whole origin, its port included", Low})
 	}
 	return list
 }
@@ -146,16 +147,16 @@ func disguisesOf(model string) (list []lookalike) {
 func (p *prober) strangersPreflight(ctx context.Context, foreign *answer) {
 	a := p.ask(ctx, question{origins: []string{stranger}, preflight: "PUT", headers: []string{"x-corsgate-probe"}, private: true})
 	if a.err != nil {
-		p.note("a preflight had no answer: %s", printable(a.err.Error()))
+		p.note("a preflight was not answered: %s", printable(a.err.Error()))
 		return
 	}
 	if a.echoes() && a.credentials() && !foreign.echoes() {
-		p.find(a, "preflight-reflection", Critical, "decide about preflights and requests by one list of origins",
+		p.find(a, "preflight-reflection", Critical, "use one list of origins for preflights and requests",
 			"preflights echo any origin, with credentials: every site can make requests that change something")
 	}
 	if a.get("Access-Control-Allow-Private-Network") == "true" && !(a.shares() && !a.echoes()) { // to all, by "*", is meant
 		p.find(a, "private-network", Medium, "send Access-Control-Allow-Private-Network to allowed origins only, if at all",
-			"strangers are let into the private network")
+			"unknown origins may reach into the private network")
 	}
 	if !a.shares() && a.credentials() {
 		p.note("a refused preflight still says Access-Control-Allow-Credentials: true")
@@ -176,11 +177,11 @@ func (p *prober) friend(ctx context.Context, origin string, first bool) {
 	p.notModified(ctx, a)
 	p.preflights(ctx, origin)
 	if two := p.ask(ctx, question{origins: []string{origin, stranger}}); two.err == nil && strings.Contains(two.get("Access-Control-Allow-Origin"), stranger) {
-		p.find(two, "second-origin", Medium, "take a request with two Origin lines for one without", "of two Origin lines the stranger's is echoed, too")
+		p.find(two, "second-origin", Medium, "treat a request with two Origin lines as one without Origin", "if a request has two Origin lines, the unknown origin is echoed as well")
 	}
 	missing := p.ask(ctx, question{origins: []string{origin}, missing: true})
 	if missing.err == nil && missing.code >= 400 && !missing.shares() {
-		p.find(missing, "errors-unreadable", Low, `share errors as well as successes (nginx: add_header … always)`,
+		p.find(missing, "errors-unreadable", Low, `send the CORS fields with errors as well (nginx: add_header … always)`,
 			"pages cannot read the status of errors: to scripts they look like network failures")
 	}
 	if missing.err == nil {
@@ -205,11 +206,11 @@ func (p *prober) unansweredPreflight(a *answer) {
 	const fix = "answer preflights of allowed origins with Access-Control-Allow-Origin, -Methods and -Headers"
 	if a.code/100 == 2 {
 		p.find(a, "preflight-unshared", Medium, fix,
-			"responses only: preflights of %s are answered %d without CORS fields, so every request that needs one fails", a.origin(), a.code)
+			"responses only: preflights of %s are answered %d without CORS fields, so every request that needs a preflight fails", a.origin(), a.code)
 		return
 	}
-	p.find(a, "preflight-refused", Low, fix+", unless GET and POST of forms are all that pages need",
-		"responses only: preflights of %s are refused (%s): its pages can make simple requests and no others", a.origin(), printable(a.status))
+	p.find(a, "preflight-refused", Low, fix+", unless pages only need GET and POST as forms send them",
+		"responses only: preflights of %s are refused (%s): its pages can only make simple requests", a.origin(), printable(a.status))
 }
 
 // preflights asks preflights of an allowed origin, in the forms that browsers, proxies and people give them.
@@ -224,15 +225,15 @@ func (p *prober) preflights(ctx context.Context, origin string) {
 	plain := ask()
 	switch {
 	case plain.err != nil:
-		p.note("a preflight of %s had no answer: %s", origin, printable(plain.err.Error()))
+		p.note("a preflight of %s was not answered: %s", origin, printable(plain.err.Error()))
 		return
 	case plain.code == 401 || plain.code == 407 || plain.code/100 == 3:
 		p.find(plain, "preflight-status", Medium, "answer preflights before authentication and redirects, with 204",
-			"preflights are answered %d, and browsers refuse all requests that need one", plain.code)
+			"preflights are answered %d, so browsers refuse all requests that need one", plain.code)
 		return
 	case plain.shares() && plain.code/100 != 2:
 		p.find(plain, "preflight-status", Medium, "answer allowed preflights with 204 or 200",
-			"allowed preflights are answered %d, and browsers refuse all requests that need one", plain.code)
+			"allowed preflights are answered %d, so browsers refuse all requests that need one", plain.code)
 		return
 	case !plain.shares():
 		p.unansweredPreflight(plain)
@@ -252,11 +253,11 @@ func (p *prober) preflights(ctx context.Context, origin string) {
 	if usual := ask(strings.Join(names, ",")); !usual.permits() {
 		return // nothing is known that is allowed
 	}
-	const fix = "read Access-Control-Request-Headers in any case, order and spacing, and from all its lines"
+	const fix = "accept Access-Control-Request-Headers in any case, order and spacing, and in several lines"
 	if odd := ask(strings.ToUpper(names[1]) + " ,\t" + names[0]); odd.err == nil && !odd.permits() {
-		p.find(odd, "list-unsorted", Low, fix, "a list of headers that is not sorted, lower case and without blanks is refused: proxies and people write such")
+		p.find(odd, "list-unsorted", Low, fix, "a list of headers that is not sorted, lower case and without blanks is refused: proxies and other clients send such lists")
 	}
 	if lines := ask(names[0], names[1]); lines.err == nil && !lines.permits() {
-		p.find(lines, "list-lines", Low, fix, "a list of headers in two lines is refused, or only its first line is read: proxies split lists")
+		p.find(lines, "list-lines", Low, fix, "a list of headers in two lines is refused, or only its first line is read: some proxies split lists")
 	}
 }

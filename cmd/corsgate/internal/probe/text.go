@@ -12,15 +12,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "%s\ngrade %s: ", r.URL, r.Grade)
 	switch len(r.Findings) {
 	case 0:
-		fmt.Fprintf(&b, "nothing was found in %d questions", r.Asked)
+		fmt.Fprintf(&b, "no findings in %d requests", r.Asked)
 		if r.Grade == "?" {
 			b.WriteString(", but not all of them could be judged")
 		}
 		b.WriteString("\n")
 	case 1:
-		fmt.Fprintf(&b, "1 finding in %d questions\n", r.Asked)
+		fmt.Fprintf(&b, "1 finding in %d requests\n", r.Asked)
 	default:
-		fmt.Fprintf(&b, "%d findings in %d questions\n", len(r.Findings), r.Asked)
+		fmt.Fprintf(&b, "%d findings in %d requests\n", len(r.Findings), r.Asked)
 	}
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "\n%s: %s (%s)\n", f.Severity, f.Text, f.ID)

@@ -218,7 +218,7 @@ func (c *checker) labels(key string, index int, p matcher.Pattern) {
 func (c *checker) plaintext(key string, index int, p matcher.Pattern) {
 	if c.cfg.Credentials && p.Scheme() == "http" && !isLoopback(p) {
 		c.flag(plainHTTP, key, index, "write https://",
-			"pattern %q: http:// with credentials: a network attacker can be this origin", p.String())
+			"pattern %q: http:// with credentials: a network attacker can impersonate this origin", p.String())
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package convert translates the CORS configuration of other gateways into corsgate's. It reports the parts that could not be
-// translated and why, and the vulnerabilities that it found.
+// Package convert translates the CORS configuration of other gateways into corsgate's. It
+// reports the parts that could not be translated and why, and the vulnerabilities that it
+// found.
 package convert
 
 import (
@@ -13,11 +14,12 @@ import (
 // Sources are the names of the configurations that can be read.
 func Sources() []string { return []string{"nginx", "express", "envoy", "traefik"} }
 
-// MaxSize bounds what is read, in bytes.
+// MaxSize bounds a file that is read, in bytes.
 const MaxSize = 4 << 20
 
-// Convert reads the text of a configuration that is written for from, and writes a configuration of corsgate. file is its
-// name, for messages. Nothing is written if there is an error.
+// Convert reads the text of a configuration that is written for from, and writes a
+// configuration of corsgate. file is its name, for messages. Nothing is written if there is an
+// error.
 func Convert(w io.Writer, from, file string, text []byte) error {
 	readers := map[string]func(string) (*document, error){
 		"nginx": readNginx, "express": readExpress, "envoy": readEnvoy, "traefik": readTraefik,
@@ -25,9 +27,9 @@ func Convert(w io.Writer, from, file string, text []byte) error {
 	read := readers[from]
 	switch {
 	case read == nil:
-		return fmt.Errorf("--from %q: say one of %s", from, strings.Join(Sources(), ", "))
+		return fmt.Errorf("--from %q: write one of %s", from, strings.Join(Sources(), ", "))
 	case len(text) > MaxSize:
-		return fmt.Errorf("%s is larger than %d MiB: give the part about CORS only", file, MaxSize>>20)
+		return fmt.Errorf("%s is larger than %d MiB: pass only the part about CORS", file, MaxSize>>20)
 	case strings.IndexByte(string(text), 0) >= 0:
 		return fmt.Errorf("%s is not text", file)
 	}
@@ -39,7 +41,7 @@ func Convert(w io.Writer, from, file string, text []byte) error {
 	case err != nil:
 		return fmt.Errorf("%s: %s", file, oneLine(err.Error()))
 	case len(d.policies) == 0:
-		return fmt.Errorf("%s: nothing about CORS was found in it: is it a configuration of %s?", file, from)
+		return fmt.Errorf("%s: it contains nothing about CORS: is it a configuration of %s?", file, from)
 	}
 	_, err = io.WriteString(w, d.render(from, file))
 	return err
@@ -75,7 +77,7 @@ type policy struct {
 
 	holes    []string
 	notes    []string
-	unjudged []string // what was not understood, so that it may hold holes
+	unjudged []string // parts that were not understood, and may contain holes
 }
 
 const noMaxAge = -1 << 62
@@ -106,7 +108,7 @@ func (p *policy) lose(text, format string, args ...any) {
 	}
 }
 
-// doubt notes that something was not understood: then it cannot be said that there is no hole.
+// doubt notes that something was not understood: then the output must not say that there is no hole.
 func (p *policy) doubt(format string, args ...any) {
 	if s := fmt.Sprintf(format, args...); !slices.Contains(p.unjudged, s) {
 		p.unjudged = append(p.unjudged, s)
@@ -130,14 +132,14 @@ func (p *policy) origin(text string) {
 func (p *policy) expression(e expression, shown string) {
 	t := e.translate()
 	if t.all {
-		p.reflect(shown + " lets every origin in")
+		p.reflect(shown + " allows every origin")
 		return
 	}
 	if t.hole != "" {
-		p.hole("%s also allows %s, which anybody can register", shown, t.hole)
+		p.hole("%s also allows %s, which anyone can register", shown, t.hole)
 	}
 	if t.plain != "" && p.credentials && (t.hole == "" || len(t.patterns) > 0) {
-		p.hole("%s also allows %s with credentials: a network attacker can be this origin", shown, t.plain)
+		p.hole("%s also allows %s with credentials: a network attacker can impersonate this origin", shown, t.plain)
 	}
 	if len(t.patterns) == 0 {
 		p.lose(shown, "%s", t.reason)
@@ -150,19 +152,20 @@ func (p *policy) expression(e expression, shown string) {
 		p.origin(text)
 	}
 	if t.more != "" {
-		p.note("%s became %s, which is narrower: %s is not allowed any more", shown, quotedList(t.patterns), t.more)
+		p.note("%s became %s, which is narrower: %s is no longer allowed", shown, quotedList(t.patterns), t.more)
 	}
 }
 
-// literalStars leaves out the name "*" of a list of methods or header names where there are credentials: browsers take it for
-// a name then, so it allowed nothing, and corsgate's "*" would allow all.
+// literalStars leaves out the name "*" of a list of methods or header names where there are
+// credentials: browsers take it for a name then, so it allowed nothing, and corsgate's "*"
+// would allow all.
 func (p *policy) literalStars() {
 	if !p.credentials {
 		return
 	}
 	drop := func(key string, list []string) []string {
 		return without(list, func(name string) bool { return name == "*" }, func(string) {
-			p.note("%s: * was left out: with credentials browsers take it for a name, so it allowed nothing; list the names that pages need", key)
+			p.note("%s: * was left out: with credentials browsers treat it as a name, so it allowed nothing; list the names that pages need", key)
 		})
 	}
 	p.methods, p.requestHeaders = drop("methods", p.methods), drop("request_headers", p.requestHeaders)

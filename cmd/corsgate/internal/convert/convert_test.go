@@ -80,7 +80,7 @@ func TestConvertErrors(t *testing.T) {
 	}
 	f("nginx", "server { listen 80; }", "nothing about CORS")
 	f("nginx", "a;\nserver {\n", "x.conf:2: the block")
-	f("nginx", "a;\n}", "x.conf:2: '}'")
+	f("nginx", "a;\n}", "x.conf:2: unexpected '}'")
 	f("nginx", "a b", `x.conf:1: "a" has no ';'`)
 	f("nginx", "a;\n;", "x.conf:2:")
 	f("nginx", "a 'b;\nc;", "x.conf:1: a quote")

@@ -46,7 +46,7 @@ type route struct {
 	notes       []string
 }
 
-// maxLeft bounds what is listed as not carried over.
+// maxLeft bounds the list of entries that were not carried over.
 const maxLeft = 500
 
 func (d *document) leave(format string, args ...any) {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// This file reads Envoy's CORS policies, wherever they stand in a tree of YAML or JSON: cors of a route or virtual host, or
-// typed_per_filter_config. Names are in snake or camel case. The facts are those of its documentation and source
-// (cors_filter.cc):
+// This file reads Envoy's CORS policies, wherever they stand in a tree of YAML or JSON: cors of
+// a route or virtual host, or typed_per_filter_config. Names are in snake or camel case. The
+// facts are those of its documentation and source (cors_filter.cc):
 //
-//   - the Origin is echoed, never answered with "*"; with allow_credentials "*" lets every site in;
-//   - prefix, suffix and contains know nothing of hosts;
+//   - the Origin is echoed, never answered with "*"; with allow_credentials "*" allows every site;
+//   - prefix, suffix and contains compare text, not hosts;
 //   - safe_regex matches the whole Origin;
-//   - a matcher that takes the text "*" lets every origin in, whatever kind it is of;
+//   - a matcher of any kind that matches the text "*" allows every origin;
 //   - Vary is never sent.
 
 // envoyKeys are keys of a CORS policy that nothing else has.
@@ -39,7 +39,7 @@ func readEnvoy(text string) (*document, error) {
 	return doc, nil
 }
 
-// leaveEnvoy lists what a map says beside CORS: the routes of a virtual host, and the addresses of a cluster.
+// leaveEnvoy lists the other contents of a map: the routes of a virtual host, and the addresses of a cluster.
 func (d *document) leaveEnvoy(f map[string]any) {
 	name := text(f["name"])
 	if routes, ok := f["routes"].([]any); ok && f["domains"] != nil {
@@ -94,12 +94,12 @@ func fromEnvoy(f map[string]any, path []string, around []map[string]any) *policy
 	if s := text(f["maxage"]); s != "" {
 		p.age(s)
 	}
-	p.hole("Envoy sends no Vary: Origin with these answers: caches hand the answer for one origin to another")
+	p.hole("Envoy sends no Vary: Origin with these answers: caches serve one origin the answer for another")
 	if f["shadowenabled"] != nil || f["filterenabled"] != nil {
 		p.note("filter_enabled and shadow_enabled were not carried over: to try a policy, use shadow")
 	}
 	if truth(f["allowprivatenetworkaccess"]) {
-		p.note("allow_private_network_access was not carried over: browsers no longer ask; private_network = true answers old ones")
+		p.note("allow_private_network_access was not carried over: current browsers do not ask; private_network = true answers older ones")
 	}
 	return p
 }
@@ -164,12 +164,12 @@ func truth(v any) bool {
 func (p *policy) stringMatch(m map[string]any) {
 	e, shown, ok := stringMatcher(m)
 	if !ok {
-		p.lose(shown, "this kind of match is not known")
+		p.lose(shown, "this kind of match is unknown")
 		p.doubt("the match %s", shown)
 		return
 	}
 	if re, err := regexp.Compile(e.goText()); err == nil && re.MatchString("*") {
-		p.reflect(shown + " takes the text *, which lets every origin in")
+		p.reflect(shown + " matches the text *, which allows every origin")
 		return
 	}
 	if m["exact"] != nil && !e.fold {

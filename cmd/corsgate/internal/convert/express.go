@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// This file reads the options of the package cors for Express: of calls cors({…}), or cors(name) where name is assigned
-// an object in the same file. The facts are those of its documentation and source (lib/index.js):
+// This file reads the options of the package cors for Express: of calls cors({…}), or
+// cors(name) where name is assigned an object in the same file. The facts are those of its
+// documentation and source (lib/index.js):
 //
 //   - without options any origin is allowed; origin: true echoes any;
 //   - a regular expression matches a part of the Origin, unless it is anchored;
@@ -128,7 +129,7 @@ func (p *policy) fromExpress(code string, options jsObject) *policy {
 	methods, set := options["methods"]
 	if !set {
 		methods = jsString("PUT,PATCH,DELETE")
-		p.note("methods: what cors allows where nothing is said")
+		p.note("methods: the default of cors")
 	}
 	p.methods = p.names(code, "methods", methods)
 	headers, set := options["allowedHeaders"]
@@ -142,7 +143,7 @@ func (p *policy) fromExpress(code string, options jsObject) *policy {
 		if !p.credentials {
 			p.requestHeaders = append(p.requestHeaders, "Authorization")
 		}
-		p.note("request_headers: without allowedHeaders, whatever a preflight asked for was allowed: list the names that pages need")
+		p.note("request_headers: without allowedHeaders, everything that a preflight requested was allowed: list the names that pages need")
 	}
 	p.exposeHeaders = p.names(code, "exposedHeaders", options["exposedHeaders"])
 	if v, ok := options["maxAge"]; ok {
@@ -179,7 +180,7 @@ func (p *policy) expressOrigin(code string, v any, depth int) {
 				return
 			}
 			if s, ok := e.(jsString); ok && s == "*" {
-				p.lose("*", "within a list it is compared as it stands, and no page has that origin")
+				p.lose("*", "in a list it is compared literally, and no page has that origin")
 				continue
 			}
 			p.expressOrigin(code, e, depth+1)
@@ -201,7 +202,7 @@ func (p *policy) expressExpression(code, source string, depth int) {
 	case source == "true":
 		p.reflect("origin: true echoes any origin")
 		if !p.credentials {
-			p.note("origin: true, which echoes any origin, became \"*\": that is the same to pages")
+			p.note("origin: true, which echoes any origin, became \"*\", which is the same to pages")
 		}
 	case source == "false":
 		p.lose("false", "CORS was switched off: leave cors out of the route")
@@ -209,8 +210,8 @@ func (p *policy) expressExpression(code, source string, depth int) {
 		p.expressOrigin(code, assigned(code, source), depth+1)
 	case p.function(code, source, depth):
 	default:
-		p.lose(short, "only running it tells which origins it allows")
-		p.doubt("which origins %s allows was not understood", short)
+		p.lose(short, "its origins are only known when it runs")
+		p.doubt("the origins that %s allows were not understood", short)
 	}
 }
 
@@ -225,7 +226,7 @@ func (p *policy) names(code, option string, v any) (names []string) {
 			if s, ok := e.(jsString); ok {
 				names = append(names, string(s))
 			} else {
-				p.note("%s: a member that is no string was left out", option)
+				p.note("%s: a member that is not a string was left out", option)
 			}
 		}
 	case jsOther:
@@ -234,9 +235,9 @@ func (p *policy) names(code, option string, v any) (names []string) {
 				return p.names(code, option, a)
 			}
 		}
-		p.note("%s: %s was left out: only running it tells what it is", option, oneLine(string(v)))
+		p.note("%s: %s was left out: its value is only known when it runs", option, oneLine(string(v)))
 	default:
-		p.note("%s was left out: it is no list of names", option)
+		p.note("%s was left out: it is not a list of names", option)
 	}
 	return names
 }

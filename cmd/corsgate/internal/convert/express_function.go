@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// This file reads functions that decide about an origin. They are programs, so only forms that many people write are
-// understood: tests of the origin joined by ||, which admit, and everything else refused. A function of another form is
-// lost, and said not to be judged.
+// This file reads functions that decide about an origin. They are programs, so only forms that
+// many people write are understood: tests of the origin joined by ||, which admit, and
+// everything else refused. A function of another form is lost, and said not to be judged.
 //
-// A function is first brought into a normal form: its tests become T0, T1 … ("N" before one that is negated), what admits
-// becomes ALLOW, what refuses DENY, a missing Origin NONE, and blanks, braces, return and messages to the console go.
+// A function is first brought into a normal form: its tests become T0, T1 … ("N" before one
+// that is negated), what admits becomes ALLOW, what refuses DENY, a missing Origin NONE, and
+// blanks, braces, return and messages to the console go.
 
 // A test is one question that a function asks about the origin.
 type jsTest struct {
@@ -143,7 +144,7 @@ func (p *policy) function(code, source string, depth int) bool {
 	f := normal(source)
 	switch {
 	case !strings.Contains(f.form, "DENY") && jsEverybody.MatchString(f.form):
-		p.reflect("the function lets every origin in, whatever it looks at")
+		p.reflect("the function allows every origin, despite its checks")
 		return true
 	case !jsAdmits.MatchString(f.form) && !jsRefuses.MatchString(f.form):
 		return false
@@ -157,11 +158,11 @@ func (p *policy) function(code, source string, depth int) bool {
 		default:
 			list, ok := assigned(code, t.name).(jsArray)
 			if !ok || slices.ContainsFunc(list, func(e any) bool { _, ok := e.(jsString); return !ok }) {
-				p.lose(t.show, "only running it tells which origins %s holds", t.name)
+				p.lose(t.show, "the origins in %s are only known when it runs", t.name)
 				p.doubt("the list %s", t.name)
 				continue
 			}
-			p.note("the origins are those of %s, in which the function looks them up", t.name)
+			p.note("the origins are taken from %s, in which the function looks them up", t.name)
 			p.expressOrigin(code, list, depth+1)
 		}
 	}
@@ -207,7 +208,7 @@ func setByHand(code string) *policy {
 	for _, v := range values["access-control-max-age"] {
 		p.age(number(v))
 	}
-	p.doubt("the fields are set by hand (Access-Control-Allow-Origin and others): what decides about them is not followed")
+	p.doubt("the fields are set by hand (Access-Control-Allow-Origin and others): the conditions around them are not analysed")
 	return p
 }
 
@@ -224,11 +225,11 @@ func (p *policy) originByHand(code string, v any) {
 	for _, m := range lookup.FindAllStringSubmatch(code, -1) {
 		if list, ok := assigned(code, m[1]).(jsArray); ok {
 			found = true
-			p.note("the origins are those of %s, which the code looks the Origin up in: see that it does no more than that", m[1])
+			p.note("the origins are taken from %s, in which the code looks up the Origin: check that it does no more than that", m[1])
 			p.expressOrigin(code, list, 1)
 		}
 	}
 	if !found {
-		p.lose(oneLine(fmt.Sprint(v)), "only running it tells which origins it allows")
+		p.lose(oneLine(fmt.Sprint(v)), "its origins are only known when it runs")
 	}
 }

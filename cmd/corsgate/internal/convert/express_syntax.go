@@ -4,8 +4,9 @@ import (
 	"strings"
 )
 
-// This file reads the few values of JavaScript that options are written with: strings, numbers, true and false, arrays,
-// objects and regular expressions. Whatever else stands there is kept as the text that it is.
+// This file reads the few values of JavaScript that options are written with: strings, numbers,
+// true and false, arrays, objects and regular expressions. Whatever else stands there is kept
+// as the text that it is.
 
 // The values of JavaScript.
 type (
@@ -58,7 +59,7 @@ func (r *jsReader) peek() byte {
 	return 0
 }
 
-// value reads one value, to the comma or bracket that ends it. It reports false where there is none.
+// value reads one value, to the comma or bracket that ends it. It returns false if there is no value.
 func (r *jsReader) value(depth int) (any, bool) {
 	r.skip()
 	start := r.i
@@ -83,7 +84,7 @@ func (r *jsReader) value(depth int) (any, bool) {
 		v = r.object(depth)
 	}
 	r.skip()
-	// Something follows the value, or it is none of those: all of it is kept as text.
+	// Something follows the value, or it is of another kind: all of it is kept as text.
 	if c := r.peek(); v == nil || c != ',' && c != ']' && c != '}' && c != ')' && c != ';' && c != 0 {
 		next := r.i
 		if v != nil && (c == '\n' || isStatement(r.text[next:])) {
@@ -206,7 +207,7 @@ func (r *jsReader) object(depth int) any {
 	}
 }
 
-// key reads a key of an object, or "..." and what is spread.
+// key reads a key of an object, or "..." and the spread value.
 func (r *jsReader) key() (string, bool) {
 	if c := r.peek(); c == '\'' || c == '"' {
 		return r.str()
@@ -222,7 +223,7 @@ func isWord(c byte) bool {
 	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// expression skips to what ends an expression: a comma, semicolon or closing bracket that none of its own opens.
+// expression skips to the end of an expression: a comma, semicolon or closing bracket that it did not open.
 func (r *jsReader) expression() {
 	depth := 0
 	for r.i < len(r.text) {

@@ -125,7 +125,7 @@ func guesses(branches []branch) (texts []string) {
 				add(rest)
 				add(strings.TrimSuffix(rest, ":"))
 			}
-			// "*example.com" is likely meant for the domain and what is below it.
+			// "*example.com" is likely meant for the domain and its subdomains.
 			if scheme, host, ok := strings.Cut(s, "://*"); ok && !strings.HasPrefix(host, ".") && host != "" {
 				add(scheme + "://*." + host)
 				add(scheme + "://" + host)

@@ -14,10 +14,12 @@ import (
 
 // This file compares sets of origins, each given by a regular expression. The rules are:
 //
-//   - a language is the program of a regular expression, run on all strings at once: a state is a set of instructions;
-//   - what is asked is always whether there is a string that is in some languages and not in others; the search goes from
+//   - a language is the program of a regular expression, run on all strings at once: a state is
+//     a set of instructions;
+//   - every question is whether a string exists that is in some languages and not in others; the search goes from
 //     shorter strings to longer ones, so that an answer is a good example;
-//   - strings are made of the bytes of origins; a search that grows too large has no answer, which never counts as a proof.
+//   - strings are made of the bytes of origins; a search that grows too large has no answer,
+//     which never counts as a proof.
 
 // alphabet holds the bytes of origins, those first that make examples good to read.
 const alphabet = ".xabcdefghijklmnopqrstuvwyz-:/0123456789_[]"
@@ -29,8 +31,8 @@ const (
 	maxWork         = 20_000_000
 )
 
-// A budget is how many instructions may still be looked at: all searches about one expression share it, and it is spent
-// within a second or two.
+// A budget is how many instructions may still be looked at: all searches about one expression
+// share it, and it is spent within a second or two.
 type budget int
 
 // A language is a set of strings.
@@ -46,8 +48,8 @@ type language struct {
 	stack, runes []uint32
 }
 
-// newLanguage returns the strings that expr matches, or of which it matches a part if search is set. flags are added to
-// Perl's: what Go's package regexp cannot read is an error.
+// newLanguage returns the strings that expr matches, or of which it matches a part if search is
+// set. flags are added to Perl's: what Go's package regexp cannot read is an error.
 func newLanguage(expr string, flags syntax.Flags, search bool) (*language, error) {
 	re, err := syntax.Parse(expr, syntax.Perl|flags)
 	if err != nil {
@@ -70,12 +72,12 @@ func newLanguage(expr string, flags syntax.Flags, search bool) (*language, error
 
 func explainSyntax(err error) error {
 	if e := (*syntax.Error)(nil); errors.As(err, &e) {
-		return fmt.Errorf("it holds %q, which is wrong or takes a backtracking matcher (%s)", e.Expr, e.Code)
+		return fmt.Errorf("it contains %q, which is wrong or needs a backtracking matcher (%s)", e.Expr, e.Code)
 	}
 	return err
 }
 
-// mustLanguage is newLanguage for whole matches of what is known to be right.
+// mustLanguage is newLanguage for whole matches of expressions that are known to be valid.
 func mustLanguage(expr string) *language {
 	l, err := newLanguage(`^(?:`+expr+`)$`, 0, false)
 	if err != nil {
@@ -84,7 +86,7 @@ func mustLanguage(expr string) *language {
 	return l
 }
 
-// patternLanguage returns the origins that p matches, and a few strings more that are no origins.
+// patternLanguage returns the origins that p matches, and a few further strings that are not origins.
 func patternLanguage(p matcher.Pattern) *language {
 	if p.Any() {
 		return mustLanguage(`.*`)
@@ -192,7 +194,8 @@ func (l *language) accepts(s state, begin bool, left *budget) bool {
 	return match
 }
 
-// witness returns a shortest string that is in all of in and in none of out. done is false if the search was given up.
+// witness returns a shortest string that is in every language of in and not in any of out. done
+// is false if the search was given up.
 func witness(in, out []*language, left *budget) (w string, found, done bool) {
 	all := append(slices.Clone(in), out...)
 	type node struct {

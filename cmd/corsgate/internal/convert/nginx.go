@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// This file finds the blocks of nginx's configuration that say something of CORS, and makes a policy of each: of what the
-// responses hold when it is run, by nginx_run.go, for each origin that it knows and for a stranger's.
+// This file finds the blocks of nginx's configuration that say something of CORS, and makes a
+// policy of each: of what the responses hold when it is run, by nginx_run.go, for each origin
+// that it knows and for a stranger's.
 
 // A scope is a block on its way from the top of the file.
 type scope struct {
@@ -87,7 +88,7 @@ func (f *nginxFile) visit(s *scope, outer *policy) {
 			f.policies = append(f.policies, p)
 		}
 	} else if outer != nil && s.d != nil && slices.ContainsFunc(headers(s.list), func(h header) bool { return !h.more }) && !merges(s.list) {
-		outer.note("line %d: %s has add_header lines of its own, so it inherits none: it had no CORS fields, and its route has no policy", s.d.line, s.d.name())
+		outer.note("line %d: %s contains add_header lines, so it inherits none: it had no CORS fields, and its route has no policy", s.d.line, s.d.name())
 		p = nil
 	}
 	f.forward(s, p)
@@ -109,7 +110,7 @@ func (s *scope) speaks() bool {
 	return len(named(list, "access-control-allow-origin")) > 0
 }
 
-// methods are those that runs are made for, beside preflights: the first that shares its response stands for all.
+// methods are the methods that are run, in addition to preflights: the first that shares its response stands for all.
 var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 
 // policy runs the block for a stranger's origin and for each one that is asked about on the way.
@@ -187,12 +188,12 @@ func (s *scope) describe() string {
 func (s *scope) locate(p *policy) {
 	var exact bool
 	if p.hosts, p.path, exact = s.place(); !exact {
-		p.note("%s has no equal as a prefix: write the route's path", s.title())
+		p.note("%s has no equivalent prefix: write the route's path", s.title())
 	}
 }
 
-// place returns the hosts and the path of the requests that a block is for. exact is false if the path is not what nginx
-// has.
+// place returns the hosts and the path of the requests that a block is for. exact is false if
+// the path is not what nginx has.
 func (s *scope) place() (hosts []string, path string, exact bool) {
 	exact = true
 	located := false

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// This file carries over what nginx's configuration says beside CORS, where corsgate has a key for it, and lists the rest.
+// This file carries over the parts of nginx's configuration other than CORS for which corsgate
+// has a key, and lists the rest.
 
 // quiet are directives that need no word: corsgate does the same by itself, or has been asked about them elsewhere.
 var quiet = []string{"http", "server", "location", "if", "set", "map", "events", "add_header", "more_set_headers", "add_header_inherit", "server_name", "upstream",
@@ -39,7 +40,7 @@ func (f *nginxFile) forward(s *scope, p *policy) {
 	r := &route{name: s.describe(), where: fmt.Sprintf("line %d", s.d.line), policy: p}
 	var exact bool
 	if r.hosts, r.path, exact = s.place(); !exact {
-		r.notes = append(r.notes, s.title()+" has no equal as a prefix: write the path")
+		r.notes = append(r.notes, s.title()+"has no equivalent prefix: write the path")
 	}
 	r.upstream = f.upstream(pass, r)
 	s.settings(r)

@@ -50,7 +50,7 @@ func (p *policy) conclude(answers []answer) {
 		}
 	}
 	if dynamic && !varies {
-		p.hole("without Vary: Origin, caches hand the answer for one origin to another")
+		p.hole("without Vary: Origin, caches serve one origin the answer for another")
 	}
 	p.preflights(answers)
 	for i := range answers {
@@ -77,8 +77,8 @@ func (p *policy) allowed(a *answer, h header) (dynamic bool) {
 		}
 		return true
 	case strings.Contains(v, "\x00"):
-		p.lose(where, "what it allows is put together of what is not known here")
-		p.doubt("%s: what Access-Control-Allow-Origin is", where)
+		p.lose(where, "its value depends on variables that are unknown here")
+		p.doubt("%s: the value of Access-Control-Allow-Origin", where)
 		return true
 	case v == "*" && a.credentials():
 		p.lose("*", "with credentials browsers refuse it: list the origins")
@@ -94,8 +94,8 @@ func (p *policy) allowed(a *answer, h header) (dynamic bool) {
 	return a.origin != nil
 }
 
-// preflights notes where preflights are answered otherwise than the requests that follow. answers has, for each origin, the
-// answer to a preflight and then those to the others.
+// preflights notes where preflights are answered otherwise than the requests that follow.
+// answers has, for each origin, the answer to a preflight and then those to the others.
 func (p *policy) preflights(answers []answer) {
 	for i, a := range answers {
 		if a.method != "OPTIONS" || len(a.allow()) > 0 {
@@ -106,7 +106,7 @@ func (p *policy) preflights(answers []answer) {
 				break // of the next origin
 			}
 			if allow := b.allow(); len(allow) > 0 {
-				p.hole("line %d: preflights were answered without Access-Control-Allow-Origin: the last if that holds for them adds none, so only requests without a preflight worked", allow[0].line)
+				p.hole("line %d: preflights were answered without Access-Control-Allow-Origin: the last if that applies to them does not add it, so only requests without a preflight worked", allow[0].line)
 				return
 			}
 		}
@@ -146,14 +146,14 @@ func (p *policy) members(list *[]string, h header, key string) {
 		if key == "request_headers" && !p.credentials {
 			add("Authorization")
 		}
-		p.note("line %d: whatever a preflight asks for was allowed: list the names that pages need", h.line)
+		p.note("line %d: everything that a preflight requests was allowed: list the names that pages need", h.line)
 	case strings.Contains(h.value, "\x00"):
-		p.note("%s: line %d is put together of what is not known here: write the names that pages need", key, h.line)
+		p.note("%s: line %d depends on variables that are unknown here: write the names that pages need", key, h.line)
 		p.doubt("line %d: the list %s", h.line, key)
 	default:
 		for _, m := range split(h.value) {
 			if m == "*" && p.credentials && key != "expose_headers" {
-				p.note("%s: * at line %d was left out: with credentials browsers take it for a name, so it allowed nothing", key, h.line)
+				p.note("%s: * at line %dwas left out: with credentials browsers treat it as a name, so it allowed nothing", key, h.line)
 				continue
 			}
 			add(m)

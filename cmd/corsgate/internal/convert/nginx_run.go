@@ -8,20 +8,21 @@ import (
 	"strings"
 )
 
-// This file runs nginx's configuration for one request, as far as its response fields depend on it. The facts are those of
-// nginx's documentation and source:
+// This file runs nginx's configuration for one request, as far as its response fields depend on
+// it. The facts are those of nginx's documentation and source:
 //
 //   - set, if and return run in order, the server's before the location's; return ends them;
-//   - of several ifs of a location that hold, the last one's block is the configuration: its add_header lines, or, if it
-//     has none, those that the location has or inherits;
+//   - of several ifs of a location that hold, the last one's block is the configuration: its
+//     add_header lines, or, if it has none, those that the location has or inherits;
 //   - more_set_headers of an outer block are set, too, and replaced by an inner one's;
-//   - a map is looked at when its variable is used: its entries that are no expressions first, whatever their order;
-//   - add_header without "always" is for some statuses only, and an empty value is no field.
+//   - a map is evaluated when its variable is used: entries that are not expressions come first, in any order;
+//   - add_header without "always" is for some statuses only, and an empty value adds no field.
 //
-// The Origin is either known as a whole, or it is one that a certain expression matches and nothing else is known of, or
-// it is a stranger's, which nothing in the file matches. So a run is made for each of them.
+// The Origin is either known as a whole, or it is one that a certain expression matches and
+// nothing else is known of, or it is a stranger's, which nothing in the file matches. So a run
+// is made for each of them.
 
-// Marks in values, for what is not known. No text has them, since it has no NUL.
+// Marks in values, for unknown parts. No text contains them, since it contains no NUL.
 const (
 	originMark  = "\x00o" // the Origin
 	askedMark   = "\x00h" // what a preflight asks for
@@ -103,7 +104,7 @@ func (r *run) ask(value string, a atom) bool {
 	case value == originMark:
 		return r.holds(a)
 	case strings.Contains(value, "\x00"):
-		r.doubt(a.line, "%s is compared with what is not known here", strconv.Quote(a.text))
+		r.doubt(a.line, "%s is compared with a value that is unknown here", strconv.Quote(a.text))
 		return false
 	}
 	return r.matches(value, a)
@@ -182,7 +183,7 @@ var wholeCapture = regexp.MustCompile(`^\^?\((?:[^()]|\([^()]*\))*\)\$?$`)
 // A turn is what became of the directives that run in order.
 type turn struct {
 	in     *directive // the last if that held, or nil
-	status int        // of return; 0: the request goes on
+	status int        // of return; 0: the request continues
 	ended  bool
 }
 
@@ -234,7 +235,7 @@ func (r *run) condition(d *directive) bool {
 		return isHeader || in.name() == "set"
 	})
 	if matters {
-		r.doubt(d.line, "the condition %s: what depends on it is taken to apply", oneLine(strings.Join(d.words[1:], " ")))
+		r.doubt(d.line, "the condition %s: it is assumed to hold", oneLine(strings.Join(d.words[1:], " ")))
 	}
 	return matters
 }

@@ -74,7 +74,7 @@ func (s *scope) times(r *route) {
 		}
 		for _, key := range t.keys {
 			if !set(&r.upstream.settings, key, strconv.Quote(m[1]+unit)) {
-				s.file.leave("line %d: %s %s: another location that has the same upstream has another", d.line, t.name, d.arg(1))
+				s.file.leave("line %d: %s %s: another location with the same upstream has a different value", d.line, t.name, d.arg(1))
 			}
 		}
 	}
@@ -117,7 +117,7 @@ func (f *nginxFile) limit(d *directive) *limit {
 		}
 		return nil
 	}
-	// Of nginx's burst each is admitted beside the one that the rate allows.
+	// nginx admits its burst in addition to the one request that the rate allows.
 	l := &limit{name: name, rate: rate[1] + "/" + rate[2], key: limitKeys[zone.arg(1)], burst: burst + 1}
 	if burst > 0 && !slices.Contains(d.words, "nodelay") {
 		l.notes = []string{fmt.Sprintf("line %d delays the requests of a burst; corsgate admits them at once", d.line)}

@@ -44,7 +44,7 @@ func parseNginx(text string) ([]*directive, error) {
 func (r *nginxReader) directives(depth int) (list []*directive, err error) {
 	opened := r.line
 	if depth > maxBlocks {
-		return nil, &lineError{r.line, "blocks are nested too deep"}
+		return nil, &lineError{r.line, "blocks are nested too deeply"}
 	}
 	d := &directive{}
 	for {
@@ -62,7 +62,7 @@ func (r *nginxReader) directives(depth int) (list []*directive, err error) {
 		case ';', '{':
 			r.i++
 			if len(d.words) == 0 {
-				return nil, &lineError{r.line, fmt.Sprintf("%q stands where a directive should", string(c))}
+				return nil, &lineError{r.line, fmt.Sprintf("%q where a directive is expected", string(c))}
 			}
 			if c == '{' {
 				if d.block, err = r.directives(depth + 1); err != nil {
@@ -73,7 +73,7 @@ func (r *nginxReader) directives(depth int) (list []*directive, err error) {
 		case '}':
 			r.i++
 			if depth == 0 || len(d.words) > 0 {
-				return nil, &lineError{r.line, "'}' stands where it should not"}
+				return nil, &lineError{r.line, "unexpected '}'"}
 			}
 			return list, nil
 		default:
@@ -108,7 +108,7 @@ func (r *nginxReader) skip() {
 	}
 }
 
-// word reads a word; in quotes it may hold anything. "${name}" is no block.
+// word reads a word; in quotes it may contain anything. "${name}" is not a block.
 func (r *nginxReader) word() (word string, bare bool, err error) {
 	if q := r.text[r.i]; q == '"' || q == '\'' {
 		return r.quoted(q)

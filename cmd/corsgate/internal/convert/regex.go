@@ -13,8 +13,8 @@ import (
 
 // This file turns a regular expression over origins into patterns. The rules are:
 //
-//   - patterns are guessed from the expression's tree: a star for what repeats, the usual scheme where none is named, the
-//     end of the expression for the end of the host;
+//   - patterns are guessed from the expression's tree: a star for what repeats, the usual
+//     scheme where none is named, the end of the expression for the end of the host;
 //   - a guess stands only if it is proven that the expression matches every origin that the pattern matches: the
 //     result is equal or narrower, never wider;
 //   - what the expression matches beyond the patterns and a stranger could register is a hole, shown by an example.
@@ -85,7 +85,7 @@ func (e expression) translate() (t translation) {
 	known := literals(branches)
 	t.hole = hole(matches, t.patterns, known, &left)
 	if t.reason == noPattern && t.hole != "" {
-		t.reason = "it lets strangers in: write the origins that are meant"
+		t.reason = "it allows unknown origins: write the origins that are meant"
 	}
 	if len(known) == 0 && t.hole == "" {
 		known = []string{""}
@@ -105,7 +105,7 @@ func (t *translation) keep(guesses []string, matches *language, left *budget) (k
 		beyond, found, done := witness([]*language{l}, []*language{matches}, left)
 		switch {
 		case found && t.reason == "":
-			t.reason = fmt.Sprintf("%s would be wider: it matches %s, too", text, beyond)
+			t.reason = fmt.Sprintf("%s would be wider: it also matches %s", text, beyond)
 		case !found && done && !coveredBy(t.patterns, p):
 			t.patterns, kept = append(t.patterns, text), append(kept, l)
 		}
@@ -113,7 +113,8 @@ func (t *translation) keep(guesses []string, matches *language, left *budget) (k
 	return kept
 }
 
-// findOthers finds what matches allows beside the patterns that are kept: an origin without TLS, and any other.
+// findOthers finds origins that matches allows in addition to the patterns that are kept: an
+// origin without TLS, and any other.
 func (t *translation) findOthers(known []string, matches *language, kept []*language, left *budget) {
 	for _, domain := range known {
 		w, found, _ := witness([]*language{matches, plainOrigins, below(domain)}, append(slices.Clone(kept), ownMachine), left)
@@ -134,14 +135,14 @@ func (t *translation) findOthers(known []string, matches *language, kept []*lang
 	}
 }
 
-const noPattern = "no pattern says the same"
+const noPattern = "no pattern is equivalent"
 
 // canBeHost reports whether a host's labels begin and end as those of DNS names do.
 func canBeHost(host string) bool {
 	return !strings.Contains("."+host, ".-") && !strings.Contains(host+".", "-.") && !strings.Contains(host, "..")
 }
 
-// below returns the origins of a domain and of what is below it, and of "" those of any host.
+// below returns the origins of a domain and of its subdomains, and for "" the origins of any host.
 func below(domain string) *language {
 	if domain == "" {
 		return mustLanguage(`https?://[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]+)?`)

@@ -54,7 +54,7 @@ func TestTranslate(t *testing.T) {
 			t.Errorf("%q: %+v, want all origins", e.text, got)
 		}
 	}
-	f(search(`^https://`), "https://evil.test", "strangers")
+	f(search(`^https://`), "https://evil.test", "unknown origins")
 	// Patterns would be wider, or nobody can tell.
 	f(search(`^https://[a-z]+\.example\.com$`), "", "would be wider")
 	f(search(`^https://pr-\d+\.preview\.example\.com$`), "", "would be wider")

@@ -9,7 +9,7 @@ import (
 
 // This file writes policies that were settled as a configuration that corsgate accepts.
 
-// placeholder stands where an origin is required and none was carried over. Nobody can have it: see RFC 2606.
+// placeholder stands where an origin is required and none was carried over. No page can have it: see RFC 2606.
 const placeholder = "https://replace-me.invalid"
 
 // placeholderServer stands where an upstream is required and none was found.
@@ -64,8 +64,8 @@ func (d *document) writeHoles(b *strings.Builder) {
 	if len(holes)+len(unjudged) == 0 {
 		b.WriteString("#\n# No hole was found in it.\n")
 	}
-	writeList(b, "Holes in it, which this file does not have", holes)
-	writeList(b, "Not judged, because it was not understood: look for holes there yourself", unjudged)
+	writeList(b, "Holes in it that this file does not have", holes)
+	writeList(b, "Not understood, and therefore not judged: look for holes there yourself", unjudged)
 }
 
 func writeList(b *strings.Builder, title string, lines []string) {
@@ -163,7 +163,7 @@ func duration(seconds int64) string {
 	return fmt.Sprintf("%ds", seconds)
 }
 
-// write writes a route. Where another has its path already, it gets one of its own, to be corrected.
+// write writes a route. If another has its path already, it gets a different one, to be corrected.
 func (r *route) write(b *strings.Builder, paths map[string]bool) {
 	path, hosts := r.path, r.hosts
 	if path == "" {

@@ -9,23 +9,23 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 )
 
-// This file brings policies into a form that corsgate accepts. What its linter refuses becomes a comment with the linter's
-// reason, until it refuses nothing.
+// This file brings policies into a form that corsgate accepts. What its linter refuses becomes
+// a comment with the linter's reason, until it refuses nothing.
 
 // maxAge is the longest max age, in seconds, that corsgate does not warn of.
 const maxAge = 2 * 60 * 60
 
-// settle brings p into the form that corsgate wants, noting what is left out and why.
+// settle brings p into the form of a corsgate policy, noting what is left out and why.
 func (p *policy) settle() {
 	if p.any && p.credentials && len(p.origins) > 0 && !p.echoed {
-		p.lose("*", "pages of any origin could read responses without credentials, beside those that are listed: one policy cannot say both")
+		p.lose("*", "pages of any origin could read responses without credentials, in addition to the listed ones: one policy cannot express both")
 		p.any = false
 	}
 	if p.any && p.credentials {
 		if !slices.ContainsFunc(p.holes, func(h string) bool { return strings.Contains(h, "with credentials") }) {
 			p.hole("any origin with credentials: every site can read what a signed-in user may see")
 		}
-		p.lose("*", `"*" with credentials shares what a signed-in user may see with every site: list the origins`)
+		p.lose("*", `"*" with credentials lets every site read what a signed-in user may see: list the origins`)
 		p.any = false
 	}
 	if p.any && len(p.origins) > 0 {
@@ -130,7 +130,8 @@ func (p *policy) lint() {
 	}
 }
 
-// saysNothing reports whether what a warning is about can be left out without a word: the policy is the same without it.
+// saysNothing reports whether what a warning is about can be left out without a word: the
+// policy is the same without it.
 func saysNothing(problem cors.Problem) bool {
 	return strings.Contains(problem.Message, "redundant") || strings.Contains(problem.Message, "twice") || strings.Contains(problem.Message, "covered")
 }
@@ -143,7 +144,7 @@ func (p *policy) danger(text, reason string) {
 	case p.credentials && strings.Contains(reason, "public suffix"):
 		p.hole("%s with credentials: anybody can have an origin there", text)
 	case p.credentials && strings.HasPrefix(text, "http://"):
-		p.hole("%s with credentials: a network attacker can be this origin", text)
+		p.hole("%s with credentials: a network attacker can impersonate this origin", text)
 	}
 }
 

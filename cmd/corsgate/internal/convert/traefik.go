@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// This file reads Traefik's headers middleware: of the file provider in YAML or TOML, of Kubernetes (kind: Middleware), and
-// of labels ("traefik.http.middlewares.NAME.headers.…=…"). Keys are in any case. The facts are those of its documentation
-// and source (pkg/middlewares/headers/header.go):
+// This file reads Traefik's headers middleware: of the file provider in YAML or TOML, of
+// Kubernetes (kind: Middleware), and of labels ("traefik.http.middlewares.NAME.headers.…=…").
+// Keys are in any case. The facts are those of its documentation and source
+// (pkg/middlewares/headers/header.go):
 //
 //   - accessControlAllowOriginListRegex matches a part of the Origin, unless it is anchored;
 //   - "*" with accessControlAllowCredentials echoes any origin;
 //   - Vary: Origin is only sent with addVaryHeader;
-//   - customResponseHeaders may hold the fields themselves, which are then sent to whoever asks.
+//   - customResponseHeaders may contain the fields themselves, which are then sent to all clients.
 
 func readTraefik(text string) (*document, error) {
 	documents, err := readYAML(text)
@@ -86,7 +87,7 @@ func looksLikeTOML(text string) bool {
 	return false
 }
 
-// middleware returns the policy of a map of headers, or nil if it says nothing of CORS.
+// middleware returns the policy of a map of headers, or nil if it contains nothing about CORS.
 func middleware(m map[string]any, path []string, around []map[string]any) *policy {
 	f := folded(m)
 	if !hasCORS(f) {
@@ -143,7 +144,7 @@ func fromTraefik(name, where string, f map[string]any) *policy {
 	}
 	dynamic := len(expressions) > 0 || len(texts(f["accesscontrolalloworiginlist"])) > 0 && !p.any
 	if dynamic && text(f["addvaryheader"]) != "true" {
-		p.hole("without addVaryHeader, caches hand the answer for one origin to another (no Vary: Origin)")
+		p.hole("without addVaryHeader, caches serve one origin the answer for another (no Vary: Origin)")
 	}
 	return p
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// This file carries over Traefik's routers and services: http.routers and http.services of the file provider or of labels,
-// and Kubernetes' IngressRoute.
+// This file carries over Traefik's routers and services: http.routers and http.services of the
+// file provider or of labels, and Kubernetes' IngressRoute.
 
 // A traefikFile is what the routers of all documents refer to.
 type traefikFile struct {
@@ -75,7 +75,7 @@ func (f *traefikFile) strip(name string, v any) {
 	}
 }
 
-// leaveMiddleware lists what a middleware says beside CORS, and prefixes to strip.
+// leaveMiddleware lists the contents of a middleware other than CORS and prefixes to strip.
 func (f *traefikFile) leaveMiddleware(name string, v any) {
 	m, _ := v.(map[string]any)
 	for _, kind := range sortedKeys(m) {

@@ -13,14 +13,14 @@ import (
 
 // This file reads YAML, JSON and TOML into trees of maps, slices and scalars.
 
-// maxDocuments bounds the documents of a YAML stream, and maxNodes all nodes, aliases followed: who repeats an alias of
-// aliases cannot make a tree without end.
+// maxDocuments bounds the documents of a YAML stream, and maxNodes all nodes, aliases followed:
+// who repeats an alias of aliases cannot make a tree without end.
 const (
 	maxDocuments = 1000
 	maxNodes     = 200000
 )
 
-// readYAML returns the documents of a YAML stream, of which JSON is a part.
+// readYAML returns the documents of a YAML stream; JSON is YAML, too.
 func readYAML(text string) (documents []any, err error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	nodes := 0
@@ -132,7 +132,8 @@ func scalars(v any) any {
 	return fmt.Sprint(v)
 }
 
-// walk calls visit for each map of a tree, with its path; those that stand around it come first. Keys are visited in order.
+// walk calls visit for each map of a tree, with its path; those that stand around it come
+// first. Keys are visited in order.
 func walk(v any, path []string, around []map[string]any, visit func(m map[string]any, path []string, around []map[string]any)) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -187,7 +188,7 @@ func texts(v any) (list []string) {
 	return list
 }
 
-// maxShown bounds what is shown of a tree.
+// maxShown bounds the part of a tree that is shown.
 const maxShown = 400
 
 // shown returns a tree as a person may recognize it in a comment.

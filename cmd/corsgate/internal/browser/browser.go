@@ -1,10 +1,12 @@
-// Package browser loads pages in a real browser, for tests. Its own tests are the gateway's end-to-end tests: Chromium's
-// verdict on the responses must be the expected one, and that of [gateway.Explain].
+// Package browser loads pages in a real browser, for tests. Its own tests are the gateway's
+// end-to-end tests: Chromium's verdict on the responses must be the expected one, and equal to
+// [gateway.Explain]'s.
 //
-// The browser is a command that loads one page, prints its document and ends: it needs only Chromium,
-// no remote control, and leaves no process behind. A library for the DevTools protocol (chromedp) is not needed: a
-// page can make all requests that CORS is about by itself, report the results to its own server, navigate to a page of
-// another origin, and delay its load event until it has finished.
+// The browser is a command that loads one page, prints its document and ends: it needs only
+// Chromium, no remote control, and leaves no process behind. A library for the DevTools
+// protocol (chromedp) is not needed: a page can make all requests that CORS is about by itself,
+// report the results to its own server, navigate to a page of another origin, and delay its
+// load event until it has finished.
 package browser
 
 import (
@@ -32,8 +34,9 @@ func Find(t testing.TB) Browser {
 	return Browser(tooltest.Find(t, "chromium", "chromium-browser", "google-chrome"))
 }
 
-// Load loads url with a fresh profile and further flags. It returns the document as it is at the page's load event, or
-// with --virtual-time-budget when that has passed. If that takes too long it fails t with what the browser has to say.
+// Load loads url with a fresh profile and further flags. It returns the document as it is at
+// the page's load event, or with --virtual-time-budget when that has passed. If that takes too
+// long it fails t with what the browser has to say.
 func (b Browser) Load(t testing.TB, url string, flags ...string) string {
 	t.Helper()
 	// Not t.TempDir: a browser's helpers may still write to it when the browser has ended, and that

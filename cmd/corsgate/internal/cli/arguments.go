@@ -73,7 +73,7 @@ func KnownCommand(c *cobra.Command, args []string) error {
 	return errors.New(text)
 }
 
-// UsageText returns what is wrong with a command line, without the jargon of the libraries that have parsed it.
+// UsageText describes an error in a command line without the jargon of the libraries that parsed it.
 func UsageText(c *cobra.Command, err error) string {
 	var number *strconv.NumError
 	text := err.Error()

@@ -7,7 +7,7 @@ import (
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 )
 
-// Exit statuses. explain and probe have results of their own to report by Failed.
+// Exit statuses. explain and probe report a negative result by Failed.
 const (
 	Done   = 0
 	Failed = 1 // it failed while serving, or before: a port in use, for example
@@ -38,7 +38,8 @@ func Misuse(err error) error { return &ExitError{Usage, err} }
 // Exit returns an error that ends the process with status, after everything there is to say was printed.
 func Exit(status int) error { return &ExitError{Status: status} }
 
-// Complain prints an error. Problems of a configuration begin with their place, all other errors with the program's name.
+// Complain prints an error. Problems of a configuration begin with their place, all other
+// errors with the program's name.
 func Complain(stderr io.Writer, err error) {
 	if problems, ok := source.Problems(err); ok && len(problems) > 0 && problems[0].Line > 0 {
 		fmt.Fprintln(stderr, err)

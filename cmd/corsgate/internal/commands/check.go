@@ -1,4 +1,4 @@
-// Package commands holds the commands that need no running gateway of their own: check, explain, probe, convert, demo,
+// Package commands contains the commands that do not run a gateway themselves: check, explain, probe, convert, demo,
 // healthcheck and init.
 package commands
 

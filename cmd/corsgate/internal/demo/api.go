@@ -28,7 +28,7 @@ type item struct {
 	Name string `json:"name"`
 }
 
-// api is the API behind the gateway. It knows nothing of CORS, but in one place, where it gets
+// api is the API behind the gateway. It does not know CORS, except in one place, where it gets
 // it wrong.
 type api struct {
 	mu    sync.Mutex

@@ -1,10 +1,10 @@
 package demo
 
-// A Call is one fetch that the page makes, and what has to come of it.
+// A Call is one fetch that the page makes, and its expected result.
 type Call struct {
 	// ID names the call in URLs.
 	ID string `json:"id"`
-	// Shows is what there is to be learned, for people.
+	// Shows says what the call demonstrates, for people.
 	Shows string `json:"shows"`
 	// Method, Path, Headers, Body and Credentials are what the page passes to fetch. Path is the
 	// gateway's. Credentials: the credentials mode is "include", otherwise "omit".

@@ -1,5 +1,5 @@
 // Package demo demonstrates CORS: a gateway, a small API behind it, and one page served from
-// two origins, of which the gateway's policy allows one. Everything listens on loopback. The demo
+// two origins; the gateway's policy allows one of them. Everything listens on loopback. The demo
 // has no prerequisites, and leaves nothing behind when it stops.
 package demo
 

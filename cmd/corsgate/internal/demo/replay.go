@@ -31,9 +31,9 @@ type Replay struct {
 	Shared bool `json:"shared"`
 	// Summary tells a person what came of it.
 	Summary string `json:"summary"`
-	// Reason is the code that the gateway gives for a refusal of its own, or "".
+	// Reason is the code of the gateway's refusal, or "".
 	Reason string `json:"reason"`
-	// Upstream is what the API says where nobody stands between, for calls that are about that.
+	// Upstream is the API's answer without the gateway, for calls that compare the two.
 	Upstream *Exchange `json:"upstream"`
 }
 

@@ -106,7 +106,7 @@ func (f *change) run(c *cobra.Command, s *session, shared config.Source) error {
 	return f.push(c, s, live, fleet.Revision{Text: string(shared.Text), Author: s.author, Message: f.message}, plan)
 }
 
-// check checks a text as "corsgate check" does, and prints what is wrong with it.
+// check checks a text as "corsgate check" does, and prints the problems.
 func (f *change) check(c *cobra.Command, s *session, shared config.Source) (*config.Config, error) {
 	cfg, r := report.InspectTexts(s.own, &shared)
 	r.File = shared.Name
@@ -162,7 +162,8 @@ func (f *change) push(c *cobra.Command, s *session, live, r fleet.Revision, plan
 	return nil
 }
 
-// notPushed returns the error that ends a push because of err. If another push came first, it lists the revisions since base.
+// notPushed returns the error that ends a push because of err. If another push came first, it
+// lists the revisions since base.
 func (s *session) notPushed(base int64, err error) error {
 	switch {
 	case errors.Is(err, fleet.ErrMoved):

@@ -84,7 +84,7 @@ arguments) in the live one: line by line, and for the pages that gateways have s
 	return c
 }
 
-// diffRevisions prints what changed between two revisions, of which the command line names given.
+// diffRevisions prints what changed between two revisions; given are those that the command line names.
 func diffRevisions(c *cobra.Command, s *session, r []fleet.Revision, given int) (err error) {
 	from, to := r[0], r[len(r)-1]
 	switch given {

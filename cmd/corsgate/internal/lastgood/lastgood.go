@@ -1,4 +1,5 @@
-// Package lastgood keeps on disk the last good revision of a fleet's shared configuration, and a mark of the one being tried.
+// Package lastgood keeps on disk the last good revision of a fleet's shared configuration, and
+// a mark of the one being tried.
 package lastgood
 
 import (
@@ -57,7 +58,8 @@ func (k File) Write(number int64, text []byte) error {
 	return d.Sync()
 }
 
-// Read returns what was written, or fs.ErrNotExist. What is damaged, or of another fleet, is refused.
+// Read returns the revision that was written, or fs.ErrNotExist. A file that is damaged, or of
+// another fleet, is refused.
 func (k File) Read() (number int64, text []byte, err error) {
 	all, err := os.ReadFile(k.Path)
 	if err != nil {
@@ -96,8 +98,9 @@ func (k File) Unmark() {
 	os.Remove(k.markPath()) // then there is none, or it is overwritten by the next
 }
 
-// Ended returns number and checksum of the revision that an earlier process tried and did not survive, or zeros. What is
-// kept was in force once: that a process ended while it tried that again was for another reason.
+// Ended returns number and checksum of the revision that an earlier process tried and did not
+// survive, or zeros. What is kept was in force once: that a process ended while it tried that
+// again was for another reason.
 func (k File) Ended() (r fleet.Revision) {
 	text, err := os.ReadFile(k.markPath())
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package report checks a configuration and reports about it: what "corsgate check" prints, and what is checked before a push.
+// Package report checks a configuration and reports its problems, for "corsgate check" and before a push.
 package report
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/config"
 )
 
-// A Report says what is wrong with a configuration. Its JSON is for programs, so names of fields stay.
+// A Report lists the problems of a configuration. Its JSON is for programs, so names of fields stay.
 type Report struct {
 	File      string `json:"file"`
 	Valid     bool   `json:"valid"`
@@ -25,8 +25,8 @@ type Report struct {
 	Warnings []Finding `json:"warnings"`
 }
 
-// A Finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read; Key is "" also in a file
-// of origins.
+// A Finding is a config.Problem for programs. Line is 0 and Key "" if the file cannot be read;
+// Key is "" also in a file of origins.
 type Finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
@@ -96,8 +96,8 @@ func findings(problems config.Problems) []Finding {
 	return list
 }
 
-// WriteText prints problems and warnings in the order of their places to stderr, and a line about a valid configuration to
-// stdout.
+// WriteText prints problems and warnings in the order of their places to stderr, and a line
+// about a valid configuration to stdout.
 func (r *Report) WriteText(stdout, stderr io.Writer) {
 	type line struct {
 		Finding

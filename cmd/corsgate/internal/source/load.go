@@ -1,5 +1,5 @@
-// Package source reads configurations from where commands find them: a file, standard input, a revision of a fleet, or
-// the copy of a revision on disk.
+// Package source reads configurations from where commands find them: a file, standard input, a
+// revision of a fleet, or the copy of a revision on disk.
 package source
 
 import (
@@ -18,8 +18,8 @@ func Load(path string) (config.Source, *config.Config, error) {
 	return own, cfg, err
 }
 
-// LoadWhole is Load, for a gateway in a fleet together with the shared configuration: the file at shared, or if that is ""
-// the copy that the gateway keeps on disk.
+// LoadWhole is Load, for a gateway in a fleet together with the shared configuration: the file
+// at shared, or if that is "" the copy that the gateway keeps on disk.
 func LoadWhole(path, shared string) (*config.Config, error) {
 	own, cfg, err := Load(path)
 	if err != nil || cfg.Fleet == nil && shared == "" {
@@ -43,8 +43,8 @@ func LoadWhole(path, shared string) (*config.Config, error) {
 	return Compose(own, Revision(number, string(text)))
 }
 
-// Compose parses the text of a file and, unless it is nil, the configuration that a fleet shares. The error is of type
-// config.Problems and holds what all stages found.
+// Compose parses the text of a file and, unless it is nil, the configuration that a fleet
+// shares. The error is of type config.Problems and holds what all stages found.
 func Compose(own config.Source, shared *config.Source) (*config.Config, error) {
 	cfg, err := Parse(own, shared)
 	if err == nil {
@@ -54,7 +54,7 @@ func Compose(own config.Source, shared *config.Source) (*config.Config, error) {
 	if cfg == nil {
 		return nil, problems
 	}
-	// What the parser found is no reason to hide what the other stages would find.
+	// Errors of the parser must not hide those of the later stages.
 	more, _ := gateway.Check(cfg)
 	return nil, Merge(problems, more)
 }

@@ -20,11 +20,12 @@ type Attempts struct {
 	balance.Choice
 	// Deadline is when the exchange must have ended; zero: never.
 	Deadline time.Time
-	// Allowed, if it is not 0, has Deadline bound the time until the response begins only. While content of the request
-	// flows it is moved: it is Allowed after the last piece.
+	// Allowed, if it is not 0, has Deadline bound the time until the response begins only.
+	// While content of the request flows it is moved: it is Allowed after the last piece.
 	Allowed time.Duration
-	// StreamIdle is for how long a response that is a stream of events, or of gRPC, may be without progress. Others have
-	// the upstream's IdleTimeout. Nothing is learnt of an endpoint from a stream that is idle for too long.
+	// StreamIdle is for how long a response that is a stream of events, or of gRPC, may be
+	// without progress. Others have the upstream's IdleTimeout. Nothing is learnt of an
+	// endpoint from a stream that is idle for too long.
 	StreamIdle time.Duration
 	// Idempotent says that sending the request twice has the same effect as sending it once.
 	// See RFC 9110, section 9.2.2.
@@ -92,7 +93,7 @@ func (a *Attempts) Began(r *wire.Response) (idle time.Duration) {
 // A Failure is how an attempt failed before a response began.
 type Failure struct {
 	Err      *Error
-	Unsent   bool // nothing of the request can have reached the endpoint
+	Unsent   bool // no part of the request can have reached the endpoint
 	Received bool // something of a response has come
 	Streamed bool // content was sent that is not there any more
 }
@@ -102,7 +103,7 @@ type Failure struct {
 // connection as it was taken, which is not a failure. It does not count as a retry.
 func (a *Attempts) Stale(f Failure) bool { return a.repeatable(f) && !a.expired() }
 
-// Again reports whether there is to be another attempt after one at e has failed. It has to be
+// Again reports whether another attempt should follow one at e that failed. It must be
 // safe, the exchange must have retries and time left, and the upstream's budget some. It also
 // notes the failure for the ejection of e.
 func (a *Attempts) Again(e *Endpoint, f Failure) bool {
@@ -123,7 +124,7 @@ func (a *Attempts) Again(e *Endpoint, f Failure) bool {
 	return true
 }
 
-// repeatable reports whether it is safe to send the request once more: nothing of it was sent, or
+// repeatable reports whether it is safe to send the request again: no part of it was sent, or
 // nothing has come back and its method allows it. An endpoint that was too slow has got the
 // request; sending more to slow endpoints does not help.
 func (a *Attempts) repeatable(f Failure) bool {

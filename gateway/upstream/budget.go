@@ -18,7 +18,7 @@ type budget struct {
 	seen  map[*Endpoint]int64
 }
 
-// Recent exchanges are those of the last ten seconds. Beside the share of them, a few retries are
+// Recent exchanges are those of the last ten seconds. In addition to the share of them, a few retries are
 // always allowed: without, the first failure of a quiet upstream could not be repeated.
 const (
 	budgetSlots = 10

@@ -13,7 +13,7 @@ import (
 // This file follows names: an address with a Finder stands for the servers that it finds, as many
 // as there are at the time. The rules are:
 //
-//   - what was found stays in use until something else is, however often a look-up fails;
+//   - addresses stay in use until others are found, however often a look-up fails;
 //   - a configured endpoint has one weight, which its servers share, by the weights of SRV records;
 //   - of the servers of a name only those of the best priority get exchanges; others are for when
 //     none of these can be used. See RFC 2782.
@@ -33,9 +33,9 @@ type Lookup struct {
 	Err     error
 }
 
-// Of failed lookups: the time to the next, doubled at each failure in a row up to the other. A name server that is back should
-// be noticed soon, and one query every few seconds costs it little. Up to half as much again is added at random, so that
-// gateways do not ask together.
+// Of failed lookups: the time to the next, doubled at each failure in a row up to the other. A
+// name server that is back should be noticed soon, and one query every few seconds costs it
+// little. Up to half as much again is added at random, so that gateways do not ask together.
 const (
 	minBackoff = time.Second / 2
 	maxBackoff = 4 * time.Second
@@ -71,7 +71,7 @@ func (u *Upstream) follow(ctx context.Context, i int, looked func()) {
 	}
 }
 
-// startFollowing begins to look up what has to be. Precondition: u.mu is held.
+// startFollowing begins the look-ups that are needed. Precondition: u.mu is held.
 func (u *Upstream) startFollowing() {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.stopFollowing = cancel

@@ -2,9 +2,10 @@ package upstream
 
 import "time"
 
-// This file is about upstreams of which no endpoint answers. If each request had to find that out again, each would wait for
-// connect_timeout, or longer, and a returning endpoint would be met by all of them at once. So most are refused at
-// once, and a few a second are sent as usual: the first that gets a response, of any status, ends it.
+// This file is about upstreams without an endpoint that answers. If each request had to find
+// that out again, each would wait for connect_timeout, or longer, and a returning endpoint
+// would be met by all of them at once. So most are refused at once, and a few a second are sent
+// as usual: the first that gets a response, of any status, ends it.
 
 // triedEvery is how often a request of an upstream that is down may try whether it still is.
 const triedEvery = 250 * time.Millisecond

@@ -30,13 +30,13 @@ type Change struct {
 	For      time.Duration // how long it is out; 0: until a check succeeds
 }
 
-// condition is what is known of an endpoint's health. Upstream.mu guards it.
+// condition is an endpoint's health as far as it is known. Upstream.mu guards it.
 type condition struct {
 	unhealthy  string    // why, by active checks; "": it is healthy
 	until      time.Time // it is ejected; zero: it is not
 	times      int       // ejections in a row
 	wasOut     bool      // when the endpoints were reviewed last
-	wasFailing bool      // likewise: in use, although it only fails
+	wasFailing bool      // in use, although it only fails
 	since      time.Time // it came back, or was added later; zero: neither
 }
 
@@ -64,7 +64,7 @@ func (e *Endpoint) Spoke() {
 	}
 	e.dead.Store(0)
 	if e.upstream.down.CompareAndSwap(true, false) {
-		e.upstream.kick() // it may be about to be set again, by what was true before
+		e.upstream.kick() // it may be about to be set again, by a result from before
 	}
 }
 

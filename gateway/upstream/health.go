@@ -13,7 +13,7 @@ import (
 )
 
 // Health says how endpoints are asked whether they are well. Each is asked apart from the others
-// and from what exchanges show, on connections of its own.
+// and from exchanges; probes have separate connections.
 type Health struct {
 	Path      string // of a GET; "": a connection is all that is asked for
 	Status    []int  // that a well endpoint answers with
@@ -116,7 +116,7 @@ func (e *Endpoint) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res.Body.Close() // nothing of it is wanted
+	res.Body.Close() // the rest is not wanted
 	if !slices.Contains(h.Status, res.StatusCode) {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}

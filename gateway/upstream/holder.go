@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// This file keeps slow clients from holding all connections to an endpoint. An exchange whose client is slow to send content
-// or to take the response holds its place all the while. That is as it should be while there is room. But as soon as
-// others wait in the queue, those that wait for their clients have half of max_connections at most: for each that waits the one
-// that has made least progress for its time is ended, until they are no more than half.
+// This file keeps slow clients from holding all connections to an endpoint. An exchange whose
+// client is slow to send content or to take the response holds its place all the while. That is
+// as it should be while there is room. But as soon as others wait in the queue, those that wait
+// for their clients have half of max_connections at most: for each that waits the one that has
+// made the least progress for its time is ended, until at most half remain.
 
-// A Holder is an exchange that may hold a place at an endpoint for its client. It may be used again after Release. Methods
-// are safe for concurrent use, but for Hold and Release.
+// A Holder is an exchange that may hold a place at an endpoint for its client. It may be used
+// again after Release. Methods are safe for concurrent use, but for Hold and Release.
 type Holder struct {
-	// End ends the exchange. It is called at most once between Hold and Release, on any goroutine. It must not wait, nor
-	// call a method of an Endpoint or a Holder.
+	// End ends the exchange. It is called at most once between Hold and Release, on any
+	// goroutine. It must not wait, nor call a method of an Endpoint or a Holder.
 	End func()
 
 	of     *Endpoint

@@ -55,8 +55,9 @@ type queue struct {
 	timer          *time.Timer      // of the next look; nil: there was none yet
 }
 
-// pace returns how long it has lately taken until the endpoint was free again, or timeout if that is not known yet. A gap
-// in which the endpoint did not answer says nothing about now, so it is the shorter of two.
+// pace returns how long it recently took until the endpoint was free again, or timeout if that
+// is not known yet. A gap in which the endpoint did not answer says nothing about now, so it is
+// the shorter of two.
 func (q *queue) pace(timeout time.Duration) time.Duration {
 	if q.gaps[0] == 0 {
 		return timeout
@@ -64,7 +65,7 @@ func (q *queue) pace(timeout time.Duration) time.Duration {
 	return min(q.gaps[0], q.gaps[1])
 }
 
-// stands reports whether the queue has been standing, and is to be served newest first.
+// stands reports whether the queue has been standing, and should be served newest first.
 func (q *queue) stands(now time.Time, timeout time.Duration) bool {
 	return q.oldest != nil && now.Sub(q.stood) >= q.standing(timeout)
 }
@@ -148,7 +149,7 @@ func (e *Endpoint) Queue(p *Place) bool {
 	e.waiting.Add(1)
 	q.push(p, time.Now())
 	q.mu.Unlock()
-	e.serveQueue() // what has become free before the place was there to be seen
+	e.serveQueue() // capacity that was freed before the place could be seen
 	if e.waiting.Load() > 0 {
 		e.relieve()
 	}
@@ -168,7 +169,7 @@ func (e *Endpoint) LeaveQueue(p *Place) bool {
 	return true
 }
 
-// serveQueue gives what is free to those that wait, and refuses those that have waited for too long.
+// serveQueue gives free capacity to waiting requests, and refuses those that have waited for too long.
 func (e *Endpoint) serveQueue() {
 	q, timeout := &e.queue, e.opts.QueueTimeout
 	var over *Place // a list

@@ -11,9 +11,9 @@ import (
 // another one. A pick loads it once.
 type set struct {
 	endpoints []*Endpoint // in the order of the addresses
-	authority []byte      // of the first; "" if there is none
+	authority []byte      // of the first; "": none
 
-	active []*Endpoint // those that take exchanges, never none of some
+	active []*Endpoint // those that take exchanges; if there are any endpoints, at least one
 	choice balance.Set // by the numbers of active
 }
 
@@ -22,7 +22,7 @@ type set struct {
 func (u *Upstream) Endpoints() []*Endpoint { return u.set.Load().endpoints }
 
 // SetEndpoints replaces the endpoints. Those whose address stays remain what they are, with their
-// connections and what is known of them; their weight may change. Those that leave lose their idle
+// connections and their health; their weight may change. Those that leave lose their idle
 // connections now, others after the exchange that uses them. It may be called at any time, also
 // with no address: then exchanges fail.
 func (u *Upstream) SetEndpoints(addresses []Address) {
@@ -65,7 +65,7 @@ func (u *Upstream) setEndpoints(addresses []Address) {
 	u.kick()
 }
 
-// rebuild makes the set of list, of which u.addresses says the weights. Precondition: u.mu is held.
+// rebuild makes the set of list; u.addresses contains the weights. Precondition: u.mu is held.
 func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 	s := &set{endpoints: list}
 	if len(list) > 0 {
@@ -108,7 +108,7 @@ func (u *Upstream) rebuild(list []*Endpoint, now time.Time) {
 	s.choice.Settle()
 }
 
-// Pick chooses an endpoint. It returns nil if there is none.
+// Pick chooses an endpoint, or returns nil if the set is empty.
 func (u *Upstream) Pick(c *balance.Choice) *Endpoint {
 	s := u.set.Load()
 	if i := s.choice.Pick(c); i >= 0 {

@@ -18,7 +18,7 @@ type Options struct {
 	Balance          balance.Method
 	SlowStart        time.Duration // in which the share of an endpoint that has come back grows; 0: at once
 	MaxConnections   int           // per endpoint
-	MaxStreams       int           // tunnels and event streams, per endpoint, beside MaxConnections; 0: no bound
+	MaxStreams       int           // tunnels and event streams, per endpoint, not counted in MaxConnections; 0: no bound
 	MaxQueue         int           // exchanges that wait for a connection, per endpoint
 	QueueTimeout     time.Duration // for a connection
 	ConnectTimeout   time.Duration
@@ -53,8 +53,9 @@ type Upstream struct {
 	// Looked, if set before Start, is called after each look-up of a name, for one name at a time in
 	// order, for several at once. It must not wait.
 	Looked func(Lookup)
-	// OnExhausted, if set before Start, is called when a connection cannot be made because there are no descriptors, on any
-	// goroutine, again and again while it is waited for. It may make room.
+	// OnExhausted, if set before Start, is called when a connection cannot be made because
+	// there are no descriptors, on any goroutine, again and again while it is waited for. It
+	// may make room.
 	OnExhausted func()
 
 	opts   Options
@@ -63,7 +64,7 @@ type Upstream struct {
 	totals balance.Totals // of all sets
 	budget budget
 	down   atomic.Bool  // see judge
-	tried  atomic.Int64 // when an exchange went on all the same, in Unix nanoseconds
+	tried  atomic.Int64 // when an exchange continued nevertheless, in Unix nanoseconds
 	stop   chan struct{}
 	kicked chan struct{} // has an element when there is something to review
 
@@ -99,7 +100,7 @@ func New(name string, addresses []Address, opts Options) *Upstream {
 	return u
 }
 
-// Host returns what is sent as Host for a request that carries host, which is empty if it carries
+// Host returns the Host to send for a request that carries host, which is empty if it carries
 // none.
 func (u *Upstream) Host(host []byte) []byte {
 	switch {

@@ -8,23 +8,23 @@ import (
 
 // This file finds the least busy of all members, for LeastInFlight. To ask all of them each time
 // would take too long: entries stand in groups, and of each group it is written down which of its
-// entries is the least busy, and how busy that is. A pick looks at what is written of the groups.
+// entries is the least busy, and how busy that is. A pick reads the written entries of the groups.
 //
 //   - An exchange that begins at the entry that is written down has its group looked through again;
 //     at any other it changes nothing.
-//   - One that ends is written down if its entry is now less busy than what is written.
+//   - One that ends is written down if its entry is now less busy than the written one.
 //
-// No lock is needed. What is written is never too much: a writer that raises it looks again
+// No lock is needed. The written number is never too large: a writer that raises it looks again
 // after that, and a caller that has ended an exchange has counted that before. So of an end that the
 // one has not seen, the other sees that it has to be written. It can be too little for a moment,
 // if an exchange begins while another one's end is being written: the pick that meets it looks through
 // the group. Picks that race may use an endpoint that was the least busy a moment ago.
 
-// groups are what is written down of the groups of entries of a set. There is a power of two of them, and
+// groups are the written numbers of the groups of entries of a set. There is a power of two of them, and
 // the i-th has each entry whose number ends in the bits of i.
 type groups struct {
 	// Of each the cost of the least busy entry, plus its number less i. Costs are multiples of a number
-	// that is larger than that of any entry: all but mask.
+	// that is larger than any entry's: all but mask.
 	least []atomic.Int64
 	mask  int64
 }
@@ -52,7 +52,7 @@ func newGroups(active []entry) *groups {
 // cost says how busy an entry is: its exchanges in flight by its weight.
 func (a *entry) cost() int64 { return a.member.inFlight.Load() * a.inverse }
 
-// settle looks through the group g and writes down what it finds, until that is what is written.
+// settle searches the group g and writes down the result, until that agrees with the written one.
 func (s *Set) settle(g int) {
 	known, active, step := &s.groups.least[g], s.active, len(s.groups.least)
 	for {
@@ -122,8 +122,8 @@ func (s *Set) pickLeast() int {
 	return drawn
 }
 
-// lowest returns the lowest of what is written down, with the number of its group added. By itself
-// it is compiled without a jump for each, half of which a processor would guess wrong.
+// lowest returns the lowest written number, with the number of its group added. As a separate
+// function it is compiled without a jump for each, half of which a processor would mispredict.
 //
 //go:noinline
 func lowest(known []atomic.Int64) int64 {

@@ -63,8 +63,8 @@ type Weighted struct {
 	Weight int64
 }
 
-// A Set is those that may be chosen at one time. It is never written to: what changes makes another one. The zero value is empty;
-// methods but Pick and Least need one that New has made.
+// A Set is those that may be chosen at one time. It is never written to: what changes makes
+// another one. The zero value is empty; methods but Pick and Least need one that New has made.
 type Set struct {
 	by       Method
 	totals   *Totals
@@ -75,8 +75,9 @@ type Set struct {
 	groups   *groups // for LeastInFlight only; the one thing that changes
 }
 
-// New returns the set of list, which it numbers from 0. It is to replace the one that is in use with t. points is the number of points
-// that each unit of weight has on a ring; see Points. Settle is called when the set is in use.
+// New returns the set of list, which it numbers from 0. It is to replace the one that is in use
+// with t. points is the number of points that each unit of weight has on a ring; see Points.
+// Settle is called when the set is in use.
 func New(by Method, t *Totals, list []Weighted, points float64) Set {
 	s := Set{by: by, totals: t}
 	if len(list) == 0 {
@@ -101,7 +102,7 @@ func New(by Method, t *Totals, list []Weighted, points float64) Set {
 	return s
 }
 
-// Settle counts again what has begun and ended while the set took the place of another.
+// Settle recounts exchanges that began or ended while the set replaced another.
 func (s *Set) Settle() {
 	if s.groups != nil {
 		s.settleAll()
@@ -137,7 +138,7 @@ type Choice struct {
 // HasTried reports whether the exchange has failed at m.
 func (c *Choice) HasTried(m *Member) bool { return len(c.Tried) > 0 && slices.Contains(c.Tried, m) }
 
-// Pick chooses one and returns its number, or -1 if there is none.
+// Pick chooses an entry and returns its number, or -1 if the set is empty.
 func (s *Set) Pick(c *Choice) int {
 	switch len(s.active) {
 	case 0:
@@ -188,8 +189,9 @@ func (s *Set) pickOfTwo() int {
 	return j
 }
 
-// Least returns the number of the least busy member of those that may be used, or -1; of equals it is one that is drawn
-// by weight, or the next that may be used after it. It asks all, so it is for the rare cases.
+// Least returns the number of the least busy member of those that may be used, or -1; of equals
+// it is one that is drawn by weight, or the next that may be used after it. It asks all, so it
+// is for the rare cases.
 func (s *Set) Least(may func(i int) bool) int {
 	if len(s.active) == 0 {
 		return -1

@@ -45,7 +45,7 @@ func reduce(weights []int64) []int64 {
 	return small
 }
 
-// GCD returns the greatest common divisor. That of 0 and another number is the other one.
+// GCD returns the greatest common divisor. GCD(0, n) is n.
 func GCD[T int | int64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b

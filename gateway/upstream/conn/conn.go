@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Glance is for how long a read deadline is set that is to be moved if the wait is longer than that.
+// Glance is the first read deadline of a wait; it is moved if the wait is longer than that.
 const Glance = 60 * time.Millisecond
 
 const (
@@ -98,8 +98,8 @@ func (c *Conn) ArmRead(now time.Time, timeout time.Duration, deadline time.Time)
 	}
 }
 
-// receive reads once. When the deadline has passed it looks once more, once in an exchange: if the process was stopped
-// in between, what has come in time must not be taken for late.
+// receive reads once. When the deadline has passed it looks once more, once in an exchange: if
+// the process was stopped in between, what has come in time must not be taken for late.
 func (c *Conn) receive(p []byte) (int, error) {
 	n, err := c.Read(p)
 	if n > 0 || c.spared || !errors.Is(err, os.ErrDeadlineExceeded) || !c.speaks() {
@@ -120,8 +120,8 @@ func (c *Conn) speaks() bool {
 // Unread returns how many bytes have come in that nothing has used.
 func (c *Conn) Unread() int { return c.w - c.r }
 
-// Detach returns what has come in and was not used, and gives the buffer up: the connection changes hands. Of Response only the
-// status is left.
+// Detach returns the received bytes that were not used, and gives up the buffer: the connection
+// changes hands. Of Response only the status is left.
 func (c *Conn) Detach() []byte {
 	unread := bytes.Clone(c.in[c.r:c.w])
 	c.in, c.r, c.w, c.Response = nil, 0, 0, wire.Response{Status: c.Response.Status}

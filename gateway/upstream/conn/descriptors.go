@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// This file is about descriptors, of which a process has only so many. What makes a connection to a server waits a moment
+// This file is about descriptors, whose number is limited for a process. A new connection to a server waits a moment
 // for one: in that time, silent clients and idle connections make room. And it leaves the last ones
-// for what has to work in any case, such as the admin listener and reloads.
+// for functions that must always work, such as the admin listener and reloads.
 
 const (
 	descriptorPatience = 300 * time.Millisecond
@@ -28,8 +28,8 @@ func (p *Pool) Dial(ctx context.Context, by time.Time) (nc net.Conn, err error) 
 	return nc, err
 }
 
-// leaveSpare refuses to connect a socket whose descriptor is one of those that are spared. A new descriptor has the least number
-// that is free, so those below are in use.
+// leaveSpare refuses to connect a socket whose descriptor is one of those that are spared. A
+// new descriptor has the least number that is free, so those below are in use.
 func (p *Pool) leaveSpare(_, _ string, raw syscall.RawConn) (err error) {
 	if most := p.Server.Descriptors; most > 0 {
 		raw.Control(func(fd uintptr) { // a dead socket shows when it connects
@@ -41,8 +41,9 @@ func (p *Pool) leaveSpare(_, _ string, raw syscall.RawConn) (err error) {
 	return err
 }
 
-// Patiently calls try, and as long as that fails because this process or machine has no descriptors calls it again, for 0.3 s, until
-// by, or until ctx is done. It returns try's last error.
+// Patiently calls try, and as long as that fails because this process or machine has no
+// descriptors calls it again, for 0.3 s, until by, or until ctx is done. It returns try's last
+// error.
 func (p *Pool) Patiently(ctx context.Context, by time.Time, try func() error) error {
 	end := time.Now().Add(descriptorPatience)
 	if !by.IsZero() && by.Before(end) {

@@ -6,7 +6,8 @@ import "github.com/corsgate/corsgate/gateway/wire"
 // attacker would. It must not be changed.
 var ResponseLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 128}
 
-// MaxInterim bounds the interim responses before the final one: a server at work may send 102 (Processing) for minutes.
+// MaxInterim bounds the interim responses before the final one: a server at work may send 102
+// (Processing) for minutes.
 const MaxInterim = 100
 
 // Reset makes the connection ready for the heads of another response.
@@ -15,7 +16,8 @@ func (c *Conn) Reset() { c.r, c.w, c.spared = 0, 0, false }
 // Received reports whether any byte has come in since Reset.
 func (c *Conn) Received() bool { return c.w > 0 }
 
-// NextHead reads the next head of a response, interim or final, into c.Response. After an error of a deadline it may be called again.
+// NextHead reads the next head of a response, interim or final, into c.Response. After an error
+// of a deadline it may be called again.
 func (c *Conn) NextHead() error {
 	for {
 		if c.r < c.w {
@@ -39,7 +41,7 @@ func (c *Conn) NextHead() error {
 	}
 }
 
-// makeRoom makes the buffer larger, or moves what is unread to its front.
+// makeRoom makes the buffer larger, or moves the unread bytes to its front.
 func (c *Conn) makeRoom() {
 	in := c.in
 	if c.r == 0 {

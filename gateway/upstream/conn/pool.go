@@ -16,8 +16,8 @@ type Server struct {
 	ConnectTimeout   time.Duration
 	KeepAlive        time.Duration // for which an idle connection is kept; 0: not at all
 	Descriptors      int           // the first descriptor that connections may not have; 0: they may have any
-	// Exhausted, if set, is called when a connection cannot be made because there are no descriptors, on any goroutine,
-	// again and again while it is waited for. It may make room.
+	// Exhausted, if set, is called when a connection cannot be made because there are no
+	// descriptors, on any goroutine, again and again while it is waited for. It may make room.
 	Exhausted func()
 }
 
@@ -106,7 +106,7 @@ func (p *Pool) Expire(now time.Time) {
 	p.resting = append(p.resting[:0], p.resting[old:]...)
 }
 
-// Close closes what is idle now and what will become idle.
+// Close closes idle connections, now and when others become idle.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

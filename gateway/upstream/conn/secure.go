@@ -76,7 +76,7 @@ func proxyHeader(source, target net.Addr) *proxyproto.Header {
 	return proxyproto.HeaderProxyFromAddrs(2, source, target)
 }
 
-// An ending is a connection under TLS. crypto/tls takes its end between two records for that of the
+// An ending is a connection under TLS. crypto/tls treats its end between two records as the end of the
 // data, as web browsers do, but content that ends with the connection could then be cut by anyone
 // on the path. See RFC 9112, section 9.8. The goodbye of TLS itself is still io.EOF.
 type ending struct{ net.Conn }
@@ -117,8 +117,8 @@ func (c *Conn) spent() bool {
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// ConnectBy returns when a connection that is begun now for an exchange must be ready: within connect_timeout, and before
-// deadline, if that is not zero.
+// ConnectBy returns when a connection that is begun now for an exchange must be ready: within
+// connect_timeout, and before deadline, if that is not zero.
 func (p *Pool) ConnectBy(deadline time.Time) time.Time {
 	by := time.Now().Add(p.Server.ConnectTimeout)
 	if !deadline.IsZero() && deadline.Before(by) {

@@ -61,10 +61,9 @@ type Follower struct {
 // NewFollower returns a follower that has not looked up its name yet.
 func NewFollower(r *Resolver, n Name) *Follower { return &Follower{name: n, resolver: r} }
 
-// Look looks up the name and returns its servers, by priority and address, and for how long that
-// holds. If there is an error, something could not be found out or there is no server; of that
-// the servers are what is known from before, perhaps none, and ttl has no meaning. The slice must
-// not be changed.
+// Look looks up the name and returns its servers, by priority and address, and for how long
+// that holds. With an error, a look-up failed or there is no server; then the servers are those
+// known from before, perhaps none, and ttl has no meaning. The slice must not be changed.
 func (f *Follower) Look(ctx context.Context) (servers []Server, ttl time.Duration, err error) {
 	if h := f.name.Host; !f.name.Service && (h == "localhost" || strings.HasSuffix(h, ".localhost")) {
 		f.servers = []Server{{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), f.name.Port), 0, 1},
@@ -99,7 +98,7 @@ var (
 	errNoName    = errors.New("there is no such name")
 )
 
-// tidy sorts servers, and takes out what is there twice or too many or out of reach.
+// tidy sorts servers, and removes those that are repeated, unreachable or too many.
 func tidy(servers []Server) []Server {
 	seen := map[netip.AddrPort]bool{}
 	slices.SortFunc(servers, func(a, b Server) int {

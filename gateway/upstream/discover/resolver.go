@@ -22,7 +22,7 @@ const (
 
 // A Resolver asks name servers. It is safe for concurrent use.
 type Resolver struct {
-	file string // like resolv.conf(5); "": there is none
+	file string // like resolv.conf(5); "": none
 
 	mu       sync.Mutex
 	settings settings
@@ -82,7 +82,7 @@ type question struct {
 	kind uint16
 }
 
-// ask asks the servers in their order until one has an answer. That there is no such name is one.
+// ask asks the servers in their order until one answers. NXDOMAIN is an answer.
 func (r *Resolver) ask(ctx context.Context, q question) (*dns.Msg, error) {
 	s := r.now()
 	var failed error

@@ -20,12 +20,13 @@ type Exchange struct {
 	// Head is the whole request head; Content is content that follows it at once.
 	Head, Content []byte
 	// Stream, if set, is read for content until io.EOF and written as it comes, while the
-	// response is already being read; Chunked says that it is to be framed in chunks. Otherwise
+	// response is already being read; Chunked says to frame it in chunks. Otherwise
 	// io.EOF should come with the last bytes: a response that is quicker than it is an early one.
 	Stream  io.Reader
 	Chunked bool
-	// RequestTrailers, if set, returns the lines of the trailer section that follows the content, when Stream has come to its end. It
-	// needs Chunked, and is called by the goroutine that reads Stream. See [wire.Chunked.Trailers].
+	// RequestTrailers, if set, returns the lines of the trailer section that follows the
+	// content, when Stream has come to its end. It needs Chunked, and is called by the
+	// goroutine that reads Stream. See [wire.Chunked.Trailers].
 	RequestTrailers func() ([]byte, error)
 	// Continue, if set, holds Stream back: Head says "Expect: 100-continue", and Stream is not read
 	// before the upstream has asked for it, or a second has passed. Continue is called first. If the
@@ -142,8 +143,9 @@ func (x *Exchange) End(now time.Time) {
 	x.release() // only now: until the place is free, one that is to make room counts
 }
 
-// Holds notes that the response is relayed to a client that may be slow to take it. end ends that; see Holder. Before each
-// piece Waits is called on the Holder, and Moved after it. End, which releases it, follows.
+// Holds notes that the response is relayed to a client that may be slow to take it. end ends
+// that; see Holder. Before each piece Waits is called on the Holder, and Moved after it. End,
+// which releases it, follows.
 func (x *Exchange) Holds(end func()) *upstream.Holder {
 	x.release() // of an upload
 	x.holder, x.slow.End = &x.slow, end
@@ -159,7 +161,7 @@ func (x *Exchange) release() {
 	}
 }
 
-// note notes the time, if it is to be measured.
+// note notes the time, if it is measured.
 func (x *Exchange) note(t *time.Time) {
 	if x.Timed {
 		*t = time.Now()
@@ -176,7 +178,7 @@ func (x *Exchange) Own() time.Duration {
 	return x.sent.Sub(x.began) + time.Since(x.received)
 }
 
-// ContentRead reports whether nothing of the request's content is left to be read from Stream.
+// ContentRead reports whether the request's content has been read from Stream completely.
 // After that the reader of Stream may be used by the caller again.
 func (x *Exchange) ContentRead() bool {
 	if x.progress == nil {

@@ -45,7 +45,7 @@ func (x *Exchange) readHead(c *conn.Conn) (received bool, err error) {
 	}
 }
 
-// nextHead reads a head. If the upstream says nothing of the content that it was told to expect for continueTimeout, it is
+// nextHead reads a head. If the upstream does not answer Expect: 100-continue within continueTimeout, it is
 // sent the content all the same.
 func (x *Exchange) nextHead(c *conn.Conn) error {
 	err := x.awaitHead(c)

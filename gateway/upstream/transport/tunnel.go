@@ -33,11 +33,11 @@ func accepts(r *wire.Response, key []byte) bool {
 // A Counter counts bytes. It is called from two goroutines.
 type Counter interface{ Add(n float64) }
 
-// Tunnel carries bytes both ways between a client and the connection behind a response of status
-// 101: first read, which the client has sent already, then what either sends. It returns when both
-// have ended, one has failed, neither has sent anything for the time idle, or the exchange's deadline
-// has passed; the latter two are upstream.ErrIdle and upstream.ErrLate. The connection is then closed; the client's is the caller's to
-// close. End follows.
+// Tunnel carries bytes both ways between a client and the connection behind a response of
+// status 101: first read, which the client has sent already, then what either sends. It returns
+// when both have ended, one has failed, neither has sent anything for the time idle, or the
+// exchange's deadline has passed; the latter two are upstream.ErrIdle and upstream.ErrLate. The
+// connection is then closed; the client's is the caller's to close. End follows.
 func (x *Exchange) Tunnel(client net.Conn, read []byte, idle time.Duration, fromClient, fromUpstream Counter) error {
 	x.unwatch()
 	x.failed = true // End must not keep the connection
@@ -112,7 +112,7 @@ func (t *tunnel) carry(dst, src *end, first []byte, carried Counter) {
 	dst.SetDeadline(longAgo) // likewise
 }
 
-// longAgo makes what is under way fail.
+// longAgo makes reads and writes in progress fail.
 var longAgo = time.Unix(1, 0)
 
 // errOver says that the other direction has failed.
@@ -176,11 +176,11 @@ func (t *tunnel) send(dst *end, b []byte, carried Counter) error {
 // An end is one of the two connections of a tunnel.
 type end struct {
 	net.Conn
-	// secure: it speaks TLS, so that what is to be read need not show at the socket. crypto/tls can be
+	// secure: it speaks TLS, so that readable data need not show at the socket. crypto/tls can be
 	// used after a read that has timed out.
 	secure bool
 
-	raw   syscall.RawConn // of the socket; nil: there is no waiting without reading
+	raw   syscall.RawConn // of the socket; nil: waiting takes a read
 	look  func(fd uintptr) bool
 	poll  conn.Poll
 	woken bool

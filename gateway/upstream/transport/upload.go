@@ -14,7 +14,7 @@ import (
 )
 
 // continueTimeout is how long an upstream is waited for that was told to expect content. Those that
-// know nothing of 100 (Continue) wait for the content all that time. Clients wait about as long.
+// do not know 100 (Continue) wait for the content all that time. Clients wait about as long.
 const continueTimeout = time.Second
 
 // awaits reports whether the content is held back until the upstream asks for it.
@@ -40,7 +40,7 @@ func (x *Exchange) startUpload(c *conn.Conn) {
 	p := &progress{conn: c, wait: x.Endpoint.Options().FirstByteTimeout, deadline: x.deadline, allowed: x.allowed, watched: x.Waiter != nil}
 	x.uploaded, x.progress = done, p
 	stream, chunked, trailers, timeout := x.Stream, x.Chunked, x.RequestTrailers, x.timeout
-	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may continue beside the response
+	x.holder, x.sends.End = &x.sends, x.Cancel // not x.slow: the upload may continue while the response comes
 	x.Endpoint.Hold(x.holder)
 	p.holder = x.holder
 	go func() {
@@ -57,7 +57,7 @@ func (x *Exchange) startUpload(c *conn.Conn) {
 	}()
 }
 
-// begin notes that the response has begun, which changes what is waited for.
+// begin notes that the response has begun, which changes the event to wait for.
 func (x *Exchange) begin(c *conn.Conn) {
 	if p := x.progress; p != nil {
 		p.mu.Lock()
@@ -98,7 +98,7 @@ func (p *progress) extend(now time.Time) {
 	p.conn.SetReadDeadline(by) // a dead socket shows at the read
 }
 
-// end notes that all was sent. From here on the client is not read from, so it is to be watched: the
+// end notes that everything was sent. From here on the client is not read from, so it must be watched: the
 // wait for the response is interrupted, as by a glance.
 func (p *progress) end(now time.Time) {
 	p.mu.Lock()

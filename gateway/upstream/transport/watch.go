@@ -22,7 +22,7 @@ type Waiter interface {
 	Watch(gone func()) (stop func())
 }
 
-// await gives a wait on the endpoint its deadline, timeout from now or that of the exchange. If it
+// await gives a wait on the endpoint its deadline, timeout from now or the exchange's. If it
 // may become long, it is interrupted before, for patient to begin the watch.
 func (x *Exchange) await(c *conn.Conn, now time.Time, timeout time.Duration) {
 	if x.Waiter == nil || x.stopWatch != nil || timeout <= conn.Glance {

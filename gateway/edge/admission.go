@@ -28,7 +28,7 @@ func (s *Server) Full() bool {
 	return s.admission.open >= s.opts.Load().Connections
 }
 
-// Spares reports whether a connection's descriptor is one of those that are not for connections: it is to be closed at once. A
+// Spares reports whether a connection's descriptor is one of those that are reserved: it must be closed at once. A
 // new descriptor has the least number that is free, so those below are in use.
 func (s *Server) Spares(fd int) bool {
 	most := s.opts.Load().Descriptors

@@ -46,7 +46,7 @@ const HalfClosedWait = 20 * time.Millisecond
 
 // Tunnel has f run when the handler has returned, with the connection as such and what has been read
 // of it beyond the request. It is f's to read from and write to, and is closed when f returns. f runs
-// on a goroutine of its own: what fasthttp has for a connection, a deep stack above all, is not kept
+// on a separate goroutine: fasthttp's state for a connection, above all a deep stack, is not kept
 // for a tunnel. Nor is the buffer: Request is still valid, but aliases another.
 func (c *Conn) Tunnel(f func(nc net.Conn, read []byte)) {
 	c.closing, c.ended = true, true
@@ -62,8 +62,9 @@ func (c *Conn) Abort() {
 	c.closing, c.aborted = true, true
 }
 
-// Break makes a Send that is under way, and all later ones, fail, and ends the connection, or a stream alone, so that the client
-// can tell: by a reset. It may be called from another goroutine than the one that sends.
+// Break makes a Send that is under way, and all later ones, fail, and ends the connection, or a
+// stream alone, so that the client can tell: by a reset. It may be called from another
+// goroutine than the one that sends.
 func (c *Conn) Break() {
 	if c.stream != nil {
 		c.stream.Break()
@@ -128,8 +129,8 @@ func (c *Conn) close() error {
 	return c.Conn.Close()
 }
 
-// resetOnClose has the close of a socket reset the connection. What a client that does not read was sent would stay in the
-// kernel otherwise, counted by nothing.
+// resetOnClose has the close of a socket reset the connection. What a client that does not read
+// was sent would stay in the kernel otherwise, counted by nothing.
 func resetOnClose(socket net.Conn) {
 	if t, ok := socket.(interface{ SetLinger(int) error }); ok {
 		t.SetLinger(0) // best effort: the close follows anyway

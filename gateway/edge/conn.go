@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// Sizes of a connection's buffer and of what is read from a client in vain.
+// Sizes of a connection's buffer and of the content that is read and dropped.
 const (
 	firstBuffer  = 4 << 10   // the buffer that every connection starts with
 	chunkSpace   = 4 << 10   // least room for reading chunked content
@@ -44,7 +44,7 @@ type Conn struct {
 	// State belongs to the handlers; it lives as long as the connection.
 	State any
 
-	in   []byte // what was read; the head of the current request stands at in[:head]
+	in   []byte // bytes that were read; the head of the current request is in[:head]
 	r, w int    // in[r:w] has not been used
 	head int
 
@@ -59,7 +59,7 @@ type Conn struct {
 	waiting   bool // the client waits for 100 (Continue)
 
 	under   *transport // of TLS; nil without
-	carrier Carrier    // of several requests at once, each a Conn of its own; nil: it is not
+	carrier Carrier    // of several requests at once, each with its own Conn; nil: it is not
 	stream  Stream     // of such a carrier; nil: it is a connection of HTTP/1.1
 	opened  bool       // nothing comes before the first request
 	plain   bool       // no TLS was spoken on a socket for it

@@ -25,8 +25,9 @@ func (c *Conn) LimitContent(bytes int64) { c.limit = bytes }
 // ContentRead reports whether all content of the current request has been read.
 func (c *Conn) ContentRead() bool { return c.ended }
 
-// Trailers returns the lines of the trailer section of the current request, when all of its content has been read. They are valid
-// until the end of the handler, and may be none. See [wire.Chunked.Trailers].
+// Trailers returns the lines of the trailer section of the current request, when all of its
+// content has been read. They are valid until the end of the handler, and may be none. See
+// [wire.Chunked.Trailers].
 func (c *Conn) Trailers() []byte { return c.chunked.Trailers() }
 
 // Buffered returns the whole content, decoded, if all of it has come in with the head, and
@@ -76,7 +77,7 @@ func (c *Conn) ReadContent(p []byte) (int, error) {
 func (c *Conn) Awaits() bool { return c.waiting }
 
 // Continue sends 100 (Continue) if the client waits for it. ReadContent does so itself, but then
-// it must not run beside a Send of the response.
+// it must not run concurrently with a Send of the response.
 func (c *Conn) Continue() error {
 	if !c.waiting {
 		return nil

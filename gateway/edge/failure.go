@@ -34,7 +34,7 @@ var (
 	FailureAddress = &Failure{"tls", "address"} // a QUIC client whose address has too many connections
 
 	FailureUntrusted      = &Failure{"proxy", "untrusted"} // the peer may not name clients
-	FailureHeader         = &Failure{"proxy", "header"}    // there is none, or it is malformed
+	FailureHeader         = &Failure{"proxy", "header"}    // missing or malformed
 	FailureHeaderTimeout  = &Failure{"proxy", "timeout"}   // it did not come in time
 	FailureProxiedAddress = &Failure{"proxy", "address"}   // the address that it names has too many connections
 )
@@ -50,8 +50,8 @@ func (s *Server) OnFailure(f func(failure *Failure, on *Listener, peer netip.Add
 	s.onFailure = f
 }
 
-// OnExhausted has f called when a connection cannot be served because the machine is short of descriptors or memory. It must be
-// called before Serve.
+// OnExhausted has f called when a connection cannot be served because the machine is short of
+// descriptors or memory. It must be called before Serve.
 func (s *Server) OnExhausted(f func(on *Listener, err error)) { s.onExhausted = f }
 
 // ReportExhausted reports that to the f of OnExhausted.

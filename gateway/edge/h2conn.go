@@ -11,10 +11,11 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file speaks HTTP/2 with clients on goroutines. Two goroutines of each connection use its session, which is package h2's: one
-// reads, one writes. Each request has a goroutine of its own, to which its stream is a Pipe.
+// This file speaks HTTP/2 with clients on goroutines. Two goroutines of each connection use its
+// session, which is package h2's: one reads, one writes. Each request has its own goroutine, to
+// which its stream is a Pipe.
 
-// Bounds of an HTTP/2 connection, beside those of its session.
+// Bounds of an HTTP/2 connection, in addition to its session's.
 const (
 	maxStreams  = h2.MaxStreams
 	pingAfter   = 30 * time.Second // without a frame from the client
@@ -37,7 +38,7 @@ type h2Conn struct {
 	mu         sync.Mutex
 	s          h2.Session
 	response   *wire.Response // that pour reads
-	over       bool           // nothing is read any more: what is in Out is the last
+	over       bool           // reading has ended: the bytes in Out are the last
 	broken     bool           // nothing can be written
 	sentGoAway bool           // GOAWAY was sent
 	served     bool           // there was a request
@@ -57,7 +58,8 @@ type h2Stream struct {
 	stuck bool      // there is something, and no window for it
 }
 
-// serveHTTP2 serves a connection that speaks HTTP/2 from here on; read is what was read of it already. It returns when the connection has ended.
+// serveHTTP2 serves a connection that speaks HTTP/2 from here on; read holds the bytes that
+// were read already. It returns when the connection has ended.
 func (c *Conn) serveHTTP2(read []byte) {
 	m := &h2Conn{c: c, work: make(chan struct{}, 1), wrote: make(chan struct{})}
 	m.s.Init(nil, c.server.HTTP2(c.on), time.Now())
@@ -76,7 +78,7 @@ func (c *Conn) serveHTTP2(read []byte) {
 	c.spoke()
 }
 
-// read reads frames until the connection is over. b is what was read of it already.
+// read reads frames until the connection is over. b holds the bytes that were read already.
 func (m *h2Conn) read(b []byte) {
 	buf := make([]byte, max(firstRead, len(b)))
 	w, over := copy(buf, b), false
@@ -110,7 +112,8 @@ func (m *h2Conn) read(b []byte) {
 	}
 }
 
-// receive acts on what has come, and returns the part that is not a whole frame yet, and whether the connection is over.
+// receive acts on received bytes, and returns the part that is not a whole frame yet, and
+// whether the connection is over.
 func (m *h2Conn) receive(b []byte) (rest []byte, over bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -243,7 +246,7 @@ func signal(c chan struct{}) {
 // tell has the writer look at what pipes have.
 func (m *h2Conn) tell() { signal(m.work) }
 
-// finish ends all streams, and the connection once what is in Out has been sent. Precondition: as for event.
+// finish ends all streams, and the connection once Out has been sent. Precondition: as for event.
 func (m *h2Conn) finish() {
 	m.over = true
 	for st := range m.s.All() {

@@ -9,7 +9,7 @@ const stayTime = time.Second
 
 // between waits for the first byte of a request, or gives the connection back to its loop: at once,
 // or, after an exchange that only this engine could make, when no other follows soon. It
-// reports false if nothing is to be read here.
+// returns false if nothing needs to be read here.
 func (c *Conn) between(timeout time.Duration) bool {
 	if c.keepBlocking && c.handBack != nil && !c.goingAway() {
 		if came, late := c.await(min(timeout, stayTime)); !late {
@@ -28,7 +28,8 @@ func (c *Conn) between(timeout time.Duration) bool {
 // the exchange.
 func (c *Conn) KeepBlocking() { c.keepBlocking = true }
 
-// Pin has the connection stay on its goroutine to its end, because something there belongs to it. ended is called at the end.
+// Pin has the connection stay on its goroutine to its end, because something there belongs to
+// it. ended is called at the end.
 func (c *Conn) Pin(ended func()) { c.handBack, c.onEnd = nil, ended }
 
 // returnToLoop gives an idle connection back to the event loop, if it came from one or may go to one.

@@ -11,26 +11,29 @@ import (
 
 // This file bounds TLS handshakes over TCP; package h3 does so for QUIC. The rules are:
 //
-//   - they are computed on one processor fewer than there are, one after the other: the event loops, which serve the clients
-//     that are connected, always have a processor; see turns.go;
-//   - a handshake is under way from when its ClientHello is here. Before that it has cost nothing, and is a silent connection
-//     like any other; see pressure.go;
-//   - at most maxTLSHandshakes are under way, and half as many as there may be connections. A newcomer waits for one to end, in
-//     the order in which they come. If one has made no progress for handshakePatience, because its client does not continue, it
-//     ends to make room: the one that has waited longest. When newcomers have waited for hurryAfter, hurriedPatience is enough.
+//   - they are computed on one processor fewer than there are, one after the other: the event
+//     loops, which serve the clients that are connected, always have a processor; see turns.go;
+//   - a handshake is under way from when its ClientHello is here. Before that it has cost
+//     nothing, and is a silent connection like any other; see pressure.go;
+//   - at most maxTLSHandshakes are under way, and half as many as there may be connections. A
+//     newcomer waits for one to end, in the order in which they come. If one has made no
+//     progress for handshakePatience, because its client does not continue, it ends to make
+//     room: the one that has waited longest. When newcomers have waited for hurryAfter,
+//     hurriedPatience is enough.
 //
-// What a client can hold for how long follows: a flood of clients that begin handshakes and do not end them delays others by
-// a second at most while fewer than maxTLSHandshakes/hurriedPatience of them come in a second, which is more than a few
+// What a client can hold for how long follows: a flood of clients that begin handshakes and do
+// not end them delays others by a second at most while fewer than
+// maxTLSHandshakes/hurriedPatience of them come in a second, which is more than a few
 // processors can compute.
 
-// Bounds of handshakes under way. A client answers within a round trip, but may lose a packet, or be busy itself: a herd of
-// them that comes back after a restart is slow.
+// Bounds of handshakes under way. A client answers within a round trip, but may lose a packet,
+// or be busy itself: a herd of them that comes back after a restart is slow.
 const (
 	maxTLSHandshakes  = 4096
 	handshakePatience = 2 * time.Second
 	hurryAfter        = time.Second
 	hurriedPatience   = 500 * time.Millisecond
-	excusable         = 2 // how many times timeouts.header a handshake may wait for us, beside its client's time
+	excusable         = 2 // how many times timeouts.header a handshake may wait for us, in addition to its client's time
 )
 
 // handshakes are those of a server that are under way.
@@ -77,7 +80,7 @@ type handshake struct {
 	ended bool          // to make room
 }
 
-// begin begins a handshake on the socket of c, which is to end before by, and of which most are to be under way.
+// begin begins a handshake on the socket of c, which must end before by; at most most handshakes are in flight.
 func (s *handshakes) begin(c *Conn, by time.Time, most int) *handshake {
 	last := by.Add(excusable * time.Until(by))
 	return &handshake{Conn: c.socket, c: c, of: s, by: by, last: last, most: most, fresh: c.server.NewSilence(Fresh, time.Now())}

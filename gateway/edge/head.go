@@ -12,8 +12,8 @@ import (
 
 // This file reads heads: it waits for a request, and makes ready what comes before the first.
 
-// next makes the connection ready for its next request: it drains what is left of the last one,
-// waits, reads a head and parses it. It reports false when there is no next request.
+// next makes the connection ready for its next request: it drains the rest of the last one,
+// waits, reads a head and parses it. It returns false if there is no next request.
 func (c *Conn) next() bool {
 	if c.started && (c.over() || !c.drain()) {
 		return false
@@ -106,7 +106,7 @@ func (c *Conn) accept(n int) {
 	if c.displaced.Load() || c.relieved.Load() {
 		c.displaced.Store(false) // the request came first
 		c.relieved.Store(false)
-		c.readBy = time.Time{} // the deadline is not what was set
+		c.readBy = time.Time{} // the deadline differs from the one that was set
 	}
 	c.head, c.r = n, n
 	c.remaining = r.Length
@@ -131,7 +131,7 @@ func (c *Conn) headFailed(err error) {
 	}
 }
 
-// compact moves what has been read of the next request to the front of the buffer.
+// compact moves the bytes of the next request that were read to the front of the buffer.
 func (c *Conn) compact() {
 	if c.in == nil {
 		c.in = make([]byte, firstBuffer)
@@ -166,7 +166,7 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	if c.idle.CompareAndSwap(true, false) {
 		late = errors.Is(err, os.ErrDeadlineExceeded)
 	} else {
-		// The deadline may be that of the grace, or is about to be. That is set under the lock: once
+		// The deadline may be the grace's, or be about to become it. The grace's is set under the lock: once
 		// it is, it is not set again, and cannot hit the request any more.
 		c.server.mu.Lock()
 		c.readBy = time.Time{}
@@ -190,7 +190,8 @@ func (c *Conn) fillLine() error {
 		came := c.in[c.w : c.w+n]
 		c.w += n
 		for _, b := range came {
-			// A line end, or a control character that makes the head malformed: either way Parse has something to say.
+			// A line end, or a control character that makes the head malformed: either way
+			// Parse has something to say.
 			if b < ' ' && b != '\t' {
 				return nil
 			}

@@ -30,12 +30,12 @@ type Listener struct {
 	Activated bool
 	// ClientAuth is what clients have to show; nil: nothing.
 	ClientAuth *tlsconf.ClientAuth
-	// AltSvc is the field line that announces HTTP/3; nil: there is none.
+	// AltSvc is the field line that announces HTTP/3; nil: none.
 	AltSvc []byte
 
-	// HandBack, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once its client is known and the
-	// handshake is done, before its first request and whenever it is idle, asked says which; it then closes the socket. It
-	// reports false if it does not.
+	// HandBack, if set, takes a connection that speaks HTTP/1.1, plain or over TLS, once its
+	// client is known and the handshake is done, before its first request and whenever it is
+	// idle, asked says which; it then closes the socket. It reports false if it does not.
 	HandBack func(nc net.Conn, peer netip.Addr, l *Listener, asked bool) bool
 
 	server  *Server

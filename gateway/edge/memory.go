@@ -6,24 +6,27 @@ import (
 	"time"
 )
 
-// This file bounds the memory that is held for requests that are not all there, and gives it back when memory runs out: the
-// largest of them end. Clients can have any number of them, of any size that the limits allow, for as long as the timeouts do;
-// and nothing is lost with them but what has come so far. Those that have waited for their client for a moment only end last, and
-// only to keep the bound.
+// This file bounds the memory that is held for requests that are not all there, and gives it
+// back when memory runs out: the largest of them end. Clients can have any number of them, of
+// any size that the limits allow, for as long as the timeouts do; and nothing is lost with them
+// but what has come so far. Those that have waited for their client for a moment only end last,
+// and only to keep the bound.
 
-// Requests that are not all there may hold heldMost of the memory limit; beyond that they end until they hold heldLess. That
-// bound does not wait for the collector to find memory short: by then it has little room left, and collects without pause.
+// Requests that are not all there may hold heldMost of the memory limit; beyond that they end
+// until they hold heldLess. That bound does not wait for the collector to find memory short: by
+// then it has little room left, and collects without pause.
 const (
 	heldMost = 4 // the limit divided by this
 	heldLess = 5
 )
 
-// youngest is the age from which on a request that is not all there may end to keep the bound. It allows for a round trip or two;
-// at high rates, much can be held for requests that are younger than the moment that others are left.
+// youngest is the age from which on a request that is not all there may end to keep the bound.
+// It allows for a round trip or two; at high rates, much can be held for requests that are
+// younger than the moment that others are left.
 const youngest = 100 * time.Millisecond
 
-// Held says how much memory is held for requests that are not all there, by its size: Held[n] is the sum of what such requests
-// hold of 2^(n-1) bytes and more, and less than 2^n.
+// Held says how much memory is held for requests that are not all there, by its size: Held[n]
+// is the sum of what such requests hold of 2^(n-1) bytes and more, and less than 2^n.
 type Held [40]int64
 
 // Add notes that a request holds n bytes.
@@ -54,9 +57,9 @@ func (h *Held) least(want int64) int {
 	return 1 << (n - 1)
 }
 
-// Relieve ends the largest requests that are not all there, until they give back so many bytes or there are none; more than that,
-// if they hold more than a quarter of limit, which is the limit on all memory in bytes. It returns how many have ended, and
-// what they held.
+// Relieve ends the largest requests that are not all there, until they give back so many bytes
+// or there are none; more than that, if they hold more than a quarter of limit, which is the
+// limit on all memory in bytes. It returns how many have ended, and what they held.
 func (s *Server) Relieve(want, limit int64) (ended int, freed int64) {
 	all := []Reliever{conns{s}, &s.ahead, &s.pipes}
 	for _, h := range s.allHolders() {
@@ -94,12 +97,13 @@ func relieve(all []Reliever, age time.Duration, want int64) (ended int, freed in
 	return ended, freed
 }
 
-// A Reliever holds requests that are not all there. Its methods are called by any goroutine, and may wait for another.
+// A Reliever holds requests that are not all there. Its methods are called by any goroutine,
+// and may wait for another.
 type Reliever interface {
 	// Held adds what its requests hold that have waited for their client for so long or longer.
 	Held(age time.Duration, h *Held)
-	// Relieve ends requests of that age that hold least bytes or more, until they held most bytes in all. It returns how many
-	// have ended, and what they held.
+	// Relieve ends requests of that age that hold least bytes or more, until they held most
+	// bytes in all. It returns how many have ended, and what they held.
 	Relieve(age time.Duration, least int, most int64) (ended int, freed int64)
 }
 
@@ -149,8 +153,8 @@ type ahead struct {
 	conns map[*Conn]time.Time
 }
 
-// BeginAhead notes that content is held of which a client sends more, until EndAhead; Hold says how much. If memory runs out, the
-// content fails with [FaultMemory].
+// BeginAhead notes that content is held while the client sends more of it, until EndAhead; Hold
+// says how much. If memory runs out, the content fails with [FaultMemory].
 func (c *Conn) BeginAhead() {
 	c.held.Store(0)
 	a := &c.server.ahead
@@ -165,7 +169,7 @@ func (c *Conn) BeginAhead() {
 // Hold notes that n bytes are held.
 func (c *Conn) Hold(n int) { c.held.Store(int64(n)) }
 
-// EndAhead notes that what is held is not held for the client any longer.
+// EndAhead notes that the held content no longer waits for the client.
 func (c *Conn) EndAhead() {
 	a := &c.server.ahead
 	a.mu.Lock()
@@ -176,7 +180,8 @@ func (c *Conn) EndAhead() {
 	}
 }
 
-// each calls f with each connection whose content has been read for so long, and with what it holds, until f returns false.
+// each calls f with each connection whose content has been read for so long, and with what it
+// holds, until f returns false.
 func (a *ahead) each(age time.Duration, f func(c *Conn, n int) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

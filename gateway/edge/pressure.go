@@ -9,15 +9,17 @@ import (
 
 // This file makes room when there are as many connections as there may be and one more waits. The rules are:
 //
-//   - the connection that has been silent longest ends: those that have sent nothing yet first, then those between requests,
-//     then those whose request is not all there;
-//   - none ends that has been silent for a moment only, nor one with a request under way, a WebSocket, or a stream of content;
+//   - the connection that has been silent longest ends: those that have sent nothing yet first,
+//     then those between requests, then those whose request is not all there;
+//   - none ends that has been silent for a moment only, nor one with a request under way, a
+//     WebSocket, or a stream of content;
 //   - only when there is no other, responses end their connection: their clients make room for each other.
 //
-// Several end at once, so that under pressure not all of them are looked at for each newcomer. An active client keeps its
-// connection, however many come.
+// Several end at once, so that under pressure not all of them are looked at for each newcomer.
+// An active client keeps its connection, however many come.
 
-// A Silence says how long a connection has been silent, and after what: of two the lesser one ends first. 0: it is not silent.
+// A Silence says how long a connection has been silent, and after what: of two the lesser one
+// ends first. 0: it is not silent.
 type Silence int64
 
 // What a connection has been silent after.
@@ -34,8 +36,9 @@ func (s *Server) NewSilence(after int, since time.Time) Silence {
 	return Silence(after)<<silenceKind | Silence(max(1, since.Sub(s.born).Microseconds()))
 }
 
-// moments are how long the silences last that are left alone, by what they are after. Data follow a connection, and the next
-// request a response, within a round trip, if they are on their way already.
+// moments are how long the silences last that are left alone, by what they are after. Data
+// follow a connection, and the next request a response, within a round trip, if they are on
+// their way already.
 var moments = [...]time.Duration{Fresh: 250 * time.Millisecond, Between: 50 * time.Millisecond, Partial: time.Second}
 
 // long reports whether the silence is more than a moment, so long after the server's birth.
@@ -78,8 +81,8 @@ func (q *Silences) Add(s Silence) {
 	q.list[at] = s
 }
 
-// A Holder holds connections that the server has admitted: an event loop. Its methods are called by any goroutine, and
-// may wait for another.
+// A Holder holds connections that the server has admitted: an event loop. Its methods are
+// called by any goroutine, and may wait for another.
 type Holder interface {
 	Reliever
 	// Silent adds its silent connections.
@@ -114,8 +117,9 @@ type pressure struct {
 // UnderPressure reports whether connections are to end after their current response.
 func (s *Server) UnderPressure() bool { return s.pressure.crowded.Load() }
 
-// MakeRoom has silent connections end because another one waits: there are as many as there may be, or descriptors are short.
-// It does not wait for that: Holder.Room tells when there may be room.
+// MakeRoom has silent connections end because another one waits: there are as many as there may
+// be, or descriptors are short. It does not wait for that: Holder.Room tells when there may be
+// room.
 func (s *Server) MakeRoom(short bool) {
 	s.pressure.waiting.Store(true)
 	if short {
@@ -149,7 +153,7 @@ func (s *Server) endSilent() {
 	}
 }
 
-// room tells that a connection has ended, if anyone waits for that.
+// room wakes a goroutine that waits for a connection to end, if there is one.
 func (s *Server) room() {
 	select {
 	case s.admission.freed <- struct{}{}:

@@ -22,7 +22,8 @@ import (
 //   - the address it names is the peer in all respects: limits, logs, forwarding fields;
 //   - a connection of the proxy itself (LOCAL, UNKNOWN), such as a health check, is the proxy's; so is one whose
 //     client has no address (UNSPEC);
-//   - a header may come in pieces, as the specification recommends; checksums (PP2_TYPE_CRC32C) are not verified: TCP has its own.
+//   - a header may come in pieces, as the specification recommends; checksums (PP2_TYPE_CRC32C)
+//     are not verified: TCP has its own.
 
 // proxyBuffer is what a header is read into. What comes with it is kept.
 const proxyBuffer = 512
@@ -32,7 +33,7 @@ var (
 	errAddress   = errors.New("too many connections from this address")
 )
 
-// proxied reads the header before by and learns from it who the peer is. It returns what was read
+// proxied reads the header before by and takes the peer's address from it. It returns what was read
 // beyond it, and false if the connection will not do.
 func (c *Conn) proxied(by time.Time) (read []byte, ok bool) {
 	proxy := peerAddr(c.socket)
@@ -72,14 +73,15 @@ const (
 	fixedPart = 16  // bytes of one of version 2 before the addresses
 )
 
-// signature begins a header of version 2. The two bytes that follow are those of PROXY, version 2, and AF_UNSPEC here.
+// signature begins a header of version 2. The two bytes that follow are those of PROXY, version
+// 2, and AF_UNSPEC here.
 const (
 	signature = "\r\n\r\n\x00\r\nQUIT\n"
 	unspec    = signature + "\x21\x00"
 )
 
-// readHeader is the library's Read, for two things that the library leaves to others: a line that comes in pieces, and
-// version 2 with PROXY and AF_UNSPEC.
+// readHeader is the library's Read, for two things that the library leaves to others: a line
+// that comes in pieces, and version 2 with PROXY and AF_UNSPEC.
 func readHeader(r *bufio.Reader) (*proxyproto.Header, error) {
 	first, err := r.Peek(1)
 	switch {
@@ -98,7 +100,7 @@ func readHeader(r *bufio.Reader) (*proxyproto.Header, error) {
 	return proxyproto.Read(r)
 }
 
-// awaitLine waits until r has buffered a line, or what is none.
+// awaitLine waits until r has buffered a line, or bytes that cannot become one.
 func awaitLine(r *bufio.Reader) error {
 	for {
 		b, _ := r.Peek(r.Buffered()) // it cannot fail

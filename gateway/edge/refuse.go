@@ -8,15 +8,16 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Bounds of what is read of a head that is refused already, to find out whose it is.
+// Bounds for reading on in a head that is already refused, to find out whose it is.
 const (
 	maxRefused  = 256 << 10
 	refusedTime = 250 * time.Millisecond
 )
 
-// OnRefusal has f answer, by Conn.Send, requests that are refused for a fault of their head. Conn.Request then holds what
-// could be salvaged of it, see [wire.Salvage], and the connection ends. Without it they are answered by AppendRefusal.
-// It must be called before the server serves.
+// OnRefusal has f answer, by Conn.Send, requests that are refused for a fault of their head.
+// Conn.Request then holds what could be salvaged of it, see [wire.Salvage], and the connection
+// ends. Without it they are answered by AppendRefusal. It must be called before the server
+// serves.
 func (s *Server) OnRefusal(f func(*Conn, *wire.Fault)) { s.refuse = f }
 
 // Refuse answers a request that cannot be trusted to be one, and ends the connection.
@@ -37,8 +38,8 @@ func Incomplete(f *wire.Fault) bool {
 	return f == FaultTimeout || f == FaultMemory || f == wire.FaultTruncated
 }
 
-// salvage makes c.Request of what is certain of a head. With more it reads to the end of the head, within bounds:
-// browsers send Origin behind what is most often too long.
+// salvage fills c.Request with the certain parts of a head. With more it reads to the end of
+// the head, within bounds: browsers send Origin after the fields that are most often too long.
 func (c *Conn) salvage(more bool) {
 	var s wire.Salvage
 	ended, read := s.Feed(c.in[:c.w]), c.w

@@ -9,10 +9,11 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file serves the streams of multiplexed connections. Each request of such a connection becomes a Conn of its own.
+// This file serves the streams of multiplexed connections. Each request of such a connection gets its own Conn.
 
-// A Stream is one request of HTTP/2 or HTTP/3 as a connection of HTTP/1.1: what is read from it is the request, and what is
-// written to it is the response. Identity, Watch and Break are those of its Conn.
+// A Stream is one request of HTTP/2 or HTTP/3 as a connection of HTTP/1.1: what is read from it
+// is the request, and what is written to it is the response. Identity, Watch and Break are
+// those of its Conn.
 type Stream interface {
 	net.Conn
 	// Major returns the major version of HTTP.
@@ -33,8 +34,9 @@ func (s *Server) ServePipe(p *pipe.Pipe, flaw *wire.Fault, peer netip.Addr, on *
 	s.ServeStream(p, flaw, peer, on)
 }
 
-// ServeStream has the handler serve the request of a stream, from a client of a listener; flaw is what is wrong with a request
-// that is served all the same, or nil. It returns when the handler is done.
+// ServeStream has the handler serve the request of a stream, from a client of a listener; flaw
+// is the fault of a request that is served all the same, or nil. It returns when the handler is
+// done.
 func (s *Server) ServeStream(st Stream, flaw *wire.Fault, peer netip.Addr, on *Listener) {
 	c := s.connOf(peer, on)
 	c.Conn, c.stream = st, st

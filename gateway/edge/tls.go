@@ -35,7 +35,7 @@ func (s *Server) newSessions() *tls.Config {
 	return sessions
 }
 
-// FaultPlaintext is that of a client which speaks plain HTTP where TLS is spoken.
+// FaultPlaintext is the fault of a client that speaks plain HTTP to a TLS listener.
 var FaultPlaintext = &wire.Fault{Status: 400, Class: "plaintext", Reason: "this port speaks TLS: use https://"}
 
 // A transport is what TLS is spoken over: a socket, from which something may have been read.
@@ -44,7 +44,7 @@ type transport struct {
 	on       *Listener
 	identity *tlsconf.Identity // of the client, after the handshake
 	read     []byte
-	plain    []byte // what was read of a client that does not speak TLS
+	plain    []byte // the bytes of a client that does not speak TLS
 
 	patience time.Duration // for each write; 0: who writes sees to its deadline
 	writeBy  time.Time     // the write deadline in force, if it was set for patience
@@ -53,7 +53,7 @@ type transport struct {
 	records recordCount // of what was read
 }
 
-// A recordCount follows the boundaries of records in what is read of a connection.
+// A recordCount follows the boundaries of records in the bytes of a connection.
 type recordCount struct {
 	ended int     // records
 	left  int     // bytes of the current one beyond its header
@@ -80,15 +80,16 @@ func (r *recordCount) add(b []byte) {
 	}
 }
 
-// Records returns how many records of a TLS connection of this package have been read from its socket, and whether none has
-// been read in part.
+// Records returns how many records of a TLS connection of this package have been read from its
+// socket, and whether none has been read in part.
 func Records(secure *tls.Conn) (ended int, whole bool) {
 	r := &secure.NetConn().(*transport).records
 	return r.ended, r.had == 0
 }
 
-// Rebase has a TLS connection of this package speak over another socket, or what passes for one, from which read was read
-// already; and returns the one that it has spoken over. The connection must not be used concurrently.
+// Rebase has a TLS connection of this package speak over another socket, or what passes for
+// one, from which read was read already; and returns the one that it has spoken over. The
+// connection must not be used concurrently.
 func Rebase(secure *tls.Conn, nc net.Conn, read []byte) (before net.Conn) {
 	t := secure.NetConn().(*transport)
 	before, t.Conn = t.Conn, nc
@@ -101,8 +102,9 @@ func (t *transport) SyscallConn() (syscall.RawConn, error) {
 	return t.Conn.(syscall.Conn).SyscallConn()
 }
 
-// Write writes records. That is not for Send alone to bound: crypto/tls also writes while it reads, a new key if the
-// client asks for one. It would wait for ever for a client that reads none, or fail for the deadline of an earlier response.
+// Write writes records. That is not for Send alone to bound: crypto/tls also writes while it
+// reads, a new key if the client asks for one. It would wait for ever for a client that reads
+// none, or fail for the deadline of an earlier response.
 func (t *transport) Write(p []byte) (int, error) {
 	if t.failed != nil {
 		return 0, t.failed // crypto/tls would try again with the next key, and wait again
@@ -139,8 +141,9 @@ func (t *transport) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// note looks at what was read. No record begins with a letter, as requests do: of those crypto/tls reads five bytes and perhaps
-// more, and gives them up, but their sender gets an answer.
+// note examines the bytes that were read. No record begins with a letter, as requests do: of
+// those crypto/tls reads five bytes and perhaps more, and gives them up, but their sender gets
+// an answer.
 func (t *transport) note(b []byte) {
 	if len(t.plain) > 0 || len(b) > 0 && t.records == (recordCount{}) && looksLikeHTTP([5]byte{b[0], ' '}) {
 		t.plain = append(t.plain, b...)
@@ -148,7 +151,7 @@ func (t *transport) note(b []byte) {
 	t.records.add(b)
 }
 
-// shakeHands makes the handshake before by. It reports false if there is no secure connection.
+// shakeHands makes the handshake before by. It returns false if it fails.
 func (c *Conn) shakeHands(by time.Time) bool {
 	secure := c.Conn.(*tls.Conn)
 	secure.SetDeadline(by) // a dead socket shows in the handshake

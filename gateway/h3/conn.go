@@ -17,7 +17,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// This file has the life of a connection. Each has an http3.Server of its own, so that each can be told to go (GOAWAY).
+// This file is the life of a connection. Each has its own http3.Server, so that GOAWAY can be sent to each.
 
 // Errors by which HTTP/3 ends a connection. See RFC 9114, section 8.1.
 const (
@@ -29,8 +29,8 @@ const (
 // fieldOverhead is what each field line counts beyond its bytes in the size of a list. See RFC 9114, section 4.2.2.
 const fieldOverhead = 32
 
-// listBytes bounds a list of fields. What the parser would refuse for its size reaches the parser, which says so, unless it
-// is beyond what any list that it takes can be.
+// listBytes bounds a list of fields. What the parser would refuse for its size reaches the
+// parser, which says so, unless it is beyond what any list that it takes can be.
 func listBytes(l wire.Limits) int { return l.HeadBytes + fieldOverhead*l.Fields }
 
 // newHTTP3 returns a server for one connection.
@@ -118,7 +118,7 @@ func (q *conn) rest() {
 	q.timer.Reset(q.s.edge.Options().Idle)
 }
 
-// grace is how long a connection may remain after GOAWAY. What was sent to it may be on its way still.
+// grace is how long a connection may remain after GOAWAY. Packets for it may still be on their way.
 func (q *conn) grace() time.Duration { return q.s.edge.Grace() }
 
 // expire ends the connection if no request is under way: it tells the client to go, and when it has not, closes.

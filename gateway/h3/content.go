@@ -20,9 +20,10 @@ import (
 // lookSpace is for content that comes with the head.
 const lookSpace = 2 << 10
 
-// look finds out whether content follows the head. In HTTP/2 the head says so; in HTTP/3 the end of
-// the stream is QUIC's, and may come later, in a packet of its own. If the method is one that is used without content, look
-// waits for the end or for content; POST, PUT and PATCH without a length continue with what may come.
+// look finds out whether content follows the head. In HTTP/2 the head says so; in HTTP/3 the
+// end of the stream is QUIC's, and may come later, in a separate packet. If the method is one
+// that is used without content, look waits for the end or for content; POST, PUT and PATCH
+// without a length continue with what may come.
 func (st *stream) look() error {
 	_, expects := st.r.Header["Expect"]
 	if st.r.ContentLength > 0 || expects {
@@ -93,8 +94,9 @@ func (st *stream) setTrailers() {
 	}
 }
 
-// peek notes that there is no content if the end of the stream has come already. It reads nothing: a deadline that has
-// passed lets only what needs no waiting be seen, at the second look.
+// peek notes that there is no content if the end of the stream has come already. It reads
+// nothing: a deadline that has passed lets only what needs no waiting be seen, at the second
+// look.
 func (st *stream) peek() {
 	st.rc.SetReadDeadline(time.Unix(1, 0)) // streams of quic-go have deadlines
 	var b [1]byte
@@ -123,8 +125,9 @@ func (st *stream) insist(p []byte, n int, err error) (int, error) {
 
 var errFrame = errors.New("the stream ended within a DATA frame")
 
-// cut reports whether the stream has ended within a DATA frame, which quic-go takes for the end of the content. What it
-// has of the frame it keeps to itself, so it is looked up by name; a test fails if the name changes. See RFC 9114, section 7.1.
+// cut reports whether the stream has ended within a DATA frame, which quic-go takes for the end
+// of the content. What it has of the frame it keeps to itself, so it is looked up by name; a
+// test fails if the name changes. See RFC 9114, section 7.1.
 func (st *stream) cut() bool {
 	body := reflect.ValueOf(st.r.Body)
 	if body.Kind() != reflect.Pointer || body.Elem().Kind() != reflect.Struct {
@@ -140,8 +143,9 @@ func (st *stream) cut() bool {
 
 var errExcess = errors.New("there is more content than Content-Length says")
 
-// whole looks, when all content has come that was announced, whether the stream ends there. A read that has brought more
-// is one that has failed, so that nothing of it is taken for the end.
+// whole looks, when all content has come that was announced, whether the stream ends there. A
+// read that has brought more is one that has failed, so that no part of it is mistaken for the
+// end.
 func (st *stream) whole(n int, err error) (int, error) {
 	if st.read += int64(n); st.read == st.r.ContentLength && err == nil {
 		err = st.over()

@@ -15,15 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file hands a UDP socket over to another process while QUIC connections continue. Both have the same socket, and
-// a packet goes to the process that reads it. So the rules are:
+// This file hands a UDP socket over to another process while QUIC connections continue. Both
+// have the same socket, and a packet goes to the process that reads it. So the rules are:
 //
 //   - each process has a prefix with which all connection ids that it makes begin;
-//   - one process reads the socket at a time: the successor begins when its predecessor has left it, and the kernel holds
-//     what comes between. If both read, a handshake of two packets could begin in both, and neither would complete it;
-//   - the successor passes what is for a connection of a process before it on to that, by a pair of sockets that each has
-//     with all those after it. The first packets of a connection have an id that the client has chosen: of those that it
-//     has read lately, a process that leaves tells its successor;
+//   - one process reads the socket at a time: the successor begins when its predecessor has
+//     left it, and the kernel holds what comes between. If both read, a handshake of two
+//     packets could begin in both, and neither would complete it;
+//   - the successor passes packets for connections of an earlier process on to that process,
+//     over a pair of sockets that each has with all those after it. The first packets of a
+//     connection have an id that the client has chosen: of those that it has read recently, a
+//     process that leaves tells its successor;
 //   - all send by the socket, and what the pair has no room for is lost, as on any path of datagrams.
 
 // A packetConn is the socket of Datagrams as quic-go reads it.
@@ -44,7 +46,7 @@ type packetConn struct {
 	leaves atomic.Pointer[net.UnixConn] // from which it is read that the predecessor has left the socket; nil: it has
 
 	mu    sync.Mutex    // guards the following, and deadlines of leaves
-	after *net.UnixConn // from which it passes on what is ours; nil: it cannot
+	after *net.UnixConn // from which it passes on our packets; nil: it cannot
 	room  []byte        // for what comes from it
 }
 
@@ -88,7 +90,7 @@ func (c *packetConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	}
 }
 
-// sort passes on what is a predecessor's. It returns how many messages are left, at the front of ms.
+// sort passes on the packets of predecessors. It returns how many messages are left, at the front of ms.
 func (c *packetConn) sort(ms []ipv4.Message, before []predecessor) (left int) {
 	for i := range ms {
 		m := &ms[i]
@@ -136,7 +138,7 @@ func (c *packetConn) forgetBefore(gone connIDPrefix) (left []predecessor) {
 	return left
 }
 
-// SetReadDeadline is that of all sockets that may be read.
+// SetReadDeadline sets the deadline of all sockets that may be read.
 func (c *packetConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,9 +166,10 @@ func (c *packetConn) Close() error {
 	return c.UDPConn.Close()
 }
 
-// newPairs returns the ends of pairs of sockets for a successor, which are the caller's: that of a new pair with this
-// process, and those of the pairs with its predecessors. The first thing to be read from the new one are the prefixes of all of
-// them. Where the system has no such pairs it errs: connections end then when the socket is handed over.
+// newPairs returns the ends of pairs of sockets for a successor, which are the caller's: that
+// of a new pair with this process, and those of the pairs with its predecessors. The first
+// thing to be read from the new one are the prefixes of all of them. Where the system has no
+// such pairs it errs: connections end then when the socket is handed over.
 func (c *packetConn) newPairs() ([]*os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
 	if err != nil {

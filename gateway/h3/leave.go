@@ -6,11 +6,12 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// This file has one process at a time read a socket that is handed over; see handover.go. What a process that leaves it says to
-// its successor is one message: for each id that a client has chosen lately for its first packets, the prefix of the
-// process where its connection has begun, the id's length, and the id.
+// This file has one process at a time read a socket that is handed over; see handover.go. What
+// a process that leaves it says to its successor is one message: for each id that a client has
+// recently chosen for its first packets, the prefix of the process where its connection has
+// begun, the id's length, and the id.
 
-// Bounds of what is known of connections that begin.
+// Bounds of the table of connections that begin.
 const (
 	recentBegun   = 512             // ids that a process tells of at most: those of a moment, unless it is flooded
 	maxChosenID   = 20              // bytes; see RFC 9000, section 17.2
@@ -25,7 +26,7 @@ type recentIDs struct {
 }
 
 type chosen struct {
-	size uint8 // 0: there is none here yet
+	size uint8 // 0: none here yet
 	id   [maxChosenID]byte
 }
 
@@ -51,8 +52,8 @@ func (r *recentIDs) note(ms []ipv4.Message, own connIDPrefix) {
 	}
 }
 
-// chosenID returns the connection id that a packet with a long header is for, which its client may have chosen. It is empty if
-// there is none. See RFC 8999, section 5.1.
+// chosenID returns the connection id that a packet with a long header is for, which its client
+// may have chosen. It is empty if there is none. See RFC 8999, section 5.1.
 func chosenID(packet []byte) []byte {
 	const length = 5 // behind the version
 	if len(packet) <= length || packet[0]&0x80 == 0 {
@@ -93,7 +94,8 @@ func (c *packetConn) leave() {
 	c.left.Store(true)
 }
 
-// awaitLeft waits until the predecessor does not read the socket any more, and learns which connections have begun there.
+// awaitLeft waits until the predecessor does not read the socket any more, and learns which
+// connections have begun there.
 func (c *packetConn) awaitLeft() {
 	c.mu.Lock()
 	from := c.leaves.Load()
@@ -118,7 +120,8 @@ func (c *packetConn) awaitLeft() {
 	}
 }
 
-// isTheirs returns the process in which the connection of a packet has begun, if that is known by the id that its client chose.
+// isTheirs returns the process in which the connection of a packet has begun, if that is known
+// by the id that its client chose.
 func (c *packetConn) isTheirs(packet []byte) (prefix connIDPrefix, ok bool) {
 	if c.theirs == nil {
 		return prefix, false

@@ -11,8 +11,8 @@ import (
 
 // This file passes packets from one process to another; see handover.go.
 
-// pass sends a packet to the predecessor: the address that it is from, what the system says of it, each behind its length, and
-// the packet. It reports false if there is no predecessor any more.
+// pass sends a packet to the predecessor: the address that it is from, what the system says of
+// it, each behind its length, and the packet. It reports false if the predecessor has exited.
 func (p *predecessor) pass(m *ipv4.Message) bool {
 	from, ok := m.Addr.(*net.UDPAddr)
 	if !ok {

@@ -40,8 +40,9 @@ func (st *stream) Write(p []byte) (int, error) {
 	if st.done {
 		return len(p), nil
 	}
-	// A deadline of net/http resets the stream, also while no write is under way. What is left of a complete response net/http sends
-	// when the handler has returned, so then the deadline stays.
+	// A deadline of net/http resets the stream, also while no write is under way. The rest of a
+	// complete response is sent by net/http when the handler has returned, so then the deadline
+	// stays.
 	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
 	if err := st.sendContent(b); err != nil || st.done {
 		return len(p), err
@@ -51,7 +52,7 @@ func (st *stream) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// sendInterim sends an interim response. The final one has fields of its own.
+// sendInterim sends an interim response. The final one has its own fields.
 func (st *stream) sendInterim() {
 	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
 	st.setFields()

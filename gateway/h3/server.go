@@ -1,6 +1,7 @@
-// Package h3 serves HTTP/3 over QUIC. It alone imports quic-go. Each request becomes HTTP/1.1, which package edge serves like any
-// other; see stream. A connection belongs to an edge.Server: it is counted, bounded, drained, and closed to make room, as TCP
-// connections are. It is internal to the gateway.
+// Package h3 serves HTTP/3 over QUIC. It alone imports quic-go. Each request becomes HTTP/1.1,
+// which package edge serves like any other; see stream. A connection belongs to an edge.Server:
+// it is counted, bounded, drained, and closed to make room, as TCP connections are. It is
+// internal to the gateway.
 package h3
 
 import (
@@ -24,8 +25,9 @@ import (
 //
 //   - a connection counts from its first packet on, and for its address once that is known to be its own: a packet
 //     can carry any address;
-//   - handshakes under way are bounded, and those from one address to an eighth of that; when there are many, clients have
-//     to show first that they receive what is sent to them (RFC 9000, section 8.1.2);
+//   - handshakes under way are bounded, and those from one address to an eighth of that; when
+//     there are many, clients have to validate their addresses first (Retry: RFC 9000, section
+//     8.1.2);
 //   - a request counts after the handshake only: what comes before (0-RTT) can be a copy of what another client
 //     sent, and the client's certificate is not known yet;
 //   - a client that is refused is told so, and comes by TCP.
@@ -37,7 +39,7 @@ const (
 	addressShare  = 8    // the part of them that one address can have; more than validateFrom, which others can take up in its name
 )
 
-// Bounds of a QUIC connection, beside those that HTTP/2 has, too.
+// Bounds of a QUIC connection, in addition to those that HTTP/2 shares.
 const (
 	maxStreams    = h2.MaxStreams
 	pingAfter     = 30 * time.Second // without a packet from the client
@@ -54,8 +56,8 @@ func init() {
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // its name is valid
 }
 
-// A Server serves HTTP/3 for a server of package edge: its handler, its bounds and its drain are those of the latter. Its methods
-// may be called from any goroutine.
+// A Server serves HTTP/3 for a server of package edge: its handler, its bounds and its drain
+// are those of the latter. Its methods may be called from any goroutine.
 type Server struct {
 	edge        *edge.Server
 	handshakes  handshakes // under way
@@ -128,7 +130,8 @@ func (s *Server) config() *quic.Config {
 	}
 }
 
-// newSessions returns the configuration of all handshakes, which defers to the one in force. ALPN offers HTTP/3 alone.
+// newSessions returns the configuration of all handshakes, which defers to the one in force.
+// ALPN offers HTTP/3 alone.
 func (s *Server) newSessions(d *Datagrams) *tls.Config {
 	return &tls.Config{
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {

@@ -19,9 +19,9 @@ import (
 //   - a listener that did not change is left alone;
 //   - one of the same address as before keeps the same sockets, whatever else changed: no
 //     connection that waits to be accepted is lost;
-//   - everything is bound before anything changes, and what is new accepts before what is old stops;
-//   - connections of a listener that was removed or replaced end after their current response; if the new one asks for other
-//     client certificates, they serve no further request.
+//   - everything is bound before anything changes, and new bindings accept before old ones stop;
+//   - connections of a listener that was removed or replaced end after their current response;
+//     if the new one asks for other client certificates, they serve no further request.
 
 // A binding is a listener of a configuration that is bound. It is not changed once it is in force.
 type binding struct {
@@ -35,7 +35,7 @@ type binding struct {
 	onLoops bool
 }
 
-// Attach adds a listener that was made elsewhere; c says how it is to be served. It must be called
+// Attach adds a listener that was made elsewhere; c says how to serve it. It must be called
 // before Serve. A reload that changes it needs a restart.
 func (s *Set) Attach(l *edge.Listener, c *config.Listener) {
 	describe(l, c)
@@ -81,12 +81,13 @@ func (s *Set) rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) (
 	return next, nil
 }
 
-// sameAuth reports whether two listeners ask the same of clients. Where they do not, the connections of the one are not the
-// other's: a client whose authority was removed has to reconnect.
+// sameAuth reports whether two listeners ask the same of clients. Where they do not, the
+// connections of the one are not the other's: a client whose authority was removed has to
+// reconnect.
 func sameAuth(a, b *tlsconf.ClientAuth) bool { return a == b || a != nil && b != nil && a.Tag == b.Tag }
 
 // match returns for each listener the binding in force that has its address, or nil. Where there
-// are several (port 0), that of the same name comes first.
+// are several (port 0), the one with the same name comes first.
 func (s *Set) match(listeners []config.Listener) []*binding {
 	old := make([]*binding, len(listeners))
 	for _, named := range []bool{true, false} {

@@ -11,15 +11,16 @@ import (
 	"github.com/corsgate/corsgate/gateway/h3"
 )
 
-// This file binds what HTTP/3 comes by: beside a listener's sockets one of UDP, of the same address and number. As with
-// sockets, it stays when the listener is exchanged for another one of the same address. When HTTP/3 is switched off it
-// stays until its last connection has ended, and refuses new ones: also those that another listener of the same port would
-// take, if its own address is the more specific one. They come by TCP until then.
+// This file binds the sockets of HTTP/3: for each socket of a listener one of UDP, with the
+// same address and port. As with sockets, it stays when the listener is exchanged for another
+// one of the same address. When HTTP/3 is switched off it stays until its last connection has
+// ended, and refuses new ones: also those that another listener of the same port would take, if
+// its own address is the more specific one. They come by TCP until then.
 
-// A quicBinding is the UDP side of a binding. The zero value is that of one without HTTP/3.
+// A quicBinding is the UDP side of a binding. The zero value stands for no HTTP/3.
 type quicBinding struct {
 	datagrams *h3.Datagrams
-	shared    bool // it is that of the binding that this one replaces, or of another process
+	shared    bool // it belongs to the binding that this one replaces, or to another process
 	revived   bool // it was about to go
 }
 
@@ -158,8 +159,9 @@ func (s *Set) inheritDatagrams(k inheritance, files []*os.File) (rest []*os.File
 	return rest, nil
 }
 
-// HandOver leaves the UDP sockets to the process that has inherited them. It waits, at most for grace, for handshakes whose
-// first packet this process has read: the other process would refuse them, and the clients would not use UDP again.
+// HandOver leaves the UDP sockets to the process that has inherited them. It waits, at most for
+// grace, for handshakes whose first packet this process has read: the other process would
+// refuse them, and the clients would not use UDP again.
 func (s *Set) HandOver(grace time.Duration) {
 	var left []*h3.Datagrams
 	for _, b := range s.bindings {

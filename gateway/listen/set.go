@@ -1,5 +1,6 @@
-// Package listen binds the listeners of a configuration, over TCP, UDP and Unix sockets, and replaces them while they serve,
-// without losing connections that wait to be accepted. It is internal to the gateway.
+// Package listen binds the listeners of a configuration, over TCP, UDP and Unix sockets, and
+// replaces them while they serve, without losing connections that wait to be accepted. It is
+// internal to the gateway.
 package listen
 
 import (
@@ -17,8 +18,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/tlsconf"
 )
 
-// A Set is what is listened on. Its owner's lock guards it: only Alive, Failure, Spare and the methods for metrics are safe for concurrent
-// use with its other methods.
+// A Set is the listeners of a gateway. Its owner's lock guards it: only Alive, Failure, Spare
+// and the methods for metrics are safe for concurrent use with its other methods.
 type Set struct {
 	log       *slog.Logger
 	server    *edge.Server
@@ -49,15 +50,15 @@ type engine interface {
 	Spare()
 }
 
-// NewSet returns a set that listens on nothing yet. Connections are for server; exchanges returns what makes the exchanges of
-// the i-th event loop.
+// NewSet returns a set that listens on nothing yet. Connections are for server; exchanges
+// returns what makes the exchanges of the i-th event loop.
 func NewSet(server *edge.Server, exchanges func(i int) func() loop.Exchange, log *slog.Logger) *Set {
 	return &Set{log: log, server: server, quic: h3.NewServer(server), exchanges: exchanges, failure: make(chan error, 1),
 		inherited: map[inheritance]*socket.Group{}, inheritedDatagrams: map[inheritance]*h3.Datagrams{}}
 }
 
-// Listen binds every address of the configuration, or none. What was inherited and is not needed is closed. auths are what
-// listeners ask of clients, by name.
+// Listen binds every address of the configuration, or none. Inherited sockets that are not
+// needed are closed. auths are what listeners ask of clients, by name.
 func (s *Set) Listen(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) error {
 	next, err := s.rebind(cfg, auths)
 	for _, inherited := range s.inherited {
@@ -79,8 +80,8 @@ func (s *Set) Listen(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) e
 	return nil
 }
 
-// Rebind binds what cfg listens on beyond what is bound already, and returns what puts it in force, which cannot fail; or an
-// error, and nothing has changed.
+// Rebind binds what cfg listens on beyond what is bound already, and returns what puts it in
+// force, which cannot fail; or an error, and nothing has changed.
 func (s *Set) Rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) (install func(), err error) {
 	if len(s.bindings) == 0 {
 		return func() {}, nil // Listen is still to come
@@ -92,7 +93,7 @@ func (s *Set) Rebind(cfg *config.Config, auths map[string]*tlsconf.ClientAuth) (
 	return func() { s.install(next) }, nil
 }
 
-// Addr returns where a listener listens, as "host:port" or a path, or "" if there is none of that name.
+// Addr returns the address of a listener, as "host:port" or a path, or "" if no listener has that name.
 func (s *Set) Addr(listener string) string {
 	for _, b := range s.bindings {
 		if b.on[0].Name == listener {
@@ -158,8 +159,9 @@ func (s *Set) Spare() {
 	}
 }
 
-// Stop stops accepting, lets requests under way end, and closes their connections; when ctx is done it closes what is left and
-// returns ctx's error. The sockets are closed, or, if left is set, left to another process that has them.
+// Stop stops accepting, lets requests under way end, and closes their connections; when ctx is
+// done it closes the remaining ones and returns ctx's error. The sockets are closed, or, if
+// left is set, left to another process that has them.
 func (s *Set) Stop(ctx context.Context, left bool) error {
 	grace := edge.GraceBefore(ctx)
 	for _, b := range s.bindings {

@@ -1,5 +1,6 @@
-// Package socket binds addresses, over TCP, UDP and Unix sockets, inherits sockets from the service manager or from another
-// process, and passes them on. It is independent of the protocols above them. It is internal to the gateway.
+// Package socket binds addresses, over TCP, UDP and Unix sockets, inherits sockets from the
+// service manager or from another process, and passes them on. It is independent of the
+// protocols above them. It is internal to the gateway.
 package socket
 
 import (
@@ -100,7 +101,7 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// owns has Close remove what is at path now.
+// owns makes Close remove the file that is at path now.
 func (s *Group) owns(path string) {
 	s.path = path
 	s.made, _ = os.Lstat(path) // it has just been made; if it has been removed, nothing is left to do
@@ -126,8 +127,8 @@ func duplicateOf(ln net.Listener) (fd int, err error) {
 	return Duplicate(c)
 }
 
-// Duplicate returns a descriptor of the caller's own for a socket that package net holds: that one is polled by Go's runtime. Both
-// have to be closed.
+// Duplicate returns a descriptor of the caller's own for a socket that package net holds: that
+// one is polled by Go's runtime. Both have to be closed.
 func Duplicate(c syscall.Conn) (fd int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -23,7 +23,7 @@ type Certificate struct {
 	leaf *x509.Certificate
 
 	stapled    tls.Certificate // with one
-	stapledFor time.Time       // valid until then; zero: there is no staple
+	stapledFor time.Time       // valid until then; zero: no staple
 }
 
 // NotAfter returns when the certificate expires.
@@ -165,7 +165,7 @@ func explainFile(err error) error {
 	return err
 }
 
-// explainPair says which of the two files is why they are no pair.
+// explainPair says which of the two files is the reason that they do not match.
 func explainPair(certFile string, certPEM []byte, keyFile string, keyPEM []byte, err error) error {
 	first, _ := pem.Decode(certPEM)
 	for first != nil && first.Type != "CERTIFICATE" {

@@ -14,13 +14,13 @@ import (
 //     for the first's name;
 //   - of several for one name, an ECDSA key comes first, if the client can verify it; else they are
 //     tried as they were configured;
-//   - managed certificates are for names that none of these has. If there are only managed ones, they are for all
+//   - managed certificates are for names that none of these covers. If there are only managed ones, they are for all
 //     other names, too.
 type certificates struct {
 	byName map[string][]*Certificate // lower case; with a wildcard: "*.example.com"
 	first  []*Certificate
 
-	managed Managed // nil: there are no others
+	managed Managed // nil: no others
 }
 
 func newCertificates(list []*Certificate, managed Managed) *certificates {
@@ -100,7 +100,7 @@ func (s *certificates) find(hello *tls.ClientHelloInfo, list []*Certificate) *Ce
 	panic("BUG: no certificate")
 }
 
-// at returns what is shown of a certificate at a time: its staple only while it is valid.
+// at returns the certificate as it is served at a time: with its staple only while that is valid.
 func (c *Certificate) at(now time.Time) *tls.Certificate {
 	if now.Before(c.stapledFor) {
 		return &c.stapled

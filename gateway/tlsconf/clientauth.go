@@ -11,7 +11,7 @@ import (
 type ClientAuth struct {
 	// Authorities have signed the certificates that are accepted.
 	Authorities *x509.CertPool
-	// Require: there is no handshake without a certificate.
+	// Require: a handshake without a certificate fails.
 	Require bool
 	// Exempt: a request without a certificate is refused, unless it is a preflight that the gateway answers itself.
 	Exempt bool
@@ -19,7 +19,8 @@ type ClientAuth struct {
 	Tag [sha256.Size]byte
 }
 
-// Config returns c with what a asks of clients; a may be nil. sessions has the keys of session tickets; nil: none are issued.
+// Config returns c with what a asks of clients; a may be nil. sessions has the keys of session
+// tickets; nil: none are issued.
 func (a *ClientAuth) Config(c, sessions *tls.Config) *tls.Config {
 	if a == nil {
 		return c

@@ -18,10 +18,11 @@ type Identity struct {
 	Fingerprint string
 }
 
-// maxIdentity bounds a value. What is longer is left out: half of a name would be another name.
+// maxIdentity bounds a value. A longer one is left out: half of a name would be another name.
 const maxIdentity = 4 << 10
 
-// NewIdentity returns the identity that a verified chain of certificates has, the client's own first; nil without any.
+// NewIdentity returns the identity that a verified chain of certificates has, the client's own
+// first; nil without any.
 func NewIdentity(certs []*x509.Certificate) *Identity {
 	if len(certs) == 0 {
 		return nil
@@ -52,7 +53,8 @@ func bounded(s string) string {
 	return s
 }
 
-// escapeValue writes what is not printable ASCII as RFC 4514, section 2.4, has it, so that it can stand in a field.
+// escapeValue escapes bytes that are not printable ASCII as in RFC 4514, section 2.4, so that
+// the value can stand in a field.
 func escapeValue(s string) string { return escape(s, func(b byte) bool { return b < ' ' || b > '~' }) }
 
 // escapeName also escapes what separates names: no name can be taken for two.

@@ -1,5 +1,5 @@
 // Package admin is the operators' side of a gateway: metrics, health, the effective configuration,
-// reload and profiles, on a listener of its own.
+// reload and profiles, on a separate listener.
 //
 // That listener is on loopback or a Unix socket, so its clients are on this machine. But pages from
 // elsewhere can send requests through a browser on the machine; they are refused, see guard.
@@ -37,7 +37,7 @@ type Admin struct {
 	Shadow func() any
 	// Refused returns the origins that policies have refused, as encoding/json is to show it.
 	Refused func() any
-	// Explain answers a question about CORS as encoding/json is to show it. Its error says what is
+	// Explain answers a question about CORS with a value for encoding/json. Its error says what is
 	// wrong with the question. An answer that has a method WriteText(io.Writer) error can be asked
 	// for as text.
 	Explain func(fetch.Question) (answer any, err error)

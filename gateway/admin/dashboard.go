@@ -10,8 +10,8 @@ import (
 // The rules are:
 //
 //   - it needs nothing from elsewhere, and may get nothing from elsewhere: see policy;
-//   - it learns what it shows from /status, /refused, /shadow, /config and /explain, as anybody could;
-//   - origins are chosen by whoever sends requests: what is shown becomes text, never markup.
+//   - its data comes from /status, /refused, /shadow, /config and /explain, like any other client's;
+//   - origins are chosen by the senders of requests: they are shown as text, never as markup.
 
 //go:embed dashboard
 var files embed.FS

@@ -18,8 +18,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFileSize bounds the text of a configuration, be it a file or a revision of a fleet. What is larger is refused before it
-// is parsed. Lists of origins that are longer belong into files of their own.
+// MaxFileSize bounds the text of a configuration, a file or a revision of a fleet. A larger one
+// is refused before it is parsed. Longer lists of origins belong in separate files.
 const MaxFileSize ByteSize = 4 << 20
 
 // A Source is a text of configuration.
@@ -73,15 +73,16 @@ func readFile(path string) ([]byte, error) {
 
 // Parse parses the text of a configuration file. The name of the file is only used in messages.
 //
-// The error, if any, is of type [Problems]. The Config is then still as complete as can be: what is wrong has its
-// default or is left out, so that later stages can look for further problems in the same run. The Config is nil
-// only when the text is not TOML, and there is nothing to look at. The text is retained.
+// The error, if any, is of type [Problems]. The Config is then still as complete as possible:
+// an invalid value is replaced by its default or is left out, so that later stages can look for
+// further problems in the same run. The Config is nil only when the text is not TOML, and there
+// is nothing to look at. The text is retained.
 //
 // Of a file with a table [fleet] it is half of a configuration, without a route: see [ParseFleet].
 func Parse(file string, text []byte) (*Config, error) { return parse(Source{file, text}, nil) }
 
-// ParseFleet parses a gateway's own text and the one that it shares with its fleet as one configuration; see [Shared].
-// Each problem is located in its text. Else it is [Parse].
+// ParseFleet parses a gateway's own text and the one that it shares with its fleet as one
+// configuration; see [Shared]. Each problem is located in its text. Else it is [Parse].
 func ParseFleet(own, shared Source) (*Config, error) { return parse(own, &shared) }
 
 func parse(own Source, shared *Source) (*Config, error) {
@@ -172,8 +173,8 @@ func (c *Config) FileOf(key string) string {
 // Line returns the line of key, as [Config.Problem] does without an index.
 func (c *Config) Line(key string) int { return c.places.line(key, -1) }
 
-// Path returns where a file is that a gateway's own file names: a relative name is relative to the directory of File. For
-// keys that a fleet may share see [Config.Named].
+// Path returns where a file is that a gateway's own file names: a relative name is relative to
+// the directory of File. For keys that a fleet may share see [Config.Named].
 func (c *Config) Path(name string) string {
 	if filepath.IsAbs(name) {
 		return name

@@ -15,10 +15,12 @@ import (
 //
 //   - the content of a file is in no message, log line, metric or page, whatever is wrong with it;
 //   - only regular files are read, up to a bound;
-//   - what a gateway's own file names may be anywhere, and symbolic links are followed: Kubernetes puts a link in the place of
-//     each key of a ConfigMap, and whoever writes that file may read what corsgate can read;
-//   - what a fleet shares is written elsewhere, so it names files below [Fleet.Files] only, and no link leads out of that. The
-//     kernel resolves the name (openat2, or component by component): there is no time between a check and its use.
+//   - what a gateway's own file names may be anywhere, and symbolic links are followed:
+//     Kubernetes puts a link in the place of each key of a ConfigMap, and its author must not
+//     be able to read every file that corsgate can read;
+//   - what a fleet shares is written elsewhere, so it names files below [Fleet.Files] only, and
+//     no link leads out of that. The kernel resolves the name (openat2, or component by
+//     component): there is no time between a check and its use.
 
 // A NamedFile is a file that a configuration names.
 type NamedFile struct {
@@ -28,8 +30,9 @@ type NamedFile struct {
 	Below string
 }
 
-// Named returns the file of that name, the value of a key: of what a gateway's own file says as [Config.Path] does. The error
-// says why what a fleet shares may not name it. It does not look whether there is such a file.
+// Named returns the file of that name, the value of a key: of what a gateway's own file says as
+// [Config.Path] does. The error says why what a fleet shares may not name it. It does not look
+// whether there is such a file.
 func (c *Config) Named(key, name string) (NamedFile, error) {
 	if !c.fromFleet(key) {
 		return NamedFile{Path: c.Path(name)}, nil

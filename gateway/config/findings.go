@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// maxFound bounds what is noted of one kind: people mend the first ones first, and a text of nothing but oddities must not cost
-// more than another.
+// maxFound bounds the findings of one kind: people mend the first ones first, and a text of
+// nothing but oddities must not cost more than another.
 const maxFound = 100
 
 // Findings are problems of one kind, up to a bound.

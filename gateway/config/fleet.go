@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// This file is about gateways that share their configuration: what is shared, and where it is shared.
+// This file is about gateways that share their configuration: which parts, and where they are stored.
 
 // sharedSections are the sections that the gateways of a fleet share, and that are not in their own
 // files: those that decide about requests. All else is of one machine, or of who runs it:
@@ -20,8 +20,9 @@ var sharedSections = []string{"default_cors", "cors", "upstream", "limit", "rout
 // ownSections are all others.
 var ownSections = []string{"listener", "tls", "admin", "log", "trust", "limits", "timeouts", "cache", "trace", "fleet", "redis"}
 
-// Shared reports whether a table of this name, such as "route", is shared by the gateways of a fleet. In a file with a table
-// [fleet] it may not stand, and what a fleet shares holds nothing else.
+// Shared reports whether a table of this name, such as "route", is shared by the gateways of a
+// fleet. In a file with a table [fleet] it may not stand, and what a fleet shares holds nothing
+// else.
 func Shared(section string) bool { return slices.Contains(sharedSections, section) }
 
 // refuse notes the sections of a text that it may not have, and deletes them.
@@ -154,7 +155,7 @@ func parseFleetName(s string) (string, fault) {
 	return s, fault{}
 }
 
-// FleetName says what is wrong with s as the name of a gateway in a fleet, or is "".
+// FleetName returns the reason why s cannot be the name of a gateway in a fleet, or "".
 func FleetName(s string) string {
 	bad := func(r rune) bool { return r > '~' || r != '.' && !isNameByte(byte(r)) }
 	if s == "" || len(s) > 64 || s[0] == '.' || strings.ContainsFunc(s, bad) {

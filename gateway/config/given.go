@@ -14,15 +14,16 @@ import (
 	"unicode/utf8"
 )
 
-// This file puts in what strings only refer to: "${env:NAME}", "${file:PATH}" and "${credential:NAME}". The rules are:
+// This file puts in what strings only refer to: "${env:NAME}", "${file:PATH}" and
+// "${credential:NAME}". The rules are:
 //
-//   - a reference may stand in any string, more than once, and beside other text; "$${" is a literal "${";
-//   - what is put in is not looked at again: a "$" in it is literal, also where "$host" would be a variable;
+//   - a reference may stand in any string, more than once, and together with other text; "$${" is a literal "${";
+//   - the inserted text is not expanded again: a "$" in it is literal, also where "$host" would be a variable;
 //   - one line end at the end of a file is left out; a file is watched like any other that the configuration names;
 //   - what there is not is a mistake of the configuration, and so is an empty name;
 //   - what came so is a secret: it is shown as the reference wherever a configuration is, and in no message;
-//   - what a fleet shares refers to files below [Fleet.Files] only: whoever may push could else have any gateway's environment
-//     sent to a server of theirs.
+//   - what a fleet shares refers to files below [Fleet.Files] only: otherwise everyone who may
+//     push could read any gateway's environment sent to a server of theirs.
 
 // maxValueFile bounds what a reference stands for.
 const maxValueFile ByteSize = 64 << 10

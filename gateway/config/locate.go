@@ -11,7 +11,7 @@ import (
 //   - it reads any text, makes no complaint, and is only believed about text that the library accepted;
 //   - a key is named by its dotted path; parts that are not bare keys are quoted, so that paths stay unambiguous;
 //   - a table that is only implied by a longer name ([a.b.c] implies a.b) stands where it is first implied,
-//     until a header or key of its own is met;
+//     until its own header or key is met;
 //   - keys inside an array of tables are filed under the path of the array; the first one counts;
 //   - it stops where a bound is exceeded: the library's work grows with the square of the length of a name, and it
 //     recurses without a bound.
@@ -80,8 +80,8 @@ func (l *locator) assignment(in scope, depth int) {
 	}
 }
 
-// keys reads a dotted key in a table and notes a place for each of its parts. It returns the place that it leads to, and
-// the parts.
+// keys reads a dotted key in a table and notes a place for each of its parts. It returns the
+// place that it leads to, and the parts.
 func (l *locator) keys(in scope) (at scope, parts []string) {
 	for at = in; ; {
 		l.skipBlanks()

@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// This file keeps secrets out of messages and pages. A secret is what a reference stands for, see given.go; what is set by
-// hand for fields such as Authorization; and what stands before "@" in a URL.
+// This file keeps secrets out of messages and pages. A secret is the value of a reference, see
+// given.go; a value that is set by hand for fields such as Authorization; and what stands
+// before "@" in a URL.
 
 // Masked stands for a secret that is written in the configuration itself.
 const Masked = "***"
 
-// Shown returns what may be shown of the value at a path, whose arrays have an index such as in "cors.app.origins[2]", and
-// true, or false if it may be shown as it is.
+// Shown returns what may be shown of the value at a path, whose arrays have an index such as in
+// "cors.app.origins[2]", and true, or false if it may be shown as it is.
 func (c *Config) Shown(path, value string) (string, bool) {
 	if g, ok := c.given[path]; ok && len(g.secrets) > 0 && !g.byHand {
 		return withoutUserinfo(g.written), true
@@ -157,8 +158,8 @@ func (c *Config) secrets() []secret {
 	return slices.CompactFunc(list, func(a, b secret) bool { return a.content == b.content })
 }
 
-// hide returns a text in which the reference stands for what it stands for. What is shorter than four bytes is hidden only
-// where it stands in quotes alone: it may be a part of any word.
+// hide returns a text in which each value is replaced by its reference. A value of fewer than
+// four bytes is hidden only where it stands in quotes alone: it may be a part of any word.
 func (s secret) hide(text string) string {
 	text = strings.ReplaceAll(text, strconv.Quote(s.content), `"`+s.reference+`"`)
 	if len(s.content) >= 4 {

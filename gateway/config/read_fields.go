@@ -160,7 +160,7 @@ func policyOwned(t *table, route *Route, name string) fault {
 	return fault{}
 }
 
-// fieldNames returns a list of names of header fields, none of which owned objects to.
+// fieldNames returns a list of names of header fields, except those that owned refuses.
 func (t *table) fieldNames(key string, owned func(name string) fault) []string {
 	return list(t, key, "a string", func(name string) (string, fault) {
 		name, f := parseFieldName(name)
@@ -179,7 +179,8 @@ func ofField(name string, f fault) fault {
 	return f
 }
 
-// fields returns a table of header names and values, or nil. removed is the key of the names that are removed after it.
+// fields returns a table of header names and values, or nil. removed is the key of the names
+// that are removed after it.
 func (t *table) fields(key, removed string, owned func(name string) fault) map[string]string {
 	sub := t.sub(key)
 	gone := map[string]int{} // by name, in lower case
@@ -225,8 +226,8 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 	return fields
 }
 
-// readPreflightHeaders reads the fields of answers to preflights. Which of them are not to be set is judged by the package
-// that compiles policies.
+// readPreflightHeaders reads the fields of answers to preflights. Which of them are not to be
+// set is judged by the package that compiles policies.
 func readPreflightHeaders(t *table) map[string]string {
 	fields := t.fields("preflight_headers", "", func(string) fault { return fault{} })
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

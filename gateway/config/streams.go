@@ -5,7 +5,7 @@ import "time"
 // Auto, as Route.Timeout, is what it means: the response has to begin within AutoTimeout.
 const Auto time.Duration = -1
 
-// AutoTimeout is within which the response of a route without a timeout of its own has to begin.
+// AutoTimeout is the time within which the response of a route without a timeout must begin.
 const AutoTimeout = time.Minute
 
 // Defaults of Upstream.IdleTimeout and Timeouts.Idle. What else is written there bounds streams and tunnels, too.
@@ -20,7 +20,7 @@ const DefaultStreamIdle = 5 * time.Minute
 
 // A Bound is a limit on time, and the key that says it.
 type Bound struct {
-	// Time is how long; 0: there is none.
+	// Time is the timeout; 0: none.
 	Time time.Duration
 	// Key is the one to change.
 	Key string

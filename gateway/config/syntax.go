@@ -10,14 +10,14 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// This file says what is wrong with a text that is not TOML. The library quotes the text where it
+// This file explains errors in a text that is not TOML. The library quotes the text where it
 // stopped, which may be a secret written without quotes, or a line of a file that is not a
 // configuration. So its messages are never passed on: they only select one of ours, which says what
 // is expected, and the place is given by line and column.
 
 const inQuotes = `write text in quotes: key = "text"`
 
-// syntax is what is wrong, by a part of the library's message. The first that fits counts.
+// syntax maps a part of the library's message to the explanation. The first match counts.
 var syntax = []struct {
 	part string
 	fault
@@ -97,8 +97,8 @@ func syntaxProblem(file string, text []byte, places *places, err error) Problem 
 	return Problem{File: file, Line: line, Message: f.message, Hint: f.hint}
 }
 
-// column returns the number of the character at an offset, in its line, from 1. What is before the line is its first character,
-// and what is after it its end.
+// column returns the number of the character at an offset, in its line, from 1. An offset
+// before the line counts as its first character, one after it as its end.
 func column(text []byte, line, offset int) int {
 	for ; line > 1; line-- {
 		end := bytes.IndexByte(text, '\n')

@@ -110,7 +110,7 @@ func lookup[T any](t *table, key, wants string) (v T, ok bool) {
 	return v, ok
 }
 
-// wrongType is the fault of a value that is not what was wanted.
+// wrongType is the fault of a value of another type than the key's.
 func wrongType(wants string, value any) fault {
 	return fault{message: fmt.Sprintf("must be %s, not %s", wants, kind(value))}
 }
@@ -152,10 +152,11 @@ func isTables(value any) bool {
 	return ok
 }
 
-// maxTables bounds the tables of a section where that is not 1000: each limit has its own counters, of some megabytes.
+// maxTables bounds the tables of a section where that is not 1000: each limit has its own
+// counters, of some megabytes.
 var maxTables = map[string]int{"route": 5000, "limit": 100}
 
-// maxServers bounds the endpoints of all upstreams and the shares of all splits: each has counters of its own.
+// maxServers bounds the endpoints of all upstreams and the shares of all splits: each has its own counters.
 const maxServers = 10_000
 
 // spend counts n endpoints or shares of key, and reports whether there may be as many.

@@ -4,16 +4,17 @@ import (
 	"time"
 )
 
-// This file has the tables that say what is done for APIs: policies, upstreams, limits and routes.
+// This file declares the tables about APIs: policies, upstreams, limits and routes.
 
 // CORS is [cors.NAME], a policy.
 type CORS struct {
 	// Name is the table's name.
 	Name string
-	// Origins are origin patterns: "https://app.example.com", "https://*.example.com", "https://pr-*.preview.example.com",
-	// "http://localhost:*", "http://192.168.0.0/16:*" and "http://[fd00::/8]:3000" (every address of a network),
-	// "moz-extension://*" (any host of a scheme other than http and https), "null", "file://", or "*" for any. Required,
-	// unless [CORS.OriginsFile] is given.
+	// Origins are origin patterns: "https://app.example.com", "https://*.example.com",
+	// "https://pr-*.preview.example.com", "http://localhost:*", "http://192.168.0.0/16:*" and
+	// "http://[fd00::/8]:3000" (every address of a network), "moz-extension://*" (any host of a
+	// scheme other than http and https), "null", "file://", or "*" for any. Required, unless
+	// [CORS.OriginsFile] is given.
 	Origins []string
 	// Methods are the methods that pages may use besides GET, HEAD and POST, or "*". Default none.
 	Methods []string
@@ -27,45 +28,50 @@ type CORS struct {
 	MaxAge *time.Duration
 	// PreflightStatus is the status of an allowed preflight, 200 to 299. Default 204.
 	PreflightStatus int
-	// RefusedPreflight is the status of a refused preflight. 403 (default) does not say what would be allowed. 204 sends the
-	// lists of what is allowed if the origin is allowed and the method or a header is not, so that the browser's message
-	// names it; origins that are not allowed, and lists that are "*", still get 403. Cors-Refused gives the reason in either
+	// RefusedPreflight is the status of a refused preflight. 403 (default) does not say what
+	// would be allowed. 204 sends the lists of what is allowed if the origin is allowed and the
+	// method or a header is not, so that the browser's message names it; origins that are not
+	// allowed, and lists that are "*", still get 403. Cors-Refused gives the reason in either
 	// case.
 	RefusedPreflight int
-	// PreflightHeaders are fields on all answers to preflights that the gateway makes, allowed or refused, such as
-	// Cache-Control and Strict-Transport-Security. Variables are not supported, because the answers are cached; "$$" stands
-	// for "$". Vary is merged with the gateway's own. CORS fields, fields that frame or describe the content, hop-by-hop
-	// fields, Date, Set-Cookie and other fields that the gateway writes cannot be set. Default none.
+	// PreflightHeaders are fields on all answers to preflights that the gateway makes, allowed
+	// or refused, such as Cache-Control and Strict-Transport-Security. Variables are not
+	// supported, because the answers are cached; "$$" stands for "$". Vary is merged with the
+	// gateway's own. CORS fields, fields that frame or describe the content, hop-by-hop fields,
+	// Date, Set-Cookie and other fields that the gateway writes cannot be set. Default none.
 	PreflightHeaders map[string]string
-	// ExposeOnPreflight: send Access-Control-Expose-Headers on allowed preflights too. Browsers ignore it there. Default
-	// false.
+	// ExposeOnPreflight: send Access-Control-Expose-Headers on allowed preflights too. Browsers
+	// ignore it there. Default false.
 	ExposeOnPreflight bool
-	// Denied says how to treat an actual request from an origin that is not allowed: "forward" (default: forward it, and
-	// send no CORS fields) or "block" (answer 403).
+	// Denied says how to treat an actual request from an origin that is not allowed: "forward"
+	// (default: forward it, and send no CORS fields) or "block" (answer 403).
 	Denied string
-	// UpstreamCORS says how to treat the upstream's own CORS fields: "override" (default), "merge_expose" or "passthrough".
+	// UpstreamCORS says how to treat the upstream's own CORS fields: "override" (default),
+	// "merge_expose" or "passthrough".
 	UpstreamCORS string
-	// WebSocketOriginCheck: a WebSocket handshake needs an allowed origin, the origin of its own host, or no Origin field.
-	// Default true.
+	// WebSocketOriginCheck: a WebSocket handshake needs an allowed origin, the origin of its
+	// own host, or no Origin field. Default true.
 	WebSocketOriginCheck bool
 	// CSRF is the protection against unsafe requests from other sites: "off" (default), "report" or "enforce".
 	CSRF string
 	// TimingAllowOrigin: send Timing-Allow-Origin to allowed origins. Default false.
 	TimingAllowOrigin bool
-	// ResourcePolicy is the Cross-Origin-Resource-Policy: "same-origin", "same-site", "cross-origin" or "" (default: not
-	// sent).
+	// ResourcePolicy is the Cross-Origin-Resource-Policy: "same-origin", "same-site",
+	// "cross-origin" or "" (default: not sent).
 	ResourcePolicy string
 	// PrivateNetwork: answer the retired Access-Control-Request-Private-Network. Default false.
 	PrivateNetwork bool
-	// Shadow names another policy that is evaluated on the same requests and only reported. Neither policy may pass the
-	// upstream's CORS fields through. Default "": none.
+	// Shadow names another policy that is evaluated on the same requests and only reported.
+	// Neither policy may pass the upstream's CORS fields through. Default "": none.
 	Shadow string
 	// OriginsFile is a file of further patterns, one per line. As written: see [Config.Path]. Default "": none.
 	OriginsFile string
-	// DangerouslyAllowNullOrigin admits the pattern "null", which any site can send from a sandboxed frame; with credentials
-	// it also takes dangerously_reflect_any_origin. Default false.
+	// DangerouslyAllowNullOrigin admits the pattern "null", which any site can send from a
+	// sandboxed frame; with credentials it also takes dangerously_reflect_any_origin. Default
+	// false.
 	DangerouslyAllowNullOrigin bool
-	// DangerouslyAllowFileOrigin admits the pattern "file://", which some WebViews send for pages from files. Default false.
+	// DangerouslyAllowFileOrigin admits the pattern "file://", which some WebViews send for
+	// pages from files. Default false.
 	DangerouslyAllowFileOrigin bool
 	// DangerouslyAllowHTTPOrigins admits http:// patterns with credentials. Default false.
 	DangerouslyAllowHTTPOrigins bool
@@ -81,37 +87,43 @@ type Upstream struct {
 	Name string
 	// Endpoints are its servers. At least one.
 	Endpoints []Endpoint
-	// Resolver is the name server, "address:port", that dns+ and srv+ endpoints are looked up at. Default "": those of
-	// /etc/resolv.conf.
+	// Resolver is the name server, "address:port", that dns+ and srv+ endpoints are looked up
+	// at. Default "": those of /etc/resolv.conf.
 	Resolver string
 	// Weights are one per endpoint, shared by all servers of a name. Default none: equal weights.
 	Weights []int
 	// Balance is "p2c" (default), "round_robin", "least_in_flight" or "hash".
 	Balance string
-	// SlowStart is the time over which a recovered endpoint's share grows back to its full size; 0: at once. Default 0s.
+	// SlowStart is the time over which a recovered endpoint's share grows back to its full
+	// size; 0: at once. Default 0s.
 	SlowStart time.Duration
 	// HashKey is the input of "hash": "client_ip", "path", "header:NAME" or "cookie:NAME". Default "".
 	HashKey string
-	// MaxConnections bounds the concurrent exchanges at one endpoint, each on its own connection. An exchange lasts from
-	// when the request's content has arrived (or 64 KiB of it) until the response has (or all but 256 KiB of it). Tunnels
-	// and event streams do not count; [Upstream.MaxStreams] bounds them. Exchanges that wait for a slow client may hold at
-	// most half of the connections while other requests wait: the one with the least progress is then ended. 0: half of
-	// [Limits.Connections], divided evenly among the endpoints, at least 64. Default 0.
+	// MaxConnections bounds the concurrent exchanges at one endpoint, each on its own
+	// connection. An exchange lasts from when the request's content has arrived (or 64 KiB of
+	// it) until the response has (or all but 256 KiB of it). Tunnels and event streams do not
+	// count; [Upstream.MaxStreams] bounds them. Exchanges that wait for a slow client may hold
+	// at most half of the connections while other requests wait: the one with the least
+	// progress is then ended. 0: half of [Limits.Connections], divided evenly among the
+	// endpoints, at least 64. Default 0.
 	MaxConnections int
-	// MaxStreams bounds the WebSockets, other tunnels and event streams (text/event-stream) at one endpoint; they do not
-	// count in [Upstream.MaxConnections]. Beyond it requests are answered 503. 0: no bound. Default 0.
+	// MaxStreams bounds the WebSockets, other tunnels and event streams (text/event-stream) at
+	// one endpoint; they do not count in [Upstream.MaxConnections]. Beyond it requests are
+	// answered 503. 0: no bound. Default 0.
 	MaxStreams int
 	// MaxQueue is how many requests may wait for a connection. Default 1024.
 	MaxQueue int
-	// QueueTimeout bounds that wait; 0: no request waits. A queue that has not been empty for a tenth of this time is served
-	// newest first, and a request then waits at most a 32nd of it (longer where requests take long). Default 1s.
+	// QueueTimeout bounds that wait; 0: no request waits. A queue that has not been empty for a
+	// tenth of this time is served newest first, and a request then waits at most a 32nd of it
+	// (longer where requests take long). Default 1s.
 	QueueTimeout time.Duration
 	// ConnectTimeout bounds the time to establish a connection; > 0. Default 2s.
 	ConnectTimeout time.Duration
 	// FirstByteTimeout bounds the time from the request's last byte to the status line; 0: no bound. Default 30s.
 	FirstByteTimeout time.Duration
-	// IdleTimeout bounds the time without progress on a response body; 0: no bound. A value other than the default also
-	// applies to event streams, unless the route sets its own [Route.IdleTimeout]. Default 30s.
+	// IdleTimeout bounds the time without progress on a response body; 0: no bound. A value
+	// other than the default also applies to event streams, unless the route sets its own
+	// [Route.IdleTimeout]. Default 30s.
 	IdleTimeout time.Duration
 	// KeepAlive is how long an idle connection is kept open; 0: not at all. Default 60s.
 	KeepAlive time.Duration
@@ -133,7 +145,8 @@ type Upstream struct {
 	SendProxyProtocol bool
 	// Health configures active health checks. Default: not set; endpoints are not checked.
 	Health *Health
-	// Ejection configures when failing endpoints are taken out of use for a while. Its defaults apply without the table.
+	// Ejection configures when failing endpoints are taken out of use for a while. Its defaults
+	// apply without the table.
 	Ejection Ejection
 }
 
@@ -185,11 +198,13 @@ type RateLimit struct {
 	Rate Rate
 	// Burst is how many are allowed at once, 1 to 1000000. Default: the number in [RateLimit.Rate].
 	Burst int
-	// Key selects the requests that are counted together: "client_ip" (default; IPv6 by /64), "origin", "header:NAME" or
-	// "route". Each value of a field, and each origin that a pattern allows, has the whole rate. That bounds how often one
-	// value is used, such as how often a password is tried for one name; it does not bound one client, which may invent any
-	// number of values. Counting them takes at most 41 MiB, enough to tell a million values apart. Beyond that no value
-	// exceeds its rate, new values are admitted, and only addresses that send very many new values are refused further ones.
+	// Key selects the requests that are counted together: "client_ip" (default; IPv6 by /64),
+	// "origin", "header:NAME" or "route". Each value of a field, and each origin that a pattern
+	// allows, has the whole rate. That bounds how often one value is used, such as how often a
+	// password is tried for one name; it does not bound one client, which may invent any number
+	// of values. Counting them takes at most 41 MiB, enough to tell a million values apart.
+	// Beyond that no value exceeds its rate, new values are admitted, and only addresses that
+	// send very many new values are refused further ones.
 	Key string
 	// Store is where requests are counted: "local" (default) or "redis".
 	Store string
@@ -197,13 +212,13 @@ type RateLimit struct {
 
 // Redis is [redis]. File names are as written: see [Config.Path].
 type Redis struct {
-	// Address is the address of the server: "host:port", or "unix:/path". A name is looked up for each connection. Default
-	// "127.0.0.1:6379".
+	// Address is the address of the server: "host:port", or "unix:/path". A name is looked up
+	// for each connection. Default "127.0.0.1:6379".
 	Address Address
 	// Username is the user of a server with ACLs; it needs [Redis.PasswordFile]. Default "": the user "default".
 	Username string
-	// PasswordFile is a file that contains the password alone, with or without a final newline. Default "": no password is
-	// sent.
+	// PasswordFile is a file that contains the password alone, with or without a final newline.
+	// Default "": no password is sent.
 	PasswordFile string
 	// Database is the number of the database, 0 to 16383. Default 0.
 	Database int
@@ -222,7 +237,8 @@ type Redis struct {
 	// OnFailure says how shared limits behave while the server fails: "local" (default: each gateway enforces them by
 	// itself) or "open" (they admit everything).
 	OnFailure string
-	// Prefix is the prefix of all keys in the server. Gateways with the same prefix share their limits. Default "corsgate:".
+	// Prefix is the prefix of all keys in the server. Gateways with the same prefix share their
+	// limits. Default "corsgate:".
 	Prefix string
 }
 
@@ -230,7 +246,8 @@ type Redis struct {
 type Trace struct {
 	// Sample is the share of requests that are sampled, 0 to 1. Default 0.
 	Sample float64
-	// Endpoint is the URL of a collector that accepts OTLP over HTTP, without "/v1/traces". Default "": nothing is exported.
+	// Endpoint is the URL of a collector that accepts OTLP over HTTP, without "/v1/traces".
+	// Default "": nothing is exported.
 	Endpoint string
 	// Service is the service name in exported spans. Default "corsgate".
 	Service string

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// This file has the tables [route.NAME] and what is in them.
+// This file declares the tables [route.NAME] and their contents.
 
 // Route is [route.NAME]. Exactly one of upstream, split, redirect and respond is required.
 type Route struct {
@@ -37,34 +37,40 @@ type Route struct {
 	StripPrefix string
 	// AddPrefix is prepended to the path after that. Default "".
 	AddPrefix string
-	// LocationRewrite "auto" translates the upstream's own URLs back to those that clients use: host, scheme,
-	// [Route.StripPrefix] and [Route.AddPrefix] are reversed in Location, Content-Location and Refresh, and in the Path and
-	// Domain of cookies (a Path of "/" stays). URLs on other hosts are left alone. "off" passes all of them unchanged.
-	// Default "auto".
+	// LocationRewrite "auto" translates the upstream's own URLs back to those that clients use:
+	// host, scheme, [Route.StripPrefix] and [Route.AddPrefix] are reversed in Location,
+	// Content-Location and Refresh, and in the Path and Domain of cookies (a Path of "/"
+	// stays). URLs on other hosts are left alone. "off" passes all of them unchanged. Default
+	// "auto".
 	LocationRewrite string
-	// Timeout bounds the whole exchange, from the request to the last byte of the response; "0s": no bound. "auto": the
-	// response must begin within 60 s of the request, or of the last piece of an upload, and may then take as long as it
-	// flows. A download is then bounded by the upstream's [Upstream.IdleTimeout]; a WebSocket, another tunnel, an event
+	// Timeout bounds the whole exchange, from the request to the last byte of the response;
+	// "0s": no bound. "auto": the response must begin within 60 s of the request, or of the
+	// last piece of an upload, and may then take as long as it flows. A download is then
+	// bounded by the upstream's [Upstream.IdleTimeout]; a WebSocket, another tunnel, an event
 	// stream or a gRPC stream by the route's [Route.IdleTimeout]. Default "auto".
 	Timeout time.Duration
-	// IdleTimeout bounds the time without a byte in either direction on a WebSocket, another tunnel, an event stream or a
-	// gRPC stream; the upstream's [Upstream.IdleTimeout] bounds other responses. Exceeding it is a failure of the stream, not
-	// of the endpoint. "0s": no bound. Default "": [Timeouts.Idle] (tunnels) or the upstream's [Upstream.IdleTimeout]
+	// IdleTimeout bounds the time without a byte in either direction on a WebSocket, another
+	// tunnel, an event stream or a gRPC stream; the upstream's [Upstream.IdleTimeout] bounds
+	// other responses. Exceeding it is a failure of the stream, not of the endpoint. "0s": no
+	// bound. Default "": [Timeouts.Idle] (tunnels) or the upstream's [Upstream.IdleTimeout]
 	// (streams) where they differ from their defaults, else 5m.
 	IdleTimeout *time.Duration
 	// BodyBytes replaces [Limits.BodyBytes] for this route. Default: not set.
 	BodyBytes *ByteSize
-	// Upgrades are the protocols, "name" or "name/version", case-insensitive, that HTTP/1.1 clients may switch to besides
-	// WebSocket. Default none: Upgrade is dropped and the request forwarded.
+	// Upgrades are the protocols, "name" or "name/version", case-insensitive, that HTTP/1.1
+	// clients may switch to besides WebSocket. Default none: Upgrade is dropped and the request
+	// forwarded.
 	Upgrades []string
-	// Priority is the order of load shedding: "low" is shed at 85 % of [Limits.InFlight], "normal" (default) at 95 %, "high"
-	// at 100 %. Each priority leaves at least 4 places, or a quarter of all if that is less, to the next higher one.
+	// Priority is the order of load shedding: "low" is shed at 85 % of [Limits.InFlight],
+	// "normal" (default) at 95 %, "high" at 100 %. Each priority leaves at least 4 places, or a
+	// quarter of all if that is less, to the next higher one.
 	Priority string
-	// RequestSetHeaders are fields to set on the request before it is forwarded. In values, $client_ip, $request_id, $host
-	// and $scheme are replaced by those of the request, and $$ by a dollar sign. So are $client_cert_subject,
-	// $client_cert_san ("DNS:a.example, URI:spiffe://example/b") and $client_cert_fingerprint (SHA-256, hex); if the client
-	// has no certificate, or the certificate no such names, the whole field is left out. The client's own field never
-	// passes. Default none.
+	// RequestSetHeaders are fields to set on the request before it is forwarded. In values,
+	// $client_ip, $request_id, $host and $scheme are replaced by those of the request, and $$
+	// by a dollar sign. So are $client_cert_subject, $client_cert_san ("DNS:a.example,
+	// URI:spiffe://example/b") and $client_cert_fingerprint (SHA-256, hex); if the client has
+	// no certificate, or the certificate no such names, the whole field is left out. The
+	// client's own field never passes. Default none.
 	RequestSetHeaders map[string]string
 	// RequestRemoveHeaders are fields to remove from the request before it is forwarded. Default none.
 	RequestRemoveHeaders []string
@@ -92,8 +98,8 @@ type Mirror struct {
 
 // Redirect is redirect = { … } of a route.
 type Redirect struct {
-	// To is an http or https URL, or a path; "$path" in it stands for the path of the request after [Route.StripPrefix] and
-	// [Route.AddPrefix].
+	// To is an http or https URL, or a path; "$path" in it stands for the path of the request
+	// after [Route.StripPrefix] and [Route.AddPrefix].
 	To string
 	// Status is 301, 302, 303, 307 or 308. Default 308.
 	Status int

@@ -14,7 +14,7 @@ import (
 // This file holds the grammar of scalar values. Each parse function returns a value, or a fault whose message is
 // not empty.
 
-// fault is what is wrong with a value, before it is known where the value stands. The zero fault is none.
+// fault describes an error in a value whose place is not known yet. The zero fault is no error.
 type fault struct{ message, hint string }
 
 // faultf returns a fault without a hint.

@@ -14,12 +14,14 @@ import (
 
 // This file says what a change of the configuration means to web pages. The rules are:
 //
-//   - what pages were seen to ask is asked again, as it was asked; see Seen. Besides, each origin that was seen, and an example
-//     of each pattern of a route's policy, asks each route for what the policy lists;
-//   - each question is asked of both configurations, and decided by the code that serves: what differs is a consequence;
+//   - what pages were seen to ask is asked again, as it was asked; see Seen. Besides, each
+//     origin that was seen, and an example of each pattern of a route's policy, asks each route
+//     for what the policy lists;
+//   - each question is asked of both configurations, and decided by the code that serves: what
+//     differs is a consequence;
 //   - patterns in files of origins have no example: those files are not what changes.
 
-// MaxQuestions bounds what [Consequences] asks. What was seen comes first.
+// MaxQuestions bounds what [Consequences] asks. Questions that were seen come first.
 const MaxQuestions = 5000
 
 // A Consequence is a question that two configurations answer differently.
@@ -50,8 +52,8 @@ func (v Summary) same(w Summary) bool {
 	return v.Anonymous == w.Anonymous && v.Credentialed == w.Credentialed && v.Status == w.Status
 }
 
-// Consequences returns the questions that after answers otherwise than before, of the many that it asks. An error is of type
-// config.Problems if one of them cannot be served.
+// Consequences returns the questions that after answers otherwise than before, of the many that
+// it asks. An error is of type config.Problems if one of them cannot be served.
 func Consequences(before, after *config.Config, seen []fetch.Question) (changed []Consequence, asked int, err error) {
 	m := metrics.New()
 	var s [2]*snapshot.Snapshot
@@ -104,7 +106,7 @@ func verdictOf(s *snapshot.Snapshot, q fetch.Question, m *metrics.Metrics) (Summ
 	return v, e.Question, true
 }
 
-// questions returns what is to be asked of the routes of two configurations, as far as there is room.
+// questions returns the questions to ask about the routes of two configurations, up to the bound.
 func questions(before, after *config.Config, seen []fetch.Question) (list []fetch.Question) {
 	var origins []string
 	for _, q := range seen {
@@ -186,7 +188,8 @@ func aboutRoute(r *config.Route, origins []string, policies ...*config.CORS) (li
 	return list
 }
 
-// exampleOf returns an origin that a pattern matches: the longest way round, with labels and a port where it lets them vary.
+// exampleOf returns an origin that a pattern matches: the longest way round, with labels and a
+// port where it lets them vary.
 func exampleOf(pattern string) string {
 	p, err := matcher.ParsePattern(pattern)
 	switch {

@@ -41,7 +41,7 @@ type Explanation struct {
 	// ResponseHeaders say whether the page can read those that were asked about.
 	ResponseHeaders []fetch.ResponseHeader `json:"response_headers"`
 	// Changes are the fewest edits of the configuration that would allow the request; all of them together.
-	// None where nothing is to be allowed, or where no edit of the configuration helps.
+	// None if nothing needs to be allowed, or if no edit of the configuration helps.
 	Changes []Change `json:"changes"`
 	// Notes are what else is worth knowing, such as an allowed origin that is nearly the one asked about.
 	Notes []string `json:"notes"`
@@ -64,7 +64,8 @@ type ExplainedRoute struct {
 	Mirror string `json:"mirror"`
 	// Target is the path and query that the upstream gets where the route changes the path, or "".
 	Target string `json:"target"`
-	// Limit is the rate limit that requests of the route count against, or nil. What they have used of it is not asked.
+	// Limit is the rate limit that requests of the route count against, or nil. What they have
+	// used of it is not asked.
 	Limit *ExplainedLimit `json:"limit"`
 }
 
@@ -76,7 +77,7 @@ type ExplainedLimit struct {
 	// Rate is how often on average, such as "100/s", and Burst how often at once.
 	Rate  string `json:"rate"`
 	Burst int    `json:"burst"`
-	// Key is what is counted by, such as "client_ip".
+	// Key is what requests are counted by, such as "client_ip".
 	Key string `json:"key"`
 	// Store is where they are counted: "local" or "redis".
 	Store string `json:"store"`
@@ -114,7 +115,7 @@ type ExplainedExchange struct {
 	// Response is the head of the gateway's answer, line by line; or of the upstream's the fields that the
 	// gateway sets.
 	Response []string `json:"response"`
-	// Content is the content of the gateway's answer, as far as it tells what is wrong.
+	// Content is the content of the gateway's answer, if it explains the refusal.
 	Content string `json:"content"`
 }
 
@@ -154,8 +155,8 @@ func Config(cfg *config.Config, q fetch.Question) (Explanation, error) {
 	return Of(s, q)
 }
 
-// Of answers q for a compiled configuration, which may be in force: nothing is counted and nothing remembered. An error says
-// what is wrong with the question.
+// Of answers q for a compiled configuration, which may be in force: nothing is counted and
+// nothing remembered. An error says what is wrong with the question.
 func Of(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file points out what was nearly asked, or is nearly allowed, and what else a person should know.
+// This file points out questions and origins that nearly match, and other facts that a person should know.
 
 // nearOrigins notes which allowed origins differ from the one asked about in one part.
 func (t *editSearch) nearOrigins(policy string, compiled *cors.Policy) {
@@ -75,7 +75,7 @@ func nearPort(p *config.CORS, scheme, host, port string, note func(near, format 
 	return false
 }
 
-// notesOn are what a person should know beside the verdict.
+// notesOn returns facts that a person should know in addition to the verdict.
 func notesOn(s *snapshot.Snapshot, a *inquiry, e *Explanation, miss route.Miss) (notes []string) {
 	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	policy := (*config.CORS)(nil)

@@ -13,7 +13,7 @@ import (
 // follow applies what the fleet is to run, until it loses etcd.
 func (m *membership) follow(ctx context.Context, well func()) error {
 	err := m.watch(ctx, well)
-	// A candidate is to be watched over by who rolls it out. Without news from etcd there are no
+	// The process that rolls out a candidate must watch it. Without news from etcd there are no
 	// gateways.
 	if m.stable.Number != 0 && m.state().trial && time.Since(m.heard) > m.s.lease {
 		m.run(m.stable, m.stable.Number)
@@ -96,7 +96,8 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 		m.update(func(s *status) { s.wanted = wanted })
 		return n.revision, nil
 	}
-	// What runs is applied again after another was refused: so who runs it hears that nothing else is wanted any more.
+	// What runs is applied again after another was refused: so who runs it hears that nothing
+	// else is wanted any more.
 	m.update(func(s *status) { s.wanted = wanted })
 	r, err := m.s.Revision(ctx, wanted)
 	if err == nil && r.Sum != sum {
@@ -113,8 +114,8 @@ func (m *membership) settle(ctx context.Context) (int64, error) {
 	return n.revision, nil
 }
 
-// refuse notes that something in etcd cannot be used. It reports whether this is what err says: then there is nothing to
-// do but to wait for something better.
+// refuse notes that something in etcd cannot be used. It reports whether this is what err says:
+// then there is nothing to do but to wait for something better.
 func (m *membership) refuse(err error) bool {
 	var unusable *UnusableError
 	if !errors.As(err, &unusable) {

@@ -10,14 +10,17 @@ import (
 // Join is a node's life in the fleet. It returns when ctx ends, and not before: whatever etcd does,
 // it comes back by itself. In the meantime it calls:
 //
-//   - apply, from one goroutine, with each revision that the node is to run. If it errs the node reports the error and goes on with what it
-//     ran, and the revision is tried again now and then, for the cause may be the node's own. Should it not be wanted any
+//   - apply, from one goroutine, with each revision that the node should run. If it returns an
+//     error the node reports that and continues with what it ran, and the revision is tried
+//     again now and then, for the cause may be the node's own. Should it not be wanted any
 //     more, what runs is applied once more;
-//   - report, at any time and about once a second, for what the node says of itself. Join fills in the name, what is applied and wanted,
-//     and, while there is one, its own error.
+//   - report, at any time and about once a second, for the node's report about itself. Join
+//     fills in the name, the applied and the desired revision, and, while there is one, its own
+//     error.
 //
-// A name belongs to one node. Who finds another living node with its name says so in the log, applies what is live, but
-// neither reports nor takes part in roll-outs, and gets the name when the other is gone.
+// A name belongs to one node. A node that finds another living node with its name says so in
+// the log and applies the live revision, but neither reports nor takes part in roll-outs, and
+// gets the name when the other is gone.
 func (s *Store) Join(ctx context.Context, name string, report func() Node, apply func(Revision) error) {
 	m := &membership{s: s, name: name, id: rand.Text(), report: report, apply: apply,
 		changed: make(chan struct{}, 1), reread: make(chan struct{}, 1)}
@@ -52,7 +55,7 @@ type status struct {
 	sum             string // of what is applied
 	trial           bool   // applied is a candidate
 	rolling         bool   // a rollout is in progress, here or elsewhere
-	failure         string // why applied is not what is wanted
+	failure         string // why applied is not the desired revision
 	owner           bool   // the name is ours
 	history         history
 }
@@ -80,8 +83,8 @@ func (m *membership) state() status {
 	return m.status
 }
 
-// again calls life until ctx ends, and says why it ended: once, not each time while it is the same. life tells by calling
-// well that it did what it is for.
+// again calls life until ctx ends, and says why it ended: once, not each time while it is the
+// same. life tells by calling well that it did what it is for.
 func (m *membership) again(ctx context.Context, what string, life func(ctx context.Context, well func()) error) {
 	log := m.s.log.With("node", m.name)
 	said := ""

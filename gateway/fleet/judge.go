@@ -7,11 +7,12 @@ import (
 
 // Thresholds are how far the shares of refusals and of failures of a node may rise under a candidate.
 //
-// A regression is a share above what is usual by more than the bound, and by more than chance explains: three
-// standard deviations of a share of as many requests. Usual is the larger of two shares: the same node's in the five
-// minutes before, and all other nodes' in the same time. So neither a node that always refuses much stops a roll-out, nor
-// an attack on the whole fleet. A share of fewer requests than Requests is not looked at; if neither usual share has
-// them, usual is none.
+// A regression is a share that exceeds the usual one by more than the bound, and by more than
+// chance explains: three standard deviations of a share of as many requests. Usual is the
+// larger of two shares: the same node's in the five minutes before, and all other nodes' in the
+// same time. So neither a node that always refuses much stops a roll-out, nor an attack on the
+// whole fleet. A share of fewer requests than Requests is not looked at; if neither usual share
+// has them, usual is none.
 type Thresholds struct {
 	Refused  float64 // of requests that the CORS policy refused, in shares of all; 0 is 0.05, five in a hundred
 	Failed   float64 // of responses of 5xx; 0 is 0.02

@@ -18,7 +18,7 @@ type Node struct {
 	Version string    `json:"version"`
 	Applied int64     `json:"applied"` // the revision that it runs; 0: none
 	Wanted  int64     `json:"wanted"`  // the revision that it is to run; 0: none
-	Error   string    `json:"error"`   // why it does not run what is wanted, or what else is wrong; empty: nothing
+	Error   string    `json:"error"`   // why it does not run the desired revision, or another error; empty: none
 	Ready   bool      `json:"ready"`
 	Started time.Time `json:"started"`
 

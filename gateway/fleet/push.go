@@ -9,9 +9,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Push makes the text of r, with its author and message, the live revision, if base is still live; 0 is for a fleet
-// where nothing is. Otherwise it returns [ErrMoved]. It returns the revision as it was written. To roll back is to push
-// an old text.
+// Push makes the text of r, with its author and message, the live revision, if base is still
+// live; 0 is for a fleet where nothing is. Otherwise it returns [ErrMoved]. It returns the
+// revision as it was written. To roll back is to push an old text.
 //
 // A push ends a roll-out that is under way: the way back from a mistake is never closed.
 func (s *Store) Push(ctx context.Context, r Revision, base int64) (Revision, error) {
@@ -24,11 +24,11 @@ func (s *Store) Push(ctx context.Context, r Revision, base int64) (Revision, err
 	})
 }
 
-// A plan says what else is to be true, and done, when a revision is added.
+// A plan is the further conditions and operations of the transaction that adds a revision.
 type plan func(desired) ([]clientv3.Cmp, []clientv3.Op, error)
 
-// add adds the revision next and does what p says, in one transaction, while next's parent is live. It tries again when
-// etcd does not answer: what was written is found by its ID.
+// add adds the revision next and does what p says, in one transaction, while next's parent is
+// live. It tries again when etcd does not answer: the revision is then looked up by its ID.
 func (s *Store) add(ctx context.Context, next *stored, p plan) (Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.push)
 	defer cancel()

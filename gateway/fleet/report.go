@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// present reports under a lease until the lease ends. What is written costs etcd: a node writes at once when something
+// present reports under a lease until the lease ends. Writes cost etcd: a node writes at once when something
 // changed that an operator waits for, and else only how much it has done, at a slow pace, if it did anything.
 func (m *membership) present(ctx context.Context, well func()) error {
 	m.mu.Lock()
@@ -80,7 +80,7 @@ func (m *membership) totals() Counts {
 	return n.totals()
 }
 
-// node returns what is to be reported now.
+// node returns the current report.
 func (m *membership) node() Node {
 	n := m.report()
 	is := m.state()

@@ -21,8 +21,8 @@ import (
 // format is the format of everything that this package writes. It refuses a newer one.
 const format = 1
 
-// maxValue is how long a revision may be in etcd, in bytes. etcd takes requests of 1.5 MiB; keys and conditions are in
-// them, too.
+// maxValue is how long a revision may be in etcd, in bytes. etcd takes requests of 1.5 MiB;
+// keys and conditions are in them, too.
 const maxValue = 3<<19 - 4<<10
 
 // page is how many revisions are read at once: they may be large.
@@ -34,15 +34,15 @@ const highest = 1e16 - 1
 // A Revision is one version of the fleet's configuration.
 type Revision struct {
 	Number  int64     `json:"number"` // from 1; later revisions have higher ones, not always the next
-	Parent  int64     `json:"parent"` // what was live when it was pushed; 0: nothing
+	Parent  int64     `json:"parent"` // the revision that was live when it was pushed; 0: none
 	Text    string    `json:"text"`
 	Author  string    `json:"author"`
 	Message string    `json:"message"`
 	Time    time.Time `json:"time"`
 	Sum     string    `json:"sum"` // SHA-256 of Text, in hexadecimal
 
-	// Trial is set in what [Store.Join] gives to a node that tries a candidate. Should it go live, the node is given it
-	// again, without.
+	// Trial is set in what [Store.Join] gives to a node that tries a candidate. Should it go
+	// live, the node is given it again, without.
 	Trial bool `json:"-"`
 	// Unusable is set by [Store.Log] in a revision that cannot be used, and says why: of it only the number is known.
 	Unusable string `json:"-"`
@@ -81,8 +81,8 @@ func encode(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// An UnusableError is about something in etcd that this corsgate cannot use, and why: it is not there, of a newer format,
-// or damaged.
+// An UnusableError is about something in etcd that this corsgate cannot use, and why: it is not
+// there, of a newer format, or damaged.
 type UnusableError struct {
 	Key, Reason string
 	cause       error
@@ -158,8 +158,8 @@ func (s *Store) stored(ctx context.Context, number int64) (stored, error) {
 	return revision(kvs[0])
 }
 
-// Live returns the revision that is live, or [ErrEmpty]. With an [*UnusableError] it returns the number alone, if that is
-// known: enough for a push that puts it right.
+// Live returns the revision that is live, or [ErrEmpty]. With an [*UnusableError] it returns
+// the number alone, if that is known: enough for a push that puts it right.
 func (s *Store) Live(ctx context.Context) (Revision, error) {
 	n, err := s.desired(ctx)
 	if err != nil {
@@ -207,7 +207,7 @@ func (s *Store) Log(ctx context.Context, limit int) ([]Revision, error) {
 	return all[:min(len(all), max(0, limit))], nil
 }
 
-// prepare makes of r what is to be stored. Its number is not known yet.
+// prepare encodes r for the store. Its number is not known yet.
 func prepare(r Revision, base int64, now time.Time) stored {
 	r.Parent, r.Time, r.Sum = base, now.UTC(), sum(r.Text)
 	return stored{Format: format, ID: rand.Text(), Revision: r}

@@ -70,7 +70,7 @@ const (
 	EventApplied EventKind = "applied" // one of them did
 	EventHolding EventKind = "holding" // all did, and the time to hold begins
 	EventLive    EventKind = "live"    // the candidate went live
-	EventStopped EventKind = "stopped" // the roll-out was given up: the nodes return to what is live
+	EventStopped EventKind = "stopped" // the roll-out was abandoned: the nodes return to the live revision
 )
 
 // A StoppedError is why a roll-out was given up.
@@ -92,7 +92,7 @@ func (e *StoppedError) Error() string {
 // RollOut is [Store.Push] in two stages: nodes that plan chooses apply r first, and r goes live
 // only when they have run it for the time to hold without trouble. Trouble is an error that one of
 // them reports, a node that leaves, restarts or is no longer ready, and a regression in the share
-// of refusals or failures; see [Thresholds]. Then, and when ctx ends, they return to what is live,
+// of refusals or failures; see [Thresholds]. Then, and when ctx ends, they return to the live revision,
 // and RollOut returns why, as a [*StoppedError] if a node is the reason. If the caller dies they
 // return, too, within the time of a lease, 10 s.
 //

@@ -51,7 +51,7 @@ type timing struct {
 	lease   time.Duration // until a node, or a roll-out, counts as gone
 	pace    time.Duration // between reports of how much was done, a sixth of it during a roll-out; jittered
 	look    time.Duration // between looks at what changed; and how often a roll-out is judged
-	reread  time.Duration // between reads of what is wanted that nothing asked for; jittered
+	reread  time.Duration // between unprompted reads of the desired revision; jittered
 	backOff time.Duration // at most between attempts
 }
 
@@ -72,7 +72,7 @@ type Store struct {
 	client *clientv3.Client // nil: not made yet
 }
 
-// Open returns the store at o. It does not need etcd to be up, and says only what is wrong with o. The caller closes it.
+// Open returns the store at o. It does not need etcd to be up; an error is about o. The caller closes it.
 func Open(o Options) (*Store, error) {
 	if len(o.Endpoints) == 0 {
 		return nil, errors.New("no endpoint of etcd")
@@ -162,7 +162,8 @@ func (s *Store) commit(ctx context.Context, conditions []clientv3.Cmp, then, oth
 	return nil, fmt.Errorf("etcd: %w", err)
 }
 
-// read gets keys as they are at one time. While etcd is between two leaders it asks again: reading twice does no harm.
+// read gets keys as they are at one time. While etcd is between two leaders it asks again:
+// reading twice does no harm.
 func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (answer *clientv3.TxnResponse, err error) {
 	const attempts = 4
 	for range attempts {

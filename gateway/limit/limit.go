@@ -10,16 +10,20 @@ import (
 
 // This file holds a table of cells, one for each key, in sets of seven. The rules are:
 //
-//   - a cell is a key's hash and its theoretical arrival time (TAT): the time until which the cell is paid for. It lies at most
-//     Burst periods ahead; a cell whose time has come is idle, and another key may have it;
-//   - a key's hash chooses one set in each level of the table. A key that is in no cell of them takes the first idle one; where
-//     there is none, the table grows by a level. So as long as it can grow it is exact: no key gains or loses by the others;
-//   - a table that cannot grow evicts the key that is nearest to idle, which has the least to lose, and gives the newcomer a
-//     burst of its own: keys that somebody invents displace one another, and shut nobody out;
-//   - what was evicted before its time is remembered, in a few bits, until that time has certainly come. A key that comes back
-//     earlier has nothing left of its burst. So no key gets more than its rate, however often it is evicted;
-//   - only so many keys are new to a full table for one owner, such as the address that they come from. Beyond that, those
-//     of this owner are refused, and no others.
+//   - a cell is a key's hash and its theoretical arrival time (TAT): the time until which the
+//     cell is paid for. It lies at most Burst periods ahead; a cell whose time has come is
+//     idle, and another key may have it;
+//   - a key's hash chooses one set in each level of the table. A key that is in no cell of them
+//     takes the first idle one; where there is none, the table grows by a level. So as long as
+//     it can grow it is exact: no key gains or loses by the others;
+//   - a table that cannot grow evicts the key that is nearest to idle, which has the least to
+//     lose, and gives the newcomer a burst of its own: invented keys displace one another and
+//     lock out no other client;
+//   - a key that was evicted early is remembered, in a few bits, until that time has certainly
+//     come. A key that comes back earlier has nothing left of its burst. So no key gets more
+//     than its rate, however often it is evicted;
+//   - only so many keys are new to a full table for one owner, such as the address that they
+//     come from. Beyond that, those of this owner are refused, and no others.
 
 const (
 	cells  = 7       // of a set, which is two cache lines with its lock
@@ -28,7 +32,8 @@ const (
 )
 
 const (
-	// Keys is how many keys the largest table has cells for. Of a million keys it evicts some forty, of 1.4 million one in a hundred.
+	// Keys is how many keys the largest table has cells for. Of a million keys it evicts some
+	// forty, of 1.4 million one in a hundred.
 	Keys = cells * sets << (levels - 1)
 	// MaxBytes bounds the memory of a Limiter.
 	MaxBytes = int(unsafe.Sizeof(set{}))*sets<<(levels-1) + 2*int(unsafe.Sizeof(filter{})) + int(unsafe.Sizeof(owners{}))
@@ -36,8 +41,8 @@ const (
 	perOwner = Keys / 16
 )
 
-// A Limiter bounds how often something happens for each key: on average once a period, and at most burst times at once. It is
-// safe for concurrent use.
+// A Limiter bounds how often something happens for each key: on average once a period, and at
+// most burst times at once. It is safe for concurrent use.
 type Limiter struct {
 	rate    Rate
 	start   time.Time
@@ -63,8 +68,9 @@ type cell struct {
 	tat atomic.Int64  // nanoseconds since the Limiter's start
 }
 
-// New returns a Limiter for which no event has happened. Its time begins at now. It calls evicted, under a lock, whenever a
-// key loses its cell while it is not idle, or is refused one, because the table is full.
+// New returns a Limiter for which no event has happened. Its time begins at now. It calls
+// evicted, under a lock, whenever a key loses its cell while it is not idle, or is refused one,
+// because the table is full.
 //
 // Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
 func New(period time.Duration, burst int, now time.Time, evicted func()) *Limiter {
@@ -84,14 +90,16 @@ func (l *Limiter) plant() *[sets]set {
 	return l.first.Load()
 }
 
-// Allow counts an event of key at a time, unless it is one too many. owner is who answers for the key, such as the address that
-// sent it. Neither is kept, and nothing is allocated, but for the table when it begins and grows. Times may come in any order: what lies
-// before the newest is treated as if it came then, but for a little more patience.
+// Allow counts an event of key at a time, unless it is one too many. owner is who answers for
+// the key, such as the address that sent it. Neither is kept, and nothing is allocated, but for
+// the table when it begins and grows. Times may come in any order: what lies before the newest
+// is treated as if it came then, but for a little more patience.
 func (l *Limiter) Allow(key, owner []byte, now time.Time) Decision {
 	return l.allow(maphash.Bytes(l.seed, key), owner, int64(now.Sub(l.start)))
 }
 
-// Bytes returns how much memory the table has, at most. Of its first level, 2 MiB, the system provides memory only as keys come.
+// Bytes returns how much memory the table has, at most. Of its first level, 2 MiB, the system
+// provides memory only as keys come.
 func (l *Limiter) Bytes() int {
 	n := int(unsafe.Sizeof([sets]set{})) + l.memory.Bytes()
 	for i := range l.further {
@@ -105,9 +113,10 @@ func (l *Limiter) Bytes() int {
 	return n
 }
 
-// allow is Allow for the hash of a key. Two keys that have one hash share a cell; the seed keeps others from finding such keys.
+// allow is Allow for the hash of a key. Two keys that have one hash share a cell; the seed
+// keeps others from finding such keys.
 func (l *Limiter) allow(hash uint64, owner []byte, now int64) Decision {
-	hash |= 1 << 63 // not 0, which is no key; sets are chosen by lower bits
+	hash |= 1 << 63 // not 0, which means no key; sets are chosen by lower bits
 	for range 8 {
 		c := l.find(hash)
 		if c == nil {
@@ -180,8 +189,9 @@ func (l *Limiter) assign(hash uint64, owner []byte, now int64) (c *cell, wait in
 	if l.memory.Has(hash, now, l.rate.Ahead) {
 		tat += l.rate.Ahead
 	}
-	// An event that has found the old key in the cell may count there until the swap of the time. It then sees that the key is
-	// gone, and waits here: all keys that this cell can have share the lock.
+	// An event that has found the old key in the cell may count there until the swap of the
+	// time. It then sees that the key is gone, and waits here: all keys that this cell can have
+	// share the lock.
 	old := c.key.Swap(0)
 	if c.tat.Swap(tat) > now && old != 0 {
 		l.memory.Add(old, now, l.rate.Ahead)
@@ -190,8 +200,8 @@ func (l *Limiter) assign(hash uint64, owner []byte, now int64) (c *cell, wait in
 	return c, 0
 }
 
-// survey looks through the cells that a key may have: for its own, the first that is idle and the one that is nearest to it. It
-// returns how many levels the table has grown to.
+// survey looks through the cells that a key may have: for its own, the first that is idle and
+// the one that is nearest to it. It returns how many levels the table has grown to.
 func (l *Limiter) survey(hash uint64, now int64) (found, idle, least *cell, grown int) {
 	for ; grown < levels; grown++ {
 		s := l.set(hash, grown)
@@ -228,8 +238,8 @@ func (l *Limiter) grow(level int) {
 	at.CompareAndSwap(nil, &t)
 }
 
-// owners counts, for each owner, the keys that were new of late: in one cell of each row, which others may share. It is the
-// lesser of the two that counts.
+// owners counts, for each owner, the keys that were new recently: in one cell of each row,
+// which others may share. It is the lesser of the two that counts.
 type owners [2][1 << 14]atomic.Int64
 
 // welcome counts a new key of an owner, and reports whether it is one of the perOwner that a full table takes.

@@ -1,5 +1,6 @@
-// Package etcdtest runs etcd for tests: the real server, in the client's version, as separate processes, so that a member
-// can be killed and stopped. It needs only Go: the server is built from gateway/internal/doubles.
+// Package etcdtest runs etcd for tests: the real server, in the client's version, as separate
+// processes, so that a member can be killed and stopped. It needs only Go: the server is built
+// from gateway/internal/doubles.
 package etcdtest
 
 import (
@@ -22,7 +23,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// A TB is what is needed of a test. A program that is none may have one of its own.
+// A TB is the part of testing.TB that is needed. Programs other than tests may implement it.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -44,7 +45,7 @@ type Options struct {
 	Certificate, Key string // files of PEM for the listeners that clients use
 	TokenTTL         uint   // of what etcd gives for a password, in seconds; 0: five minutes
 	Dir              string // for data and logs; empty: the test's own
-	Fsync            bool   // write to disk as in production: what is measured is not to flatter
+	Fsync            bool   // write to disk as in production, so that measurements do not flatter
 }
 
 // A member is what the program gateway/internal/doubles/etcd is told, by the same names.
@@ -70,7 +71,7 @@ func Start(t TB, o Options) *Cluster {
 	t.Helper()
 	o.Members = max(o.Members, 1)
 	var err error
-	// A free port may be somebody else's before the member has it.
+	// Another process may take a free port before the member does.
 	for range 5 {
 		dir := o.Dir
 		if dir == "" {
@@ -107,7 +108,7 @@ func (c *Cluster) plan(dir string) {
 	}
 }
 
-// free returns an address that nobody listens at.
+// free returns an unused address.
 func (c *Cluster) free() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -209,7 +210,7 @@ func (c *Cluster) Restart(members ...int) {
 // Pause stops member i as SIGSTOP does: its connections stay, and nothing answers.
 func (c *Cluster) Pause(i int) { c.signal(i, syscall.SIGSTOP) }
 
-// Resume lets member i go on.
+// Resume lets member i continue.
 func (c *Cluster) Resume(i int) { c.signal(i, syscall.SIGCONT) }
 
 func (c *Cluster) signal(i int, s syscall.Signal) {

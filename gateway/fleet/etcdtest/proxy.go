@@ -94,7 +94,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// add notes connections, unless there are to be none.
+// add records connections, unless connections are refused.
 func (p *Proxy) add(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -50,7 +50,7 @@ func (s *Store) probeLater(now time.Time) {
 	s.pause = min(2*s.pause, lastProbe)
 }
 
-// probe asks whether Redis is there, on a link of its own.
+// probe asks whether Redis is available, over a separate connection.
 func (s *Store) probe() {
 	s.probing = true
 	// It ends in time, and Run waits for it.
@@ -62,7 +62,7 @@ func (s *Store) probe() {
 	}()
 }
 
-// judge takes what has come of a probe.
+// judge handles the result of a probe.
 func (s *Store) judge(p probe) {
 	s.probing = false
 	if p.err != nil {

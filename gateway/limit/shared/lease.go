@@ -18,7 +18,7 @@ type call struct {
 	name    string
 	debt    int64 // events that have passed
 	back    int64 // events of a lease that will not be spent
-	lease   int64 // what the node had of one
+	lease   int64 // the part of one that the node held
 	want    int64 // events to be counted ahead, if the limit admits them
 	asked   int64 // when
 
@@ -37,7 +37,7 @@ func (l *Limiter) gather(calls []call, now int64) []call {
 	return calls
 }
 
-// call returns what is to be asked about an owned cell.
+// call returns the call to make about an owned cell.
 func (l *Limiter) call(c *cell, i uint32, now int64) call {
 	b := c.balance.Load()
 	a := call{limiter: l, cell: i, name: l.name + encode(c.name), debt: max(0, -b), lease: max(0, b), asked: now}

@@ -54,7 +54,7 @@ type link interface {
 	close()
 }
 
-// atOnce is how many calls are under way at most, each with keys of its own.
+// atOnce is how many calls may be in flight at once, each with its own keys.
 const atOnce = 2
 
 // connectTime bounds the making of a connection, where no call waits for it.
@@ -132,7 +132,8 @@ func (r redisLink) run(ctx context.Context, calls []call, todo []int) (again []i
 	return again, nil
 }
 
-// probe counts an event of no key, so that it fails where a call would: without a password, without memory, at a replica.
+// probe counts an event of no key, so that it fails where a call would: without a password,
+// without memory, at a replica.
 func (r redisLink) probe(ctx context.Context) error {
 	return script.Run(ctx, r.client, []string{r.prefix + "probe"}, int64(time.Millisecond), 1, 1, 0).Err()
 }
@@ -143,7 +144,7 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
-// resultOf classifies what has come of a call.
+// resultOf classifies the result of a call.
 func resultOf(err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -157,5 +158,6 @@ func resultOf(err error) string {
 	return ResultConnection
 }
 
-// encode returns the name of a key for people who look at Redis. It does not tell what the key was to those who cannot guess.
+// encode returns the name of a key for people who look at Redis. It does not tell what the key
+// was to those who cannot guess.
 func encode(name [16]byte) string { return base64.RawURLEncoding.EncodeToString(name[:]) }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// This file runs a Store: one goroutine that takes from limiters what they ask, makes calls of it and takes their answers
-// back.
+// This file runs a Store: one goroutine that takes from limiters what they ask, makes calls of
+// it and takes their answers back.
 
 const (
 	batch = 128              // calls in one write
@@ -118,7 +118,7 @@ func (s *Store) Run(changed func(shared bool, why error)) {
 	s.leave()
 }
 
-// turn does what is to be done at now, and returns after which time there is more, if nothing happens before.
+// turn does the work that is due at now, and returns the time until more is due, if nothing happens before.
 func (s *Store) turn(now time.Time) time.Duration {
 	s.take(now)
 	at := s.now(now)
@@ -206,7 +206,7 @@ func (s *Store) flush(now time.Time) {
 	}
 }
 
-// end takes what has come of a call.
+// end handles the result of a call.
 func (s *Store) end(o outcome) {
 	s.under--
 	now := time.Now()
@@ -232,14 +232,14 @@ func (s *Store) end(o outcome) {
 	}
 }
 
-// count tells what has come of calls.
+// count counts the results of calls.
 func (s *Store) count(calls []call) {
 	for i := range calls {
 		s.options.Called(1, resultOf(calls[i].err))
 	}
 }
 
-// leave gives all leases back, after what is under way has ended.
+// leave returns all leases, after the calls in flight have ended.
 func (s *Store) leave() {
 	s.down.Store(true) // if a probe was faster
 	if s.probing {

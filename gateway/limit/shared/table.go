@@ -11,8 +11,9 @@ import (
 // replaces the key that is nearest to idle. It begins with a full burst, until Redis has answered;
 // one that was evicted recently begins with none, as in package limit. Beyond that:
 //
-//   - a cell has an owner while Redis is asked about it, and then keeps its key. Whoever moves its state from idle
-//     owns it: an event that asks, until the store's goroutine has taken the cell over, or a key that takes it;
+//   - a cell has an owner while Redis is asked about it, and then keeps its key. The goroutine
+//     that moves its state from idle owns it: an event that asks, until the store's goroutine
+//     has taken the cell over, or a key that takes it;
 //   - the lease of a cell that is taken is lost: others have to wait until it would have been spent;
 //   - where all cells of a set are owned, a key without a cell is decided by the estimate of another.
 
@@ -70,7 +71,7 @@ func (l *Limiter) at(i uint32) *cell { return &l.table[i/cells].cells[i%cells] }
 func (l *Limiter) find(hash uint64, key []byte, now int64) (i uint32, stranger bool) {
 	n := uint32(hash % sets)
 	s := &l.table[n]
-	hash |= 1 << 63 // not 0, which is no key; the sets have used the low bits
+	hash |= 1 << 63 // not 0, which means no key; the sets have used the low bits
 	for i := range s.keys {
 		if s.keys[i].Load() == hash {
 			return n*cells + uint32(i), false

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -26,77 +25,70 @@ type acceptor struct {
 	pause time.Duration
 }
 
-// Accept has the loop accept connections on a listening descriptor, which it then owns. It may be called from any goroutine.
-func (l *Loop) Accept(fd int, on *edge.Listener) error {
+// acceptors accept connections. What becomes of these they do not know.
+type acceptors struct {
+	*reactor
+	server *edge.Server
+	all    []*acceptor
+	begin  func(fd int, peer netip.Addr, on *edge.Listener) // one that was admitted
+}
+
+// add begins to accept on a listening descriptor, which is closed if that fails.
+func (as *acceptors) add(fd int, on *edge.Listener) error {
 	a := &acceptor{on: on, pause: firstPause}
 	a.fd, a.accept = int32(fd), a
-	return l.posted.do(func() error {
-		if l.draining {
-			return unix.Close(fd)
-		}
-		if err := l.add(&a.socket, unix.EPOLLIN); err != nil {
-			return fmt.Errorf("cannot watch a listening socket: %w", errors.Join(err, unix.Close(fd)))
-		}
-		l.acceptors = append(l.acceptors, a)
-		return nil
-	})
+	if err := as.reactor.add(&a.socket, unix.EPOLLIN); err != nil {
+		as.shut(&a.socket)
+		return fmt.Errorf("cannot watch a listening socket: %w", err)
+	}
+	as.all = append(as.all, a)
+	return nil
 }
 
-// Retire has the loop accept no more connections for a listener. Those that it serves end after their
-// current response, which says so; those between requests wait for one more, for [edge.Grace], unless
-// the listener was revoked: see [edge.Server.Revoke]. It may be called from any goroutine, and returns when the loop does not accept any more.
-func (l *Loop) Retire(on *edge.Listener) {
-	l.posted.do(func() error { // there is no error
-		l.unaccept(func(a *acceptor) bool { return a.on == on })
-		l.dismiss(edge.Grace, func(c *client) bool { return c.on == on })
-		return nil
-	})
-}
-
-// unaccept ends acceptors. What waits on their sockets by now is accepted first: if nobody else
+// remove ends acceptors. What waits on their sockets by now is accepted first: if nobody else
 // holds the socket, the kernel resets what waits on it when it is closed.
-func (l *Loop) unaccept(which func(*acceptor) bool) {
-	l.acceptors = slices.DeleteFunc(l.acceptors, func(a *acceptor) bool {
+func (as *acceptors) remove(which func(*acceptor) bool) {
+	as.all = slices.DeleteFunc(as.all, func(a *acceptor) bool {
 		if !which(a) {
 			return false
 		}
-		l.acceptEvent(a)
-		l.shut(&a.socket)
+		as.event(a)
+		as.shut(&a.socket)
 		return true
 	})
 }
 
-// acceptEvent accepts what has come, up to a bound: connections that are there want their turn.
-func (l *Loop) acceptEvent(a *acceptor) {
+// event accepts what has come, up to a bound: connections that are there want their turn.
+func (as *acceptors) event(a *acceptor) {
 	for i := range acceptsATurn {
-		if l.server.Full() {
+		if as.server.Full() {
 			if i > 0 {
 				return // whether another one waits the next turn tells
 			}
-			l.server.MakeRoom(false)
-			l.rest(a, admittedPause)
+			as.server.MakeRoom(false)
+			as.rest(a, admittedPause)
 			return
 		}
 		if a.on.Activated {
 			unix.SetNonblock(int(a.fd), true) // it can be set
 		}
 		fd, from, err := unix.Accept4(int(a.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		if err == nil && l.server.Spares(fd) {
+		if err == nil && as.server.Spares(fd) {
 			unix.Close(fd) // it was not admitted
 			err = unix.EMFILE
 		}
 		switch err {
 		case nil:
 			a.pause = firstPause
-			l.welcome(a, fd, peerOf(from))
+			as.welcome(a, fd, peerOf(from))
 		case unix.EAGAIN:
 			return
 		case unix.ECONNABORTED, unix.EINTR:
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM: it passes, or waiting is all one can do.
-			l.server.ReportExhausted(a.on, os.NewSyscallError("accept4", err))
-			l.server.MakeRoom(true)
-			l.rest(a, a.pause)
+			as.server.ReportExhausted(a.on, os.NewSyscallError("accept4", err))
+			as.server.MakeRoom(true)
+			as.rest(a, a.pause)
 			a.pause = min(2*a.pause, lastPause)
 			return
 		}
@@ -104,20 +96,29 @@ func (l *Loop) acceptEvent(a *acceptor) {
 }
 
 // rest stops accepting for a while.
-func (l *Loop) rest(a *acceptor, d time.Duration) {
-	l.watch(&a.socket, 0)
-	l.arm(&a.timer, d)
+func (as *acceptors) rest(a *acceptor, d time.Duration) {
+	as.watch(&a.socket, 0)
+	as.arm(&a.timer, d)
 }
 
-func (l *Loop) resume(a *acceptor) { l.watch(&a.socket, unix.EPOLLIN) }
+func (as *acceptors) resume(a *acceptor) { as.watch(&a.socket, unix.EPOLLIN) }
 
-func (l *Loop) welcome(a *acceptor, fd int, peer netip.Addr) {
-	if !l.server.Acquire(peer, a.on) {
+func (as *acceptors) welcome(a *acceptor, fd int, peer netip.Addr) {
+	if !as.server.Acquire(peer, a.on) {
 		unix.Close(fd) // it was not admitted
 		return
 	}
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // it is only slower without
-	l.begin(fd, peer, a.on, nil, false, false)
+	as.begin(fd, peer, a.on)
+}
+
+// resumeAll goes on with those that rest.
+func (as *acceptors) resumeAll() {
+	for _, a := range as.all {
+		if a.interest == 0 {
+			as.resume(a)
+		}
+	}
 }
 
 func peerOf(from unix.Sockaddr) netip.Addr {

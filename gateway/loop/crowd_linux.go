@@ -90,12 +90,4 @@ func (l *Loop) makeRoom(c *client) {
 }
 
 // Room is part of edge.Holder.
-func (l *Loop) Room() {
-	l.Post(func() {
-		for _, a := range l.acceptors {
-			if a.interest == 0 {
-				l.resume(a)
-			}
-		}
-	})
-}
+func (l *Loop) Room() { l.Post(l.accept.resumeAll) }

@@ -35,7 +35,7 @@ func (l *Loop) Counts() Counts {
 			}
 		}
 	}
-	for _, a := range l.acceptors {
+	for _, a := range l.accept.all {
 		if a.interest == 0 {
 			n.Resting++
 		}

@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type Loop struct {
 	memory
 	records records
 	ups     upstreams
+	accept  acceptors
 	guilty  *client      // whose doing a panic would be
 	clients atomic.Int32 // only the loop changes it
 
@@ -43,12 +45,11 @@ type Loop struct {
 	undecided []*stream    // see decide
 	streams   []*stream    // to use again
 
-	later     []*client // to go on with in the next turn
-	acceptors []*acceptor
-	posted    taskQueue
-	draining  bool
-	grace     time.Duration // of connections that are to end
-	ended     time.Duration // edge.HalfClosedWait
+	later    []*client // to go on with in the next turn
+	posted   taskQueue
+	draining bool
+	grace    time.Duration // of connections that are to end
+	ended    time.Duration // edge.HalfClosedWait
 }
 
 // Clients returns how many connections of clients the loop has now. It is safe for concurrent use.
@@ -60,6 +61,8 @@ func New(server *edge.Server, newExchange func() Exchange, log *slog.Logger) (*L
 		server: server, log: log, memory: memory{newExchange: newExchange, in: make([]byte, readBuffer)},
 		posted: taskQueue{done: make(chan struct{})}, grace: edge.Grace, ended: edge.HalfClosedWait,
 	}
+	l.accept = acceptors{reactor: &l.reactor, server: server}
+	l.accept.begin = func(fd int, peer netip.Addr, on *edge.Listener) { l.begin(fd, peer, on, nil, false, false) }
 	l.ups = upstreams{pools{&l.reactor, &l.memory, map[*upstream.Endpoint]*pool{}}, &l.posted}
 	err := l.open()
 	if err != nil {
@@ -135,7 +138,7 @@ func (l *Loop) event(s *socket, events uint32) {
 	case s.up != nil:
 		l.ups.event(s.up, events)
 	case s.accept != nil:
-		l.acceptEvent(s.accept)
+		l.accept.event(s.accept)
 	default:
 		l.posted.read()
 	}
@@ -171,6 +174,6 @@ func (l *Loop) expired(t *timer) {
 	case s.up != nil:
 		l.ups.expired(s.up)
 	case s.accept != nil:
-		l.resume(s.accept)
+		l.accept.resume(s.accept)
 	}
 }

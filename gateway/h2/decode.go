@@ -90,7 +90,7 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 	switch {
 	case i == 0:
 		var k int
-		if text, k = appendString(text, b[n:]); k == 0 {
+		if text, k = appendString(text, b[n:], 7); k == 0 {
 			return 0
 		}
 		n += k
@@ -104,9 +104,22 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 		text, l.kind = append(text, s.text[:s.name]...), s.kind
 		l.id = s.id
 	}
-	l.name = len(text)
-	text, k := appendString(append(text, ": "...), b[n:])
+	k := h.literal(&l, text, b[n:])
 	if k == 0 {
+		return 0
+	}
+	if keep {
+		d.table.add(&l)
+	}
+	return n + k
+}
+
+// literal adds the field whose name text holds, in the memory of h.line, and whose value is the string literal at the front of b. It
+// returns how many bytes that takes, or 0 if it is not one.
+func (h *Head) literal(l *line, text, b []byte) (n int) {
+	l.name = len(text)
+	text, n = appendString(append(text, ": "...), b, 7)
+	if n == 0 {
 		return 0
 	}
 	l.text = append(text, "\r\n"...)
@@ -115,11 +128,8 @@ func (d *Decoder) literal(b []byte, h *Head) (n int) {
 		h.line = nil
 	}
 	l.bad = !l.kind.takes(l.value())
-	h.add(&l)
-	if keep {
-		d.table.add(&l)
-	}
-	return n + k
+	h.add(l)
+	return n
 }
 
 // integer reads an integer with a prefix of some bits at the front of b, which is not empty. It
@@ -143,18 +153,18 @@ func integer(b []byte, bits uint) (v, n int) {
 	return 0, 0
 }
 
-// appendString appends the string literal at the front of b. It returns how many bytes that
-// takes, or 0 if it is malformed. See RFC 7541, section 5.2.
-func appendString(dst, b []byte) (out []byte, n int) {
+// appendString appends the string literal at the front of b, whose length has a prefix of some bits. It returns how many bytes
+// that takes, or 0 if it is not one. See RFC 7541, section 5.2.
+func appendString(dst, b []byte, bits uint) (out []byte, n int) {
 	if len(b) == 0 {
 		return dst, 0
 	}
-	size, n := integer(b, 7)
+	size, n := integer(b, bits)
 	if n == 0 || size > len(b)-n {
 		return dst, 0
 	}
 	s := b[n : n+size]
-	if b[0] < 0x80 {
+	if b[0]>>bits&1 == 0 {
 		return append(dst, s...), n + size
 	}
 	out, ok := appendHuffman(dst, s)

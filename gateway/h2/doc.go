@@ -16,6 +16,8 @@
 //	to the client                 └── used up, or an error ────────────────────► Fatal
 //	bytes ◄── Out ◄─ AppendHead (Encoder), AppendData, AppendTrailers, Reset, Read (window)
 //
+// HTTP/3 (package h3) has the same heads, by QPACK without a dynamic table; see qpack.go.
+//
 // One budget for each connection bounds how often a client may do what requests do not need;
 // see calm.go. Every buffer is bounded. In the steady state nothing is allocated.
 //
@@ -23,6 +25,6 @@
 // for each stream, and parses for net/http. Its framer and its HPACK are the reference in the
 // tests.
 //
-// The standards are RFC 9113 (HTTP/2), RFC 7541 (HPACK), RFC 8441 (extended CONNECT) and RFC
-// 9218 (priorities). The package is internal to corsgate.
+// The standards are RFC 9113 (HTTP/2), RFC 7541 (HPACK), RFC 9204 (QPACK), RFC 8441 (extended
+// CONNECT) and RFC 9218 (priorities). The package is internal to corsgate.
 package h2

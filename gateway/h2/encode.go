@@ -175,11 +175,10 @@ func (e *Encoder) line(i int) []byte {
 // appendLine appends a line that is not in the client's table, and adds it to the table if it
 // is settled, as long as there is room.
 func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
-	colon := bytes.IndexByte(line, ':')
-	if colon < 1 {
+	name, value := splitLine(line)
+	if len(name) == 0 {
 		return dst
 	}
-	name, value := bytes.TrimRight(line[:colon], " \t"), bytes.Trim(line[colon+1:], " \t")
 	var known [longestName]byte
 	index, how := 0, literal
 	if len(name) <= len(known) {
@@ -203,6 +202,15 @@ func (e *Encoder) appendLine(dst, line []byte, steady bool) []byte {
 		dst = appendLower(appendInteger(dst, 0, 7, len(name)), name)
 	}
 	return appendValue(dst, value)
+}
+
+// splitLine returns the parts of a field line. There is no name if it is not one.
+func splitLine(line []byte) (name, value []byte) {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 {
+		return nil, nil
+	}
+	return bytes.TrimRight(line[:colon], " \t"), bytes.Trim(line[colon+1:], " \t")
 }
 
 // appendValue appends a string literal without Huffman coding.

@@ -13,6 +13,14 @@ type Priority struct {
 
 var defaultPriority = Priority{Urgency: 3}
 
+// ParsePriority returns what a priority field value says.
+func ParsePriority(v []byte) Priority {
+	p := defaultPriority
+	p.Told = true
+	p.update(v)
+	return p
+}
+
 // update changes p as a priority field says. Of a dictionary of structured fields (RFC 8941,
 // section 3.2) it reads the members u and i; a member that it cannot read changes nothing (RFC
 // 9218, section 4).
@@ -85,9 +93,7 @@ func (s *Session) priorityUpdate(f frame, p []byte) Event {
 	if !s.spend(1, CausePriority) {
 		return s.calmDown()
 	}
-	priority := defaultPriority
-	priority.Told = true
-	priority.update(p[4:])
+	priority := ParsePriority(p[4:])
 	switch st := s.find(id); {
 	case st != nil:
 		st.Priority = priority

@@ -2,8 +2,10 @@ package h2
 
 import "github.com/corsgate/corsgate/gateway/wire"
 
+type tableField struct{ name, value string }
+
 // staticFields is the static table. See RFC 7541, appendix A.
-var staticFields = [...]struct{ name, value string }{
+var staticFields = [...]tableField{
 	{":authority", ""}, {":method", "GET"}, {":method", "POST"}, {":path", "/"}, {":path", "/index.html"}, {":scheme", "http"},
 	{":scheme", "https"}, {":status", "200"}, {":status", "204"}, {":status", "206"}, {":status", "304"}, {":status", "400"},
 	{":status", "404"}, {":status", "500"}, {"accept-charset", ""}, {"accept-encoding", "gzip, deflate"}, {"accept-language", ""},
@@ -33,13 +35,17 @@ func (l *line) value() []byte { return l.text[l.name+2 : len(l.text)-2] }
 
 // staticLines is the static table by index, as lines; index 0 is invalid (RFC 7541, section
 // 6.1).
-var staticLines = func() (lines [staticSize + 1]line) {
-	for i, f := range staticFields {
+var staticLines = append(make([]line, 1), linesOf(staticFields[:])...)
+
+// linesOf returns the fields of a table as lines.
+func linesOf(fields []tableField) []line {
+	lines := make([]line, len(fields))
+	for i, f := range fields {
 		k := kindOf([]byte(f.name))
-		lines[i+1] = line{
+		lines[i] = line{
 			text: []byte(f.name + ": " + f.value + "\r\n"), name: len(f.name), kind: k,
 			id: wire.IdentifyRequest([]byte(f.name)), bad: !k.takes([]byte(f.value)),
 		}
 	}
 	return lines
-}()
+}

@@ -20,28 +20,40 @@ var faultProtocol = &wire.Fault{Status: 501, Class: "upgrade", Reason: "the only
 // Begin gives the pipe a request: text is its head, as h has it or had it, without the empty line; ended says that there is no
 // content. It returns what is wrong with a request that is served all the same.
 func (p *Pipe) Begin(h *h2.Head, text []byte, ended bool) (flaw *wire.Fault) {
+	text, sized, flaw := Lines(h, text, ended)
+	awaits, method := Awaits(text), Method(text)
+	p.sized, p.whole = sized, sized && h.Length <= smallContent && flaw == nil && !awaits
+	known := sized && !awaits || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
+	p.begin(text, known, ended, awaits || Expects(method))
+	return flaw
+}
+
+// Lines returns the head that a handler reads, as far as it does not depend on how the content comes: text is what h has or had. sized
+// says whether it tells how much content there is, and flaw what is wrong with a request that is served all the same.
+func Lines(h *h2.Head, text []byte, ended bool) (lines []byte, sized bool, flaw *wire.Fault) {
 	flaw = h.Fault
-	method := text[:max(0, bytes.IndexByte(text, ' '))]
 	if len(h.Protocol) > 0 {
 		text = appendUpgrade(text, h.Protocol)
 		if flaw == nil && !wire.EqualFold(h.Protocol, "websocket") {
 			flaw = faultProtocol
 		}
 	}
-	sized, awaits := h.Length >= 0, bytes.Contains(text, []byte("\r\nexpect: "))
+	sized = h.Length >= 0
 	if sized && !ended && Announces(text) {
 		text, sized = Unsized(text), false
 	}
-	p.sized, p.whole = sized, sized && h.Length <= smallContent && flaw == nil && !awaits
-	known := sized && !awaits || len(h.Protocol) > 0 || flaw != nil || string(method) == "CONNECT"
-	p.begin(text, known, ended, awaits || expects(method))
-	return flaw
+	return text, sized, flaw
 }
+
+// Awaits reports whether a head says that the client waits for an interim response before it sends content.
+func Awaits(text []byte) bool { return bytes.Contains(text, []byte("\r\nexpect: ")) }
+
+// Method returns the method of a head.
+func Method(text []byte) []byte { return text[:max(0, bytes.IndexByte(text, ' '))] }
 
 // BeginLate gives the pipe a request of which some content has come, or is to come: sized says whether the head tells how much.
 func (p *Pipe) BeginLate(text []byte, sized, ended bool) {
-	method := text[:max(0, bytes.IndexByte(text, ' '))]
-	p.begin(text, sized, ended, expects(method))
+	p.begin(text, sized, ended, Expects(Method(text)))
 }
 
 // appendUpgrade adds the lines of the upgrade that an extended CONNECT stands for. See RFC 8441, section 5.
@@ -68,8 +80,8 @@ func Unsized(text []byte) []byte {
 	return append(text[:at], text[end:]...)
 }
 
-// expects reports whether a method is one that is used with content.
-func expects(method []byte) bool {
+// Expects reports whether a method is one that is used with content.
+func Expects(method []byte) bool {
 	switch string(method) {
 	case "POST", "PUT", "PATCH":
 		return true

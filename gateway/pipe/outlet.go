@@ -7,6 +7,29 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
+// A Sink is a stream that a response is sent on.
+type Sink interface {
+	// AppendHead sends the head of a response, as HTTP/1.1 text with its empty line. With end, there is no content.
+	AppendHead(text []byte, end bool)
+	// AppendData sends content, of which there is no more than Window. With end, the response ends with it.
+	AppendData(p []byte, end bool)
+	// AppendTrailers ends a response with a trailer section: lines as in a head of HTTP/1.1.
+	AppendTrailers(lines []byte)
+	// Window returns how much content AppendData takes.
+	Window() int
+}
+
+// h2Sink is a stream of HTTP/2.
+type h2Sink struct {
+	s  *h2.Session
+	st *h2.Stream
+}
+
+func (k *h2Sink) AppendHead(text []byte, end bool) { k.s.AppendHead(k.st, text, end) }
+func (k *h2Sink) AppendData(p []byte, end bool)    { k.s.AppendData(k.st, p, end) }
+func (k *h2Sink) AppendTrailers(lines []byte)      { k.s.AppendTrailers(k.st, lines) }
+func (k *h2Sink) Window() int                      { return k.s.Window(k.st) }
+
 // An Outlet sends a response, which is HTTP/1.1 as a handler has written it, as frames of a stream.
 type Outlet struct {
 	head    bool // the request is HEAD
@@ -16,6 +39,7 @@ type Outlet struct {
 	framing wire.Framing
 	left    int64
 	decoder wire.Chunked
+	h2      h2Sink // of Pour
 }
 
 // responseLimits do not bound anything: the head was made here, or has been bounded before.
@@ -27,36 +51,42 @@ func (o *Outlet) Begin(text []byte) { *o = Outlet{head: bytes.HasPrefix(text, []
 // Done reports whether all of the response was sent.
 func (o *Outlet) Done() bool { return o.done }
 
-// Pour sends what it can of b, and returns how much that is. closed says that no more will come: of a tunnel that is its end.
-// most bounds the content that is sent. leaves reports that the response says that the connection ends.
+// Pour is PourTo for a stream of HTTP/2.
 func (o *Outlet) Pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most int, r *wire.Response) (n int, leaves bool, fault *wire.Fault) {
+	o.h2 = h2Sink{s, st}
+	return o.PourTo(&o.h2, b, closed, most, r)
+}
+
+// PourTo sends what it can of b, and returns how much that is. closed says that no more will come: of a tunnel that is its end.
+// most bounds the content that is sent. leaves reports that the response says that the connection ends.
+func (o *Outlet) PourTo(k Sink, b []byte, closed bool, most int, r *wire.Response) (n int, leaves bool, fault *wire.Fault) {
 	for !o.begun {
-		k, fault := r.Parse(b[n:], responseLimits)
-		if fault != nil || k == 0 {
+		size, fault := r.Parse(b[n:], responseLimits)
+		if fault != nil || size == 0 {
 			return n, leaves, fault
 		}
-		o.appendHead(s, st, b[n:n+k], r)
+		o.appendHead(k, b[n:n+size], r)
 		leaves = r.Close && o.begun
-		n += k
+		n += size
 	}
 	for !o.done {
-		room := min(s.Window(st), most)
-		data, k, fault := o.decode(b[n:], room)
+		room := min(k.Window(), most)
+		data, used, fault := o.decode(b[n:], room)
 		if fault != nil {
 			return n, leaves, fault
 		}
-		n += k
+		n += used
 		end, trailers := o.ends(b[n:])
 		end = end || o.tunnel && closed && n == len(b)
 		if len(data) > 0 || end {
-			s.AppendData(st, data, end && len(trailers) == 0)
+			k.AppendData(data, end && len(trailers) == 0)
 			most -= len(data)
 			o.done = end
 		}
 		if len(trailers) > 0 {
-			s.AppendTrailers(st, trailers)
+			k.AppendTrailers(trailers)
 		}
-		if k == 0 && !end {
+		if used == 0 && !end {
 			break
 		}
 	}
@@ -64,7 +94,7 @@ func (o *Outlet) Pour(s *h2.Session, st *h2.Stream, b []byte, closed bool, most 
 }
 
 // appendHead sends the head of a response.
-func (o *Outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.Response) {
+func (o *Outlet) appendHead(k Sink, text []byte, r *wire.Response) {
 	switch {
 	case r.Status == 101: // as RFC 8441, section 5, has it
 		o.begun, o.tunnel = true, true
@@ -74,14 +104,14 @@ func (o *Outlet) appendHead(s *h2.Session, st *h2.Stream, text []byte, r *wire.R
 				head = append(append(append(append(head, f.Name...), ": "...), f.Value...), '\r', '\n')
 			}
 		}
-		s.AppendHead(st, append(head, '\r', '\n'), false)
+		k.AppendHead(append(head, '\r', '\n'), false)
 	case r.Status < 200:
-		s.AppendHead(st, text, false)
+		k.AppendHead(text, false)
 	default:
 		o.begun = true
 		o.framing, o.left = r.Framing(o.head), r.Length
 		o.done = o.framing == wire.NoContent
-		s.AppendHead(st, text, o.done)
+		k.AppendHead(text, o.done)
 	}
 }
 

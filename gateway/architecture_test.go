@@ -34,7 +34,7 @@ func TestHouse(t *testing.T) {
 		"gateway/socket":            {},
 		"gateway/edge":              {"gateway/wire", "gateway/h2", "gateway/pipe", "gateway/tlsconf"},
 		"gateway/pipe":              {"gateway/wire", "gateway/h2", "gateway/tlsconf"},
-		"gateway/h3":                {"gateway/wire", "gateway/edge", "gateway/h2", "gateway/socket", "gateway/tlsconf"},
+		"gateway/h3":                {"gateway/wire", "gateway/edge", "gateway/h2", "gateway/pipe", "gateway/socket", "gateway/tlsconf"},
 		"gateway/h2":                {"gateway/wire"},
 		// Below upstream: what DNS says is a matter of its own, and so is its library.
 		"gateway/upstream/discover":  {},

@@ -46,7 +46,7 @@
 //	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
 //	├─ route                (host, path, method) → route
 //	├─ loop                 event loops (Linux)                                → edge, h2, pipe, socket, tlsconf, upstream, wire
-//	├─ h3                   HTTP/3 over QUIC, by quic-go                       → edge, h2, socket, tlsconf, wire
+//	├─ h3                   HTTP/3 over quic-go's QUIC                         → edge, h2, pipe, socket, tlsconf, wire
 //	├─ edge                 listeners, connections, fasthttp's server, HTTP/2  → h2, pipe, tlsconf, wire
 //	├─ pipe                 a stream of HTTP/2 as a connection of HTTP/1.1     → h2, tlsconf, wire
 //	├─ tlsconf              certificates served to clients, and client certificates

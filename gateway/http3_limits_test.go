@@ -160,7 +160,10 @@ func TestHTTP3SlowSender(t *testing.T) {
 	post := headersFrame(":method", "POST", ":scheme", "https", ":path", "/", ":authority", "h", "content-length", "5")
 	f("408", append(post, dataFrame("he")...)...)
 	f("408", append(post, dataFrame("hello")...)...) // the stream does not end
-	f("reset H3_INTERNAL_ERROR", headersFrame(":method", "GET", ":scheme", "https", ":path", "/", ":authority", "h")...)
+	f("reset H3_INCOMPLETE_REQUEST", headersFrame(":method", "GET", ":scheme", "https", ":path", "/", ":authority", "h")...)
+	f("reset H3_INCOMPLETE_REQUEST", 1, 50, 0) // the head does not come
+	f("reset H3_INCOMPLETE_REQUEST", 0x21, 50) // nor does a frame that would be ignored
+	f("reset H3_INCOMPLETE_REQUEST", 0x40)
 	for _, r := range d.requests() {
 		if strings.Contains(r, "\r\n\r\n") {
 			t.Errorf("forwarded: %q", r)

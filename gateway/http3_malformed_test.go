@@ -108,11 +108,11 @@ func TestHTTP3Malformed(t *testing.T) {
 		s.Close()
 		got := answered(s)
 		if got == "" || (want == "200") != (got == "200") || !strings.Contains(want, got) {
-			t.Errorf("%q: %s, want %s", octets, got, want)
+			t.Errorf("%.300q: %s, want %s", octets, got, want)
 		}
 		for _, r := range d.requests() {
 			if want != "200" && strings.Contains(r, "\r\n\r\n") {
-				t.Errorf("%q: forwarded as %q", octets, r)
+				t.Errorf("%.300q: forwarded as %.300q", octets, r)
 			}
 		}
 		d.reset()
@@ -150,7 +150,7 @@ func TestHTTP3Malformed(t *testing.T) {
 	f("405", "", ":method", "TRACE")
 	f(any, "", ":method", "CONNECT")
 	f(any, "", ":method", "CONNECT", ":path", "-", ":scheme", "-")
-	f(any, "", ":method", "CONNECT", ":protocol", "websocket")
+	f("501", "", ":method", "CONNECT", ":protocol", "connect-udp")
 	f(malformed, "", ":method", "")
 	for _, path := range []string{"/a b", "/a#b", "/a\\b", "/\x7f", "*", "/%0d%0aX:%20y"} {
 		f(malformed, "", ":path", path)
@@ -186,7 +186,7 @@ func TestHTTP3Malformed(t *testing.T) {
 	f(malformed, "hello", ":method", "POST", "content-length", "4")
 	f(malformed, "hello", ":method", "POST", "content-length", "6")
 	f(malformed, "hello", ":method", "POST", "content-length", "0")
-	f("200", "hello", ":method", "POST", "content-length", "5", "content-length", "5") // one of them goes on
+	f("400", "hello", ":method", "POST", "content-length", "5", "content-length", "5")
 	f(malformed, "hello", ":method", "POST", "content-length", "5", "content-length", "6")
 	f(malformed, "hello", ":method", "POST", "content-length", "+5")
 	f(malformed, "hello", ":method", "POST", "content-length", "5, 5")
@@ -206,6 +206,9 @@ func TestHTTP3Malformed(t *testing.T) {
 	f("413", strings.Repeat("x", 2000), ":method", "POST")
 	f("431", "", "x", strings.Repeat("a", 16000), "y", strings.Repeat("b", 1000))
 	f("431", "", "x", strings.Repeat("a", 100_000))
+	f("414", "", ":path", "/"+strings.Repeat("a", 17_000))
+	f("400", "", ":path", "/"+strings.Repeat("a", 100_000)) // what follows it is not read
+	octets("414", headersFrame(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/"+strings.Repeat("a", 100_000)))
 	many := []string{}
 	for i := range 200 {
 		many = append(many, fmt.Sprint("x-", i), "1")
@@ -222,9 +225,29 @@ func TestHTTP3Malformed(t *testing.T) {
 	octets(malformed, join(post, dataFrame("hell")))
 	octets("closed H3_FRAME_UNEXPECTED", join(dataFrame("hello"), post))
 	octets("closed H3_FRAME_UNEXPECTED reset H3_INTERNAL_ERROR", join(open, dataFrame("hello"), frame(4, nil)))
-	octets("reset H3_INTERNAL_ERROR 400 "+malformed, join(open, dataFrame("hello"), headersFrame("x-trailer", "1"), dataFrame("more")))
-	octets("reset H3_INCOMPLETE_REQUEST", post[:len(post)-3])
+	octets("reset H3_INCOMPLETE_REQUEST", nil)
+	octets("reset H3_INCOMPLETE_REQUEST", frame(0x21, []byte("ignored")))
+	octets("200", join(frame(0x40, nil), post, frame(0x21, nil), dataFrame("hello"), frame(0x1f*7+0x21, []byte("ignored"))))
+	octets("closed H3_FRAME_ERROR", post[:len(post)-3])
+	octets("closed H3_FRAME_ERROR", []byte{1})
+	octets("closed H3_FRAME_ERROR", join(post, dataFrame("hello"), []byte{0x21, 5, 1}))
+	for _, kind := range []uint64{2, 3, 4, 5, 6, 7, 8, 9, 0xd, 0xf0700, 0xf0701} {
+		octets("closed H3_FRAME_UNEXPECTED", join(frame(kind, []byte{0}), post, dataFrame("hello")))
+		octets("closed H3_FRAME_UNEXPECTED", join(post, frame(kind, []byte{0}), dataFrame("hello")))
+		octets("closed H3_FRAME_UNEXPECTED", join(post, dataFrame("he"), frame(kind, []byte{0})))
+	}
+	trailed := join(open, dataFrame("hello"), headersFrame("x-trailer", "1"))
+	octets("200", join(trailed, frame(0x21, []byte("ignored"))))
+	octets("closed H3_FRAME_UNEXPECTED", join(trailed, dataFrame("more")))
+	octets("closed H3_FRAME_UNEXPECTED", join(trailed, headersFrame("x-trailer", "1")))
+	octets(malformed, join(open, dataFrame("hello"), headersFrame(":path", "/")))
+	octets(malformed, join(open, dataFrame("hello"), headersFrame("Upper", "1")))
+	octets("400", join(open, dataFrame("hello"), headersFrame("x", strings.Repeat("a", 17000))))
 	octets(malformed, headersFrame(":method", "GET", ":scheme", "https", ":authority", "h", "x", "1", ":path", "/"))
 	octets(malformed, headersFrame(":method", "GET", ":scheme", "https", ":authority", "h", ":path", "/", ":path", "/"))
-	octets("reset QPACK_DECOMPRESSION_FAILED", frame(1, []byte("\xff\xff\xff\xff\xff\xff\xff\xff")))
+	for _, block := range []string{"", "\x00", "\x00\x80", "\x01\x00\xd1", "\xff\xff\xff\xff\xff\xff\xff\xff", "\x00\x00\x80", "\x00\x00\xff\x24",
+		"\x00\x00\x10", "\x00\x00\x01", "\x00\x00\x40\x00", "\x00\x00\x51", "\x00\x00\x21", "\x00\x00\x21a\x05b", "\x00\x00\x29\xff\x01a"} {
+		octets("closed QPACK_DECOMPRESSION_FAILED", frame(1, []byte(block)))
+		octets("closed QPACK_DECOMPRESSION_FAILED", join(open, dataFrame("hello"), frame(1, []byte(block))))
+	}
 }

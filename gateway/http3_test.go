@@ -63,7 +63,7 @@ func TestHTTP3(t *testing.T) {
 		t.Errorf("%v %q", res.Response, res.content)
 	}
 	seen := strings.Join(d.requests(), "")
-	for _, want := range []string{"GET /a?b HTTP/1.1\r\nHost: " + address + "\r\n", "\r\nCookie: a=1; b=2\r\n", "\r\nX-Forwarded-Proto: https\r\n",
+	for _, want := range []string{"GET /a?b HTTP/1.1\r\nHost: " + address + "\r\n", "\r\ncookie: a=1; b=2\r\n", "\r\nX-Forwarded-Proto: https\r\n",
 		"\r\nX-Forwarded-For: 127.0.0.1\r\n", "\r\nVia: 3.0 " + g.Pseudonym() + "\r\n"} {
 		if !strings.Contains(seen, want) {
 			t.Errorf("the upstream sees %q, without %q", seen, want)

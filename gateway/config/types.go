@@ -204,8 +204,8 @@ type Limits struct {
 // Timeouts is [timeouts].
 type Timeouts struct {
 	// Header bounds, each separately, the TLS handshake, the PROXY protocol header, the wait for the first byte of a new
-	// connection, and the time from the first byte of a request to the end of its header section; > 0. Over HTTP/3 it bounds
-	// handshakes only: an incomplete header section is not a request there, and ends with its connection. Default 5s.
+	// connection, and the time from the first byte of a request to the end of its header section; > 0. Over HTTP/3 a stream
+	// whose header section is late is reset. Default 5s.
 	Header time.Duration
 	// Idle bounds the time between two requests of a connection; > 0. A value other than the default also bounds the silence
 	// of WebSockets and other upgraded connections, unless the route sets [Route.IdleTimeout]. Default 75s.

@@ -26,6 +26,9 @@ type Stream interface {
 // FaultResets is for a client that resets most of the streams that it opens.
 var FaultResets = &wire.Fault{Status: 400, Class: "resets", Reason: "too many streams were reset"}
 
+// FaultHTTP3 is for a client whose HTTP/3 frames are malformed or out of order.
+var FaultHTTP3 = &wire.Fault{Status: 400, Class: "http3", Reason: "the connection does not speak HTTP/3"}
+
 // ServePipe has the handler serve the request of a pipe, as [Server.ServeStream] does.
 func (s *Server) ServePipe(p *pipe.Pipe, flaw *wire.Fault, peer netip.Addr, on *Listener) {
 	defer p.Leave()

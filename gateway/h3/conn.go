@@ -3,7 +3,6 @@ package h3
 import (
 	"context"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"sync"
@@ -11,32 +10,12 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
+	"github.com/corsgate/corsgate/gateway/h2"
 	"github.com/corsgate/corsgate/gateway/tlsconf"
-	"github.com/corsgate/corsgate/gateway/wire"
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 )
 
-// This file is the life of a connection. Each has its own http3.Server, so that GOAWAY can be sent to each.
-
-// Errors by which HTTP/3 ends a connection. See RFC 9114, section 8.1.
-const (
-	noError       = quic.ApplicationErrorCode(http3.ErrCodeNoError)
-	frameError    = quic.ApplicationErrorCode(http3.ErrCodeFrameError)
-	excessiveLoad = quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad)
-)
-
-// fieldOverhead is what each field line counts beyond its bytes in the size of a list. See RFC 9114, section 4.2.2.
-const fieldOverhead = 32
-
-// listBytes bounds a list of fields. What the parser would refuse for its size reaches the
-// parser, which says so, unless it is beyond what any list that it takes can be.
-func listBytes(l wire.Limits) int { return l.HeadBytes + fieldOverhead*l.Fields }
-
-// newHTTP3 returns a server for one connection.
-func (s *Server) newHTTP3(opts *edge.Options) *http3.Server {
-	return &http3.Server{Handler: http.HandlerFunc(s.serveStream), MaxHeaderBytes: listBytes(opts.Limits)}
-}
+// This file is the life of a connection.
 
 // A conn is a client's QUIC connection, as a carrier of package edge. Nothing is read from it or written to it as
 // such: its streams are.
@@ -46,28 +25,40 @@ func (s *Server) newHTTP3(opts *edge.Options) *http3.Server {
 type conn struct {
 	s       *Server
 	c       edge.Carried
-	opts    *edge.Options // when it began
 	by      *Datagrams
 	settled atomic.Bool // the handshake is made, or has failed
 	from    netip.Addr  // whose it was
 
 	identity *tlsconf.Identity
 	window   window
+	options  *h2.Options    // of heads
+	aware    atomic.Bool    // the client knows priorities
+	has      [4]atomic.Bool // the unidirectional streams that the client has opened, by type
 
 	mu         sync.Mutex
 	conn       *quic.Conn // nil: until then
-	server     *http3.Server
-	active     int         // requests under way
-	resets     int         // of its streams; see settle
-	served     bool        // there was a request
-	sentGoAway bool        // GOAWAY was sent
-	timer      *time.Timer // runs while no request is under way
+	control    *quic.SendStream
+	streams    map[quic.StreamID]*quic.Stream // of requests under way
+	next       quic.StreamID                  // the stream after the last one
+	active     int                            // requests under way
+	resets     int                            // of its streams; see settle
+	requests   int                            // that have begun
+	frames     int                            // on the control stream; see spend
+	served     bool                           // there was a request
+	sentGoAway bool                           // GOAWAY was sent
+	timer      *time.Timer                    // runs while no request is under way
 }
 
 // serve serves the connection until it has ended, and all its handlers have.
-func (q *conn) serve(conn *quic.Conn, server *http3.Server) {
+func (q *conn) serve(conn *quic.Conn) {
+	q.options = q.s.edge.HTTP2(q.c.Listener())
+	defer conn.CloseWithError(noError, "") // it returns none; if the connection has ended it does nothing
+	control, err := q.openControl(conn)
+	if err != nil {
+		return
+	}
 	q.mu.Lock()
-	q.conn, q.server = conn, server
+	q.conn, q.control, q.streams = conn, control, make(map[quic.StreamID]*quic.Stream)
 	q.timer = time.AfterFunc(q.s.edge.Options().Idle, q.expire)
 	q.rest()
 	q.mu.Unlock()
@@ -77,22 +68,48 @@ func (q *conn) serve(conn *quic.Conn, server *http3.Server) {
 	if q.c.Listener().Revoked() {
 		q.CloseIdle()
 	}
-	server.ServeQUICConn(conn)       // an error is the client's
-	conn.CloseWithError(noError, "") // it returns none; if the connection has ended it does nothing
+	var serving sync.WaitGroup
+	serving.Go(func() { q.acceptUni(conn, &serving) })
+	for {
+		str, err := conn.AcceptStream(context.Background())
+		if err != nil {
+			break // the connection has ended
+		}
+		if !q.admit(str) {
+			str.CancelRead(requestRejected)
+			str.CancelWrite(requestRejected)
+			continue
+		}
+		serving.Go(func() { q.serveStream(str) })
+	}
+	serving.Wait()
 	q.mu.Lock()
 	q.timer.Stop()
 	q.mu.Unlock()
 }
 
+// admit reports whether a stream is one that the client may open: GOAWAY has not said that it is not served.
+func (q *conn) admit(str *quic.Stream) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.sentGoAway {
+		return false
+	}
+	q.next = str.StreamID() + 4
+	return true
+}
+
 // begin counts a request. It reports false if there are too many: handlers of streams that were reset may not have
 // noticed yet.
-func (q *conn) begin() bool {
+func (q *conn) begin(str *quic.Stream) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.active >= 2*maxStreams || q.c.Listener().Revoked() {
 		return false
 	}
 	q.active++
+	q.requests++
+	q.streams[str.StreamID()] = str
 	q.served = true
 	q.timer.Stop()
 	q.c.Busy()
@@ -100,9 +117,10 @@ func (q *conn) begin() bool {
 }
 
 // end takes back one begin.
-func (q *conn) end() {
+func (q *conn) end(str *quic.Stream) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	delete(q.streams, str.StreamID())
 	if q.active--; q.active == 0 {
 		q.rest()
 	}
@@ -139,7 +157,7 @@ func (q *conn) expire() {
 func (q *conn) goAway() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.server == nil || q.sentGoAway {
+	if q.conn == nil || q.sentGoAway {
 		return // serve will, or it was told
 	}
 	q.sentGoAway = true
@@ -147,7 +165,7 @@ func (q *conn) goAway() {
 	if q.active == 0 {
 		q.timer.Reset(q.grace())
 	}
-	go q.server.Shutdown(context.Background()) // until the connection ends
+	go q.control.Write(appendGoAway(nil, q.next)) // it may wait until the connection ends
 }
 
 // GoAway is part of edge.Carrier.

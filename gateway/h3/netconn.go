@@ -10,26 +10,14 @@ import (
 
 // This file implements the rest of net.Conn and of edge.Stream for streams.
 
-// SetReadDeadline is part of net.Conn. A time that has long passed makes a read under way fail.
-func (st *stream) SetReadDeadline(t time.Time) error {
-	if t.Unix() > 1 {
-		st.readBy = t
-		return nil
-	}
-	return st.rc.SetReadDeadline(t)
-}
+// SetReadDeadline is part of net.Conn.
+func (st *stream) SetReadDeadline(t time.Time) error { return st.quic.SetReadDeadline(t) }
 
 // SetWriteDeadline is part of net.Conn.
-func (st *stream) SetWriteDeadline(t time.Time) error {
-	st.writeBy = t
-	return nil
-}
+func (st *stream) SetWriteDeadline(t time.Time) error { return st.quic.SetWriteDeadline(t) }
 
 // SetDeadline is part of net.Conn.
-func (st *stream) SetDeadline(t time.Time) error {
-	st.SetWriteDeadline(t) // it cannot fail
-	return st.SetReadDeadline(t)
-}
+func (st *stream) SetDeadline(t time.Time) error { return st.quic.SetDeadline(t) }
 
 // Major is part of edge.Stream.
 func (st *stream) Major() int { return 3 }
@@ -38,12 +26,15 @@ func (st *stream) Major() int { return 3 }
 func (st *stream) Identity() *tlsconf.Identity { return st.on.identity }
 
 // Break is part of edge.Stream.
-func (st *stream) Break() { st.rc.SetWriteDeadline(time.Unix(1, 0)) } // which resets the stream
+func (st *stream) Break() {
+	st.quic.CancelRead(internalError)
+	st.quic.CancelWrite(internalError)
+}
 
 // Watch has gone called when the client resets the stream, until stop is called. It is part of edge.Stream.
 func (st *stream) Watch(gone func()) (stop func()) {
 	done := make(chan struct{})
-	stopped := context.AfterFunc(st.r.Context(), func() { defer close(done); gone() })
+	stopped := context.AfterFunc(st.quic.Context(), func() { defer close(done); gone() })
 	return func() {
 		if !stopped() {
 			<-done

@@ -1,128 +1,112 @@
 package h3
 
 import (
-	"net/textproto"
-	"time"
+	"math"
 
-	"github.com/corsgate/corsgate/gateway/wire"
+	"github.com/corsgate/corsgate/gateway/h2"
+	"github.com/quic-go/quic-go/quicvarint"
 )
 
 // This file sends the response, which is written to a stream as HTTP/1.1.
 
-// responseLimits do not bound anything: the head was made here, or has been bounded before.
-var responseLimits = wire.Limits{HeadBytes: 1 << 22, Fields: 1 << 12}
+// sendBytes bounds the content that is sent at once.
+const sendBytes = 32 << 10
 
 // Write sends a piece of the response.
 func (st *stream) Write(p []byte) (int, error) {
+	if err := st.pour(p, false); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// CloseWrite ends the handler's side of a tunnel.
+func (st *stream) CloseWrite() error {
+	if err := st.pour(nil, true); err != nil {
+		return err
+	}
+	if err := st.flush(); err != nil {
+		return err
+	}
+	return st.quic.Close()
+}
+
+// pour sends p, and with closed what that is the end of. What is left of a complete response is sent with the end of the stream.
+func (st *stream) pour(p []byte, closed bool) error {
 	b := p
 	if len(st.saved) > 0 {
 		st.saved = append(st.saved, p...)
 		b = st.saved
 	}
-	for !st.begun {
-		n, fault := st.response.Parse(b, responseLimits)
+	for {
+		n, leaves, fault := st.outlet.PourTo(st, b, closed, sendBytes, &st.response)
 		if fault != nil {
-			return 0, fault
+			return fault
 		}
-		if n == 0 {
-			st.saved = append(st.saved[:0], b...)
-			return len(p), nil
-		}
-		switch {
-		case st.response.Status >= 200:
-			st.sendHead()
-		default:
-			st.sendInterim()
+		if leaves && (st.on.c.GoingAway() || st.on.s.edge.UnderPressure()) {
+			st.on.goAway()
 		}
 		b = b[n:]
-	}
-	st.saved = st.saved[:0]
-	if st.done {
-		return len(p), nil
-	}
-	// A deadline of net/http resets the stream, also while no write is under way. The rest of a
-	// complete response is sent by net/http when the handler has returned, so then the deadline
-	// stays.
-	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
-	if err := st.sendContent(b); err != nil || st.done {
-		return len(p), err
-	}
-	err := st.rc.Flush()
-	st.rc.SetWriteDeadline(time.Time{}) // as above
-	return len(p), err
-}
-
-// sendInterim sends an interim response. The final one has its own fields.
-func (st *stream) sendInterim() {
-	st.rc.SetWriteDeadline(st.writeBy) // streams of net/http have deadlines
-	st.setFields()
-	st.w.WriteHeader(st.response.Status)
-	clear(st.w.Header())
-	st.rc.SetWriteDeadline(time.Time{}) // likewise
-}
-
-// setFields gives net/http the fields of the response.
-func (st *stream) setFields() {
-	h := st.w.Header()
-	for i := range st.response.Fields {
-		f := &st.response.Fields[i]
 		switch {
-		case f.ID == wire.Trailer:
-			h["trailer"] = append(h["trailer"], string(f.Value)) // under the canonical name quic-go would act upon it
-			continue
-		case f.ID.HopByHop():
-			continue
-		}
-		name := textproto.CanonicalMIMEHeaderKey(string(f.Name))
-		h[name] = append(h[name], string(f.Value))
-	}
-}
-
-func (st *stream) sendHead() {
-	r := &st.response
-	st.begun = true
-	st.framing, st.left = r.Framing(st.r.Method == "HEAD"), r.Length
-	st.done = st.framing == wire.NoContent
-	st.setFields()
-	h := st.w.Header()
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = nil // or net/http would guess
-	}
-	if r.Close && (st.on.c.GoingAway() || st.on.s.edge.UnderPressure()) {
-		st.on.goAway()
-	}
-	st.w.WriteHeader(r.Status)
-	if st.done {
-		st.rc.Flush() // or quic-go would add a length; a dead stream shows at its end
-	}
-}
-
-// sendContent sends content of the response as it is framed in p.
-func (st *stream) sendContent(p []byte) error {
-	for len(p) > 0 && !st.done {
-		data := p
-		switch st.framing {
-		case wire.ByLength:
-			data = p[:min(int64(len(p)), st.left)]
-			p = p[len(data):]
-			st.left -= int64(len(data))
-			st.done = st.left == 0
-		case wire.ByChunks:
-			var n int
-			var fault *wire.Fault
-			if data, n, fault = st.decoder.Next(p); fault != nil {
-				return fault
+		case st.outlet.Done():
+			st.saved = st.saved[:0]
+			if len(st.out) <= keptBytes {
+				return nil
 			}
-			p = p[n:]
-			if st.done = st.decoder.Done(); st.done {
-				st.setTrailers()
-			}
-		default: // a response without an end is not made for HTTP/1.1
-			p = nil
+			return st.flush()
+		case len(st.out) == 0:
+			st.saved = append(st.saved[:0], b...)
+			return nil
 		}
-		if _, err := st.w.Write(data); err != nil {
+		if err := st.flush(); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// flush sends the frames that were not.
+func (st *stream) flush() error {
+	if len(st.out) == 0 {
+		return nil // the stream may have ended: CloseWrite
+	}
+	_, err := st.quic.Write(st.out)
+	st.out = st.out[:0]
+	return err
+}
+
+// finish ends the stream: with the end of the response, or a reset if it is not complete.
+func (st *stream) finish() {
+	if st.outlet.Done() && st.flush() == nil {
+		st.quic.Close() // it fails if the client has reset the stream
+		st.quic.CancelRead(streamDone)
+		return
+	}
+	st.quic.CancelRead(st.code)
+	st.quic.CancelWrite(st.code)
+}
+
+// AppendHead is part of pipe.Sink.
+func (st *stream) AppendHead(text []byte, _ bool) {
+	st.block = h2.AppendQPACK(st.block[:0], text)
+	st.appendFrame(frameHeaders, st.block)
+}
+
+// AppendTrailers is part of pipe.Sink.
+func (st *stream) AppendTrailers(lines []byte) {
+	st.block = h2.AppendQPACKLines(st.block[:0], lines)
+	st.appendFrame(frameHeaders, st.block)
+}
+
+// AppendData is part of pipe.Sink. The stream ends in finish.
+func (st *stream) AppendData(p []byte, _ bool) {
+	if len(p) > 0 {
+		st.appendFrame(frameData, p)
+	}
+}
+
+// Window is part of pipe.Sink. A write that is more than QUIC's window waits.
+func (st *stream) Window() int { return math.MaxInt }
+
+func (st *stream) appendFrame(kind byte, payload []byte) {
+	st.out = append(quicvarint.Append(append(st.out, kind), uint64(len(payload))), payload...)
 }

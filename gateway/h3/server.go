@@ -1,7 +1,14 @@
-// Package h3 serves HTTP/3 over QUIC. It alone imports quic-go. Each request becomes HTTP/1.1,
-// which package edge serves like any other; see stream. A connection belongs to an edge.Server:
-// it is counted, bounded, drained, and closed to make room, as TCP connections are. It is
-// internal to the gateway.
+// Package h3 serves HTTP/3: the frames and streams of RFC 9114, over the QUIC of quic-go, which it alone imports. Each request becomes
+// HTTP/1.1 text by package h2's heads, which package edge serves like any other, and each response becomes frames again; see stream.
+// A connection belongs to an edge.Server: it is counted, bounded, drained, and closed to make room, as TCP connections are.
+//
+//	control, QPACK streams ──readUni──► checked: control.go
+//	request stream ──frameReader──► HEADERS ──h2.DecodeQPACK──► text ─┐
+//	                              └─ DATA, trailers ──► content ──────┴─Read──► package edge ──► handler
+//	request stream ◄──Write── frames ◄── pipe.Outlet ◄───────────────────────────────────────────── HTTP/1.1
+//
+// The server of quic-go's http3 package was dropped: it makes requests of net/http, with maps and strings, of which the text had to be
+// made again. That was half of the CPU time of a request. The package is internal to the gateway.
 package h3
 
 import (
@@ -176,7 +183,7 @@ func (s *Server) meet(ctx context.Context, d *Datagrams, peer netip.Addr) (conte
 		s.handshakes.end(peer)
 		return nil, errRefused
 	}
-	q := &conn{s: s, by: d, from: peer, opts: s.edge.Options()} // from Carry on it may be told to go; see goAway
+	q := &conn{s: s, by: d, from: peer} // from Carry on it may be told to go; see goAway
 	q.c = s.edge.Carry(q, q, on)
 	context.AfterFunc(ctx, func() { q.failed(context.Cause(ctx)) })
 	return context.WithValue(ctx, connKey{}, q), nil
@@ -234,5 +241,5 @@ func (s *Server) serve(qc *quic.Conn) {
 	if q.c.Listener().ClientAuth != nil {
 		q.identity = tlsconf.NewIdentity(qc.ConnectionState().TLS.PeerCertificates)
 	}
-	q.serve(qc, s.newHTTP3(q.opts))
+	q.serve(qc)
 }

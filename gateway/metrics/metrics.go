@@ -107,7 +107,7 @@ func (m *Metrics) addRequests() {
 		"The gateway's own share of a request's duration, without waiting for upstreams and their connections, sampled from one request in 16.", overheads, "route")
 	malformed := m.counters("malformed_total", "Requests refused as malformed, by class.", "class")
 	m.malformed = map[string]prometheus.Counter{}
-	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class, edge.FaultFrames.Class) {
+	for _, class := range append(wire.Classes(), edge.FaultContentSize.Class, edge.FaultPlaintext.Class, edge.FaultResets.Class, edge.FaultFrames.Class, edge.FaultHTTP3.Class) {
 		m.malformed[class] = malformed.WithLabelValues(class)
 	}
 	versions := m.counters("multiplexed_requests_total", "Requests over HTTP/2 and HTTP/3, by protocol.", "protocol")

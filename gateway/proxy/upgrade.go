@@ -7,14 +7,14 @@ import "github.com/corsgate/corsgate/gateway/wire"
 // section 7.8).
 
 // switches returns the protocol that the request asks for, as it is spelt here, if the route lets it
-// through to the upstream, else "". HTTP/3 has no upgrades, and HTTP/2 has what RFC 8441 defines, which is read as one.
+// through to the upstream, else "". The extended CONNECT of HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220) is read as one.
 //
 // A WebSocket passes everywhere: browsers open it, policies guard it, and only an upstream that has
 // read the key can agree. What any other protocol does in a tunnel is for the route to vouch for.
 func (q *request) switches() string {
 	r := q.route
 	switch {
-	case r == nil || q.major > 2:
+	case r == nil:
 		return ""
 	case q.req.WebSocket:
 		return "websocket"

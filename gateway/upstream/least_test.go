@@ -11,30 +11,6 @@ import (
 	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
 
-// TestLeastInFlight: exactly the least busy one, by its weight.
-func TestLeastInFlight(t *testing.T) {
-	f := func(weights, counts []int, want ...int) {
-		t.Helper()
-		u := balanced(balance.LeastInFlight, unused(len(weights), weights...))
-		busy(t, u, counts...)
-		for i, n := range picks(u, 1000, nil) {
-			is := false
-			for _, w := range want {
-				is = is || w == i
-			}
-			if (n > 0) != is {
-				t.Errorf("weights %v, in flight %v: endpoint %d is picked %d times, want only %v", weights, counts, i, n, want)
-			}
-		}
-	}
-	f([]int{1, 1, 1}, []int{2, 1, 3}, 1)
-	f([]int{1, 1, 1}, []int{2, 1, 1}, 1, 2)
-	f([]int{1, 1, 1}, []int{1, 1, 1}, 0, 1, 2)
-	f([]int{10, 1}, []int{9, 1}, 0)
-	f([]int{10, 1}, []int{11, 1}, 1)
-	f([]int{0, 1}, []int{0, 7}, 1)
-}
-
 // TestLeastInFlightTwin: whatever begins, ends, fails, leaves and comes, the pick is one of those that take
 // exchanges, and none of them is less busy.
 func TestLeastInFlightTwin(t *testing.T) {

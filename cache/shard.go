@@ -151,8 +151,8 @@ func (s *shard) add(hash uint64, key, value []byte, offered bool) {
 	s.bytes += size
 }
 
-// cost is what an entry counts, in bytes: what it could take at most, so that the bound holds
-// even if nothing is shared.
+// cost is the size that an entry counts with, in bytes: the most that it could take, so that
+// the bound holds even if nothing is shared.
 func cost(key, value int) int { return overhead + key + value }
 
 // remove frees slot i and releases its texts, after the version has changed.

@@ -13,7 +13,7 @@ const (
 )
 
 // A slot is an entry of a table, or free: one cache line. A writer may change it while it is
-// read, so its fields are atomic; what a reader puts together from them counts only if the
+// read, so its fields are atomic; a reader's result counts only if the
 // shard's version is still the same afterwards.
 //
 // The end of the key is inside, since keys differ most there. The part before it is a text,

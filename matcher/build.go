@@ -64,7 +64,7 @@ type buildNode struct {
 	next        uint32 // sibling
 	rules       uint32 // the last one added
 	hub         uint32 // index in hubs
-	below       below  // what the labels of its children are
+	below       below  // the kind of its children's labels
 }
 
 type below uint8

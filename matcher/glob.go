@@ -22,7 +22,7 @@ type shape struct {
 	several        bool  // stars
 }
 
-// shapeOf returns the shape of glob. Precondition: glob holds a star.
+// shapeOf returns the shape of glob. Precondition: glob contains a star.
 func shapeOf(glob string) shape {
 	first, last := strings.IndexByte(glob, '*'), strings.LastIndexByte(glob, '*')
 	return shape{uint8(first), uint8(len(glob) - last - 1), first != last}

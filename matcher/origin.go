@@ -25,7 +25,8 @@ import "bytes"
 // Origin); Firefox has UUIDs in lower case. So the rules for labels hold there too. Beyond them
 // a host may be ".", which Electron pages at app://./ send, and may end in a number.
 
-// Bounds, in bytes.
+// Bounds, in bytes: of DNS names (RFC 1035, section 2.3.4: 63 for a label, 255 in its encoding,
+// which leaves 253 for the text), and of the longest origin that can be matched or echoed.
 const (
 	maxScheme = 64
 	maxHost   = 253
@@ -33,7 +34,9 @@ const (
 	maxOrigin = maxScheme + len("://") + maxHost + len(":65535")
 )
 
-// hostByte says which bytes a label may hold.
+// hostByte says which bytes a label may contain. No upper case: browsers lower it, so
+// "Example.com" in Origin was not written by a browser. '_' is not in host names by RFC 952,
+// but in many internal names, and URL allows it.
 var hostByte = [256]bool{
 	'-': true, '_': true,
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
@@ -85,7 +88,7 @@ func schemeByte(c byte) bool {
 }
 
 // defaultPort returns the default port of a scheme, or 0 if it does not know one. Pages are not
-// served over ws, wss and ftp.
+// served over ws, wss and ftp, the other special schemes of URL.
 func defaultPort(scheme []byte) uint32 {
 	switch string(scheme) {
 	case "https":
@@ -116,7 +119,7 @@ func cutPort(b []byte, defaultPort uint32) (host []byte, port uint32, ok bool) {
 }
 
 // decimal returns the number that digits spell, or 0 if they are more than most or start with a
-// zero. Precondition: digits are digits, at least one.
+// zero; most keeps the number below 2³². Precondition: digits are digits, at least one.
 func decimal(digits []byte, most int) uint32 {
 	if len(digits) > most || digits[0] == '0' {
 		return 0
@@ -128,7 +131,8 @@ func decimal(digits []byte, most int) uint32 {
 	return n
 }
 
-// validHost takes the host of a scheme other than http and https for opaque.
+// validHost reports whether host can be the host of a serialized origin. opaque says that the
+// scheme is not http or https: then a host is not parsed as an address if it ends in a number.
 func validHost(host []byte, opaque bool) bool {
 	switch {
 	case len(host) > 0 && host[0] == '[':

@@ -88,7 +88,7 @@ func (p Pattern) Port() uint16 { return p.port }
 // AnyPort reports whether any port matches, and none: the port is a star, or p is "https://*".
 func (p Pattern) AnyPort() bool { return p.anyPort }
 
-// Wildcard reports whether the host holds a star.
+// Wildcard reports whether the host contains a star.
 func (p Pattern) Wildcard() bool { return strings.Contains(p.Host(), "*") }
 
 // AnyHost reports whether the host is a star and nothing else.
@@ -107,7 +107,7 @@ func (p Pattern) Network() (network netip.Prefix, ok bool) {
 
 // Base returns the whole labels to the right of the host's last star: every host that p matches
 // ends in "." + Base. It is empty if the host is a star and nothing else. Without a star it is
-// the host. It is what a public-suffix rule has to judge.
+// the host. Compare it with the list of public suffixes.
 func (p Pattern) Base() string {
 	host := p.Host()
 	star := strings.LastIndexByte(host, '*')

@@ -14,8 +14,8 @@ import (
 //     comparing; a wide one has its children in one hash table for all nodes. The hash is
 //     seeded: clients cannot choose names that collide;
 //   - a node that only leads to one child is merged with it: text is then several labels;
-//   - a label with a star is a child of its parent's hub, under its key: what precedes its
-//     first star, the star, what follows its last one. The hub lists the shapes of its keys,
+//   - a label with a star is a child of its parent's hub, under its key: the text before its
+//     first star, the star, the text after its last one. The hub lists the shapes of its keys,
 //     that is, the lengths of their two ends. A lookup makes one key of the label at hand for
 //     each shape, so globs of one shape cost the same however many there are. Labels with
 //     several stars have "**" in their key, and those with equal keys are tried one by one.

@@ -93,6 +93,7 @@ func (c *checker) methods() []string {
 		switch upper := strings.ToUpper(m); {
 		case star && m != "*":
 			c.warn(key, i, "remove it", `%s is redundant beside "*"`, m)
+		// Harmless, and common: most lists of other gateways need GET and POST in them.
 		case isSafelistedMethod(m):
 			if len(safelisted) == 0 {
 				firstSafelisted = i
@@ -128,6 +129,9 @@ func (c *checker) requestHeaders() []string {
 			c.fail(key, i, "remove it: browsers send it on their own, or not at all",
 				"%s is a forbidden request-header: no page can set it", name)
 			continue
+		// Access-Control-Allow-Headers as a request header is the mistake of a person who
+		// debugs CORS from the client's side: it makes the request need a preflight, and then
+		// fail it.
 		case OwnedField([]byte(name)):
 			c.fail(key, i, "remove it: the gateway sets the CORS fields of responses itself",
 				"%s is a response header; this list is for request headers that a page may set", name)

@@ -6,7 +6,10 @@ import (
 	"strings"
 )
 
-// Why a field is not one of PreflightHeaders, by its name in lower case.
+// Why a field cannot be one of PreflightHeaders, by its name in lower case. The list is of
+// fields by which an operator could break the answer or leak from it: framing (RFC 9112,
+// section 6), fields of the connection (RFC 9110, section 7.6.1), the gateway's own, and
+// cookies, which browsers neither send with a preflight nor accept from its answer.
 const (
 	byFraming = "frames the content: the gateway writes it"
 	byHop     = "is for one connection only: the gateway writes it"
@@ -27,7 +30,9 @@ var neverOnPreflight = map[string]string{
 }
 
 // preflightHeaders checks the keys that are about answers to preflights. The Key of a problem
-// of one field is "preflight_headers.NAME".
+// of one field is "preflight_headers.NAME". Values are checked as strictly as those of a
+// request: a CR or LF in a configuration is response splitting (RFC 9112, section 11.1) no
+// matter who put it there.
 func (c *checker) preflightHeaders() {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.PreflightHeaders)) {
@@ -38,6 +43,8 @@ func (c *checker) preflightHeaders() {
 			fail(`write a name such as "Cache-Control"`, "%q is not a header name", name)
 		case seen[folded] != "":
 			fail("remove one", "%s is the same field as %s: names are case-insensitive", name, seen[folded])
+		// Also names that no standard defines: a second source for such fields is a second
+		// policy.
 		case strings.HasPrefix(folded, "access-control-"):
 			fail("remove it: the keys of the policy determine its value", "%s belongs to the policy", name)
 		case folded == "timing-allow-origin" && c.cfg.TimingAllowOrigin:
@@ -78,7 +85,7 @@ func (c *checker) needless() {
 	for _, k := range []struct {
 		key string
 		set bool
-		why string // beside that the upstream answers preflights
+		why string // the reason, if it is not that the upstream answers preflights
 	}{
 		{"preflight_headers", len(c.cfg.PreflightHeaders) > 0, ""},
 		{"refused_preflight", c.cfg.RefusedPreflight == 204, map[bool]string{true: `methods and request_headers are "*", so no list says what is not allowed`}[any]},

@@ -2,7 +2,7 @@ package cors
 
 import "strings"
 
-// This file holds the dangers that a Config can permit by a flag. Such an origin is an error
+// This file lists the dangers that a Config can permit by a flag. Such an origin is an error
 // without its flag and a warning with it, so that it stays visible; a flag that no origin needs
 // is a warning too, because it would take effect unnoticed on the day when such an origin is
 // added.
@@ -14,6 +14,13 @@ import "strings"
 // danger is a set of dangers.
 type danger uint8
 
+// The dangers, by who can be such an origin:
+//
+//	nullOrigin   any site, with a sandboxed frame
+//	plainHTTP    anyone on the network between a user and the server
+//	suffixes     anyone who registers a name below the suffix, or publishes at the hosting service
+//	reflectAny   any site at all
+//	fileOrigin   any page that a WebView loads from a file, such as a download
 const (
 	nullOrigin danger = 1 << iota
 	plainHTTP
@@ -27,7 +34,7 @@ var flags = []struct {
 	danger    danger
 	key       string
 	permitted func(*Config) bool
-	unneeded  string // why no origin can be it
+	unneeded  string // why no origin is dangerous in this way
 	concerns  bool   // only policies with credentials
 }{
 	{nullOrigin, "dangerously_allow_null_origin", func(c *Config) bool { return c.AllowNullOrigin },
@@ -62,7 +69,8 @@ func (c *checker) flag(d danger, key string, index int, hint, format string, arg
 	}
 }
 
-// unneeded warns of flags without effect. Precondition: all origins were judged.
+// unneeded warns of flags without effect. A flag that stays after its origin was removed would
+// permit the next such origin silently. Precondition: all origins were judged.
 func (c *checker) unneeded() {
 	for _, f := range flags {
 		switch {

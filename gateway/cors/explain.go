@@ -15,7 +15,7 @@ func (p *Policy) AllowsMethod(method string) bool { return p.checkMethod([]byte(
 // AllowsHeader reports whether a preflight may ask for the request-header name, in any case.
 func (p *Policy) AllowsHeader(name string) bool { return p.checkHeader([]byte(name)) == Allowed }
 
-// NormalizeMethod does to a method what browsers do before they send it. See Fetch, "normalize
+// NormalizeMethod normalizes a method as browsers do before they send it. See Fetch, "normalize
 // a method".
 func NormalizeMethod(method string) string { return normalizeMethod(method) }
 

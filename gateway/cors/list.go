@@ -66,7 +66,7 @@ func appendMembers[T string | []byte](dst []byte, start int, list T, limit int) 
 	return dst
 }
 
-// AppendVary appends one "Vary: …\r\n" line that holds the members of existing, the values of
+// AppendVary appends one "Vary: …\r\n" line with the members of existing, the values of
 // the response's own Vary field lines, and those of add, such as "Origin": each once, in any
 // case, in the spelling and order in which they come first; a member after the 64th may repeat.
 // A "*" among existing stands alone: it says more than all the others. Where there is nothing

@@ -1,6 +1,6 @@
 package cors
 
-// This file holds the classes of names that Fetch defines and the byte rules under them. Names
+// This file defines the classes of names in Fetch and the byte rules behind them. Names
 // are compared as ASCII: bytes.EqualFold would take the Kelvin sign for a k.
 
 // The set of bytes of a token, one bit for each. Bit c of the pair is set where c is a tchar:
@@ -39,7 +39,9 @@ func lower(c byte) byte {
 	return c
 }
 
-// equalFold reports whether a and b are equal but for ASCII case.
+// equalFold reports whether a and b are equal but for ASCII case: Fetch's
+// "byte-case-insensitive match". Field names and these lists are ASCII by their grammar, so a
+// byte above 0x7f only equals itself.
 func equalFold[A, B string | []byte](a A, b B) bool {
 	if len(a) != len(b) {
 		return false
@@ -74,7 +76,7 @@ func isForbiddenMethod[T string | []byte](m T) bool {
 	return equalFold(m, "CONNECT") || equalFold(m, "TRACE") || equalFold(m, "TRACK")
 }
 
-// normalizeMethod does to a configured method what browsers do to a requested one, so that
+// normalizeMethod normalizes a configured method as browsers do a requested one, so that
 // "put" in a configuration is not an entry that never matches. PATCH is not among the six, for
 // historical reasons: a page that sends "patch" asks for "patch". See Fetch, "normalize a
 // method".

@@ -115,7 +115,7 @@ type Policy struct {
 	maxAgeLine      string
 	exposeLine      string
 	resourceLine    string
-	allowedEnd      string // Vary and what follows it
+	allowedEnd      string // Vary and the fields after it
 	refusedEnd      string // the same for refusals
 
 	expose string // the value of exposeLine

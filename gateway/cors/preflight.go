@@ -1,6 +1,6 @@
 package cors
 
-// Bounds of what a preflight asks for. A browser sends one line, with the names that the page's
+// Bounds of the lists in a preflight. A browser sends one line, with the names that the page's
 // script set and that are not safelisted, sorted, lower case, joined by "," without blanks
 // (Fetch, CORS-preflight fetch, step 5). Proxies split, join and pad it, and people write it by
 // hand: all forms of a list are accepted, and these bounds keep that cheap. Empty elements are
@@ -14,7 +14,7 @@ const (
 	maxMethod      = 64   // bytes of a method
 )
 
-// A Preflight is what a CORS-preflight request says, in the words of the head that carried it:
+// A Preflight contains the CORS fields of a CORS-preflight request:
 //
 //	OPTIONS /items HTTP/1.1
 //	Origin: https://app.example.com                         → Origin, OriginLines

@@ -27,7 +27,7 @@ import (
 const maxCompared = 64
 
 // redundant warns about patterns that another one covers. written are the numbers of the
-// patterns in both lists.
+// patterns in both lists. Duplicates are found first, by their text.
 func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 	first := make(map[string]int, len(patterns))
 	w := wide{patterns: patterns, ends: map[string][]int{}}
@@ -46,6 +46,7 @@ func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 			w.add(i)
 		}
 	}
+	// Globs come last in each list, so that maxCompared cuts off the patterns that cover least.
 	for _, i := range globs { // behind what covers more
 		w.add(i)
 	}
@@ -62,7 +63,7 @@ func (c *checker) redundant(patterns []matcher.Pattern, written []int) {
 	}
 }
 
-// wide holds the patterns that can cover others.
+// wide finds the patterns that can cover others.
 type wide struct {
 	patterns []matcher.Pattern
 	ends     map[string][]int // by literal end, by network, or by scheme and "://"

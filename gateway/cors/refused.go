@@ -34,7 +34,7 @@ func (p *Policy) refuse(lists bool) {
 	}
 }
 
-// appendLists appends what the policy allows to the origin of req. Precondition: req is
+// appendLists appends the lists of the policy for the origin of req. Precondition: req is
 // refused, with the status 204.
 func (p *Policy) appendLists(dst []byte, req *Preflight) []byte {
 	dst = p.appendAllowOrigin(dst, "Access-Control-Allow-Origin: ", req.Origin)

@@ -13,15 +13,21 @@ import (
 //   - a line is shown if it is like an origin: a scheme, "://" and a host that has no more than
 //     253 bytes, of labels that have no more than 63, perhaps with a port of digits; upper case
 //     and letters beyond ASCII are mistakes that people make;
-//   - what follows the host is cut off: paths and queries are where webhooks and feeds keep
+//   - the text after the host is cut off: paths and queries are where webhooks and feeds keep
 //     their secrets;
-//   - a line with an "@" is not shown: what precedes that is a user, and perhaps a password.
+//   - a line with an "@" is not shown: a user, and perhaps a password, precede that.
 
 // cut stands for the omitted text.
 const cut = "…"
 
-// showable returns the part of a line that may be shown, and whether any may. like is a line with
-// the same mistake, in which only that part is replaced.
+// showable returns the part of a line that may be shown, and whether any may. like is a line
+// with the same mistake, in which only that part is replaced, so that the parser's message
+// about it contains nothing else:
+//
+//	line                                  shown                      like
+//	https://App.example.com/hook?k=SECRET   https://App.example.com…   https://App.example.com/x
+//	https://bob:pw@example.com              nothing
+//	-----BEGIN PRIVATE KEY-----             nothing: no "://"
 func showable(line string) (shown, like string, ok bool) {
 	scheme, rest, found := strings.Cut(line, "://")
 	if !found || strings.Contains(line, "@") || !schemeLike(scheme) {
@@ -40,6 +46,8 @@ func showable(line string) (shown, like string, ok bool) {
 	return scheme + "://" + host + tail, scheme + "://" + host + also, true
 }
 
+// schemeLike reports whether s looks like a scheme, in any case. It is bounded, so that a long
+// secret before a "://" cannot pass as one.
 func schemeLike(s string) bool {
 	for i := range len(s) {
 		letter := 'a' <= s[i]|0x20 && s[i]|0x20 <= 'z'

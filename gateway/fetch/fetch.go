@@ -68,7 +68,7 @@ func (o Outcome) Allowed() bool { return o == Allowed || o == SameOrigin || o ==
 type Answer struct {
 	// Status is the status code, or 0: the request was passed on, and the upstream decides.
 	Status int
-	// Header holds the fields.
+	// Header contains the fields.
 	Header http.Header
 	// Open says that the CORS fields are not in Header, because a server behind this one sets them.
 	Open bool

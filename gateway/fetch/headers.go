@@ -13,7 +13,7 @@ import (
 // This file says which fields of a response a script can read. See Fetch, "CORS filtered
 // response" and "CORS-exposed header-name list".
 
-// A ResponseHeader is what a script can see of a response header.
+// A ResponseHeader says whether a script can read a response header.
 type ResponseHeader struct {
 	// Name is as it was asked about.
 	Name string `json:"name"`

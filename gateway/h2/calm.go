@@ -57,7 +57,7 @@ type Cause uint8
 const (
 	CauseNone         Cause = iota
 	CauseResets             // streams that the client reset
-	CauseErrors             // streams that had to be reset because of what the client did
+	CauseErrors             // streams that had to be reset because of errors of the client
 	CauseStreams            // streams above the limit
 	CauseHeads              // heads above the limits
 	CauseContinuation       // header blocks in too many pieces, or too large
@@ -102,7 +102,7 @@ func (s *Session) pay(cost int, cause Cause) bool {
 	return c.left > 0
 }
 
-// grow gives the budget what the time since the last call is worth.
+// grow adds to the budget for the time since the last call.
 func (s *Session) grow() {
 	c := &s.calm
 	if since := s.now.Sub(c.at); c.left < calmFull && since > 0 {
@@ -115,11 +115,13 @@ func (s *Session) grow() {
 	}
 }
 
-// Budget returns what is left of the client's budget. Only a comparison with what it was before has a meaning.
+// Budget returns the rest of the client's budget. It is only meaningful in comparison with an
+// earlier value.
 func (s *Session) Budget() int { return s.calm.left }
 
-// Wary reports whether so much of the budget is used up that nothing had better be begun for a request at once: it may be reset.
-// Some 75 streams that were reset do that, so that not many more of a rapid reset reach an upstream, however the frames come.
+// Wary reports whether so much of the budget is used up that work on a request should not begin
+// at once, as it may be reset. Some 75 streams that were reset do that, so that not many more
+// of a rapid reset reach an upstream, however the frames come.
 func (s *Session) Wary() bool {
 	s.grow()
 	return s.calm.left < wary

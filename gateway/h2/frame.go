@@ -10,7 +10,7 @@ const (
 	maxWindow  = 1<<31 - 1
 )
 
-// Preface is what a client sends first. See RFC 9113, section 3.4.
+// Preface is the first message of a client. See RFC 9113, section 3.4.
 const Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // The types of frames. See RFC 9113, section 6, and RFC 9218, section 7.1.

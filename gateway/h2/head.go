@@ -38,7 +38,7 @@ type Head struct {
 	// Protocol is the :protocol of an extended CONNECT (RFC 8441), else empty. The method is
 	// then written as GET, the method of the equivalent upgrade.
 	Protocol []byte
-	// Priority is what the priority field says; see RFC 9218, section 4.
+	// Priority is the value of the priority field; see RFC 9218, section 4.
 	Priority Priority
 	// Malformed is set if the fields are not those of a request. See RFC 9113, section 8.1.1.
 	Malformed bool
@@ -202,7 +202,7 @@ func (h *Head) addCookie(l *line) {
 
 // addHost adds Host, which must agree with the authority, or replaces it if it is missing. See
 // RFC 9113, section 8.3.1, which lets an intermediary refuse a request in which they differ:
-// one of them would be routed by, the other served.
+// the gateway would route by one of them and the upstream serve the other.
 func (h *Head) addHost(l *line) {
 	h.hosts++
 	switch {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Share is how much content of one stream a caller of Session.Share should send at once.
+// Share is the amount of content that a caller of Session.Share should send of one stream at a
+// time, in bytes.
 const Share = 16 << 10
 
 // alternates reports whether responses of this priority are sent in turn with others of the

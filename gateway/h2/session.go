@@ -23,7 +23,7 @@ const (
 // MaxStreams is how many streams a connection may have at once.
 const MaxStreams = 100
 
-// Options are what a connection begins with. They must not be changed.
+// Options configure a connection. They must not be changed.
 type Options struct {
 	Limits  wire.Limits   // of a head, as HTTP/1.1 text
 	Connect bool          // extended CONNECT is taken, and announced

@@ -226,7 +226,7 @@ func (s *Session) Read(st *Stream, n int) {
 
 // Widen gives the client a larger window for content that is being read, unless too many
 // streams have one already. An upload over 50 ms of network needs 256 KiB in flight for 5 MB/s;
-// most requests have no content and need none of it.
+// most requests have no content, and need no window.
 func (s *Session) Widen(st *Stream) {
 	if st.wide || st.gone || st.remote || s.wide == wideStreams {
 		return

@@ -1,9 +1,9 @@
 package wire
 
-// Assemble is Parse for a head that has already been split into its parts: it makes r what
-// Parse makes of the equivalent HTTP/1.1 text, or returns the fault that Parse returns. HTTP/2
-// and HTTP/3 decoders use it: the checks of a request exist once, whatever version brought it,
-// so a translation from HTTP/2 cannot carry what HTTP/1.1 would refuse (RFC 9113, section 10.3;
+// Assemble is Parse for a head that has already been split into its parts: it fills r as Parse
+// does for the equivalent HTTP/1.1 text, or returns the fault that Parse returns. HTTP/2 and
+// HTTP/3 decoders use it: the checks of a request exist once, whatever version brought it, so a
+// translation from HTTP/2 cannot carry what HTTP/1.1 would refuse (RFC 9113, section 10.3;
 // "HTTP/2: the sequel is always worse", 2021).
 //
 //	HTTP/1.1 bytes ──Parse──► requestLine, fieldLine… ─┐

@@ -1,7 +1,7 @@
 package wire
 
-// NTLM and Negotiate authenticate a connection and not a request: what follows on the
-// connection belongs to the user who has logged in. See RFC 4559, section 6, and RFC 9110,
+// NTLM and Negotiate authenticate a connection and not a request: later requests on the
+// connection belong to the user who has logged in. See RFC 4559, section 6, and RFC 9110,
 // section 11.6.
 
 // connectionAuth reports whether a list of credentials or challenges has one of a scheme that
@@ -21,6 +21,7 @@ func connectionAuth(list []byte) bool {
 
 // authenticatesConnection reports whether a challenge, or its beginning, is of such a scheme.
 func authenticatesConnection(member []byte) bool {
+	// challenge = auth-scheme [ 1*SP ( token68 / #auth-param ) ]: RFC 9110, section 11.3.
 	scheme := member[:tokenLength(member)]
 	if !EqualFold(scheme, "NTLM") && !EqualFold(scheme, "Negotiate") {
 		return false
@@ -58,7 +59,8 @@ func AppendPortableChallenges(dst, list []byte) []byte {
 }
 
 // memberEnd returns the index of the comma that ends the first member of a list, or the length
-// of the list.
+// of the list. A comma within a quoted string does not (RFC 9110, section 5.6.4): realm="a, b"
+// is one parameter.
 func memberEnd(list []byte) int {
 	quoted := false
 	for i := 0; i < len(list); i++ {

@@ -1,8 +1,8 @@
 package wire
 
 // classify walks the fields once and derives everything that the gateway decides by. It is one
-// long switch: a case for each field, where a function for each would cost as much as what it
-// does. Counts go to requestFacts, since the rules about them need the whole head; see judge.
+// long switch: a case for each field, where a function for each would cost as much as its work.
+// Counts go to requestFacts, since the rules about them need the whole head; see judge.
 func (r *Request) classify() *Fault {
 	var c requestFacts
 	authority := r.Host // of an absolute-form target: Parse put it there
@@ -101,7 +101,7 @@ func (r *Request) classify() *Fault {
 	return r.judge(&c, authority)
 }
 
-// requestFacts are what the fields say while they are walked.
+// requestFacts are collected from the fields while they are walked.
 type requestFacts struct {
 	hosts, lengths, codings, types, expects, upgrades, keys int
 
@@ -157,7 +157,7 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 		r.Origin = forgedOrigin
 	}
 	r.Continue = c.expects > 0 && r.Minor == 1 && r.HasContent() // without content there is nothing to wait with
-	// RFC 9112, section 9.3: the close option wins; HTTP/1.0 persists only if asked to.
+	// RFC 9112, section 9.3: the close option wins; HTTP/1.0 persists only with keep-alive.
 	r.Close = c.close || r.Minor == 0 && !c.keepAlive
 	// RFC 9110, section 7.8: Upgrade counts only if Connection names it, and never in HTTP/1.0.
 	// What does not count is not forwarded: an upstream that accepts h2c would open a tunnel
@@ -174,7 +174,7 @@ func (r *Request) judge(c *requestFacts, authority []byte) *Fault {
 var forgedOrigin = []byte("-")
 
 // exact reports whether the value stands in its line as browsers write it: after the colon and
-// at most one SP, right before the CRLF. It looks at what follows the name in the buffer, which
+// at most one SP, right before the CRLF. It reads the bytes after the name in the buffer, which
 // a slice's capacity makes reachable without keeping a third slice for each field:
 //
 //	Origin: https://app.example.com\r\n
@@ -188,7 +188,9 @@ func exact(f *Field) bool {
 	return len(line) > len(f.Value) && string(line[:len(f.Value)]) == string(f.Value) && line[len(f.Value)] == '\r'
 }
 
-// coding judges one Transfer-Encoding value. See RFC 9112, sections 6.1 and 6.3.
+// coding judges one Transfer-Encoding value. See RFC 9112, sections 6.1 and 6.3. The comparison
+// is with the whole value: "chunked;q=1", "\x0bchunked" and "chunked," are among the spellings
+// that test for smuggling, since some parser accepts each of them.
 func coding(v []byte) *Fault {
 	if EqualFold(v, "chunked") {
 		return nil
@@ -265,6 +267,8 @@ func (r *Request) Forwardable(f *Field) bool {
 	switch {
 	case f.ID == Other:
 		return len(r.options) == 0 || !r.Named(f.Name)
+	// The gateway writes framing for the upstream itself, from its own reading of the request,
+	// so that the upstream cannot read it differently.
 	case f.ID == Lookalike, f.ID == Host, f.ID == ContentLength, f.ID == Expect, f.ID.HopByHop():
 		return false
 	}

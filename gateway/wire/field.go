@@ -20,7 +20,7 @@ const (
 	AccessControlRequestMethod
 	AccessControlRequestHeaders
 	AccessControlRequestPrivateNetwork
-	AccessControlAllowOrigin // of a response; see Request.Origin for what it means in a request
+	AccessControlAllowOrigin // of a response; for its meaning in a request see Request.Origin
 	SecWebSocketKey
 	SecWebSocketAccept
 	XRequestID
@@ -64,11 +64,11 @@ func (id FieldID) HopByHop() bool { return id >= Connection && id <= HTTP2Settin
 
 // Forwarding reports whether the field is one of those by which proxies describe the client:
 // believed from a trusted peer, dropped from any other. XOriginal, by which a client could be
-// led around what the gateway decides by path and host, needs more than that: its name has to
+// led around the gateway's decisions by path and host, needs more than that: its name must
 // be configured.
 func (id FieldID) Forwarding() bool { return id >= Forwarded && id <= XOriginal }
 
-// Locates reports whether the field's value holds a URL, or a part of one, that the server
+// Locates reports whether the field's value contains a URL, or a part of one, that the server
 // writes as it sees itself.
 func (id FieldID) Locates() bool { return id >= Location && id <= SetCookie }
 

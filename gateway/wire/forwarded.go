@@ -45,7 +45,11 @@ func LastForwarded(s []byte) (host, proto []byte, ok bool) {
 }
 
 // forwardedPair returns the pair at the beginning of s and the text after it. name is nil if s
-// does not begin with a pair. value is without quotes, and nil if it contains an escape.
+// does not begin with a pair. value is without quotes, and nil if it contains an escape: to
+// return it unescaped would take a copy, and no proxy escapes anything in a host or a scheme.
+//
+//	forwarded-pair = token "=" value        RFC 7239, section 4
+//	value          = token / quoted-string
 func forwardedPair(s []byte) (name, value, rest []byte) {
 	n := tokenLength(s)
 	if n == 0 || n == len(s) || s[n] != '=' {
@@ -79,7 +83,7 @@ func forwardedPair(s []byte) (name, value, rest []byte) {
 	return nil, nil, nil
 }
 
-// tokenLength returns how many bytes at the beginning of s can be those of a token.
+// tokenLength returns how many bytes at the beginning of s can be part of a token.
 func tokenLength(s []byte) int {
 	for i, b := range s {
 		if octet[b]&tchar == 0 {

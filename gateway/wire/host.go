@@ -32,6 +32,8 @@ func ValidHost(h []byte) bool {
 		a, err := netip.ParseAddr(string(name[1 : len(name)-1]))
 		return err == nil && a.Is6() && a.Zone() == ""
 	}
+	// A dot at the beginning, two in a row: empty labels, which DNS does not have. One at the
+	// end is the root's, and stays.
 	dot := true
 	for _, b := range name {
 		if octet[b]&hostByte == 0 || b == '.' && dot {
@@ -42,7 +44,8 @@ func ValidHost(h []byte) bool {
 	return true
 }
 
-// HostName returns h without its port.
+// HostName returns h without its port. In brackets colons belong to the address; a bracket that
+// is not closed makes all of h the name, which is not valid.
 func HostName(h []byte) []byte {
 	if len(h) > 0 && h[0] == '[' {
 		if end := bytes.IndexByte(h, ']'); end > 0 {

@@ -15,8 +15,8 @@ const (
 // octet maps every byte to its classes. One table of 256 bytes is four cache lines, two of
 // which the usual head touches; a table for each class would be eight times that.
 //
-// The path and the query are wider than RFC 3986 by what browsers send unescaped (URL Standard,
-// path and special-query percent-encode sets): a gateway for browsers cannot refuse
+// The path and the query are wider than RFC 3986 by the bytes that browsers send unescaped (URL
+// Standard, path and special-query percent-encode sets): a gateway for browsers cannot refuse
 // "?filter[a]=1|2", nor a '\' in a query. In a path browsers turn it into a '/'.
 //
 //	                    "  #  <  >  ?  `  {  }  \  [  ]  ^  |  '
@@ -121,7 +121,9 @@ func SameVariable(s []byte, t string) bool {
 // alnum reports whether b is an ASCII letter or digit.
 func alnum(b byte) bool { return octet[b]&nameByte != 0 && b != '-' }
 
-// trim removes optional white space from both ends of s. See RFC 9110, section 5.6.3.
+// trim removes optional white space from both ends of s: SP and HTAB only. bytes.TrimSpace
+// would also remove VT, FF, NBSP and others, which is how "\x0bchunked" passes for "chunked" in
+// some servers. See RFC 9110, section 5.6.3.
 func trim(s []byte) []byte {
 	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
 		s = s[1:]
@@ -132,8 +134,7 @@ func trim(s []byte) []byte {
 	return s
 }
 
-// nextMember returns the first member of a comma-separated list, trimmed, and what follows it;
-// rest is nil after the last. Empty members are returned as such: RFC 9110, section 5.6.1.2,
+// nextMember returns the first member of a comma-separated list, trimmed, and the rest of the list; rest is nil after the last. Empty members are returned as such: RFC 9110, section 5.6.1.2,
 // has recipients ignore them, which is the caller's to do.
 func nextMember(list []byte) (member, rest []byte) {
 	for i, b := range list {

@@ -18,8 +18,8 @@ type Response struct {
 	HasDate   bool
 	VaryLines int
 	Flow      Flow
-	// Upgrade is what a response of status 101 switches to: the value of the only Upgrade line
-	// of an HTTP/1.1 response whose Connection names it, else empty.
+	// Upgrade is the protocol that a response of status 101 switches to: the value of the only
+	// Upgrade line of an HTTP/1.1 response whose Connection names it, else empty.
 	Upgrade []byte
 	Accept  []byte // Sec-WebSocket-Accept; empty unless there is exactly one
 
@@ -30,7 +30,7 @@ type Response struct {
 	options [][]byte // names in Connection that mean fields; len <= maxOptions
 }
 
-// A Flow is what a response's Content-Type says about how long its content may take.
+// A Flow says how long content may take, as far as Content-Type tells.
 type Flow uint8
 
 // The flows.
@@ -109,6 +109,8 @@ func (r *Response) statusLine(buf []byte) (int, *Fault) {
 		b := buf[i]
 		ok := b == shape[i]
 		switch i {
+		// Only HTTP/1.x: an upstream that answers HTTP/2 frames or HTTP/0.9 text is
+		// misconfigured.
 		case 7:
 			ok = b == '0' || b == '1'
 		// Status codes are 100 to 599: RFC 9110, section 15.

@@ -2,7 +2,7 @@ package wire
 
 import "bytes"
 
-// Bounds of what a Salvage keeps, in bytes. A longer line is cut, and the remainder of a request
+// Bounds of the memory of a Salvage, in bytes. A longer line is cut, and the remainder of a request
 // line is used.
 const (
 	salvagedLine = 1 << 10
@@ -30,7 +30,7 @@ const (
 // The cost is linear in the bytes, and the memory constant. The zero value is ready.
 type Salvage struct {
 	line []byte // the current line, as far as there is room
-	long bool   // there was none for all of it
+	long bool   // it was too long to keep all of it
 	text []byte // values that were kept
 
 	cr     bool // the last byte was a CR
@@ -71,8 +71,8 @@ var salvagedNames = [salvaged]struct{ exact, letters string }{
 	salvagedACAO:      {"access-control-allow-origin", "accesscontrolalloworigin"},
 }
 
-// Feed reads further bytes of the head. It reports whether the head has ended: what follows is
-// not looked at.
+// Feed reads further bytes of the head. It returns true at the end of the head, and ignores
+// bytes after that.
 func (s *Salvage) Feed(b []byte) (ended bool) {
 	for i := 0; i < len(b) && !s.ended; i++ {
 		switch c := b[i]; {
@@ -145,7 +145,7 @@ func isVersion(v []byte) bool {
 	return len(v) == len("HTTP/1.1") && string(v[:5]) == "HTTP/" && v[6] == '.' && v[5]-'0' <= 9 && v[7]-'0' <= 9
 }
 
-// hasControls reports whether b holds a blank or a control character.
+// hasControls reports whether b contains a blank or a control character.
 func hasControls(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == 0x7f {

@@ -161,7 +161,8 @@ func controlEscape(s []byte) bool {
 	return s[1] <= '1' || s[1] == '7' && lower(s[2]) == 'f'
 }
 
-// PrintablePath returns the path for logs and traces, in ASCII. It aliases Path unless that has to be escaped.
+// PrintablePath returns the path for logs and traces, in ASCII. It aliases Path unless that has
+// to be escaped.
 func (r *Request) PrintablePath() []byte {
 	if r.Flaw == nil {
 		return r.Path

@@ -18,14 +18,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Admin says what the operators' pages show and do. Its functions are called by any number of
+// Admin supplies the contents and actions of the operators' pages. Its functions are called by any number of
 // goroutines at once. All fields are required.
 type Admin struct {
 	// Ready reports whether new requests are welcome.
 	Ready func() bool
 	// Status returns the state of the process.
 	Status func() Status
-	// Registry holds the metrics.
+	// Registry contains the metrics.
 	Registry *prometheus.Registry
 	// Reload reads the configuration again and serves it. Its error is shown as it is: one
 	// problem a line.
@@ -33,7 +33,7 @@ type Admin struct {
 	// Config returns the configuration in force as encoding/json is to show it. It must mask
 	// secrets.
 	Config func() any
-	// Shadow returns what the shadows of policies would change, as encoding/json is to show it.
+	// Shadow returns the changes that the shadows of policies would make, as a value for encoding/json.
 	Shadow func() any
 	// Refused returns the origins that policies have refused, as encoding/json is to show it.
 	Refused func() any
@@ -41,7 +41,7 @@ type Admin struct {
 	// wrong with the question. An answer that has a method WriteText(io.Writer) error can be asked
 	// for as text.
 	Explain func(fetch.Question) (answer any, err error)
-	// Log takes what goes wrong while metrics are collected.
+	// Log receives errors of collecting metrics.
 	Log *slog.Logger
 }
 

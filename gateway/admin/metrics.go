@@ -11,7 +11,7 @@ import (
 )
 
 // MetricsHandler returns the pages for clients on other machines: metrics, and whether the gateway is alive and
-// ready. may reports whether an address may ask; who comes by a Unix socket may.
+// ready. may reports whether an address may ask; clients of a Unix socket may.
 func (a *Admin) MetricsHandler(may func(netip.Addr) bool) http.Handler {
 	mux := http.NewServeMux()
 	a.health(mux)
@@ -45,7 +45,8 @@ func mayAsk(r *http.Request, may func(netip.Addr) bool) bool {
 	return err == nil && may(peer.Addr())
 }
 
-// MayScrape reports whether an address is in one of the networks; with none, whether it is loopback, private or link-local.
+// MayScrape reports whether an address is in one of the networks; with none, whether it is
+// loopback, private or link-local.
 func MayScrape(networks []netip.Prefix, from netip.Addr) bool {
 	from = from.Unmap().WithZone("")
 	if len(networks) == 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
-// This file puts the requests of an inquiry to the code that serves. https is what a trusted proxy says it is: such a request
-// has an X-Forwarded-Proto, which is not shown.
+// This file passes the requests of an inquiry to the serving code. A request over https is
+// posed as one that a trusted proxy passes on: it has an X-Forwarded-Proto, which is not shown.
 
 // ask returns how a request is handled that is given by its lines.
 func ask(s *snapshot.Snapshot, a *inquiry, lines []string) *proxy.Rehearsal {

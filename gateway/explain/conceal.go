@@ -8,7 +8,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
-// conceal takes out of an explanation what the configuration keeps to itself: it is for operators, and for what they paste
+// conceal removes the secrets of the configuration from an explanation: it is for operators, and for what they paste
 // into tickets. Clients are sent these fields as they are.
 func conceal(s *snapshot.Snapshot, e *Explanation) {
 	var byHand, onPreflight map[string]string

@@ -12,7 +12,7 @@ import (
 	"github.com/corsgate/corsgate/matcher"
 )
 
-// This file says what a change of the configuration means to web pages. The rules are:
+// This file computes the effect of a configuration change on web pages. The rules are:
 //
 //   - what pages were seen to ask is asked again, as it was asked; see Seen. Besides, each
 //     origin that was seen, and an example of each pattern of a route's policy, asks each route
@@ -38,7 +38,7 @@ type Consequence struct {
 type Summary struct {
 	// Route is the name of the route that takes the request, or "".
 	Route string `json:"route"`
-	// Anonymous and Credentialed are what comes of it without and with credentials.
+	// Anonymous and Credentialed are the results without and with credentials.
 	Anonymous    fetch.Outcome `json:"anonymous"`
 	Credentialed fetch.Outcome `json:"credentialed"`
 	// Reason is the code of the policy's verdict, or "" where no policy was asked.
@@ -89,7 +89,8 @@ func Consequences(before, after *config.Config, seen []fetch.Question) (changed 
 	return changed, asked, nil
 }
 
-// verdict answers q, and returns it as a browser would put it. It reports false for what no browser asks.
+// verdict answers q, and returns it as a browser would normalize it. It returns false if no
+// browser makes the request.
 func verdictOf(s *snapshot.Snapshot, q fetch.Question, m *metrics.Metrics) (Summary, fetch.Question, bool) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {

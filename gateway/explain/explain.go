@@ -13,7 +13,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
-// An Explanation says what a gateway and a browser do with a question, and why. Its JSON is for programs: names
+// An Explanation describes how a gateway and a browser handle a question, and why. Its JSON is for programs: names
 // stay, lists are never null.
 type Explanation struct {
 	// Question is the question as a browser understands it: method normalized, names of headers in lower case
@@ -21,7 +21,7 @@ type Explanation struct {
 	Question fetch.Question `json:"question"`
 	// Outcome is for the credentials mode that was asked about.
 	Outcome fetch.Outcome `json:"outcome"`
-	// Allowed says that the page gets what it asks for; see [fetch.Outcome].
+	// Allowed says that the page's request succeeds; see [fetch.Outcome].
 	Allowed bool `json:"allowed"`
 	// Summary is the outcome in one sentence.
 	Summary string `json:"summary"`
@@ -35,7 +35,7 @@ type Explanation struct {
 	Preflight *ExplainedExchange `json:"preflight"`
 	// Actual is the request itself and its answer, also where a browser does not come to send it.
 	Actual *ExplainedExchange `json:"actual"`
-	// Anonymous and Credentialed are what a browser makes of the answers without and with credentials.
+	// Anonymous and Credentialed are a browser's verdicts without and with credentials.
 	Anonymous    fetch.Verdict `json:"anonymous"`
 	Credentialed fetch.Verdict `json:"credentialed"`
 	// ResponseHeaders say whether the page can read those that were asked about.
@@ -95,14 +95,14 @@ type ExplainedPolicy struct {
 	Name string `json:"name"`
 	// Place is "FILE:LINE".
 	Place string `json:"place"`
-	// Origin is the code of what the policy says of the origin alone, such as "allowed".
+	// Origin is the code of the policy's decision about the origin alone, such as "allowed".
 	Origin string `json:"origin"`
 	// Pattern is the most specific pattern that matches the origin, or "", and PatternPlace its "FILE:LINE".
 	Pattern      string `json:"pattern"`
 	PatternPlace string `json:"pattern_place"`
 }
 
-// An ExplainedExchange is a request and what the gateway makes of it.
+// An ExplainedExchange is a request and the gateway's handling of it.
 type ExplainedExchange struct {
 	// Request is the request's head, line by line, in the fields that decide.
 	Request []string `json:"request"`

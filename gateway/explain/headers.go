@@ -12,7 +12,7 @@ import (
 
 // This file says how a script could read the fields of a response that are hidden from it.
 
-// exposures says how to expose what would still be hidden. Only a policy that decides can.
+// exposures says how to expose headers that would still be hidden. Only the policy that decides can.
 func exposures(s *snapshot.Snapshot, e *Explanation) {
 	if e.Policy == nil || e.Outcome != fetch.Allowed && e.Outcome != fetch.Denied || len(e.ResponseHeaders) == 0 {
 		return

@@ -12,7 +12,8 @@ import (
 	"github.com/corsgate/corsgate/gateway/wire"
 )
 
-// This file finds the listener of a question, and says what it makes of clients without a certificate.
+// This file finds the listener of a question, and describes how it treats clients without a
+// certificate.
 
 // hasListener returns an error that names the listeners if there is none with the given name. "" is
 // always there.
@@ -30,7 +31,7 @@ func hasListener(s *snapshot.Snapshot, name string) error {
 	return fmt.Errorf("there is no listener %q: the listeners are %s", name, strings.Join(names, ", "))
 }
 
-// listenerFor returns what a listener tells an exchange of the question.
+// listenerFor returns a listener with the settings that the exchange of a question depends on.
 func listenerFor(s *snapshot.Snapshot, a *inquiry) *edge.Listener {
 	l := edge.NewListener("explain", nil)
 	if c := listenerOf(s.Config, a); c != nil {
@@ -72,7 +73,8 @@ func listenerOf(cfg *config.Config, a *inquiry) *config.Listener {
 	return best
 }
 
-// asksForCertificate says what the listener of a question makes of clients without a certificate, or "".
+// asksForCertificate describes how the listener of a question treats clients without a
+// certificate, or returns "".
 func asksForCertificate(s *snapshot.Snapshot, a *inquiry) string {
 	l := listenerOf(s.Config, a)
 	if l == nil || !a.HTTPS {

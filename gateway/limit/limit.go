@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// This file holds a table of cells, one for each key, in sets of seven. The rules are:
+// This file implements a table of cells, one for each key, in sets of seven. The rules are:
 //
 //   - a cell is a key's hash and its theoretical arrival time (TAT): the time until which the
 //     cell is paid for. It lies at most Burst periods ahead; a cell whose time has come is
@@ -32,7 +32,7 @@ const (
 )
 
 const (
-	// Keys is how many keys the largest table has cells for. Of a million keys it evicts some
+	// Keys is the number of cells of the largest table. Of a million keys it evicts some
 	// forty, of 1.4 million one in a hundred.
 	Keys = cells * sets << (levels - 1)
 	// MaxBytes bounds the memory of a Limiter.

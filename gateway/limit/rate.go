@@ -11,7 +11,7 @@ const MinPeriod = time.Microsecond
 // MaxBurst keeps sums of times far from overflow, down to one event an hour.
 const MaxBurst = 1_000_000
 
-// A Rate is how often something may happen: on average once a period, and at most so many times at once.
+// A Rate limits events: one per period on average, with bursts up to a bound.
 type Rate struct {
 	// Period is the time between two events, in nanoseconds.
 	Period int64
@@ -38,7 +38,8 @@ type Decision struct {
 	Next time.Duration
 }
 
-// Count counts an event at now for a key that is paid for until tat, and moves that, unless the event is one too many.
+// Count counts an event at now for a key that is paid for until tat, and moves that, unless the
+// event is one too many.
 func (r Rate) Count(tat *atomic.Int64, now int64) Decision {
 	for {
 		old := tat.Load()

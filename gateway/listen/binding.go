@@ -43,7 +43,7 @@ func (s *Set) Attach(l *edge.Listener, c *config.Listener) {
 	s.connections.enter(l)
 }
 
-// describe has l say what the configuration says of it.
+// describe applies the configuration of the listener to l.
 func describe(l *edge.Listener, c *config.Listener) {
 	l.TLS, l.ProxyProtocol, l.RedirectHTTPS, l.ReadyPath, l.H2C = c.TLS, c.ProxyProtocol, c.RedirectHTTPS, c.ReadyPath, c.H2C
 	network, _ := c.Address.Split()

@@ -15,7 +15,7 @@ import (
 // same address and port. As with sockets, it stays when the listener is exchanged for another
 // one of the same address. When HTTP/3 is switched off it stays until its last connection has
 // ended, and refuses new ones: also those that another listener of the same port would take, if
-// its own address is the more specific one. They come by TCP until then.
+// its own address is the more specific one. Until then they use TCP.
 
 // A quicBinding is the UDP side of a binding. The zero value stands for no HTTP/3.
 type quicBinding struct {

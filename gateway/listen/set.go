@@ -51,7 +51,7 @@ type engine interface {
 }
 
 // NewSet returns a set that listens on nothing yet. Connections are for server; exchanges
-// returns what makes the exchanges of the i-th event loop.
+// returns the constructor for exchanges of the i-th event loop.
 func NewSet(server *edge.Server, exchanges func(i int) func() loop.Exchange, log *slog.Logger) *Set {
 	return &Set{log: log, server: server, quic: h3.NewServer(server), exchanges: exchanges, failure: make(chan error, 1),
 		inherited: map[inheritance]*socket.Group{}, inheritedDatagrams: map[inheritance]*h3.Datagrams{}}

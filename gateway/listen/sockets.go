@@ -13,7 +13,7 @@ import (
 type Socket struct {
 	// Key names the table of the configuration that it is of, such as "listener.http".
 	Key string
-	// Address is what the table says.
+	// Address is the configured address.
 	Address string
 	// File is the socket.
 	File *os.File

@@ -18,7 +18,7 @@ import (
 // backlog is how many connections may wait to be accepted on one socket, as far as the system allows.
 const backlog = 4096
 
-// A Group is the listening sockets of one address. It only holds the address: what accepts works on
+// A Group is the listening sockets of one address. It only reserves the address: listeners accept on
 // duplicates, so that it can be replaced, and another process be given the same sockets, without
 // losing a connection that waits to be accepted.
 //

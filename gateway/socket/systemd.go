@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passed has the sockets that the process was started with; what a socket unit calls them (FileDescriptorName=, or its
-// name) is their name. They can be taken from the environment once only, and stay: a listener that has gone can come back.
+// passed contains the sockets that the process was started with; the name that a socket unit
+// gives them (FileDescriptorName=, or its name) is their name. They can be taken from the
+// environment once only, and stay: a listener that has gone can come back.
 var passed = sync.OnceValue(func() []*os.File { return activation.Files(true) })
 
 // passedAs returns the socket of a name and a kind, such as SOCK_STREAM; errors call it what.

@@ -190,6 +190,6 @@ func explainPair(certFile string, certPEM []byte, keyFile string, keyPEM []byte,
 	case leaf.IsCA:
 		return fmt.Errorf("the key in %s is not that of the first certificate in %s, which is an authority's: the server's own comes first", keyFile, certFile)
 	}
-	text, _, _ := strings.Cut(err.Error(), " after skipping PEM blocks") // what they are called is content
+	text, _, _ := strings.Cut(err.Error(), " after skipping PEM blocks") // the names of files are content
 	return fmt.Errorf("the key in %s is not that of the certificate in %s: %s", keyFile, certFile, text)
 }

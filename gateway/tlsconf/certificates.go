@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// certificates choose what a client is shown, by the name that it asks for. They are immutable. The rules are:
+// certificates select the certificate for a client by the name in its hello (SNI). They are immutable. The rules are:
 //
 //   - a certificate for exactly that name comes before one with a wildcard;
 //   - a name that no certificate has, or none at all, gets the first certificate, or another one
@@ -84,7 +84,7 @@ func (s *certificates) named(name string) []*Certificate {
 
 // find returns one of list that the client can verify, or else one of the first.
 func (s *certificates) find(hello *tls.ClientHelloInfo, list []*Certificate) *Certificate {
-	// Whether a certificate has the name is known here; what the client can verify is asked of the library.
+	// This code knows whether a certificate covers the name; the library says whether the client can verify it.
 	any := *hello
 	any.ServerName = ""
 	for _, list := range [][]*Certificate{list, s.first} {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// ClientAuth is what a listener asks of clients. It is not changed once it is in use.
+// ClientAuth is a listener's policy for client certificates. It is not changed once it is in use.
 type ClientAuth struct {
 	// Authorities have signed the certificates that are accepted.
 	Authorities *x509.CertPool
@@ -19,7 +19,7 @@ type ClientAuth struct {
 	Tag [sha256.Size]byte
 }
 
-// Config returns c with what a asks of clients; a may be nil. sessions has the keys of session
+// Config returns c with the requirements of a; a may be nil. sessions contains the keys of session
 // tickets; nil: none are issued.
 func (a *ClientAuth) Config(c, sessions *tls.Config) *tls.Config {
 	if a == nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// An Identity is what the certificate of a client says, as values of fields. It is never modified.
+// An Identity is the identity in a client's certificate, as values of fields. It is never modified.
 type Identity struct {
 	// Subject is the distinguished name, as RFC 4514 writes it.
 	Subject string

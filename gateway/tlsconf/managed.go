@@ -43,7 +43,7 @@ func newChallengeTLS(managed Managed) *tls.Config {
 	}
 }
 
-// ErrNoChallenge ends a handshake of an authority for a name that it was not asked to validate.
+// ErrNoChallenge ends a handshake of a CA for a name whose validation was not requested.
 var ErrNoChallenge = errors.New("no authority has asked to be shown this name")
 
 // isChallenge reports whether the client is an authority.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// This file is what a Store does while Redis fails. Its goroutine calls these methods.
+// This file handles failures of Redis. The Store's goroutine calls these methods.
 
 const (
 	failures   = 3                      // in a row, and limits are not shared

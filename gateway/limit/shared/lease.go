@@ -2,7 +2,7 @@ package shared
 
 import "time"
 
-// This file is what the store's goroutine does with the cells of a Limiter: it charges debts, gets
+// In this file the store's goroutine works on the cells of a Limiter: it charges debts, gets
 // leases and gives them back. These methods have no other callers.
 
 const (

@@ -15,8 +15,8 @@ import (
 type Limiter struct {
 	rate  limit.Rate
 	burst int64
-	debt  int64 // what a node may let pass of a key before Redis has answered
-	lease int64 // what a node may hold of a key
+	debt  int64 // how much a node may admit for a key before Redis has answered
+	lease int64 // how much of a key a node may hold
 	seed  maphash.Seed
 	store *Store
 	hooks Hooks

@@ -34,7 +34,7 @@ type Options struct {
 	Called func(keys int, result string)
 }
 
-// Results are what can come of calls: an answer; none in time; no connection; an error that Redis reports.
+// Results are the possible results of calls: an answer; none in time; no connection; an error that Redis reports.
 var Results = []string{ResultOK, ResultTimeout, ResultConnection, ResultError}
 
 // See [Results].
@@ -47,7 +47,7 @@ const (
 
 // A link is how calls come to Redis.
 type link interface {
-	// call makes calls, all at once. An error is of all of them.
+	// call makes calls in one batch. An error applies to all of them.
 	call(ctx context.Context, calls []call) error
 	// probe reports why a call would fail.
 	probe(ctx context.Context) error

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// This file runs a Store: one goroutine that takes from limiters what they ask, makes calls of
+// This file runs a Store: one goroutine that collects the questions of limiters, turns them into calls to
 // it and takes their answers back.
 
 const (
@@ -222,7 +222,7 @@ func (s *Store) end(o outcome) {
 	}
 	s.count(o.calls)
 	switch {
-	case o.link != s.link: // what it was told of is known
+	case o.link != s.link: // the events that it was woken for are known
 	case o.err == nil:
 		s.failed = 0
 	default:

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// This file holds a table of cells, one for each key, in sets of seven. A key that is in no cell
+// This file implements a table of cells, one for each key, in sets of seven. A key that is in no cell
 // replaces the key that is nearest to idle. It begins with a full burst, until Redis has answered;
 // one that was evicted recently begins with none, as in package limit. Beyond that:
 //
@@ -42,7 +42,7 @@ type cell struct {
 
 	// Of the owner.
 	next   uint32   // in the list of cells that ask: 1 + an index; 0: the end
-	base   int32    // what the balance was after the last answer
+	base   int32    // the balance after the last answer
 	since  int64    // when that was asked for
 	epoch  uint32   // of the store, at that time
 	leased bool     // the lease is looked after

@@ -36,8 +36,10 @@ func (x *response) noteRefusal(what report.Kind) {
 	x.p.report.Refuse(&q, what, x.reason)
 }
 
-// noteAllowed lists a preflight that is allowed. key is all of its question but the origin.
+// noteAllowed lists a preflight that is allowed, if one is due. key is all of its question but the origin.
 func (x *exchange) noteAllowed(key []byte) {
-	q := x.listed()
-	x.p.report.Allow(&q, key)
+	if x.p.report.AllowDue(x.now) {
+		q := x.listed()
+		x.p.report.Allow(&q, key)
+	}
 }

@@ -30,12 +30,12 @@ func (a *allowed) due(now time.Time) bool {
 // maxAllowedKey is the size, in bytes, up to which the key of an allowed preflight, with its origin, needs no allocation.
 const maxAllowedKey = 768
 
-// Allow lists a preflight that is allowed, if that is due. key is all of its question but the origin.
+// AllowDue reports whether a preflight that is allowed now is to be listed by Allow.
+func (l *Lists) AllowDue(now time.Time) bool { return l.allowed.due(now) }
+
+// Allow lists a preflight that is allowed. key is all of its question but the origin. Precondition: AllowDue has reported true.
 func (l *Lists) Allow(q *Request, key []byte) {
 	a := &l.allowed
-	if !a.due(q.Now) {
-		return
-	}
 	var buf [maxAllowedKey]byte
 	whole := appendPrintable(append(buf[:0], key...), q.Head.Origin)
 	a.Lock()

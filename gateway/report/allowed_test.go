@@ -28,14 +28,19 @@ func TestAllowedIsSampled(t *testing.T) {
 			t.Errorf("%s: %d are listed, want %d", when, got, n)
 		}
 	}
+	allow := func() {
+		if l.AllowDue(q.Now) {
+			l.Allow(q, []byte("key"))
+		}
+	}
 	for range 3 * allowedBurst {
-		l.Allow(q, []byte("key"))
+		allow()
 	}
 	want("many at once", allowedBurst)
 	for range 10 {
 		q.Now = q.Now.Add(allowedEvery)
-		l.Allow(q, []byte("key"))
-		l.Allow(q, []byte("key"))
+		allow()
+		allow()
 	}
 	want("20 more in 10 intervals", allowedBurst+10)
 	questions := l.Questions(256)

@@ -37,7 +37,7 @@ func DecodeQPACK(b []byte, h *Head, cut bool) bool {
 	return true
 }
 
-// cutShort ends a head of which more was to come than it may have. A target that is too long is the last that has come of it, and is not there.
+// cutShort makes a head of the beginning of one that is too large. If a long target is what it was cut in, it has another one.
 func (h *Head) cutShort() {
 	if !h.lined && h.has(method) && !h.has(path) {
 		h.addPseudo(&line{text: []byte(":path: /\r\n"), name: len(":path"), kind: path})
@@ -92,7 +92,8 @@ func (h *Head) qpackLine(b []byte) (n int) {
 	return n + k
 }
 
-// AppendQPACK appends the block that says what text says: the head of a response, as of HTTP/1.1. Fields that belong to a connection are left out.
+// AppendQPACK appends the block of the response head in text, which is that of HTTP/1.1. Fields that belong to a connection are left
+// out.
 func AppendQPACK(dst, text []byte) []byte {
 	dst = appendQPACK(append(dst, 0, 0), []byte(":status"), text[len("HTTP/1.1 "):][:3], false)
 	return appendQPACKLines(dst, text[bytes.IndexByte(text, '\n')+1:])

@@ -101,8 +101,8 @@ func (q *conn) readUni(str *quic.ReceiveStream) {
 	q.fault(code)
 }
 
-// readInstructions reads a stream of QPACK until it ends or says something else than what it may while there is no dynamic table. See RFC
-// 9204, sections 4.3 and 4.4.
+// readInstructions reads a QPACK stream until it ends, or has an instruction that needs a dynamic table. See RFC 9204, sections 4.3
+// and 4.4.
 func readInstructions(f *frameReader, wrong quic.ApplicationErrorCode, may byte) quic.ApplicationErrorCode {
 	more := false // of an integer
 	for {

@@ -47,13 +47,14 @@ const (
 	framePriorityUpdatePush = 0xf0701
 )
 
-// reserved reports whether a type is that of a frame of HTTP/2 which has no counterpart. See RFC 9114, section 7.2.8.
+// reserved reports whether a type is that of an HTTP/2 frame without a counterpart. See RFC 9114, section 7.2.8.
 func reserved(kind uint64) bool { return kind == 0x02 || kind == 0x06 || kind == 0x08 || kind == 0x09 }
 
 // ignored reports whether frames of a type are skipped, wherever they stand.
 func ignored(kind uint64) bool {
 	switch kind {
-	case frameData, frameHeaders, frameCancelPush, frameSettings, framePushPromise, frameGoAway, frameMaxPushID, framePriorityUpdate, framePriorityUpdatePush:
+	case frameData, frameHeaders, frameCancelPush, frameSettings, framePushPromise, frameGoAway, frameMaxPushID,
+		framePriorityUpdate, framePriorityUpdatePush:
 		return false
 	}
 	return !reserved(kind)

@@ -30,8 +30,8 @@ var (
 	errUnexpected = errors.New("a frame stands where it must not")
 )
 
-// begin reads the head, and finds out whether content follows it: in HTTP/2 the head says so; in HTTP/3 the end of the stream is QUIC's, and
-// may come later, in a packet of its own.
+// begin reads the head, and finds out whether content follows it: in HTTP/2 the head says so; in HTTP/3 the end of the stream is
+// QUIC's, and may come later, in a separate packet.
 func (st *stream) begin() error {
 	for {
 		kind, err := st.in.next()

@@ -16,9 +16,9 @@ import (
 // keptBytes is the largest buffer that is kept for the next stream.
 const keptBytes = 4 << 10
 
-// A stream is one request of HTTP/3 as a connection of HTTP/1.1 that exists in memory only. Its header block is decoded to the text that
-// package wire parses, as that of HTTP/2 is; the response, which is HTTP/1.1 like any other, is turned into frames by the outlet that
-// HTTP/2 has, too. So there is one parser, and one kind of handler.
+// A stream is one request of HTTP/3 as an HTTP/1.1 connection that exists in memory only. Its header block is decoded to the text that
+// package wire parses, and the response, which is HTTP/1.1 like any other, is turned into frames, both as for HTTP/2. So there is one
+// parser, and one kind of handler.
 type stream struct {
 	on   *conn // the connection of the stream
 	quic *quic.Stream
@@ -26,16 +26,16 @@ type stream struct {
 	// The request.
 	in      frameReader
 	head    h2.Head
-	text    []byte // of the head, and what follows it that content does not: [at:] has not been read
+	text    []byte // of the head, later the last chunk: [at:] has not been read
 	at      int
 	flaw    *wire.Fault // why the request is refused
 	body    body
-	length  int64 // by Content-Length
-	came    int64 // bytes of content
-	data    bool  // the current frame is DATA
-	trailed bool  // the trailer section has come
-	over    bool  // all content was read
-	lines   []byte
+	length  int64  // by Content-Length
+	came    int64  // bytes of content
+	data    bool   // the current frame is DATA
+	trailed bool   // the trailer section has come
+	over    bool   // all content was read
+	lines   []byte // of the trailer section
 
 	// The response.
 	out      []byte // frames that were not sent

@@ -25,7 +25,7 @@ func TestConvert(t *testing.T) {
 			t.Errorf("convert %q: status %d, %q, %q, want 2 and %q", args, status, out, errs, want)
 		}
 	}
-	f(`--from "": say one of nginx`, path)
+	f(`--from "": write one of nginx`, path)
 	f(`--from "apache"`, "--from", "apache", path)
 	f("takes one FILE", "--from", "nginx")
 	f("takes one FILE", "--from", "nginx", path, path)

@@ -1,4 +1,4 @@
-// Package systemd tellm Manager what the process does, if it was started with Type=notify-reload. See sd_notify(3).
+// Package systemd tells the service manager what the process does, if it was started with Type=notify-reload. See sd_notify(3).
 package systemd
 
 import (

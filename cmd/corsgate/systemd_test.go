@@ -14,10 +14,12 @@ import (
 	"testing"
 )
 
-// bound returns a listener, and its socket as a file, until the test ends.
+// bound returns a listener, and its socket as a file, until the test ends. As those of systemd it is not one of Multipath TCP.
 func bound(t *testing.T) (*net.TCPListener, *os.File) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	ln, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
@@ -44,9 +45,29 @@ func bindSystemd(name string) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := duplicateOf(ln)
+	fd := -1
+	if err = neverBlock(ln.(syscall.Conn)); err == nil { // as all listeners of package net
+		fd, err = duplicateOf(ln)
+	}
 	if err = errors.Join(err, ln.Close()); err != nil {
 		return nil, err
 	}
 	return &Group{fds: []int{fd}, addr: ln.Addr()}, nil
+}
+
+// neverBlock bounds how long accept, or a read of a datagram, waits on a socket that another process makes blocking. Whether a socket
+// blocks is not a matter of a descriptor: systemd makes it blocking whenever it passes it to a process, which can happen between the call
+// that makes it non-blocking and accept. An event loop that waited there would serve none of its clients until another one connects.
+func neverBlock(c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	least := unix.Timeval{Usec: 1000} // the kernel rounds it up to its tick
+	if e := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptTimeval(int(fd), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &least)
+	}); e != nil {
+		return e
+	}
+	return err
 }

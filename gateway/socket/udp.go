@@ -46,6 +46,9 @@ func PassedUDP(name string) (*net.UDPConn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the socket of datagrams named %s is not of UDP", name), pc.Close())
 	}
+	if err := neverBlock(conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	return conn, nil
 }
 

@@ -42,13 +42,12 @@
 //	├─ printable            untrusted text, made safe for terminals and logs      (standard library only)
 //	│                     the ground:
 //	├─ config               TOML → Config: defaults, positions, every error at once
-//	├─ cors                 the CORS protocol as pure functions over bytes     → matcher
-//	│  └─ …/nethttp         a policy in front of a handler of net/http; for others
+//	├─ cors                 the CORS protocol as pure functions over bytes; nethttp: as a middleware → matcher
 //	├─ route                (host, path, method) → route
 //	├─ loop                 event loops (Linux)                                → edge, h2, pipe, socket, tlsconf, upstream, wire
 //	├─ h3                   HTTP/3 over quic-go's QUIC                         → edge, h2, pipe, socket, tlsconf, wire
 //	├─ edge                 listeners, connections, fasthttp's server, HTTP/2  → h2, pipe, tlsconf, wire
-//	├─ pipe                 a stream of HTTP/2 as a connection of HTTP/1.1     → h2, tlsconf, wire
+//	├─ pipe                 a stream of HTTP/2 or 3 as HTTP/1.1                → h2, tlsconf, wire
 //	├─ tlsconf              certificates served to clients, and client certificates
 //	├─ socket               addresses bound, inherited and handed on
 //	├─ h2                   HTTP/2 connections: bytes in, events out           → wire
@@ -67,15 +66,13 @@
 //	matcher             whether an origin belongs to a set of patterns         (standard library only)
 //	cache               the preflight LRU
 //
-// For tests there are gateway/pkitest, gateway/acmetest, gateway/fleet/etcdtest, gateway/config/configtest and gateway/tooltest; the
-// servers that they start are built from gateway/internal/doubles, a module of its own.
-//
 // A package may import only packages to its left in this order, and those on the ground; a test verifies it:
 //
 //	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
 //
 // Only matcher, cache, cors and fetch are meant for other programs; the rest is internal. Only gateway/edge imports fasthttp,
-// only gateway/h3 quic-go, and only gateway/fleet etcd's client, which treats a configuration as text.
+// only gateway/h3 quic-go, and only gateway/fleet etcd's client, which treats a configuration as text. For tests there are pkitest,
+// acmetest, fleet/etcdtest, config/configtest and tooltest; the servers that they start are built from internal/doubles, a module.
 //
 // # Rules that stay true
 //
@@ -87,6 +84,6 @@
 //     appendKey. A request field that begins to matter is added to the key in the same commit.
 //  6. Access-Control-Allow-Origin is absent, or "*" without credentials, or the request's Origin.
 //  7. On a route with a policy the gateway owns the CORS fields: the upstream's never pass, unless the policy says so.
-//  8. The path that selected the route is the path that is forwarded, byte by byte. A route that rewrites it replaces leading
-//     segments by configured ones. Nothing is decoded, and the gateway itself would have to accept the resulting path.
+//  8. The path that selected the route is forwarded, byte by byte, except leading segments that the route replaces by configured
+//     ones. Nothing is decoded, and the gateway itself would have to accept the resulting path.
 package gateway

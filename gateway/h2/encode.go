@@ -5,9 +5,8 @@ import (
 	"hash/maphash"
 )
 
-// The part of the client's dynamic table that the encoder uses. It is smaller than the default
-// of 4096 bytes, so nothing that the encoder puts there is ever evicted, and indexes only shift
-// as lines are added.
+// The part of the client's dynamic table that the encoder uses. It is smaller than the default of 4096 bytes, so nothing that the
+// encoder puts there is ever evicted, and indexes only shift as lines are added.
 const (
 	encoderBytes = 1 << 10 // as RFC 7541, section 4.1, counts
 	encoderLines = 24
@@ -50,8 +49,7 @@ func (e *Encoder) Limit(size uint32) {
 	}
 }
 
-// AppendHead appends the block for text, which begins with the head of a response and its empty
-// line.
+// AppendHead appends the block for text, which begins with the head of a response and its empty line.
 func (e *Encoder) AppendHead(dst, text []byte) []byte {
 	dst, _ = e.appendHead(dst, text)
 	return dst

@@ -192,7 +192,7 @@ type Limits struct {
 	// BodyBytes bounds the size of a request body; 0 admits none. Default 10MiB.
 	BodyBytes ByteSize
 	// InFlight bounds the concurrent requests to upstreams; beyond it requests are answered 503, in the order of the route's
-	// [Route.Priority]. Default 0: the same as [Limits.Connections].
+	// [Route.Priority]. Default 0: so many that routes of normal priority can have one for each of [Limits.Connections].
 	InFlight int
 	// Underscores says how to treat request fields whose name contains a character other than a letter, a digit or "-", and
 	// that neither the route's policy nor one of its keys names: upstreams with a CGI interface read X_User as X-User. "drop"

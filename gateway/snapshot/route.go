@@ -183,11 +183,18 @@ func roomOf(c *config.Route, inFlight int) Room {
 	return Room{rank, max(1, min(n*roomShares[rank]/100, n-apart))}
 }
 
-// inFlight returns how many requests may be in flight. If it is not set, it is derived: as many as
-// there may be connections, which HTTP/1.1 cannot exceed, but HTTP/2 can.
+// inFlight returns how many requests may be in flight.
 func (s *Snapshot) inFlight() int {
 	if n := s.Config.Limits.InFlight; n > 0 {
 		return n
 	}
-	return s.Edge.Connections
+	return inFlightFor(s.Edge.Connections)
+}
+
+// inFlightFor derives how many requests may be in flight from how many connections there may be. Routes of normal priority can have one
+// for each connection, which HTTP/1.1 cannot exceed, but HTTP/2 can: without that, clients that were let in would be refused when all of
+// them ask at once.
+func inFlightFor(connections int) int {
+	normal := int(roomShares[ranks["normal"]])
+	return max(connections+roomApart, (100*connections+normal-1)/normal)
 }

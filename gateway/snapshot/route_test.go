@@ -30,3 +30,17 @@ func TestRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestInFlightFor: if nothing is configured, a request of each connection is let in, and there is room for what is more important.
+func TestInFlightFor(t *testing.T) {
+	for connections := 1; connections < 5000; connections++ {
+		n := inFlightFor(connections)
+		normal, high := roomOf(&config.Route{Priority: "normal"}, n).Most, roomOf(&config.Route{Priority: "high"}, n).Most
+		if normal < int64(connections) || high <= normal {
+			t.Fatalf("%d connections: %d requests of normal priority and %d of high, want at least %d and more", connections, normal, high, connections)
+		}
+		if most := connections*106/100 + roomApart + 1; n > most {
+			t.Fatalf("%d connections: %d in flight, want %d at most", connections, n, most)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func inUse() int64 {
 	return int64(sum)
 }
 
-// afterCollections calls f now and after each collection, one call at a time.
+// afterCollections calls f now and after collections, one call at a time. A collection that ends while f runs may go without a call.
 func afterCollections(f func()) {
 	type mark struct{ _ [2]*byte } // not a tiny object: those are collected together
 	var again func(struct{})

@@ -25,7 +25,7 @@ func dialBare(t testing.TB, address string) *quic.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.CloseWithError(0, "") })
+	t.Cleanup(func() { c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })
 	return c
 }
 

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +18,7 @@ import (
 
 func dialQUIC(t testing.TB, address string) *quic.Conn {
 	t.Helper()
-	config := authority(t).client()
-	config.NextProtos = []string{"h3"}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := quic.DialAddr(ctx, address, config, &quic.Config{MaxIdleTimeout: patience})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })
+	c := dialBare(t, address)
 	control, err := c.OpenUniStream()
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ type Scratch struct {
 	head   Head
 	free   *Stream
 	frees  int
-	doomed [64]uint32 // streams of the session of that are reset in the scanned bytes
+	doomed [64]uint32 // the first of the streams that are reset in the bytes that were scanned
 	dooms  int
 	of     *Session
 }

@@ -83,7 +83,7 @@ func (l *Loop) Run() {
 	if !l.posted.open() {
 		return
 	}
-	l.begins()
+	l.startClock()
 	for turn := 0; !l.draining || l.Clients() > 0; turn++ {
 		l.wait(len(l.later) > 0)
 		for done := false; !done; {

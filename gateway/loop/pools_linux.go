@@ -31,9 +31,9 @@ func (ps *pools) poolOf(e *upstream.Endpoint) *pool {
 	return p
 }
 
-// take returns an idle connection, or nil. What has come on one, of which epoll has not told yet, is looked for in two cases. After a
-// response without content it could be late content, which the next exchange would take for its response. And a request that must
-// not be sent twice must not meet a connection that the endpoint has closed already: it could not be sent on another one.
+// take returns an idle connection, or nil. In two cases it asks the socket whether anything has arrived, since epoll may not have
+// reported it yet. After a response without content, late content may have come, which the next exchange would take for its response.
+// And a request that must not be sent twice must not go to a connection that the endpoint has closed: it could not be sent again.
 func (ps *pools) take(p *pool, idempotent bool) *upconn {
 	if len(p.resting) > 0 {
 		p.resting = slices.DeleteFunc(p.resting, func(u *upconn) bool {

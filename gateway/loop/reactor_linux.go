@@ -12,7 +12,7 @@ import (
 )
 
 // A reactor is the sockets of a loop, what epoll says of them, and their deadlines; and the loop's clock, which stands still during
-// a turn. What a socket is for it does not know.
+// a turn. It does not know what a socket is for.
 type reactor struct {
 	epoll   int
 	file    *os.File // epoll, as the runtime polls it
@@ -21,7 +21,7 @@ type reactor struct {
 	events  [batch]unix.EpollEvent
 	pending int  // of events, this turn
 	at      int  // the event that is handled next
-	more    bool // wait must not
+	more    bool // there is work without events: wait does not park
 	behind  int  // turns that have put off deadlines
 	gen     int32
 
@@ -47,8 +47,8 @@ func (r *reactor) open() (err error) {
 	return nil
 }
 
-// begins starts the clock.
-func (r *reactor) begins() {
+// startClock starts the clock.
+func (r *reactor) startClock() {
 	r.start = time.Now()
 	r.now, r.nextDue = r.start, r.start
 }

@@ -35,7 +35,7 @@ func (p *Pipe) patience(now time.Time) (by time.Time) {
 	by = p.readBy
 	next := func(t time.Time) bool {
 		if !now.Before(t) || !p.readBy.IsZero() && p.readBy.Before(t) {
-			return false // for an error is of less use
+			return false // the request begins now: if the read deadline came first, it would only be refused
 		}
 		if by.IsZero() || t.Before(by) {
 			by = t

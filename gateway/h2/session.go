@@ -42,7 +42,7 @@ type Scratch struct {
 	frees  int
 	doomed [64]uint32 // the first of the streams that are reset in the bytes that were scanned
 	dooms  int
-	of     *Session
+	of     *Session // whose streams doomed holds
 }
 
 // A Kind is what an Event is about.

@@ -2,67 +2,68 @@ package upstream_test
 
 import (
 	"errors"
-	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
 )
 
-// lastFree takes the least descriptor that is free.
-func lastFree(t *testing.T) *os.File {
-	t.Helper()
-	f, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// TestDialWaitsForDescriptors: a connection for which there is no descriptor is made as soon as one is free.
+// TestDialWaitsForDescriptors: a connection for which there is no descriptor is made as soon as one is free. No descriptor is
+// below 1 here, whatever the other tests of this process open and close.
 func TestDialWaitsForDescriptors(t *testing.T) {
 	s := serve(t, answer)
-	f := lastFree(t)
-	opts := options()
-	opts.Descriptors = int(f.Fd()) + 1
-	u := upstream.New("test", []upstream.Address{s.address()}, opts)
-	asked := 0
-	u.OnExhausted = func() {
-		if asked++; asked == 3 {
-			f.Close()
+	synctest.Test(t, func(t *testing.T) {
+		opts := options()
+		opts.Descriptors = 1
+		u := upstream.New("test", []upstream.Address{s.address()}, opts)
+		defer u.Stop()
+		asked := 0
+		u.OnExhausted = func() {
+			if asked++; asked == 3 {
+				u.Endpoints()[0].Conns().Server.Descriptors = 0 // from now on there are some
+			}
 		}
-	}
-	defer u.Stop()
-	get(t, u)
-	if asked != 3 {
-		t.Errorf("room was asked for %d times, want 3", asked)
-	}
+		start := time.Now()
+		get(t, u)
+		if asked != 3 {
+			t.Errorf("room was asked for %d times, want 3", asked)
+		}
+		if waited := time.Since(start); waited != 60*time.Millisecond {
+			t.Errorf("it has waited for %v, want a pause of 20 ms each time", waited)
+		}
+	})
 }
 
 // TestDialGivesUp: it is waited for for a moment only, and not beyond the time of the exchange.
 func TestDialGivesUp(t *testing.T) {
 	s := serve(t, answer)
-	opts := options()
-	opts.Descriptors = int(lastFree(t).Fd()) + 1
-	u := upstream.New("test", []upstream.Address{s.address()}, opts)
-	asked := 0
-	u.OnExhausted = func() { asked++ }
-	defer u.Stop()
-	if nc, err := u.Endpoints()[0].Dial(time.Time{}); !errors.Is(err, syscall.EMFILE) {
-		t.Fatalf("%v, %v, want EMFILE", nc, err)
+	f := func(within time.Duration, want int) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			opts := options()
+			opts.Descriptors = 1
+			u := upstream.New("test", []upstream.Address{s.address()}, opts)
+			defer u.Stop()
+			asked := 0
+			u.OnExhausted = func() { asked++ }
+			var by time.Time
+			if within > 0 {
+				by = time.Now().Add(within)
+			}
+			if nc, err := u.Endpoints()[0].Dial(by); !errors.Is(err, syscall.EMFILE) {
+				t.Errorf("within %v: %v, %v, want EMFILE", within, nc, err)
+			}
+			if asked != want {
+				t.Errorf("within %v: room was asked for %d times, want %d", within, asked, want)
+			}
+		})
 	}
-	if asked < 1 || asked > 16 {
-		t.Errorf("room was asked for %d times in 0.3 s", asked)
-	}
-	asked = 0
-	if nc, err := u.Endpoints()[0].Dial(time.Now().Add(50 * time.Millisecond)); err == nil {
-		t.Fatalf("%v, want that it fails", nc)
-	}
-	if asked > 3 {
-		t.Errorf("room was asked for %d times in 50 ms", asked)
-	}
+	f(0, 16) // at once, and every 20 ms for 0.3 s
+	f(time.Second, 16)
+	f(50*time.Millisecond, 3)
+	f(time.Millisecond, 1)
 	if n := s.opened.Load(); n != 0 {
 		t.Errorf("%d connections were made, want none", n)
 	}

@@ -55,7 +55,7 @@ type hold struct {
 // choose picks an endpoint for the next attempt of c's exchange.
 func (ups *upstreams) choose(c *call) {
 	a := c.x.Attempts()
-	e, entered := a.Next()
+	e, entered := a.Next(ups.now)
 	if e == nil {
 		ups.fail(c, nil, a.Nowhere())
 		return

@@ -43,22 +43,25 @@ func (a *Attempts) Begin() {
 	a.Tried = a.list[:0]
 }
 
-// Next chooses the endpoint of the next attempt and enters it. If it reports false, the exchange
+// Next chooses the endpoint of the next attempt, which begins now, and enters it. If it reports false, the exchange
 // has to wait in the queue of the endpoint: it and all others are full. The endpoint is nil if there is
 // none; Nowhere says why.
-func (a *Attempts) Next() (e *Endpoint, entered bool) {
+func (a *Attempts) Next(now time.Time) (e *Endpoint, entered bool) {
 	if a.To.down.Load() && !a.To.mayTry(time.Now()) {
 		a.refused = true
 		return nil, false
 	}
 	e = a.To.Pick(&a.Choice)
-	if e == nil || e.TryAcquire() {
-		return e, e != nil
+	if e == nil {
+		return nil, false
 	}
-	if other := a.notFull(); other != nil && other.TryAcquire() {
-		return other, true
+	if entered = e.TryAcquire(); !entered {
+		if other := a.notFull(); other != nil && other.TryAcquire() {
+			e, entered = other, true
+		}
 	}
-	return e, false
+	e.load.Use(now)
+	return e, entered
 }
 
 // notFull returns the least busy endpoint that has room and was not tried, or nil.

@@ -14,7 +14,7 @@ func (w *ward) try(t *testing.T, n int) (through int) {
 	for range n {
 		a := upstream.Attempts{To: w.Upstream}
 		a.Begin()
-		switch e, entered := a.Next(); {
+		switch e, entered := a.Next(time.Now()); {
 		case e != nil && entered:
 			through++
 			e.Release()

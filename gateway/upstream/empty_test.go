@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/balance"
@@ -42,7 +43,7 @@ func TestNoneHasRoom(t *testing.T) {
 		busy(t, u, 1)
 		a := upstream.Attempts{To: u}
 		a.Begin()
-		if e, entered := a.Next(); e != u.Endpoints()[0] || entered {
+		if e, entered := a.Next(time.Now()); e != u.Endpoints()[0] || entered {
 			t.Errorf("%s: endpoint %v, entered %t, want the full one", name, e, entered)
 		}
 	}

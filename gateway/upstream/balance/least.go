@@ -104,10 +104,10 @@ func (s *Set) ended(m *Member, n int64) {
 	}
 }
 
-// pickLeast returns the number of the least busy member; of equals it is one that is drawn by weight if that is among
+// pickLeast returns the number of the least busy member; of equals it is the one that drawRested returns if that is among
 // them, else any.
 func (s *Set) pickLeast() int {
-	drawn, known, mask := s.draw(), s.groups.least, s.groups.mask
+	drawn, known, mask := s.drawRested(), s.groups.least, s.groups.mask
 	for range known {
 		least := lowest(known)
 		if s.active[drawn].cost() <= least {

@@ -20,7 +20,7 @@ func (x *Exchange) Do(a *upstream.Attempts) error {
 		return x.doBound(a)
 	}
 	for {
-		e, entered := a.Next()
+		e, entered := a.Next(x.Now)
 		if x.Endpoint = e; e == nil {
 			return a.Nowhere()
 		}

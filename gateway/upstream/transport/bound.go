@@ -44,7 +44,7 @@ func (x *Exchange) doBound(a *upstream.Attempts) error {
 	e, entered := x.Bound.endpoint, false
 	if c != nil {
 		entered = e.TryAcquire()
-	} else if e, entered = a.Next(); e == nil {
+	} else if e, entered = a.Next(x.Now); e == nil {
 		x.Endpoint = nil
 		return a.Nowhere()
 	}

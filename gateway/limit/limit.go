@@ -72,7 +72,7 @@ type cell struct {
 // evicted, under a lock, whenever a key loses its cell while it is not idle, or is refused one,
 // because the table is full.
 //
-// Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
+// Precondition: that of NewRate.
 func New(period time.Duration, burst int, now time.Time, evicted func()) *Limiter {
 	return &Limiter{rate: NewRate(period, burst), start: now, evicted: evicted, seed: maphash.MakeSeed(), levels: levels}
 }
@@ -96,6 +96,15 @@ func (l *Limiter) plant() *[sets]set {
 // is treated as if it came then, but for a little more patience.
 func (l *Limiter) Allow(key, owner []byte, now time.Time) Decision {
 	return l.allow(maphash.Bytes(l.seed, key), owner, int64(now.Sub(l.start)))
+}
+
+// Has reports whether an event of key would be allowed at a time. It counts nothing.
+func (l *Limiter) Has(key []byte, now time.Time) bool {
+	if l.first.Load() == nil {
+		return true
+	}
+	c := l.find(maphash.Bytes(l.seed, key) | 1<<63)
+	return c == nil || l.rate.Has(&c.tat, int64(now.Sub(l.start)))
 }
 
 // Bytes returns how much memory the table has, at most. Of its first level, 2 MiB, the system

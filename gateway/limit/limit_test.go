@@ -351,3 +351,21 @@ func BenchmarkAllowParallel(b *testing.B) {
 		})
 	}
 }
+
+// TestHas: Has says what Allow would, and counts nothing, also for times as long as a month.
+func TestHas(t *testing.T) {
+	now := time.Now()
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, period := range []time.Duration{limit.MinPeriod, time.Second, 24 * time.Hour, limit.MaxPeriod} {
+		l := limit.New(period, 3, now, func() {})
+		at := now
+		for range 2000 {
+			at = at.Add(time.Duration(r.Int64N(int64(period))))
+			key := []byte{byte(r.IntN(4))}
+			want := l.Has(key, at)
+			if got := l.Allow(key, key, at).Allowed; got != want {
+				t.Fatalf("a period of %v: Allow %t, Has %t", period, got, want)
+			}
+		}
+	}
+}

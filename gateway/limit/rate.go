@@ -8,8 +8,15 @@ import (
 // MinPeriod is the shortest time between two events of a key that a Limiter can count.
 const MinPeriod = time.Microsecond
 
-// MaxBurst keeps sums of times far from overflow, down to one event an hour.
+// MaxBurst bounds how many events there may be at once.
 const MaxBurst = 1_000_000
+
+// MaxPeriod is the longest time between two events of a key, a month, and MaxAhead that of a whole burst: it keeps sums of times far
+// from overflow.
+const (
+	MaxPeriod = 30 * 24 * time.Hour
+	MaxAhead  = MaxBurst * time.Hour
+)
 
 // A Rate limits events: one per period on average, with bursts up to a bound.
 type Rate struct {
@@ -21,9 +28,9 @@ type Rate struct {
 
 // NewRate returns a rate.
 //
-// Precondition: MinPeriod <= period <= an hour, and 0 < burst <= MaxBurst.
+// Precondition: MinPeriod <= period <= MaxPeriod, 0 < burst <= MaxBurst, and burst * period <= MaxAhead.
 func NewRate(period time.Duration, burst int) Rate {
-	if period < MinPeriod || period > time.Hour || burst < 1 || burst > MaxBurst {
+	if period < MinPeriod || period > MaxPeriod || burst < 1 || burst > MaxBurst || int64(burst) > int64(MaxAhead)/int64(period) {
 		panic("BUG: a limit out of range")
 	}
 	return Rate{Period: int64(period), Ahead: int64(burst) * int64(period)}
@@ -36,6 +43,11 @@ type Decision struct {
 	Remaining int64
 	// Next is when that number rises by one; of a refused event, when it would be allowed.
 	Next time.Duration
+}
+
+// Has reports whether Count would allow an event.
+func (r Rate) Has(tat *atomic.Int64, now int64) bool {
+	return now+r.Ahead >= max(tat.Load(), now)+r.Period
 }
 
 // Count counts an event at now for a key that is paid for until tat, and moves that, unless the

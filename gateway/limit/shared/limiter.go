@@ -47,7 +47,7 @@ type Hooks struct {
 // Limiter returns a limiter whose keys begin, after the store's prefix, with name. Nothing is shared before
 // it is one of those that [Store.Share] is told of.
 //
-// Precondition: limit.MinPeriod <= period <= an hour, and 0 < burst <= limit.MaxBurst.
+// Precondition: that of limit.NewRate.
 func (s *Store) Limiter(name string, period time.Duration, burst int, hooks Hooks) *Limiter {
 	return &Limiter{
 		rate: limit.NewRate(period, burst), burst: int64(burst),
@@ -66,6 +66,20 @@ func leaseOf(burst int64) int64 { return burst / 8 }
 // is allocated.
 func (l *Limiter) Allow(key []byte, now time.Time) limit.Decision {
 	return l.allow(maphash.Bytes(l.seed, key), key, int64(now.Sub(l.store.start)))
+}
+
+// Has reports whether an event of key would be allowed at a time, as far as is known here. It counts nothing.
+func (l *Limiter) Has(key []byte, at time.Time) bool {
+	now := int64(at.Sub(l.store.start))
+	hash := maphash.Bytes(l.seed, key)
+	c := l.known(hash)
+	switch {
+	case c == nil || c.balance.Load() > 0:
+		return true
+	case l.store.down.Load():
+		return l.store.options.Open || l.rate.Has(&c.tat, now)
+	}
+	return c.balance.Load() > -l.debt && l.rate.Has(&c.tat, now)
 }
 
 // Bytes returns how much memory the table has, at most; the system provides it as keys come.

@@ -81,6 +81,17 @@ func (l *Limiter) find(hash uint64, key []byte, now int64) (i uint32, stranger b
 	return n*cells + k, stranger
 }
 
+// known returns the cell of a key, or nil if it has none.
+func (l *Limiter) known(hash uint64) *cell {
+	s := &l.table[hash%sets]
+	for i := range s.keys {
+		if s.keys[i].Load() == hash|1<<63 {
+			return &s.cells[i]
+		}
+	}
+	return nil
+}
+
 // assign gives a cell of s to a key that has none.
 func (l *Limiter) assign(s *set, hash uint64, key []byte, now int64) (i uint32, stranger bool) {
 	s.mu.Lock()

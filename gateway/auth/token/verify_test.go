@@ -1,0 +1,400 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// now is the time of these tests.
+var now = time.Unix(1_800_000_000, 0)
+
+type claims = map[string]any
+
+// good returns the claims of a good token, changed; nil takes one out.
+func good(changes claims) claims {
+	c := claims{"iss": "https://id.example.com", "aud": "api", "sub": "bob", "exp": now.Unix() + 60}
+	for name, v := range changes {
+		if c[name] = v; v == nil {
+			delete(c, name)
+		}
+	}
+	return c
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// compact makes a token of a header and a payload, which sign signs.
+func compact(head, payload any, sign func(input []byte) []byte) string {
+	part := func(v any) string {
+		if s, ok := v.(string); ok {
+			return b64([]byte(s))
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		return b64(b)
+	}
+	input := part(head) + "." + part(payload)
+	return input + "." + b64(sign([]byte(input)))
+}
+
+func signES256(k *ecdsa.PrivateKey) func([]byte) []byte {
+	return func(input []byte) []byte {
+		sum := sha256.Sum256(input)
+		r, s, err := ecdsa.Sign(rand.Reader, k, sum[:])
+		if err != nil {
+			panic(err)
+		}
+		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	}
+}
+
+func newES256(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// setOf returns a key set.
+func setOf(t testing.TB, keys ...jose.JSONWebKey) *Keys {
+	t.Helper()
+	text, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ParseKeys(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// judge returns the step that fails, or "".
+func judge(r *Rules, text string, keys *Keys) Step {
+	c, f := r.Check(text, keys, now)
+	if f == nil {
+		_, f = r.Verify(c)
+	}
+	if f != nil {
+		return f.Step
+	}
+	return ""
+}
+
+// TestRFC8725 goes through the practices of RFC 8725, section 3, as far as they are for who verifies, and the checks of RFC 7519.
+func TestRFC8725(t *testing.T) {
+	key, other := newES256(t), newES256(t)
+	keys := setOf(t, jose.JSONWebKey{Key: &key.PublicKey, KeyID: "one", Algorithm: "ES256", Use: "sig"})
+	rules := Rules{Algorithms: []string{"ES256"}, Issuer: "https://id.example.com", Audience: []string{"api", "admin"}, Leeway: 30 * time.Second}
+	head := claims{"alg": "ES256", "kid": "one", "typ": "JWT"}
+	with := func(changes claims) claims {
+		c := claims{}
+		for k, v := range head {
+			c[k] = v
+		}
+		for k, v := range changes {
+			if c[k] = v; v == nil {
+				delete(c, k)
+			}
+		}
+		return c
+	}
+	sign, none := signES256(key), func([]byte) []byte { return nil }
+	public := elliptic.Marshal(key.Curve, key.X, key.Y)
+	mac := func(input []byte) []byte {
+		m := hmac.New(sha256.New, public)
+		m.Write(input)
+		return m.Sum(nil)
+	}
+	text := compact(head, good(nil), sign)
+	parts := strings.Split(text, ".")
+	for _, v := range []struct {
+		what, token string
+		want        Step
+	}{
+		{"a good one", text, ""},
+		{"3.1: none", compact(with(claims{"alg": "none"}), good(nil), none), Alg},
+		{"3.1: none, signed", compact(with(claims{"alg": "none"}), good(nil), sign), Alg},
+		{"3.1: nOnE", compact(with(claims{"alg": "nOnE"}), good(nil), none), Alg},
+		{"3.1: no alg", compact(with(claims{"alg": nil}), good(nil), sign), Alg},
+		{"3.1: HMAC with the public key", compact(with(claims{"alg": "HS256"}), good(nil), mac), Alg},
+		{"3.1: two algorithms", compact(`{"alg":"none","alg":"ES256","kid":"one"}`, good(nil), sign), Form},
+		{"3.1: in another case", compact(`{"ALG":"none","alg":"ES256","kid":"one"}`, good(nil), sign), ""},
+		{"3.3: another key", compact(head, good(nil), signES256(other)), Signature},
+		{"3.3: another kid", compact(with(claims{"kid": "two"}), good(nil), sign), Kid},
+		{"3.3: a kid that is no text", compact(with(claims{"kid": 1}), good(nil), sign), Kid},
+		{"3.3: no kid, and one key", compact(with(claims{"kid": nil}), good(nil), sign), ""},
+		{"3.3: no kid, and another key", compact(with(claims{"kid": nil}), good(nil), signES256(other)), Signature},
+		{"3.3: no signature", parts[0] + "." + parts[1] + ".", Signature},
+		{"3.3: a key in the header", compact(with(claims{"kid": nil, "jwk": jose.JSONWebKey{Key: &other.PublicKey}}), good(nil), signES256(other)), Signature},
+		{"3.8: another issuer", compact(head, good(claims{"iss": "https://id.example.org"}), sign), Iss},
+		{"3.8: no issuer", compact(head, good(claims{"iss": nil}), sign), Iss},
+		{"3.8: a list of issuers", compact(head, good(claims{"iss": []string{"https://id.example.com"}}), sign), Iss},
+		{"3.9: another audience", compact(head, good(claims{"aud": "other"}), sign), Aud},
+		{"3.9: no audience", compact(head, good(claims{"aud": nil}), sign), Aud},
+		{"3.9: an empty list", compact(head, good(claims{"aud": []string{}}), sign), Aud},
+		{"3.9: a list with ours", compact(head, good(claims{"aud": []string{"x", "admin"}}), sign), ""},
+		{"3.9: a list with a number", compact(head, good(claims{"aud": []any{1, "api"}}), sign), Aud},
+		{"3.9: a part of ours", compact(head, good(claims{"aud": "ap"}), sign), Aud},
+		{"crit", compact(with(claims{"crit": []string{"x"}, "x": 1}), good(nil), sign), Crit},
+		{"b64", compact(with(claims{"b64": false, "crit": []string{"b64"}}), good(nil), sign), Crit},
+		{"exp", compact(head, good(claims{"exp": now.Unix() - 31}), sign), Exp},
+		{"exp at its end", compact(head, good(claims{"exp": now.Unix() - 30}), sign), Exp},
+		{"exp within the leeway", compact(head, good(claims{"exp": now.Unix() - 29}), sign), ""},
+		{"no exp", compact(head, good(claims{"exp": nil}), sign), Exp},
+		{"exp as a text", compact(head, good(claims{"exp": fmt.Sprint(now.Unix() + 60)}), sign), Exp},
+		{"exp out of all bounds", compact(head, `{"iss":"https://id.example.com","aud":"api","exp":1e300}`, sign), Exp},
+		{"exp with a part of a second", compact(head, good(claims{"exp": float64(now.Unix()) + .5}), sign), ""},
+		{"nbf", compact(head, good(claims{"nbf": now.Unix() + 31}), sign), Nbf},
+		{"nbf within the leeway", compact(head, good(claims{"nbf": now.Unix() + 30}), sign), ""},
+		{"nbf as a text", compact(head, good(claims{"nbf": "0"}), sign), Nbf},
+		{"two exp", compact(head, `{"iss":"https://id.example.com","aud":"api","exp":1,"exp":1900000000}`, sign), Form},
+		{"a list", compact(head, `[1]`, sign), Form},
+		{"an object and more", compact(head, `{"aud":"api"}{}`, sign), Form},
+		{"null", compact(head, `null`, sign), Form},
+		{"two parts", parts[0] + "." + parts[1], Form},
+		{"four parts", text + "." + parts[2], Form},
+		{"five, as an encrypted one has", text + "." + parts[2] + "." + parts[2], Form},
+		{"padding", text + "=", Form},
+		{"a line end", parts[0] + "." + parts[1] + ".\n" + parts[2], Form},
+		{"a JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, Form},
+		{"changed claims", parts[0] + "." + b64([]byte(`{"iss":"https://id.example.com","aud":"api","sub":"root","exp":1800000060}`)) + "." + parts[2], Signature},
+		{"nothing", "", Form},
+		{"dots", "..", Form},
+		{"more than 16 KiB", compact(head, good(claims{"pad": strings.Repeat("x", 16<<10)}), sign), Length},
+		{"deep", compact(head, strings.Repeat("[", 6000), sign), Form},
+	} {
+		if got := judge(&rules, v.token, keys); got != v.want {
+			t.Errorf("%s: fails at %q, want %q", v.what, got, v.want)
+		}
+	}
+}
+
+func TestType(t *testing.T) {
+	key := newES256(t)
+	keys := setOf(t, jose.JSONWebKey{Key: &key.PublicKey})
+	rules := Rules{Algorithms: []string{"ES256"}, Audience: []string{"api"}, Type: "at+jwt"}
+	for typ, want := range map[any]Step{"at+jwt": "", "AT+JWT": "", "application/at+jwt": "", "JWT": Typ, nil: Typ, 1: Typ} {
+		head := claims{"alg": "ES256", "typ": typ}
+		if typ == nil {
+			delete(head, "typ")
+		}
+		if got := judge(&rules, compact(head, good(nil), signES256(key)), keys); got != want {
+			t.Errorf("typ %v: fails at %q, want %q", typ, got, want)
+		}
+	}
+}
+
+func TestRequire(t *testing.T) {
+	key := newES256(t)
+	keys := setOf(t, jose.JSONWebKey{Key: &key.PublicKey})
+	f := func(require map[string][]string, have claims, want bool) {
+		t.Helper()
+		rules := Rules{Algorithms: []string{"ES256"}, Audience: []string{"api"}, Require: require}
+		got := judge(&rules, compact(claims{"alg": "ES256"}, good(have), signES256(key)), keys)
+		if want && got != "" || !want && got != Claim {
+			t.Errorf("%v of %v: fails at %q, want success: %t", require, have, got, want)
+		}
+	}
+	scope := map[string][]string{"scope": {"orders:read"}}
+	f(scope, claims{"scope": "orders:read"}, true)
+	f(scope, claims{"scope": "a orders:read b"}, true)
+	f(scope, claims{"scope": []string{"a", "orders:read"}}, true)
+	f(scope, claims{"scope": "orders:reader xorders:read"}, false)
+	f(scope, claims{"scope": ""}, false)
+	f(scope, nil, false)
+	role := map[string][]string{"role": {"admin", "ops"}, "plan": {"pro"}}
+	f(role, claims{"role": "ops", "plan": "pro"}, true)
+	f(role, claims{"role": []string{"x", "admin"}, "plan": "pro"}, true)
+	f(role, claims{"role": "ops"}, false)
+	f(role, claims{"role": "admin ops", "plan": "pro"}, false) // it is no scope
+	f(map[string][]string{"realm.roles": {"a"}}, claims{"realm": claims{"roles": []string{"a"}}}, true)
+	f(map[string][]string{"level": {"3"}}, claims{"level": 3}, true)
+	f(map[string][]string{"verified": {"true"}}, claims{"verified": true}, true)
+	f(map[string][]string{"verified": {"true"}}, claims{"verified": nil}, false)
+}
+
+// TestAlgorithms: each key is for its own algorithms, whatever the rules accept.
+func TestAlgorithms(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p256, secret := newES256(t), []byte("a secret of thirty-two bytes ---")
+	signers := map[string]any{"ES256": p256, "ES384": p384, "EdDSA": private, "RS256": rsaKey, "PS512": rsaKey, "HS256": secret}
+	sets := map[string]*Keys{
+		"ES256": setOf(t, jose.JSONWebKey{Key: &p256.PublicKey}), "ES384": setOf(t, jose.JSONWebKey{Key: &p384.PublicKey}),
+		"EdDSA": setOf(t, jose.JSONWebKey{Key: public}), "RS256": setOf(t, jose.JSONWebKey{Key: &rsaKey.PublicKey, Algorithm: "RS256"}),
+		"PS512": setOf(t, jose.JSONWebKey{Key: &rsaKey.PublicKey, Algorithm: "PS512"}), "HS256": SecretKeys(secret),
+	}
+	for alg, key := range signers {
+		s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: key}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := json.Marshal(good(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		jws, err := s.Sign(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := jws.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules := Rules{Algorithms: []string{"ES256", "ES384", "EdDSA", "RS256", "PS512", "HS256"}, Audience: []string{"api"}}
+		for of, set := range sets {
+			if got := judge(&rules, text, set); (got == "") != (of == alg) {
+				t.Errorf("%s with the key of %s: fails at %q", alg, of, got)
+			}
+		}
+	}
+}
+
+func TestParseKeys(t *testing.T) {
+	key := newES256(t)
+	small := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
+	text := func(keys ...jose.JSONWebKey) string {
+		b, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	f := func(text string, want int) {
+		t.Helper()
+		s, err := ParseKeys([]byte(text))
+		if s.Len() != want || (err != nil) != (want == 0) {
+			t.Errorf("%.60s: %d keys, %v, want %d", text, s.Len(), err, want)
+		}
+	}
+	one := jose.JSONWebKey{Key: &key.PublicKey, KeyID: "a"}
+	f(text(one), 1)
+	f(text(one, jose.JSONWebKey{Key: small}), 1)                                 // too short
+	f(text(one, jose.JSONWebKey{Key: []byte("a secret that was published")}), 1) // no secret
+	f(text(one, jose.JSONWebKey{Key: &key.PublicKey, Use: "enc"}), 1)
+	f(strings.Replace(text(one), `[`, `[{"kty":"new"},`, 1), 1)
+	f(text(jose.JSONWebKey{Key: key}), 1) // a private key, of which the public half counts
+	f(text(jose.JSONWebKey{Key: small}), 0)
+	f(`{"keys":[]}`, 0)
+	f(`{"keys":1}`, 0)
+	f(`{}`, 0)
+	f(`[]`, 0)
+	f(`<html>`, 0)
+	f(``, 0)
+	f(`{"keys":[`+strings.Repeat(`{},`, 300)+`{}]}`, 0)
+}
+
+// TestReplace: what is there before and after a change stays, and what is not is retired.
+func TestReplace(t *testing.T) {
+	a, b := newES256(t), newES256(t)
+	before := setOf(t, jose.JSONWebKey{Key: &a.PublicKey, KeyID: "a"}, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "b"})
+	after := setOf(t, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "b"}, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "a"}).Replace(before)
+	if after.list[0] != before.list[1] || after.list[0].Retired() {
+		t.Error("a key that stays is another one")
+	}
+	if after.list[1] == before.list[0] || !before.list[0].Retired() {
+		t.Error("a kid with another key is not another key")
+	}
+	if s := SecretKeys([]byte("x")).Replace(SecretKeys([]byte("y"))); s.list[0].Retired() || s.Len() != 1 {
+		t.Error("a new secret is retired")
+	}
+}
+
+// slowVerify is Check and Verify for ES256, written again with as little as can be: it only says yes to what is good beyond doubt.
+func slowVerify(text string, key *ecdsa.PublicKey) bool {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 || len(text) > 16<<10 {
+		return false
+	}
+	var decoded [3][]byte
+	for i, p := range parts {
+		b, err := base64.RawURLEncoding.DecodeString(p)
+		if err != nil {
+			return false
+		}
+		decoded[i] = b
+	}
+	var head, payload claims
+	if json.Unmarshal(decoded[0], &head) != nil || json.Unmarshal(decoded[1], &payload) != nil || len(decoded[2]) != 64 {
+		return false
+	}
+	exp, _ := payload["exp"].(float64)
+	if head["alg"] != "ES256" || payload["iss"] != "https://id.example.com" || payload["aud"] != "api" || exp <= float64(now.Unix()) {
+		return false
+	}
+	// What is signed are the bytes that these decode to, encoded in the one way that has no spare bits.
+	sum := sha256.Sum256([]byte(b64(decoded[0]) + "." + b64(decoded[1])))
+	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(decoded[2][:32]), new(big.Int).SetBytes(decoded[2][32:]))
+}
+
+// FuzzVerify: whatever comes, nothing is admitted that a twin refuses, and nothing panics.
+func FuzzVerify(f *testing.F) {
+	key := newES256(f)
+	keys := setOf(f, jose.JSONWebKey{Key: &key.PublicKey})
+	rules := Rules{Algorithms: []string{"ES256"}, Issuer: "https://id.example.com", Audience: []string{"api"}}
+	text := compact(claims{"alg": "ES256"}, good(nil), signES256(key))
+	if judge(&rules, text, keys) != "" || !slowVerify(text, &key.PublicKey) {
+		f.Fatal("a good token is refused")
+	}
+	parts := strings.Split(text, ".")
+	for i := range 3 {
+		f.Add(uint16(i), "", "")
+		f.Add(uint16(len(parts[0])+i), "A", "")
+		f.Add(uint16(len(text)-1-i), "B", parts[i])
+	}
+	f.Fuzz(func(t *testing.T, at uint16, put, suffix string) {
+		i := int(at) % len(text)
+		changed := text[:i] + put + text[min(len(text), i+len(put)):] + suffix
+		if judge(&rules, changed, keys) == "" && !slowVerify(changed, &key.PublicKey) {
+			t.Errorf("%q is admitted", changed)
+		}
+		judge(&rules, suffix, keys)
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	key := newES256(b)
+	keys := setOf(b, jose.JSONWebKey{Key: &key.PublicKey})
+	rules := Rules{Algorithms: []string{"ES256"}, Audience: []string{"api"}}
+	text := compact(claims{"alg": "ES256"}, good(nil), signES256(key))
+	b.Run("refused", func(b *testing.B) {
+		for b.Loop() {
+			rules.Check(text, keys, now.Add(time.Hour))
+		}
+	})
+	b.Run("verified", func(b *testing.B) {
+		for b.Loop() {
+			c, _ := rules.Check(text, keys, now)
+			rules.Verify(c)
+		}
+	})
+}

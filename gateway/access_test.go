@@ -27,7 +27,7 @@ type line struct {
 	Bytes                                     *int64
 	Total                                     *int64 `json:"total_us"`
 	Own                                       *int64 `json:"own_us"`
-	ID, Limit                                 string
+	ID, Limit, Auth, Consumer                 string
 }
 
 // short is a line without what differs from run to run.

@@ -52,18 +52,21 @@ func TestHouse(t *testing.T) {
 		"gateway/metrics":            {"gateway/cors", "gateway/edge", "gateway/limit/shared", "gateway/wire"},
 		"gateway/rewrite":            {"gateway/config", "gateway/upstream", "gateway/wire"},
 		"gateway/policy":             {"gateway/config", "gateway/cors", "gateway/files", "gateway/metrics", "matcher"},
+		"gateway/auth":               {"gateway/auth/jwks", "gateway/auth/token", "gateway/config", "gateway/files", "gateway/metrics", "gateway/wire"},
+		"gateway/auth/jwks":          {"gateway/auth/token"},
+		"gateway/auth/token":         {}, // it judges tokens, and knows nothing of requests
 		"gateway/certs":              {"gateway/acme", "gateway/config", "gateway/files", "gateway/metrics", "gateway/tlsconf"},
-		"gateway/snapshot":           {"cache", "gateway/access", "gateway/backend", "gateway/certs", "gateway/config", "gateway/cors", "gateway/descriptors", "gateway/edge", "gateway/files", "gateway/lint", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/trace", "gateway/upstream", "gateway/wire"},
-		"gateway/ratelimit":          {"gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
+		"gateway/snapshot":           {"cache", "gateway/access", "gateway/auth", "gateway/backend", "gateway/certs", "gateway/config", "gateway/cors", "gateway/descriptors", "gateway/edge", "gateway/files", "gateway/lint", "gateway/metrics", "gateway/policy", "gateway/ratelimit", "gateway/rewrite", "gateway/route", "gateway/trace", "gateway/upstream", "gateway/wire"},
+		"gateway/ratelimit":          {"gateway/auth", "gateway/certs", "gateway/config", "gateway/cors", "gateway/limit", "gateway/limit/shared", "gateway/logging", "gateway/metrics", "gateway/wire"},
 		"gateway/backend":            {"gateway/certs", "gateway/config", "gateway/logging", "gateway/metrics", "gateway/upstream", "gateway/upstream/balance", "gateway/upstream/discover", "gateway/upstream/transport", "gateway/wire"},
 		"gateway/descriptors":        {"gateway/config"},
 		"gateway/lint":               {"gateway/config", "gateway/descriptors", "gateway/rewrite", "gateway/route", "gateway/wire", "matcher"},
 		"gateway/logging":            {},
 		"gateway/report":             {"gateway/config", "gateway/cors", "gateway/fetch", "gateway/frequent", "gateway/policy", "gateway/snapshot", "gateway/wire", "matcher"},
 		"gateway/overload":           {"gateway/metrics", "gateway/snapshot"},
-		"gateway/proxy":              {"gateway/access", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/overload", "gateway/policy", "gateway/ratelimit", "gateway/report", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
+		"gateway/proxy":              {"gateway/access", "gateway/auth", "gateway/backend", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/frequent", "gateway/limit", "gateway/logging", "gateway/loop", "gateway/metrics", "gateway/overload", "gateway/policy", "gateway/ratelimit", "gateway/report", "gateway/rewrite", "gateway/route", "gateway/snapshot", "gateway/trace", "gateway/upstream", "gateway/upstream/transport", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/listen":             {"gateway/config", "gateway/edge", "gateway/h3", "gateway/loop", "gateway/metrics", "gateway/socket", "gateway/tlsconf"},
-		"gateway/explain":            {"gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
+		"gateway/explain":            {"gateway/auth", "gateway/config", "gateway/cors", "gateway/edge", "gateway/fetch", "gateway/metrics", "gateway/policy", "gateway/proxy", "gateway/route", "gateway/snapshot", "gateway/tlsconf", "gateway/wire", "matcher"},
 		"gateway/loop":               {"gateway/edge", "gateway/h2", "gateway/pipe", "gateway/socket", "gateway/upstream", "gateway/upstream/conn", "gateway/tlsconf", "gateway/wire"},
 		"gateway/fetch":              {"gateway/cors", "gateway/wire", "matcher"},
 		"gateway/admin":              {"gateway/printable", "gateway/fetch"},
@@ -77,7 +80,7 @@ func TestHouse(t *testing.T) {
 	}
 	top := []string{"gateway"}
 	// The order of the rooms that a request and a reload pass: each may import only what is left of it.
-	order := [][]string{{"descriptors", "files", "frequent", "logging", "printable"}, {"metrics", "fetch", "rewrite"}, {"lint", "certs", "policy"},
+	order := [][]string{{"descriptors", "files", "frequent", "logging", "printable"}, {"metrics", "fetch", "rewrite"}, {"auth", "lint", "certs", "policy"},
 		{"backend", "ratelimit"}, {"snapshot"}, {"overload", "report"}, {"proxy", "listen"}, {"explain"}}
 	for i, level := range order {
 		for _, room := range level {
@@ -101,6 +104,8 @@ func TestHouse(t *testing.T) {
 		"golang.org/x/crypto/":             {"gateway/tlsconf", "gateway/pkitest"},
 		"github.com/caddyserver/certmagic": {"gateway/acme"},
 		"github.com/mholt/acmez/":          {"gateway/acme"},
+		"github.com/go-jose/go-jose/":      {"gateway/auth/token"},
+		"golang.org/x/sync/":               {"gateway/auth"},
 		"go.uber.org/zap":                  {"gateway/acme", "gateway/fleet", "gateway/fleet/etcdtest"},
 		"google.golang.org/grpc":           {"gateway/fleet"},
 		"go.etcd.io/etcd/":                 {"gateway/fleet", "gateway/fleet/etcdtest"},

@@ -6,6 +6,7 @@
 //	bytes → edge, loop: strict validation → proxy: load the snapshot → begin
 //	  begin: route → the policy's shadow, if it has one, only counts the differences
 //	               → preflight? answered from the cache or by the policy
+//	               → who sends it? refused if that is unknown; preflights are never asked
 //	               → over the route's limit? refused; preflights are counted separately
 //	               → refused by a guard, or answered here? refusal, redirect, fixed response
 //	               → else an exchange with an upstream
@@ -27,6 +28,9 @@
 //	├─ snapshot           one configuration, compiled: immutable, complete
 //	│                     tables of a configuration, ready to serve:
 //	├─ backend              an [upstream.NAME] at work; splits and mirrors
+//	├─ auth                 an [auth.NAME] at work: tokens, keys, certificates, other servers that are asked
+//	│  ├─ …/jwks              the keys of an issuer, fetched in the background
+//	│  └─ …/token             is this JSON Web Token good? by go-jose
 //	├─ ratelimit            a [limit.NAME] at work, here or in Redis
 //	├─ policy               a [cors.NAME] at work, with its file of origins and its shadow
 //	├─ certs                certificates for clients and upstreams, and rules for theirs
@@ -68,7 +72,7 @@
 //
 // A package may import only packages to its left in this order, and those on the ground; a test verifies it:
 //
-//	files frequent logging printable | metrics fetch rewrite | lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
+//	files frequent logging printable | metrics fetch rewrite | auth lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
 //
 // Only matcher, cache, cors and fetch are meant for other programs; the rest is internal. Only gateway/edge imports fasthttp,
 // only gateway/h3 quic-go, and only gateway/fleet etcd's client, which treats a configuration as text. For tests there are pkitest,

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -42,6 +43,7 @@ type Gateway struct {
 	spared  atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
 	exports exports
 	stores  ratelimit.Stores
+	sources auth.Sources
 	swapped chan struct{}   // has an element after a swap; see Watch
 	warned  config.Problems // warnings that were logged
 
@@ -58,7 +60,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	g.stores.Log, g.stores.Metrics = log, g.metrics
+	g.stores.Log, g.stores.Metrics, g.sources.Log = log, g.metrics, log
 	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.Edge, g.proxy.Serve, g.proxy.Refuse)
@@ -101,6 +103,7 @@ func (g *Gateway) swap(s *snapshot.Snapshot) {
 	s.Upstreams.Start(before.Upstreams, g.spareDescriptors, g.log)
 	g.swapExporter(prev, s)
 	g.stores.Swap(before.Limits, s.Limits)
+	g.sources.Swap(s.Auth)
 	if g.listen.Serving() {
 		g.work.Go(certs.Start(prev.Certs, s.Certs, g.log))
 	}

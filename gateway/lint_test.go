@@ -57,6 +57,17 @@ func TestLint(t *testing.T) {
 	f(names(`"api_key"`) + "[route.r]\ncors = \"app\"\nrespond = {}\n[route.api]\npath = \"/a\"\nupstream = \"api\"\n")
 	f(api+"[trust]\nproxies = [\"127.0.0.1\"]\npass_headers = [\"X-Original-URL\", \"X-Other\"]\n[route.r]\nupstream = \"api\"\n", "5: trust.pass_headers: X-Other is not one")
 	f(api+"[trust]\npass_headers = [\"X-Original-URL\"]\n[route.r]\nupstream = \"api\"\n", "4: trust.pass_headers: no trusted proxies")
+	// Who asks.
+	keys := "[auth.keys]\nkeys_file = \"testdata/auth/partners.keys\"\n"
+	f(app + api + keys + uses + "auth = [\"keys\"]\n")
+	f(app+api+keys+uses, "5: auth.keys: no route asks")
+	f(api+keys+"[route.api]\nupstream = \"api\"\nauth = [\"keys\"]\n", "7: route.api.auth: without a policy")
+	f(app+"upstream_cors = \"passthrough\"\n"+api+keys+uses+"auth = [\"keys\"]\n", "11: route.api.auth: the policy leaves preflights")
+	f(app+api+keys+"from = \"query:key\"\n"+uses+"auth = [\"keys\"]\n", "7: auth.keys.from: keys in URLs")
+	f("[cors.app]\norigins = [\"*\"]\n"+api+keys+"from = \"cookie:key\"\n"+uses+"auth = [\"keys\"]\n", "11: route.api.auth: auth.keys looks for a cookie")
+	f(app+api+"[auth.mesh]\ncertificate = { san = [\"a.example\"] }\n"+uses+"auth = [\"mesh\"]\n", "6: auth.mesh.certificate: no listener asks")
+	f(app + api + "[upstream.sso]\nendpoints = [\"http://127.0.0.1:9091\"]\n[auth.sso]\nforward = \"sso\"\n" + uses + "auth = [\"sso\"]\n")
+	f(app+api+"[limit.l]\nrate = \"1/s\"\nkey = \"auth\"\n"+uses+"limit = \"l\"\n", "8: route.api: limit.l counts by")
 	// Repeated elements.
 	f("[route.r]\nhosts = [\n\"a.com\",\n\"b.com\",\n\"a.com\"]\nmethods = [\"GET\", \"GET\"]\nrespond = {}\n",
 		`5: route.r.hosts: "a.com" is already listed, at corsgate.toml:3`, "6: route.r.methods: at corsgate.toml:6")

@@ -51,13 +51,14 @@ func (g *Gateway) watcher(reload func()) *files.Watcher {
 // changed takes over what has changed in files that the configuration in force names.
 func (g *Gateway) changed(paths []string, reload func()) {
 	s := g.proxy.Current()
-	origins, valueFiles := s.Policies.Files(), s.Config.ValueFiles()
-	named, secrets, values := false, false, false
+	origins, valueFiles, lists := s.Policies.Files(), s.Config.ValueFiles(), s.Lists()
+	named, secrets, values, what := false, false, false, "lists"
 	for _, path := range paths {
 		_, secret := s.Certs.Files[path]
 		_, value := valueFiles[path]
 		_, origin := origins[path]
-		if !secret && !value && !origin {
+		_, list := lists[path]
+		if !secret && !value && !origin && !list {
 			if reload != nil && path == s.Config.File {
 				reload() // which reads all that the file names
 				return
@@ -65,10 +66,13 @@ func (g *Gateway) changed(paths []string, reload func()) {
 			continue // it is no longer named
 		}
 		named = true
+		if origin {
+			what = "origins"
+		}
 		secrets, values = secrets || secret, values || value
 	}
 	if named {
-		g.refresh(secrets, values)
+		g.refresh(what, secrets, values)
 	}
 }
 
@@ -86,16 +90,16 @@ func (g *Gateway) warnDaily(ctx context.Context) {
 	}
 }
 
-// refresh compiles the configuration in force again, and logs what comes of it. secrets says that certificates are to be
+// refresh compiles the configuration in force again because of what has changed, and logs what comes of it. secrets says that certificates are to be
 // read again, too, and values that what its values refer to is.
-func (g *Gateway) refresh(secrets, values bool) {
+func (g *Gateway) refresh(what string, secrets, values bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return
 	}
 	prev := g.proxy.Current()
-	what, cfg := "origins", prev.Config
+	cfg := prev.Config
 	if secrets {
 		again := *cfg // another one, of which nothing was read yet
 		what, cfg = "certificates", &again

@@ -78,6 +78,7 @@ func (g *Gateway) stop(ctx context.Context, left bool) error {
 	g.work.Wait()
 	g.proxy.Copies().Stop(edge.GraceBefore(ctx), ctx.Done())
 	g.exports.stop(g.proxy.Current().Exporter(), ctx.Done())
+	g.sources.Stop()
 	g.stores.Stop(g.proxy.Current().Limits, edge.GraceBefore(ctx))
 	g.proxy.Current().Upstreams.Stop(nil)
 	g.closeAccessLog()

@@ -29,6 +29,10 @@ func (g *Gateway) registerScraped() {
 		return 0
 	})
 	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.proxy.Current().Limits.Bytes(emit) })
+	m.Read(metrics.AuthKeys, func(emit metrics.Emit) { g.proxy.Current().Auth.Keys(emit) })
+	m.Read(metrics.AuthKeysAge, func(emit metrics.Emit) { g.proxy.Current().Auth.Ages(emit) })
+	m.Read(metrics.AuthFetches, func(emit metrics.Emit) { g.proxy.Current().Auth.Fetches(emit) })
+	m.Read(metrics.AuthRemembered, func(emit metrics.Emit) { g.proxy.Current().Auth.Remembered(emit) })
 	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.proxy.Current().Certs.Expiries(emit) })
 	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
 		for _, d := range g.proxy.Current().Certs.ACME.Domains() {

@@ -89,7 +89,7 @@ changes for pages (5 questions, 1 of them seen lately, marked *):
 	put("methods", "metods")
 	want(2, "FILE:3: cors.app.metods: unknown key (did you mean methods?)\n", "push", file)
 	put("[route", "[listener.b]\n[route")
-	want(2, "FILE:5: listener: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [limit.NAME], [route.NAME] (move it there)\n", "push", file)
+	want(2, "FILE:5: listener: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [auth.NAME], [limit.NAME], [route.NAME] (move it there)\n", "push", file)
 	put("/api", "/api\"\nlimit = \"x")
 	want(2, "FILE:7: route.api.limit: there is no rate limit \"x\", and no other rate limit either (add [limit.NAME])\n", "push", file)
 	put("[route", "[upstream.idle]\nendpoints = [\"http://127.0.0.1:1\"]\n[route")

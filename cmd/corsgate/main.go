@@ -63,7 +63,7 @@ To begin:         corsgate init > corsgate.toml
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newServe(), commands.NewCheck(), commands.NewExplain(), commands.NewProbe(), commands.NewConvert(), fleetcmd.New(), commands.NewHealthcheck(), commands.NewDemo(), commands.NewInit(), newVersion())
+	root.AddCommand(newServe(), commands.NewCheck(), commands.NewExplain(), commands.NewProbe(), commands.NewConvert(), fleetcmd.New(), commands.NewHealthcheck(), commands.NewKey(), commands.NewDemo(), commands.NewInit(), newVersion())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && c.Name() != "convert" {
 			c.ValidArgsFunction = cobra.NoFileCompletions

@@ -36,6 +36,8 @@ type Record struct {
 
 	Route, Upstream, Endpoint string
 
+	Auth, Consumer string // who was found, by which table
+
 	Status  int
 	Verdict string        // of the CORS policy, by its code: "allowed", or why not
 	Error   string        // why the gateway refused, or what failed, by its code

@@ -18,7 +18,7 @@ type renderer struct {
 
 // fields are those of a line, in order.
 var fields = []string{
-	"client", "protocol", "method", "host", "path", "status", "route", "upstream", "endpoint", "verdict", "error", "limit", "origin", "bytes",
+	"client", "protocol", "method", "host", "path", "status", "route", "upstream", "endpoint", "auth", "consumer", "verdict", "error", "limit", "origin", "bytes",
 	"total_us", "own_us", "id",
 }
 
@@ -52,6 +52,8 @@ func (r *renderer) record(c *Record) {
 	word(e, "route", c.Route)
 	word(e, "upstream", c.Upstream)
 	word(e, "endpoint", c.Endpoint)
+	word(e, "auth", c.Auth)
+	word(e, "consumer", c.Consumer)
 	word(e, "verdict", c.Verdict)
 	word(e, "error", c.Error)
 	word(e, "limit", c.Limit)

@@ -15,7 +15,7 @@ import (
 // sharedSections are the sections that the gateways of a fleet share, and that are not in their own
 // files: those that decide about requests. All else is of one machine, or of who runs it:
 // addresses, certificates, memory, logs, where to find the fleet.
-var sharedSections = []string{"default_cors", "cors", "upstream", "limit", "route"}
+var sharedSections = []string{"default_cors", "cors", "upstream", "auth", "limit", "route"}
 
 // ownSections are all others.
 var ownSections = []string{"listener", "tls", "admin", "log", "trust", "limits", "timeouts", "cache", "trace", "fleet", "redis"}
@@ -162,6 +162,21 @@ func FleetName(s string) string {
 		return fmt.Sprintf("%q is not a name: up to 64 of a-z, A-Z, 0-9, ., _ and -, and not starting with a dot", s)
 	}
 	return ""
+}
+
+// KeepDirectory returns the directory for what is to outlive the process, or "" if there is none: the default one is not made.
+func (c *Config) KeepDirectory() string {
+	const usual = "/var/lib/corsgate"
+	if c.Fleet != nil {
+		return c.StateDirectory()
+	}
+	if first := filepath.SplitList(os.Getenv("STATE_DIRECTORY")); len(first) > 0 && first[0] != "" {
+		return first[0]
+	}
+	if info, err := os.Stat(usual); err != nil || !info.IsDir() {
+		return ""
+	}
+	return usual
 }
 
 // StateDirectory returns the directory of f.State: if it is not set, the first one that systemd

@@ -79,8 +79,8 @@ func TestFleetProblems(t *testing.T) {
 		"own.toml:5: cors: with [fleet] this belongs in the shared configuration, not in the file of a gateway (move it there: corsgate fleet edit)",
 		"own.toml:7: upstream: with [fleet] this belongs in the shared configuration, not in the file of a gateway (move it there: corsgate fleet edit)",
 		"own.toml:9: route: with [fleet] this belongs in the shared configuration, not in the file of a gateway (move it there: corsgate fleet edit)",
-		"revision 12:1: listener: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [limit.NAME], [route.NAME] (move it there)",
-		"revision 12:2: log: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [limit.NAME], [route.NAME] (move it there)",
+		"revision 12:1: listener: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [auth.NAME], [limit.NAME], [route.NAME] (move it there)",
+		"revision 12:2: log: this belongs in each gateway's own file: the shared configuration has only default_cors, [cors.NAME], [upstream.NAME], [auth.NAME], [limit.NAME], [route.NAME] (move it there)",
 		"revision 12:3: rout: unknown key (did you mean route?)")
 	f("no route", ownText, "", "revision 12:1: route: there is no route, so every request would be answered 404 (add [route.api] with upstream = \"api\", and [upstream.api] with endpoints = [\"http://127.0.0.1:9001\"])")
 	f("neither is TOML", ownText+"[", minimal+"\xff",

@@ -26,3 +26,13 @@ func (c *Config) ClientAuthOf(l *Listener) (file, key, mode string) {
 	}
 	return file, key, mode
 }
+
+// Upstream returns the upstream with a name, or nil.
+func (c *Config) Upstream(name string) *Upstream {
+	for i := range c.Upstreams {
+		if c.Upstreams[i].Name == name {
+			return &c.Upstreams[i]
+		}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ func TestRates(t *testing.T) {
 	f := func(text string, want config.RateLimit) {
 		t.Helper()
 		got := mustParse(t, minimal+"[limit.a]\n"+text).RateLimits[0]
-		if want.Name = "a"; got != want {
+		if want.Name = "a"; !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, want %+v", text, got, want)
 		}
 	}

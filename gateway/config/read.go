@@ -33,6 +33,9 @@ func (r *reader) read(values map[string]any) {
 		r.cfg.Upstreams = append(r.cfg.Upstreams, readUpstream(t))
 	}
 	r.cfg.Trace = readTrace(root.sub("trace"))
+	for _, t := range root.named("auth") {
+		r.cfg.Auths = append(r.cfg.Auths, readAuth(t))
+	}
 	for _, t := range root.named("limit") {
 		r.cfg.RateLimits = append(r.cfg.RateLimits, readRateLimit(t))
 	}
@@ -195,9 +198,16 @@ func readRateLimit(t *table) RateLimit {
 		Name:  t.name,
 		Rate:  scalar(t, "rate", Rate{}, parseRate),
 		Key:   scalar(t, "key", "client_ip", parseLimitKey),
+		Plan:  scalar(t, "plan", "", optional(parsePlan)),
+		Rates: readRates(t),
 		Store: t.oneOf("store", "local", "redis"),
 	}
+	checkPlans(t, &l)
 	l.Burst = t.integer("burst", min(l.Rate.Events, maxBurst), 1, maxBurst)
+	if l.Rate.Events > 0 && int64(l.Burst) > int64(maxAhead)/int64(l.Rate.Per/time.Duration(l.Rate.Events)) {
+		t.problem("burst", faultf("%d would take more than a century to come back at %v", l.Burst, l.Rate))
+		l.Burst = min(l.Rate.Events, maxBurst)
+	}
 	if !t.has("rate") {
 		t.problem("rate", fault{"a limit needs a rate", `write rate = "100/s"`})
 	}

@@ -25,7 +25,12 @@ func readRoute(t *table) Route {
 		Mirror:          readMirror(t),
 		Redirect:        readRedirect(t),
 		Respond:         readRespond(t),
+		Auth:            t.strs("auth"),
+		AuthOptional:    t.boolean("auth_optional", false),
+		Allow:           list[string, string](t, "allow", "a string", parseAddressOrFile),
+		Deny:            list[string, string](t, "deny", "a string", parseAddressOrFile),
 		Limit:           t.str("limit", ""),
+		Limits:          t.strs("limits"),
 		StripPrefix:     scalar(t, "strip_prefix", "", optional(parsePath)),
 		AddPrefix:       scalar(t, "add_prefix", "", optional(parsePath)),
 		LocationRewrite: t.oneOf("location_rewrite", "auto", "off"),
@@ -44,6 +49,7 @@ func readRoute(t *table) Route {
 	} else if size := t.size("body_bytes", -1, 0, maxSize); size >= 0 {
 		route.BodyBytes = &size
 	}
+	checkRouteAuth(t, &route)
 	action := readAction(t)
 	checkAction(t, action)
 	checkPrefixes(t, &route)
@@ -170,13 +176,22 @@ func (r *reader) checkNames(values map[string]any) {
 		maps.DeleteFunc(tables, func(_ string, v any) bool { return !isTables(v) && !isTable(v) })
 		return slices.Sorted(maps.Keys(tables))
 	}
-	policies, upstreams, limits := names("cors"), names("upstream"), names("limit")
+	policies, upstreams, limits, auths := names("cors"), names("upstream"), names("limit"), names("auth")
 	r.checkName("default_cors", -1, r.cfg.DefaultCORS, "cors", "policy", "policies", policies)
 	for _, route := range r.cfg.Routes {
 		table := joinKey("route", route.Name)
 		r.checkName(table+".cors", -1, route.CORS, "cors", "policy", "policies", policies)
 		r.checkName(table+".upstream", -1, route.Upstream, "upstream", "upstream", "upstreams", upstreams)
 		r.checkName(table+".limit", -1, route.Limit, "limit", "rate limit", "rate limits", limits)
+		for i, name := range route.Limits {
+			if route.Limit != "" {
+				break // it is that one
+			}
+			r.checkName(table+".limits", i, name, "limit", "rate limit", "rate limits", limits)
+		}
+		for i, name := range route.Auth {
+			r.checkName(table+".auth", i, name, "auth", "auth", "auths", auths)
+		}
 		for i, share := range route.Split {
 			r.checkName(table+".split", i, share.Upstream, "upstream", "upstream", "upstreams", upstreams)
 		}
@@ -184,6 +199,11 @@ func (r *reader) checkNames(values map[string]any) {
 			r.checkName(table+".mirror.upstream", -1, route.Mirror.Upstream, "upstream", "upstream", "upstreams", upstreams)
 		}
 	}
+	for i := range r.cfg.Auths {
+		a := &r.cfg.Auths[i]
+		r.checkName(joinKey("auth", a.Name)+".forward", -1, a.Forward, "upstream", "upstream", "upstreams", upstreams)
+	}
+	r.checkAuthFields()
 	byName := make(map[string]*CORS, len(r.cfg.CORS))
 	for i := range r.cfg.CORS {
 		byName[r.cfg.CORS[i].Name] = &r.cfg.CORS[i]

@@ -38,6 +38,8 @@ type Config struct {
 	Upstreams []Upstream
 	// Trace configures tracing; nil: trace fields pass unchanged.
 	Trace *Trace
+	// Auths are the ways to tell who asks that routes name.
+	Auths []Auth
 	// RateLimits are the rate limits that routes name.
 	RateLimits []RateLimit
 	// Redis is the server that counts the limits that gateways share; nil: none.

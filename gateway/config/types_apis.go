@@ -194,18 +194,25 @@ type Endpoint struct {
 type RateLimit struct {
 	// Name is the table's name.
 	Name string
-	// Rate is how many requests are allowed on average. Required.
+	// Rate is how many requests are allowed on average: "100/s", "30/m", "1000/h", "100000/d" or "1000000/month" (30 days, only
+	// in Redis). With [RateLimit.Plan] it is the rate of requests without a plan. Required.
 	Rate Rate
 	// Burst is how many are allowed at once, 1 to 1000000. Default: the number in [RateLimit.Rate].
 	Burst int
 	// Key selects the requests that are counted together: "client_ip" (default; IPv6 by /64),
-	// "origin", "header:NAME" or "route". Each value of a field, and each origin that a pattern
+	// "origin", "header:NAME", "cookie:NAME", "route", "auth" (who was found by [auth.NAME]) or
+	// "claim:NAME" (of the token). Each value of a field, and each origin that a pattern
 	// allows, has the whole rate. That bounds how often one value is used, such as how often a
 	// password is tried for one name; it does not bound one client, which may invent any number
 	// of values. Counting them takes at most 41 MiB, enough to tell a million values apart.
 	// Beyond that no value exceeds its rate, new values are admitted, and only addresses that
 	// send very many new values are refused further ones.
 	Key string
+	// Plan is where the name of a request's plan is, which chooses one of [RateLimit.Rates]: "claim:NAME" of the token or
+	// "key:NAME" of the line in the keys_file. Default "": there are no plans.
+	Plan string
+	// Rates are the rates of plans, by name. The burst of each is the number in it. Default none.
+	Rates map[string]Rate
 	// Store is where requests are counted: "local" (default) or "redis".
 	Store string
 }
@@ -257,6 +264,6 @@ type Trace struct {
 type Rate struct {
 	// Events is the number of events: at least 1, and at most one per microsecond.
 	Events int
-	// Per is a second, a minute or an hour.
+	// Per is a second, a minute, an hour, a day or a month of 30 days.
 	Per time.Duration
 }

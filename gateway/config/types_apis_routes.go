@@ -31,8 +31,22 @@ type Route struct {
 	Redirect *Redirect
 	// Respond answers with a fixed response. Default: not set.
 	Respond *Respond
+	// Auth names the tables [auth.NAME] one of which must admit a request. Preflights that the policy answers never need it.
+	// Default none: anybody may ask.
+	Auth []string
+	// AuthOptional: requests without credentials are forwarded without an identity; those with bad credentials are still
+	// refused. Default false.
+	AuthOptional bool
+	// Allow are the client addresses and networks whose requests are admitted, and "@FILE" for those in a file, one a line,
+	// which is watched; others are answered 403. Default none: all.
+	Allow []string
+	// Deny are the addresses and networks that are refused, in the same form; they win over [Route.Allow]. Default none.
+	Deny []string
 	// Limit names a rate limit. Default "": none.
 	Limit string
+	// Limits names several rate limits: a request counts in all of them if all of them admit it, else in none. The
+	// response reports the one with the least left. Default none.
+	Limits []string
 	// StripPrefix is a prefix of [Route.Path], of whole segments, that is removed before forwarding. Default "".
 	StripPrefix string
 	// AddPrefix is prepended to the path after that. Default "".

@@ -2,7 +2,7 @@ package config
 
 import "time"
 
-// Fleet is [fleet]. With it, policies, upstreams, rate limits and routes are in etcd, where all gateways with the same prefix
+// Fleet is [fleet]. With it, policies, upstreams, auth, rate limits and routes are in etcd, where all gateways with the same prefix
 // share them, and the file holds the rest: see "corsgate fleet push".
 type Fleet struct {
 	// Etcd are the URLs of the members of etcd, all http or all https. Default "https://127.0.0.1:2379".

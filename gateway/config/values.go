@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,14 +99,20 @@ func parseRatio(s string) (float64, fault) {
 	return v / 100, fault{}
 }
 
-// maxBurst is what a limiter can count ahead, with any rate.
-const maxBurst = 1_000_000
+// maxBurst is what a limiter can count ahead, and maxAhead for how long.
+const (
+	maxBurst = 1_000_000
+	maxAhead = maxBurst * time.Hour
+)
 
 // rateUnits are the times that rates are written in.
 var rateUnits = []struct {
 	suffix string
 	per    time.Duration
-}{{"/s", time.Second}, {"/m", time.Minute}, {"/h", time.Hour}}
+}{{"/s", time.Second}, {"/m", time.Minute}, {"/h", time.Hour}, {"/d", 24 * time.Hour}, {"/month", Month}}
+
+// Month is what a rate takes for one.
+const Month = 30 * 24 * time.Hour
 
 // String returns r as it would be written in a file: "100/s".
 func (r Rate) String() string {
@@ -117,7 +124,7 @@ func (r Rate) String() string {
 	return ""
 }
 
-// parseRate understands "100/s", "30/m" and "1000/h".
+// parseRate understands "100/s", "30/m", "1000/h", "100000/d" and "1000000/month".
 func parseRate(s string) (Rate, fault) {
 	for _, u := range rateUnits {
 		digits, ok := strings.CutSuffix(s, u.suffix)
@@ -133,7 +140,7 @@ func parseRate(s string) (Rate, fault) {
 		}
 		return Rate{Events: n, Per: u.per}, fault{}
 	}
-	return Rate{}, faultf(`%q is not a rate: write it such as "100/s", "30/m" or "1000/h"`, s)
+	return Rate{}, faultf(`%q is not a rate: write it such as "100/s", "30/m", "1000/h" or "100000/d"`, s)
 }
 
 // parseCollector understands the URL of a collector of traces.
@@ -151,11 +158,13 @@ func parseCollector(s string) (string, fault) {
 
 // parseLimitKey understands limit.key.
 func parseLimitKey(s string) (string, fault) {
-	name, named := strings.CutPrefix(s, "header:")
-	if named && isToken(name) || s == "client_ip" || s == "origin" || s == "route" {
+	kind, name, named := strings.Cut(s, ":")
+	switch {
+	case !named && slices.Contains([]string{"client_ip", "origin", "route", "auth"}, s),
+		named && isToken(name) && (kind == "header" || kind == "cookie"), kind == "claim" && name != "":
 		return s, fault{}
 	}
-	return "", faultf(`%q is not one of "client_ip", "origin", "header:NAME", "route"`, s)
+	return "", faultf(`%q is not one of "client_ip", "origin", "header:NAME", "cookie:NAME", "route", "auth", "claim:NAME"`, s)
 }
 
 // parsePrefix understands a CIDR, or a bare address as a network of one.

@@ -27,6 +27,11 @@ func conceal(s *snapshot.Snapshot, e *Explanation) {
 			continue
 		}
 		x.Content = s.Config.Hide(x.Content)
+		for i, line := range x.Request {
+			if name, value, _ := strings.Cut(line, ": "); value != "" && value != "(any)" && i > 0 && !strings.HasPrefix(name, "Sec-") && config.Secret(name) {
+				x.Request[i] = name + ": " + config.Masked
+			}
+		}
 		for i, line := range x.Response {
 			name, _, field := strings.Cut(line, ":")
 			_, set := byHand[name]
@@ -35,6 +40,11 @@ func conceal(s *snapshot.Snapshot, e *Explanation) {
 				line = name + ": " + config.Masked
 			}
 			x.Response[i] = s.Config.Hide(line)
+		}
+	}
+	for i, h := range e.Question.Headers {
+		if name, value, _ := strings.Cut(h, ":"); value != "" && config.Secret(name) {
+			e.Question.Headers[i] = name + ": " + config.Masked
 		}
 	}
 	e.Summary = s.Config.Hide(e.Summary)

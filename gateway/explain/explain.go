@@ -9,6 +9,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/metrics"
+	"github.com/corsgate/corsgate/gateway/proxy"
 	"github.com/corsgate/corsgate/gateway/route"
 	"github.com/corsgate/corsgate/gateway/snapshot"
 )
@@ -67,6 +68,24 @@ type ExplainedRoute struct {
 	// Limit is the rate limit that requests of the route count against, or nil. What they have
 	// used of it is not asked.
 	Limit *ExplainedLimit `json:"limit"`
+	// Limits are all of them, of which Limit is the first.
+	Limits []ExplainedLimit `json:"limits"`
+	// Auth is what the tables [auth.NAME] of the route say of the request, in order, up to the first that admits it. None where the
+	// route has none, or where the request is answered before.
+	Auth []ExplainedAuth `json:"auth"`
+}
+
+// An ExplainedAuth is what a table [auth.NAME] says of a request.
+type ExplainedAuth struct {
+	Name string `json:"name"`
+	// Place is "FILE:LINE".
+	Place string `json:"place"`
+	// Admitted says that the request passes.
+	Admitted bool `json:"admitted"`
+	// Reason is the code of the step that decides, such as "exp"; "unknown" where only the gateway that serves can know.
+	Reason string `json:"reason"`
+	// Text says it in a sentence.
+	Text string `json:"text"`
 }
 
 // An ExplainedLimit is the rate limit of a route.
@@ -201,6 +220,7 @@ func examine(s *snapshot.Snapshot, a *inquiry) (e *Explanation, miss route.Miss)
 	e.Actual = explained(lines, actual)
 	if r := actual.Route; r != nil {
 		e.Route, e.Policy = explainRoute(s, a, r)
+		e.Route.Auth = explainAuth(s, actual)
 		if r.Rewrite != nil && !actual.Answered {
 			e.Route.Target = actual.Target()
 		}
@@ -218,16 +238,19 @@ func examine(s *snapshot.Snapshot, a *inquiry) (e *Explanation, miss route.Miss)
 
 func explainRoute(s *snapshot.Snapshot, a *inquiry, r *snapshot.Route) (*ExplainedRoute, *ExplainedPolicy) {
 	c := &s.Config.Routes[r.ID]
-	er := &ExplainedRoute{Name: c.Name, Place: place(s.Config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream", Split: []ExplainedShare{}}
+	er := &ExplainedRoute{Name: c.Name, Place: place(s.Config, "route."+c.Name), Path: c.Path, Upstream: c.Upstream, Action: "upstream", Split: []ExplainedShare{}, Auth: []ExplainedAuth{}, Limits: []ExplainedLimit{}}
 	for _, share := range c.Split {
 		er.Split = append(er.Split, ExplainedShare(share))
 	}
 	if c.Mirror != nil {
 		er.Mirror = c.Mirror.Upstream
 	}
-	if limit := s.Limits.Limit(c.Limit); limit != nil {
+	for _, limit := range s.Limits.List(c.Limits) {
 		l := &limit.Config
-		er.Limit = &ExplainedLimit{Name: l.Name, Place: place(s.Config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store}
+		er.Limits = append(er.Limits, ExplainedLimit{Name: l.Name, Place: place(s.Config, "limit."+l.Name), Rate: l.Rate.String(), Burst: l.Burst, Key: l.Key, Store: l.Store})
+	}
+	if len(er.Limits) > 0 {
+		er.Limit = &er.Limits[0]
 	}
 	switch {
 	case len(c.Split) > 0:
@@ -248,6 +271,16 @@ func explainRoute(s *snapshot.Snapshot, a *inquiry, r *snapshot.Route) (*Explain
 		ep.Pattern, ep.PatternPlace = s.Policies[p.Name].Pattern(s.Config, i)
 	}
 	return er, ep
+}
+
+// explainAuth returns what was said of who sends a request.
+func explainAuth(s *snapshot.Snapshot, r *proxy.Rehearsal) []ExplainedAuth {
+	list := []ExplainedAuth{}
+	for _, step := range r.Auth {
+		a := ExplainedAuth{Name: step.Table, Place: place(s.Config, "auth."+step.Table), Admitted: step.Admitted, Reason: string(step.Reason), Text: step.Text}
+		list = append(list, a)
+	}
+	return list
 }
 
 // place returns "FILE:LINE" of a key.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/corsgate/corsgate/gateway/route"
@@ -29,6 +30,8 @@ func summary(a *inquiry, e *Explanation, miss route.Miss) string {
 		return "the page and the URL have the same origin: CORS does not apply, and the page can read the response"
 	case e.Outcome == fetch.Allowed && miss != route.Found:
 		return fmt.Sprintf("no route matches this request; the page can read the gateway's own %d", e.Actual.Status)
+	case e.Outcome == fetch.Allowed && e.Actual.Status >= 400 && e.Route != nil && len(e.Route.Auth) > 0:
+		return fmt.Sprintf("the page can read the response, which is a %d: auth does not admit the request", e.Actual.Status)
 	case e.Outcome == fetch.Allowed && e.Actual.Status >= 400:
 		return fmt.Sprintf("the page can read the response, which is the gateway's own %d", e.Actual.Status)
 	case e.Outcome == fetch.Allowed:
@@ -179,8 +182,18 @@ func (e *Explanation) writeRoute(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "route         %s (%s), path %q, %s\n", e.Route.Name, e.Route.Place, e.Route.Path, e.Route.does())
-	if l := e.Route.Limit; l != nil {
+	for _, l := range e.Route.Limits {
 		fmt.Fprintf(b, "limit         %s (%s), %s and %d at once, by %s%s\n", l.Name, l.Place, l.Rate, l.Burst, l.Key, map[string]string{"redis": ", shared in redis"}[l.Store])
+	}
+	for _, a := range e.Route.Auth {
+		verdict := "refuses"
+		if a.Admitted {
+			verdict = "admits"
+		}
+		if a.Reason == string(auth.Unknown) {
+			verdict = "may admit"
+		}
+		fmt.Fprintf(b, "auth          %s (%s) %s: %s (%s)\n", a.Name, a.Place, verdict, a.Text, a.Reason)
 	}
 	p := e.Policy
 	switch {

@@ -42,6 +42,7 @@ func Check(cfg *config.Config, t *route.Table) config.Problems {
 	}
 	l.redirectedAll()
 	l.passed()
+	l.auth()
 	l.connections()
 	return l.found.All("warnings")
 }
@@ -63,7 +64,15 @@ func (l *linter) unused() {
 	for i := range l.cfg.Routes {
 		r := &l.cfg.Routes[i]
 		used["upstream."+r.Upstream] = true
-		used["limit."+r.Limit] = true
+		for _, name := range r.Limits {
+			used["limit."+name] = true
+		}
+		for _, name := range r.Auth {
+			used["auth."+name] = true
+			if a := l.cfg.Auth(name); a != nil {
+				used["upstream."+a.Forward] = true
+			}
+		}
 		for _, share := range r.Split {
 			used["upstream."+share.Upstream] = true
 		}
@@ -81,6 +90,11 @@ func (l *linter) unused() {
 	for i := range l.cfg.Upstreams {
 		if name := l.cfg.Upstreams[i].Name; !used["upstream."+name] {
 			l.warn("upstream."+name, -1, fmt.Sprintf("remove it, or write upstream = %q in a route", name), "no route uses this upstream")
+		}
+	}
+	for i := range l.cfg.Auths {
+		if name := l.cfg.Auths[i].Name; !used["auth."+name] {
+			l.warn("auth."+name, -1, fmt.Sprintf("remove it, or write auth = [%q] in a route", name), "no route asks this auth")
 		}
 	}
 	inRedis := func(r config.RateLimit) bool { return r.Store == "redis" }

@@ -39,6 +39,9 @@ type Metrics struct {
 	shadow     *prometheus.CounterVec
 	conflicts  *prometheus.CounterVec
 
+	// Of auth.
+	auth *prometheus.CounterVec
+
 	// Of limits.
 	limited       *prometheus.CounterVec
 	evictions     *prometheus.CounterVec
@@ -136,6 +139,7 @@ func (m *Metrics) addPolicies() {
 }
 
 func (m *Metrics) addLimits() {
+	m.auth = m.counters("auth_total", "Authentication of requests, by table [auth.NAME], verdict and reason.", "auth", "verdict", "reason")
 	m.limited = m.counters("limited_total", "Requests and preflights refused by a rate limit.", "limit", "kind")
 	m.evictions = m.counters("limit_evictions_total",
 		"Keys that a rate limit dropped early, or could not admit, because its table was full.", "limit")

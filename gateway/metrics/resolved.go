@@ -90,6 +90,30 @@ func (m *Metrics) Shadow(policy, shadow, change string) prometheus.Counter {
 	return m.shadow.WithLabelValues(policy, shadow, change)
 }
 
+// An Auth has the counters of one table [auth.NAME].
+type Auth struct {
+	Remembered prometheus.Counter
+	By         map[string]prometheus.Counter // by reason
+}
+
+// Auth returns the counters of a table, whose outcomes have these reasons.
+func (m *Metrics) Auth(name string, reasons []string) Auth {
+	if m.unread {
+		return Auth{}
+	}
+	a := Auth{By: map[string]prometheus.Counter{}}
+	for _, reason := range reasons {
+		verdict := "refused"
+		switch reason {
+		case "remembered", "verified", "allowed":
+			verdict = "admitted"
+		}
+		a.By[reason] = m.auth.WithLabelValues(name, verdict, reason)
+	}
+	a.Remembered = a.By["remembered"]
+	return a
+}
+
 // A Limit has the counters of one rate limit.
 type Limit struct {
 	RefusedRequests, RefusedPreflights prometheus.Counter

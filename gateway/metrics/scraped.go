@@ -30,6 +30,11 @@ var (
 	PreflightCacheBytes   = gauge("preflight_cache_bytes", "Approximate size of the preflight cache.")
 	LimitTableBytes       = gauge("limit_table_bytes", "Upper bound of the memory of a rate limit's tables.", "limit")
 
+	AuthKeys       = gauge("auth_keys", "Keys that tokens are verified with.", "auth")
+	AuthKeysAge    = gauge("auth_keys_age_seconds", "Seconds since the keys of tokens were last fetched, or found to be the same.", "auth")
+	AuthFetches    = counter("auth_keys_fetches_total", "Attempts to fetch the keys of tokens, by result (fetched, unchanged, failed).", "auth", "result")
+	AuthRemembered = gauge("auth_remembered", "Tokens and decisions that are remembered.", "auth")
+
 	CertificateExpiry = gauge("certificate_expiry_seconds",
 		"Seconds until a certificate expires, by file or domain; negative once it has expired.", "name")
 	ACMEFailures = gauge("acme_failures", "Consecutive failed attempts to obtain or renew a domain's certificate.", "name")

@@ -95,6 +95,9 @@ func (r *record) log(x *response, e *upstream.Endpoint) {
 			line.Upstream = x.route.Upstream.Name
 		}
 	}
+	if i := x.found(); i != nil {
+		line.Auth, line.Consumer = x.who.Table.Name, i.Consumer
+	}
 	if e != nil {
 		line.Endpoint = e.Address.Label
 	}
@@ -112,6 +115,7 @@ const (
 	failureLoop        = "loop"
 	failureShed        = "shed"
 	failureLimit       = "limit" // a rate limit
+	failureAddress     = "address"
 	failureConnection  = "connection-auth"
 	failureName        = "field-name"
 	failureHost        = "no-host" // no route takes the host, the path, the method

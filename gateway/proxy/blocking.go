@@ -34,7 +34,7 @@ func (p *Proxy) Serve(c *edge.Conn) {
 	b := p.blockingOf(c)
 	defer b.recoverPanic()
 	b.find()
-	if b.needsBlocking() {
+	if b.answersChallenge || b.staysBlocking() {
 		c.KeepBlocking()
 	}
 	if b.begin() {

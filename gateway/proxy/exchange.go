@@ -76,6 +76,10 @@ func (x *exchange) judge(preflight bool) (answered bool) {
 		x.redirectToHTTPS()
 	case hasPassed(x.req, x.p.pseudonym):
 		x.answer(ownLoop, "")
+	case r.Addresses != nil && !r.Addresses.Admits(x.address):
+		x.answer(ownAddress, "")
+	case r.Auth != nil && !x.admitted():
+		x.refuseAuth()
 	case r.Limit != nil && !x.admit():
 		x.refuseLimited()
 	case r.Policy != nil && x.guarded():
@@ -123,6 +127,7 @@ func (x *exchange) finish(res *wire.Response) wire.Framing {
 	}
 	dst = x.appendRate(dst)
 	if res.Status == 101 {
+		dst = x.appendBearer(dst, res)
 		x.out = append(x.appendUpgrade(dst), '\r', '\n')
 		return wire.NoContent
 	}

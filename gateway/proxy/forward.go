@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/wire"
 )
@@ -24,7 +25,13 @@ func (q *request) appendRequestTo(dst []byte, to *upstream.Upstream, t *traced) 
 	r, edits := q.req, q.route.Request
 	dst = append(append(dst, r.Method...), ' ')
 	dst = q.appendPath(dst)
-	dst = append(dst, r.Query...)
+	gate := q.route.Auth
+	if gate == nil {
+		dst = append(dst, r.Query...)
+	} else {
+		dst = gate.AppendQuery(dst, r.Query)
+	}
+	protocols := gate.TakesProtocol()
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, to.Host(r.Host)...)
 	dst = append(dst, '\r', '\n')
@@ -33,13 +40,16 @@ func (q *request) appendRequestTo(dst []byte, to *upstream.Upstream, t *traced) 
 		if f.ID == wire.XRequestID || !q.forwards(f) || edits.Hides(f.Name) {
 			continue
 		}
-		if t.drops(f.ID) {
+		if t.drops(f.ID) || protocols && auth.IsProtocolField(f) {
 			continue
 		}
 		dst = appendField(dst, f)
 	}
 	if q.upgrade != "" {
 		dst = q.appendUpgrade(dst)
+	}
+	if gate != nil {
+		dst = q.appendIdentity(dst)
 	}
 	if w := q.route.Rewrite; w != nil {
 		dst = append(dst, w.Forwarded...)

@@ -59,7 +59,7 @@ func (x *response) redirect(r *snapshot.Redirect) {
 	}
 	to := strings.ReplaceAll(r.To, "$path", path)
 	if !strings.Contains(r.To, "?") {
-		to += string(x.req.Query)
+		to += string(x.route.Auth.AppendQuery(nil, x.req.Query))
 	}
 	x.write(r.Status, "Location: "+to+"\r\n", "See "+to)
 }

@@ -46,6 +46,7 @@ var (
 	ownConnection  = own(401, failureConnection, "NTLM and Negotiate authenticate a connection, and this one may be shared. Ask again by HTTP/1.1.")
 	ownCertificate = own(403, failureCertificate, "This request needs a client certificate: without one only preflights are answered here.")
 	ownGuard       = own(403, failureGuard, "Pages of this origin may not use this resource")
+	ownAddress     = own(403, failureAddress, "This resource is not open to your network address.")
 	ownNotFound    = own(404, failurePath, "No route is configured for this path.")
 	ownMethod      = own(405, failureMethod, "The method is not allowed for this path.")
 	ownReadyMethod = own(405, failureMethod, "use GET or HEAD to query readiness")
@@ -135,6 +136,11 @@ func (x *response) open(status int) []byte {
 
 // close makes x.out of what open began, shared by the policy, or, of a preflight, refused.
 func (x *response) close(dst []byte, content ...string) {
+	x.closeExposing(dst, exposedOf(x.status), content...)
+}
+
+// closeExposing is close with what pages may read.
+func (x *response) closeExposing(dst []byte, exposed [][]byte, content ...string) {
 	if x.isPreflight && x.status >= 400 {
 		dst = appendRefused(dst, x.failure)
 		if p := x.policy(); p != nil && !p.Passthrough() {
@@ -143,7 +149,7 @@ func (x *response) close(dst []byte, content ...string) {
 			dst = append(dst, preflightVary...)
 		}
 	} else {
-		dst = x.appendShareExposing(dst, editsFor(x.route, x.status), exposedOf(x.status))
+		dst = x.appendShareExposing(dst, editsFor(x.route, x.status), exposed)
 	}
 	x.out = x.appendContent(append(dst, "Content-Type: text/plain; charset=utf-8\r\n"...), content...)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway/access"
 	"github.com/corsgate/corsgate/gateway/backend"
+	"github.com/corsgate/corsgate/gateway/logging"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/overload"
 	"github.com/corsgate/corsgate/gateway/report"
@@ -24,6 +25,7 @@ type Proxy struct {
 	succeeded atomic.Bool // by a process that accepts on the same sockets
 	overload  *overload.Shedder
 	copies    *backend.Copies
+	unasked   logging.Sampler // of the log's lines on authorisers that fail
 	report    report.Lists
 }
 

@@ -4,14 +4,13 @@ import (
 	"strconv"
 
 	"github.com/corsgate/corsgate/gateway/ratelimit"
-	"github.com/corsgate/corsgate/gateway/snapshot"
 )
 
 // This file refuses what comes too often, and tells clients of their limits; see package ratelimit.
 
 // limitSubject returns the request as limits count it.
 func (q *request) limitSubject() ratelimit.Subject {
-	return ratelimit.Subject{Request: q.req, Client: q.address, Policy: q.route.Policy, Route: q.route.LimitKey, Now: q.now}
+	return ratelimit.Subject{Request: q.req, Client: q.address, Policy: q.route.Policy, Identity: q.found(), Route: q.route.LimitKey, Now: q.now}
 }
 
 // admit counts the request in its route's limit, and reports whether it may pass. Precondition: there is one.
@@ -30,7 +29,7 @@ func (x *exchange) admitPreflight() bool {
 
 // refuseLimited answers a request or a preflight that is one too many. What its page needs to come back in time is exposed.
 func (x *response) refuseLimited() {
-	l := x.route.Limit
+	l := x.rate.Limit
 	if x.answersPreflight() {
 		l.Metrics.RefusedPreflights.Inc()
 	} else {
@@ -40,7 +39,7 @@ func (x *response) refuseLimited() {
 	wait := ratelimit.Seconds(x.rate.Next)
 	dst := append(x.open(ownLimit.status), "Retry-After: "...)
 	dst = strconv.AppendInt(dst, wait, 10)
-	dst = appendRateLines(append(dst, "\r\n"...), x.route, 0, wait)
+	dst = x.appendRateLines(append(dst, "\r\n"...), 0, wait)
 	var digits [20]byte
 	x.close(dst, ownLimit.text, " Retry after ", string(strconv.AppendInt(digits[:0], wait, 10)), " s.\n")
 }
@@ -49,21 +48,20 @@ func (x *response) refuseLimited() {
 // admitted. It appends nothing where clients share the bucket, because the fields would reveal
 // other clients' requests, and nothing to a redirect, which clients follow at once.
 func (x *response) appendRate(dst []byte) []byte {
-	l := x.route.Limit
-	if l == nil || !l.Personal() || x.status/100 == 3 && x.status != 304 {
+	if x.route.Limit == nil || x.rate.Limit == nil || x.status/100 == 3 && x.status != 304 {
 		return dst
 	}
-	return appendRateLines(dst, x.route, x.rate.Remaining, ratelimit.Seconds(x.rate.Next))
+	return x.appendRateLines(dst, x.rate.Remaining, ratelimit.Seconds(x.rate.Next))
 }
 
 // appendRateLines appends the field lines about a limit. What the route sets by hand, or leaves
 // out, is the route's.
-func appendRateLines(dst []byte, r *snapshot.Route, remaining, next int64) []byte {
-	if !r.UserSet.RateLimitPolicy {
-		dst = r.Limit.AppendPolicy(dst)
+func (x *response) appendRateLines(dst []byte, remaining, next int64) []byte {
+	if !x.route.UserSet.RateLimitPolicy {
+		dst = x.rate.AppendPolicy(dst)
 	}
-	if !r.UserSet.RateLimit {
-		dst = r.Limit.AppendItem(dst, remaining, next)
+	if !x.route.UserSet.RateLimit {
+		dst = x.rate.AppendItem(dst, remaining, next)
 	}
 	return dst
 }

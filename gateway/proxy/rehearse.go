@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/fetch"
@@ -30,6 +31,9 @@ type Rehearsal struct {
 	Answered bool            // by the gateway, in full
 	Status   int             // of an answer of the gateway, or 0
 	Reason   cors.Reason     // of the policy, where Owned reports that one was asked
+
+	// Auth is what each table of the route says of who it is, in order; none: it is not asked.
+	Auth []auth.Step
 
 	noted bool   // the policy refused it, and this was listed
 	head  []byte // of the request to the upstream
@@ -67,7 +71,8 @@ func Rehearse(s *snapshot.Snapshot, head []byte, on *edge.Listener, trustPeer bo
 	x.p.current.Store(silenced(s, m, i, trustPeer))
 	x.start(&arrival{peer: rehearsalPeer, on: on, major: 1, now: time.Now()}, fault != nil)
 	x.id = append(x.id, rehearsalID...)
-	r := &Rehearsal{Miss: miss, Fault: fault, Answered: true}
+	r := &Rehearsal{Miss: miss, Fault: fault, Answered: true, Auth: []auth.Step{}}
+	x.steps = &r.Auth
 	switch {
 	case fault != nil:
 		x.reject(fault)
@@ -109,6 +114,7 @@ func silencedRoute(s *snapshot.Snapshot, m *metrics.Metrics, r *snapshot.Route) 
 		upstream = r.Upstream.Name
 	}
 	q.Metrics = m.Route(r.Name, s.Config.Routes[r.ID].CORS, upstream)
+	q.Auth = r.Auth.Rehearse(m)
 	q.Shadow, q.Limit, q.Mirror, q.Splits = nil, nil, nil, nil
 	for _, t := range r.Splits {
 		q.Splits = append(q.Splits, silencedRoute(s, m, t))

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/edge"
 	"github.com/corsgate/corsgate/gateway/report"
@@ -15,7 +16,7 @@ import (
 )
 
 // A request is what is known of a request, whatever is made of it: what it says, who sends it, and by which configuration and
-// route it is handled. After start and find it is only read, but that begin chooses one of the routes of a split, and that an
+// route it is handled. After start and find it is only read, but that begin chooses one of the routes of a split and may wait to know who sends it, and that an
 // answer which belongs to no route forgets it.
 type request struct {
 	client
@@ -34,6 +35,9 @@ type request struct {
 	asksReady        bool   // the request is for the listener's ready_path
 	answersChallenge bool   // it may be an authority's; see answerChallenge
 	upgrade          string // the protocol to switch to, if the upstream agrees; "": none
+
+	who   auth.Answer  // who sends it, if the route asks
+	steps *[]auth.Step // of a rehearsal: what is said of that; else nil
 
 	host  []byte        // what $host stands for; see capture
 	asker rewrite.Asked // what Location is rewritten by; see capture
@@ -70,11 +74,14 @@ func (q *request) find() {
 	if q.upgrade = ""; len(q.req.Upgrade) > 0 {
 		q.upgrade = q.switches()
 	}
+	if q.route != nil && q.route.Auth != nil {
+		q.recall()
+	}
 }
 
 // findSalvaged is find for a head that is refused, of which q.req has the parts that could be salvaged: see [wire.Salvage].
 func (q *request) findSalvaged() {
-	q.answersChallenge, q.asksReady, q.upgrade, q.miss = false, false, "", route.NoPath
+	q.answersChallenge, q.asksReady, q.upgrade, q.miss, q.who = false, false, "", route.NoPath, auth.Answer{}
 	if q.isPreflight = isPreflight(q.req); len(q.req.Path) > 0 {
 		q.match()
 	}
@@ -111,7 +118,15 @@ func (q *request) needsBlocking() bool {
 	if q.answersChallenge {
 		return true
 	}
+	return q.staysBlocking() || q.route != nil && q.route.Auth != nil && q.who.Waits
+}
+
+// staysBlocking is needsBlocking for a reason that the next request of the connection probably has too.
+func (q *request) staysBlocking() bool {
 	r := q.route
+	if r != nil && r.Auth != nil && q.who.Waits && r.Auth.Waits() {
+		return true
+	}
 	if r == nil || r.Upstream == nil && r.Split == nil || q.answersPreflight() || q.req.Flaw != nil {
 		return false
 	}

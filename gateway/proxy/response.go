@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/cors"
-	"github.com/corsgate/corsgate/gateway/limit"
+	"github.com/corsgate/corsgate/gateway/ratelimit"
 )
 
 // A response is the response to a request as it is written, and what has been decided about it. It is written field line by
@@ -21,10 +21,10 @@ type response struct {
 	failure string // code of what failed, for the access log; "": nothing
 	limit   string // that the request exceeded, with its value; as above
 
-	reason cors.Reason    // of the policy's verdict
-	actual bool           // reason is about an actual request, not a preflight
-	noted  bool           // the request is listed as refused
-	rate   limit.Decision // of the route's limit, if it has one
+	reason cors.Reason      // of the policy's verdict
+	actual bool             // reason is about an actual request, not a preflight
+	noted  bool             // the request is listed as refused
+	rate   ratelimit.Result // of the route's limit, if it has one
 
 	vary [][]byte // values for Vary; see appendVary
 	date date

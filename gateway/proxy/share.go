@@ -12,6 +12,11 @@ import (
 // appendShareExposing appends what the route and its policy add to a response that is made here, exposing fields of its own
 // to pages.
 func (x *response) appendShareExposing(dst []byte, e *rewrite.FieldEdits, exposed [][]byte) []byte {
+	return x.appendShareVarying(dst, e, exposed, nil)
+}
+
+// appendShareVarying is appendShareExposing for a response that has a Vary of its own.
+func (x *response) appendShareVarying(dst []byte, e *rewrite.FieldEdits, exposed, vary [][]byte) []byte {
 	dst = x.appendEdits(dst, e)
 	origin := false
 	if p := x.policy(); p != nil {
@@ -19,7 +24,7 @@ func (x *response) appendShareExposing(dst []byte, e *rewrite.FieldEdits, expose
 		x.noteUnshared()
 		origin = p.VaryOrigin()
 	}
-	x.vary = x.vary[:0]
+	x.vary = append(x.vary[:0], vary...)
 	return x.appendVary(dst, e, origin)
 }
 

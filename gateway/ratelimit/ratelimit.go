@@ -4,9 +4,12 @@ package ratelimit
 
 import (
 	"net/netip"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
 	"github.com/corsgate/corsgate/gateway/limit"
@@ -37,11 +40,17 @@ type Limit struct {
 	Metrics metrics.Limit
 
 	by         key
-	field      string // for byHeader
-	requests   counter
+	name       string // for byHeader, byCookie; of byClaim with "claim:"
 	preflights counter
-	policy     string // the line RateLimit-Policy
-	item       string // the beginning of the line RateLimit
+	usual      rated
+	plans      map[string]*rated // by name; nil: there are none
+}
+
+// A rated is a rate of a limit: that of a plan, or the usual one.
+type rated struct {
+	requests counter
+	policy   string // the line RateLimit-Policy
+	item     string // the beginning of the line RateLimit
 }
 
 // A Subject is a request, as far as limits count by it.
@@ -49,8 +58,10 @@ type Subject struct {
 	Request *wire.Request
 	Client  netip.Addr
 	Policy  *cors.Policy // of the route; nil: none
-	Route   []byte       // its name
-	Now     time.Time
+	// Identity is who was found by auth; nil: the request has no identity.
+	Identity *auth.Identity
+	Route    []byte // its name
+	Now      time.Time
 }
 
 // key is what requests are counted by.
@@ -61,6 +72,9 @@ const (
 	byOrigin
 	byHeader
 	byRoute
+	byCookie
+	byAuth
+	byClaim
 )
 
 // A Set has the limits of a configuration by name.
@@ -78,7 +92,7 @@ func Compile(cfg *config.Config, prev *Set, m *metrics.Metrics, now time.Time) (
 	s.store, problems = compileStore(cfg, prev.store, m)
 	for i := range cfg.RateLimits {
 		c := &cfg.RateLimits[i]
-		if old := prev.limits[c.Name]; old != nil && old.Config == *c && (c.Store == "local" || s.store == prev.store) {
+		if old := prev.limits[c.Name]; old != nil && reflect.DeepEqual(old.Config, *c) && (c.Store == "local" || s.store == prev.store) {
 			s.limits[c.Name] = old
 			continue
 		}
@@ -92,64 +106,96 @@ func Compile(cfg *config.Config, prev *Set, m *metrics.Metrics, now time.Time) (
 // Limit returns the limit with a name, or nil.
 func (s *Set) Limit(name string) *Limit { return s.limits[name] }
 
+// List returns those with some names.
+func (s *Set) List(names []string) (list List) {
+	for _, name := range names {
+		if l := s.limits[name]; l != nil {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
 // Bytes tells how much memory the tables of limits have, by name: they grow with the keys that clients come with, up to a bound.
 func (s *Set) Bytes(emit metrics.Emit) {
 	for name, l := range s.limits {
-		emit(float64(l.requests.bytes()+l.preflights.bytes()), name)
+		emit(float64(l.bytes()), name)
 	}
 }
 
 func (s *Set) newLimit(c *config.RateLimit, m *metrics.Metrics, now time.Time) *Limit {
 	l := &Limit{Config: *c, Metrics: m.Limit(c.Name)}
-	switch c.Key {
-	case "origin":
-		l.by = byOrigin
-	case "route":
-		l.by = byRoute
-	case "client_ip":
-		l.by = byClient
-	default:
-		l.by, l.field = byHeader, c.Key[len("header:"):]
+	kind, name, _ := strings.Cut(c.Key, ":")
+	l.by, l.name = keys[kind], name
+	if l.by == byClaim {
+		l.name = c.Key // as identities have it
 	}
-	period := c.Rate.Per / time.Duration(c.Rate.Events)
-	l.requests = s.newCounter(c, "requests", period, c.Burst, now, l.Metrics, m)
+	period := s.rate(&l.usual, c, "requests", c.Rate, c.Burst, now, l, m)
+	for plan, rate := range c.Rates {
+		if l.plans == nil {
+			l.plans = map[string]*rated{}
+		}
+		l.plans[plan] = new(rated)
+		s.rate(l.plans[plan], c, "requests/"+plan, rate, min(rate.Events, limit.MaxBurst), now, l, m)
+	}
 	l.preflights = s.newCounter(c, "preflights", max(period/preflightShare, limit.MinPeriod), min(c.Burst*preflightShare, limit.MaxBurst), now, l.Metrics, m)
-	// The quota is the burst, and its window the time in which that comes back: on average this is the rate.
-	window := Seconds(time.Duration(c.Burst) * period)
-	l.policy = "RateLimit-Policy: \"" + c.Name + "\";q=" + strconv.Itoa(c.Burst) + ";w=" + strconv.FormatInt(window, 10) + "\r\n"
-	l.item = "RateLimit: \"" + c.Name + "\";r="
 	return l
 }
+
+// rate makes r what counts by a rate, and returns its period.
+func (s *Set) rate(r *rated, c *config.RateLimit, kind string, rate config.Rate, burst int, now time.Time, l *Limit, m *metrics.Metrics) time.Duration {
+	period := rate.Per / time.Duration(rate.Events)
+	r.requests = s.newCounter(c, kind, period, burst, now, l.Metrics, m)
+	// The quota is the burst, and its window the time in which that comes back: on average this is the rate.
+	window := Seconds(time.Duration(burst) * period)
+	r.policy = "RateLimit-Policy: \"" + c.Name + "\";q=" + strconv.Itoa(burst) + ";w=" + strconv.FormatInt(window, 10) + "\r\n"
+	r.item = "RateLimit: \"" + c.Name + "\";r="
+	return period
+}
+
+var keys = map[string]key{"client_ip": byClient, "origin": byOrigin, "header": byHeader, "route": byRoute, "cookie": byCookie, "auth": byAuth, "claim": byClaim}
 
 // Seconds returns d in whole seconds, at least one: a client that comes back then does not come too early.
 func Seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
 
-// Admit counts a request and tells whether it may pass. It allocates nothing.
-func (l *Limit) Admit(q *Subject) limit.Decision { return l.requests.admit(l, q, l.by) }
+// admit counts a request and tells whether it may pass. It allocates nothing.
+func (l *Limit) admit(q *Subject) Result {
+	r := l.rateOf(q)
+	return Result{r.requests.admit(l, q, l.by), l, r}
+}
 
-// AdmitPreflight is Admit for a preflight. It has none of the fields that pages set.
-func (l *Limit) AdmitPreflight(q *Subject) limit.Decision {
+// has reports whether admit would let a request pass.
+func (l *Limit) has(q *Subject) bool { return l.rateOf(q).requests.has(l, q, l.by) }
+
+// rateOf returns what a request is counted by: the rate of its plan, if it has one.
+func (l *Limit) rateOf(q *Subject) *rated {
+	if l.plans != nil {
+		if r := l.plans[string(q.Identity.Value(l.Config.Plan))]; r != nil {
+			return r
+		}
+	}
+	return &l.usual
+}
+
+// admitPreflight is admit for a preflight. It has none of the fields that pages set, and no identity.
+func (l *Limit) admitPreflight(q *Subject) Result {
 	by := l.by
-	if by == byHeader {
+	if by == byHeader || by >= byCookie {
 		by = byClient
 	}
-	return l.preflights.admit(l, q, by)
+	return Result{l.preflights.admit(l, q, by), l, &l.usual}
 }
 
 // Personal reports whether clients have separate buckets: then the rest of one says nothing about
 // other clients.
 func (l *Limit) Personal() bool { return l.by != byOrigin && l.by != byRoute }
 
-// AppendPolicy appends the line RateLimit-Policy.
-func (l *Limit) AppendPolicy(dst []byte) []byte { return append(dst, l.policy...) }
-
-// AppendItem appends the line RateLimit: how many requests remain, and in how many seconds there is one more.
-func (l *Limit) AppendItem(dst []byte, remaining, next int64) []byte {
-	dst = append(dst, l.item...)
-	dst = strconv.AppendInt(dst, remaining, 10)
-	dst = append(dst, ";t="...)
-	dst = strconv.AppendInt(dst, next, 10)
-	return append(dst, "\r\n"...)
+func (l *Limit) bytes() int {
+	n := l.preflights.bytes() + l.usual.requests.bytes()
+	for _, r := range l.plans {
+		n += r.requests.bytes()
+	}
+	return n
 }
 
 // keyOf returns what a request is counted by. The result may alias buf or the request. None is the key of those who share.
@@ -171,7 +217,17 @@ func (l *Limit) keyOf(buf *[16]byte, q *Subject, by key) []byte {
 			return q.Request.Origin
 		}
 	case byHeader:
-		return q.Request.Only(l.field)
+		return q.Request.Only(l.name)
+	case byCookie:
+		if value, n := q.Request.Cookie(l.name); n == 1 {
+			return value
+		}
+	case byAuth:
+		if q.Identity != nil {
+			return q.Identity.Key
+		}
+	case byClaim:
+		return q.Identity.Value(l.name)
 	case byRoute:
 		return q.Route
 	}

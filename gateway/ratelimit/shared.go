@@ -76,6 +76,16 @@ func (t *counter) admit(l *Limit, q *Subject, by key) limit.Decision {
 	return t.local.Allow(k, ownerOf(&owner, q, by), q.Now)
 }
 
+// has reports whether admit would let a request pass.
+func (t *counter) has(l *Limit, q *Subject, by key) bool {
+	var key [16]byte
+	k := l.keyOf(&key, q, by)
+	if t.shared != nil {
+		return t.shared.Has(k, q.Now)
+	}
+	return t.local.Has(k, q.Now)
+}
+
 func (t *counter) bytes() int {
 	if t.shared != nil {
 		return t.shared.Bytes()
@@ -104,7 +114,11 @@ func (s *Set) newCounter(c *config.RateLimit, kind string, period time.Duration,
 // sharedLimiters returns the limiters of s that are shared.
 func (s *Set) sharedLimiters() (all []*shared.Limiter) {
 	for _, l := range s.limits {
-		for _, t := range []counter{l.requests, l.preflights} {
+		counters := []counter{l.usual.requests, l.preflights}
+		for _, r := range l.plans {
+			counters = append(counters, r.requests)
+		}
+		for _, t := range counters {
 			if t.shared != nil {
 				all = append(all, t.shared)
 			}

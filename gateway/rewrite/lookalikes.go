@@ -35,7 +35,7 @@ func CompileLookalikes(cfg *config.Config, c *config.Route) Lookalikes {
 	}
 	key(c.SplitKey)
 	for i := range cfg.RateLimits {
-		if r := &cfg.RateLimits[i]; r.Name == c.Limit {
+		if r := &cfg.RateLimits[i]; slices.Contains(c.Limits, r.Name) {
 			key(r.Key)
 		}
 	}

@@ -28,7 +28,7 @@ func Compile(cfg *config.Config, c *config.Route, to *upstream.Upstream) Rules {
 	r := Rules{
 		Rewrite:    compilePath(c),
 		Locations:  CompileLocations(c, to),
-		Request:    CompileFields(c.RequestSetHeaders, c.RequestRemoveHeaders),
+		Request:    CompileFields(c.RequestSetHeaders, append(authFields(cfg, c), c.RequestRemoveHeaders...)),
 		Response:   CompileFields(c.ResponseSetHeaders, c.ResponseRemoveHeaders),
 		Errors:     CompileFields(forErrors(c.ResponseSetHeaders), nil),
 		Lookalikes: CompileLookalikes(cfg, c),
@@ -46,6 +46,16 @@ func Compile(cfg *config.Config, c *config.Route, to *upstream.Upstream) Rules {
 		len(c.Split) > 0 && c.LocationRewrite != "off"
 	r.NeedsID = r.Request.uses(RequestID) || r.Response.uses(RequestID)
 	return r
+}
+
+// authFields returns the names of the fields that say who sends a request: a client's own are left out, in any spelling.
+func authFields(cfg *config.Config, c *config.Route) (names []string) {
+	for _, name := range c.Auth {
+		if a := cfg.Auth(name); a != nil {
+			names = append(names, a.Fields()...)
+		}
+	}
+	return names
 }
 
 // Check returns the problem of a prefix to add, if there is one: the gateway would not take a

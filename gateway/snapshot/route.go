@@ -3,6 +3,7 @@ package snapshot
 import (
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/cors"
@@ -34,8 +35,10 @@ type Route struct {
 	MaxContent int64           // bytes
 	CSRF       CSRF
 	Room       Room
-	Limit      *ratelimit.Limit // nil: none
-	LimitKey   []byte           // the name, for limits that count by route
+	Limit      ratelimit.List // nil: none
+	LimitKey   []byte         // the name, for limits that count by route
+	Auth       *auth.Gate     // nil: it is not asked who sends a request
+	Addresses  *Addresses     // nil: clients may have any
 
 	Metrics       metrics.Route
 	rewrite.Rules // what the route changes
@@ -87,8 +90,10 @@ func (s *Snapshot) compileRoutes(cfg *config.Config, m *metrics.Metrics) (proble
 			ID:         uint32(i),
 			Name:       c.Name,
 			Upstream:   s.Upstreams[c.Upstream],
-			Limit:      s.Limits.Limit(c.Limit),
+			Limit:      s.Limits.List(c.Limits),
 			LimitKey:   []byte(c.Name),
+			Auth:       auth.NewGate(s.Auth, c),
+			Addresses:  s.addresses[c.Name],
 			Timeout:    c.Timeout,
 			TunnelIdle: c.TunnelIdle(&cfg.Timeouts),
 			MaxContent: int64(cfg.Limits.BodyBytes),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corsgate/corsgate/cache"
 	"github.com/corsgate/corsgate/gateway/access"
+	"github.com/corsgate/corsgate/gateway/auth"
 	"github.com/corsgate/corsgate/gateway/backend"
 	"github.com/corsgate/corsgate/gateway/certs"
 	"github.com/corsgate/corsgate/gateway/config"
@@ -34,6 +35,7 @@ type Snapshot struct {
 	Routes     []*Route // by the number that table finds
 	Upstreams  backend.Set
 	Policies   policy.Set
+	Auth       *auth.Set
 	Limits     *ratelimit.Set
 	Tracing    *Tracing // nil: traces pass as they are
 	Logged     access.Choice
@@ -41,7 +43,9 @@ type Snapshot struct {
 	Proxies    []netip.Prefix
 	Certs      *certs.Set
 
-	unrouted *cors.Policy // default_cors; nil: see PolicyFor
+	unrouted     *cors.Policy          // default_cors; nil: see PolicyFor
+	addresses    map[string]*Addresses // by route
+	addressFiles map[string]files.Digest
 }
 
 // Trusts reports whether a peer's word about clients is believed.
@@ -82,6 +86,9 @@ func Compile(cfg *config.Config, prev *Snapshot, m *metrics.Metrics) (s *Snapsho
 	}
 	s.Upstreams, found = backend.Compile(cfg, s.Edge.Connections, s.Edge.Descriptors, before.Upstreams, m)
 	problems = append(problems, found...)
+	s.Auth, found = auth.Compile(cfg, before.Auth, m)
+	problems = append(problems, found...)
+	problems = append(problems, s.compileAddresses(cfg)...)
 	s.Limits, found = ratelimit.Compile(cfg, before.Limits, m, now)
 	problems = append(problems, found...)
 	s.Tracing = compileTracing(cfg.Trace, before.Tracing, m)
@@ -132,10 +139,18 @@ func (s *Snapshot) PolicyTable(r *Route) *config.CORS {
 	return nil
 }
 
+// Lists returns those of the files that hold keys or addresses.
+func (s *Snapshot) Lists() map[string]files.Digest {
+	all := s.Auth.Files()
+	maps.Copy(all, s.addressFiles)
+	return all
+}
+
 // Files returns the files that the configuration names and that are watched, by path, with digests of what was read.
 func (s *Snapshot) Files() map[string]files.Digest {
 	all := s.Policies.Files()
 	maps.Copy(all, s.Certs.Files)
+	maps.Copy(all, s.Lists())
 	maps.Copy(all, s.Config.ValueFiles())
 	return all
 }

@@ -122,6 +122,8 @@ function upstreams() {
 // losing are the metrics of the list of what was refused and lost: what each is called, and the labels that say more of it.
 const losing = [
 	["shed_total", "no room", "reason"],
+	["auth_total", "auth", "auth", "reason"],
+	["auth_keys_fetches_total", "auth: keys", "auth", "result"],
 	["limited_total", "limit", "limit", "kind"],
 	["limit_evictions_total", "rate limit keys dropped", "limit"],
 	["malformed_total", "malformed", "class"],
@@ -139,6 +141,8 @@ const losing = [
 // usual says of what is counted in losing that nothing was lost.
 function usual(name, labels) {
 	switch (name) {
+		case "auth_total": return labels.verdict === "admitted";
+		case "auth_keys_fetches_total": return labels.result !== "failed";
 		case "mirror_total": return labels.outcome === "answered";
 		case "http2_resets_total": return labels.by === "client" || labels.code === "NO_ERROR" || labels.code === "REFUSED_STREAM";
 	}

@@ -11,7 +11,7 @@ func New() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fleet",
 		Short: "Show and change what the gateways of a fleet share",
-		Long: `Fleet shows and changes what gateways share in etcd: policies, upstreams, rate limits and routes.
+		Long: `Fleet shows and changes what gateways share in etcd: policies, upstreams, auth, rate limits and routes.
 The table [fleet] of a gateway's own file says where etcd is; --etcd and related flags replace it.
 
 Each version of the shared configuration is a numbered revision, and one revision is live. Revisions

@@ -46,7 +46,7 @@ func newPush() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push [flags] FILE",
 		Short: "Make a file what the gateways share",
-		Long: `Push checks a file of policies, upstreams, rate limits and routes as "corsgate check" does, together
+		Long: `Push checks a file of policies, upstreams, auth, rate limits and routes as "corsgate check" does, together
 with the gateway's own file that --config names, shows what would change, line by line and for the
 pages that gateways have seen, and makes the file the live revision. If another revision is pushed in
 the meantime, nothing changes. - is standard input.

@@ -40,6 +40,7 @@ func Effective(cfg *config.Config, generation uint64) any {
 		"upstream":     named(e, "upstream", cfg.Upstreams),
 		"trace":        e.plain("trace", reflect.ValueOf(cfg.Trace)),
 		"fleet":        e.plain("fleet", reflect.ValueOf(cfg.Fleet)),
+		"auth":         named(e, "auth", cfg.Auths),
 		"limit":        named(e, "limit", cfg.RateLimits),
 		"redis":        e.plain("redis", reflect.ValueOf(cfg.Redis)),
 		"route":        named(e, "route", cfg.Routes),

@@ -1,0 +1,64 @@
+package ratelimit
+
+import (
+	"strconv"
+
+	"github.com/corsgate/corsgate/gateway/limit"
+)
+
+// A List has the limits of a route: a request passes if all of them admit it. What one refuses costs the others nothing, or one
+// client could use up what all share.
+type List []*Limit
+
+// A Result is what becomes of a request.
+type Result struct {
+	limit.Decision
+	// Limit is the one that refuses, or, of those whose buckets are the client's own, the one with the least left; nil: none.
+	Limit *Limit
+	rated *rated
+}
+
+// Admit counts a request, unless one of the limits refuses it. It allocates nothing.
+func (list List) Admit(q *Subject) (r Result) {
+	if len(list) > 1 {
+		for _, l := range list {
+			if l.has(q) {
+				continue
+			}
+			if r = l.admit(q); !r.Allowed {
+				return r
+			}
+		}
+	}
+	return list.all(q, (*Limit).admit)
+}
+
+// AdmitPreflight is Admit for a preflight.
+func (list List) AdmitPreflight(q *Subject) Result { return list.all(q, (*Limit).admitPreflight) }
+
+// all counts a request in each limit, until one refuses it.
+func (list List) all(q *Subject, admit func(*Limit, *Subject) Result) (tightest Result) {
+	tightest.Allowed = true
+	for _, l := range list {
+		r := admit(l, q)
+		if !r.Allowed {
+			return r
+		}
+		if l.Personal() && (tightest.Limit == nil || r.Remaining < tightest.Remaining) {
+			tightest = r
+		}
+	}
+	return tightest
+}
+
+// AppendPolicy appends the line RateLimit-Policy.
+func (r *Result) AppendPolicy(dst []byte) []byte { return append(dst, r.rated.policy...) }
+
+// AppendItem appends the line RateLimit: how many requests remain, and in how many seconds there is one more.
+func (r *Result) AppendItem(dst []byte, remaining, next int64) []byte {
+	dst = append(dst, r.rated.item...)
+	dst = strconv.AppendInt(dst, remaining, 10)
+	dst = append(dst, ";t="...)
+	dst = strconv.AppendInt(dst, next, 10)
+	return append(dst, "\r\n"...)
+}

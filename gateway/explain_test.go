@@ -36,7 +36,7 @@ func TestExplainText(t *testing.T) {
 			got := parts[0]
 			for _, part := range parts[1:] {
 				command, _, _ := strings.Cut(part, "\n")
-				got += "\n$ " + command + "\n" + said(t, cfg, questionOf(command))
+				got += "\n$ " + command + "\n" + said(t, cfg, questionOf(command), tokenOf(command))
 			}
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -51,9 +51,12 @@ func TestExplainText(t *testing.T) {
 }
 
 // said returns what explain writes, without the date.
-func said(t *testing.T, cfg *config.Config, q fetch.Question) string {
+func said(t *testing.T, cfg *config.Config, q fetch.Question, token string) string {
 	t.Helper()
 	e, err := explain.Config(cfg, q)
+	if token != "" {
+		e, err = explain.Token(cfg, q, token)
+	}
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
@@ -61,7 +64,18 @@ func said(t *testing.T, cfg *config.Config, q fetch.Question) string {
 	if err := e.WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	return regexp.MustCompile(`(?m)^(  < Date: ).*$`).ReplaceAllString(b.String(), "${1}NOW")
+	if token != "" && strings.Contains(b.String(), token) {
+		t.Errorf("it shows the token:\n%s", b.String())
+	}
+	text := regexp.MustCompile(`(?m)^(  < Date: ).*$`).ReplaceAllString(b.String(), "${1}NOW")
+	return regexp.MustCompile(`, \S+ ago;`).ReplaceAllString(text, ", AGE ago;")
+}
+
+// tokenOf returns the token of a command.
+func tokenOf(command string) string {
+	_, rest, _ := strings.Cut(command, "--token ")
+	token, _, _ := strings.Cut(rest, " ")
+	return token
 }
 
 // questionOf reads a question as the command line has it.
@@ -82,6 +96,8 @@ func questionOf(command string) (q fetch.Question) {
 			q.Mode = next()
 		case "--credentials":
 			q.Credentials = true
+		case "--token":
+			next() // see tokenOf
 		default:
 			q.URL = strings.Trim(words[i], `"`)
 		}

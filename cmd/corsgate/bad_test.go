@@ -98,6 +98,8 @@ func TestBadInput(t *testing.T) {
 	explain("leave it out", page, "--header=X-HTTP-Method-Override: TRACE", url)
 	explain("write true or false", page, "--credentials=perhaps", url)
 	explain("mode", page, "--mode=CORS", url)
+	explain("--token is not the token", page, "--token=eyJhbGciOiJIUzI1NiJ9.e30.x", url)
+	explain("there is no token", page, "--token=/dev/null", url)
 	explain(`say "text" or "json"`, page, "--format=yaml", url)
 	// Servers to be probed.
 	f("the URL is missing", "probe")

@@ -21,7 +21,8 @@ import (
 //
 //   - what can be found out without waiting is (Recall), on an event loop, too; what takes a signature, a key server or another
 //     server is for a goroutine (Settle);
-//   - an admission may be remembered, never a refusal, unless the configuration says so of another server's;
+//   - what is remembered of a request is found by its credentials, compared whole, and no refusal displaces an admission; of what
+//     another server says nothing is remembered but as the configuration says;
 //   - what a table sets is never the client's to set, on each route that names the table, whoever is found.
 
 // A Table is a table [auth.NAME]. It is safe for concurrent use, and never written to after Compile but for what it remembers
@@ -38,17 +39,18 @@ type Table struct {
 	sum    files.Digest
 
 	// Of tokens.
-	rules  token.Rules
-	static *token.Keys  // nil: they come from source
-	source *jwks.Source // nil: they are static
-	tokens *memory[grant]
-	pool   *pool
+	rules   token.Rules
+	static  *token.Keys  // nil: they come from source
+	source  *jwks.Source // nil: they are static
+	tokens  *memory[grant]
+	refused *memory[refusedToken]
+	pool    *pool
 
 	keys keyLines // of API keys
 
 	// Of certificates.
 	sans      []sanPattern
-	certified *memory[*Identity] // by name
+	certified *memory[*Identity] // by their names
 
 	forward *Forward
 	asks    *config.Upstream // the one that is asked
@@ -166,7 +168,8 @@ func (s *Set) begin(t *Table, cfg *config.Config, prev *Set, m *metrics.Metrics)
 	case "certificate":
 		t.certified = newMemory[*Identity](maxCertified, maxCertified*tokenBytes)
 	case "jwt":
-		t.tokens = newMemory[grant](c.Cache, max(c.Cache*tokenBytes, leastBytes))
+		t.tokens = newMemory[grant](c.Cache, max(c.Cache*tokenBytes, leastBytes)).ofSigned()
+		t.refused = newMemory[refusedToken](maxRefused, refusedBytes)
 		if t.static == nil {
 			o := jwks.Options{URL: c.JWKS, Interval: c.Interval}
 			if o.URL == "" {

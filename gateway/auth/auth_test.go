@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/auth/token"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -153,17 +154,63 @@ func TestTokenIsRemembered(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreNotRemembered: a bad token is looked at each time.
-func TestRefusalsAreNotRemembered(t *testing.T) {
+// TestRefusedAgain: a bad token that comes again costs neither a goroutine nor a signature, unless it may be good by then.
+func TestRefusedAgain(t *testing.T) {
 	s, gates := compileText(t, tables, nil)
-	q := subject(parse(t, "/", "Authorization: Bearer "+tokenOf(nil)+"x"))
-	for range 3 {
-		if a := gates["users"].Settle(q, nil); a.Admitted || !gates["users"].Recall(q).Waits {
-			t.Errorf("%+v", a)
+	g, table := gates["users"], s.tables["users"]
+	good := tokenOf(nil)
+	for text, want := range map[string]string{
+		good[:len(good)-4] + "AAAA":                       "auth-signature",
+		tokenOf(map[string]any{"exp": 1}):                 "auth-exp",
+		tokenOf(map[string]any{"aud": "x"}):               "auth-aud",
+		"a.b.c":                                           "auth-form",
+		tokenOf(map[string]any{"nbf": begin.Unix() + 60}): "",
+	} {
+		q := subject(parse(t, "/", "Authorization: Bearer "+text))
+		if !g.Recall(q).Waits {
+			t.Errorf("%s: it is known before it was looked at", want)
+		}
+		first := g.Settle(q, nil)
+		again := g.Recall(q)
+		if first.Admitted || again.Admitted || again.Waits != (want == "") {
+			t.Fatalf("%s: %+v, then %+v", want, first, again)
+		}
+		if want == "" {
+			continue
+		}
+		if first.Refusal.Code != want || again.Refusal.Code != want || string(first.Refusal.Challenges) != string(again.Refusal.Challenges) {
+			t.Errorf("%+v, then %+v, want %s", first.Refusal, again.Refusal, want)
+		}
+		if q.Now = begin.Add(refusedFor); !g.Recall(q).Waits {
+			t.Errorf("%s: it is remembered for longer than %v", want, refusedFor)
+		}
+		q.Now = begin
+		before := table.static
+		table.static = token.SecretKeys([]byte("other keys, as a fetch brings them"))
+		if !g.Recall(q).Waits {
+			t.Errorf("%s: it is remembered although the keys have changed", want)
+		}
+		table.static = before
+	}
+	if n := table.tokens.entries.Load(); n != 0 {
+		t.Errorf("%d refusals are among the tokens that are good", n)
+	}
+}
+
+// TestRefusedFlood: however many bad tokens come, they displace none that is good, and take no more room than they may.
+func TestRefusedFlood(t *testing.T) {
+	s, gates := compileText(t, tables, nil)
+	g, table := gates["users"], s.tables["users"]
+	good := subject(parse(t, "/", "Authorization: Bearer "+tokenOf(nil)))
+	g.Settle(good, nil)
+	for i := range 3 * maxRefused {
+		g.Settle(subject(parse(t, "/", fmt.Sprintf("Authorization: Bearer %d.%s", i, strings.Repeat("x", 2000)))), nil)
+		if n, size := table.refused.entries.Load(), table.refused.size.Load(); n > maxRefused || size > refusedBytes {
+			t.Fatalf("%d refusals of %d bytes are remembered, want %d of %d at most", n, size, maxRefused, refusedBytes)
 		}
 	}
-	if n := s.tables["users"].tokens.entries.Load(); n != 0 {
-		t.Errorf("%d are remembered", n)
+	if !g.Recall(good).Admitted {
+		t.Error("a good token was displaced by bad ones")
 	}
 }
 

@@ -59,10 +59,14 @@ func (t *Table) named(names string) string {
 	return ""
 }
 
-// ofCertificate returns the identity of a name.
-func (t *Table) ofCertificate(name string, now time.Time) *Identity {
-	if i, ok := t.certified.get([]byte(name), now); ok {
+// ofCertificate returns the identity of a client with these names, or nil.
+func (t *Table) ofCertificate(names string, now time.Time) *Identity {
+	if i, ok := t.certified.getString(names, now); ok {
 		return i
+	}
+	name := t.named(names)
+	if name == "" {
+		return nil
 	}
 	i := t.newIdentity(name, name[:min(len(name), maxConsumer)], func(variable string) string {
 		if variable == "name" {
@@ -70,11 +74,11 @@ func (t *Table) ofCertificate(name string, now time.Time) *Identity {
 		}
 		return ""
 	})
-	t.certified.put(name, i, i.size(), now, now.Add(certifiedFor))
+	t.certified.put(names, i, i.size(), now, now.Add(certifiedFor))
 	return i
 }
 
-// How many names of certificates are kept with their lines, and how long, which only spares making them again.
+// How many lists of names are kept with who they stand for, and how long, which only spares finding it out again.
 const (
 	maxCertified = 4096
 	certifiedFor = time.Hour

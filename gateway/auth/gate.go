@@ -106,7 +106,7 @@ func (g *Gate) Settle(q *Subject, a Asker) Answer {
 	for i, t := range g.tables {
 		o := t.settle(q, a)
 		if list[i] = o; q.Steps != nil {
-			*q.Steps = append(*q.Steps, Step{t.Name, o.reason, o.reason.admits(), o.text()})
+			*q.Steps = append(*q.Steps, Step{t.Name, o.reason, o.reason.admits(), t.describe(q, &o)})
 		}
 		if o.reason.admits() {
 			t.count(o.reason)
@@ -158,11 +158,10 @@ func (t *Table) recallCertificate(q *Subject) outcome {
 	if !q.Certified {
 		return outcome{reason: Missing}
 	}
-	name := t.named(q.Names)
-	if name == "" {
-		return outcome{reason: Certificate}
+	if i := t.ofCertificate(q.Names, q.Now); i != nil {
+		return outcome{reason: Verified, identity: i}
 	}
-	return outcome{reason: Verified, identity: t.ofCertificate(name, q.Now)}
+	return outcome{reason: Certificate}
 }
 
 // refuse returns the answer to a request that no table admits.

@@ -2,10 +2,12 @@ package auth
 
 import (
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A memory holds what was found out about values such as tokens, until it expires. The rules are:
@@ -19,6 +21,8 @@ import (
 type memory[V any] struct {
 	most  int // entries
 	bytes int // of all, at most
+	// tail is how many bytes at the end of a key are hashed, 0: all. It is for keys that clients cannot choose.
+	tail int
 
 	seed    maphash.Seed
 	sets    atomic.Pointer[[]memorySet[V]] // nil until there is something
@@ -53,13 +57,26 @@ func newMemory[V any](most, bytes int) *memory[V] {
 	return &memory[V]{most: most, bytes: bytes, seed: maphash.MakeSeed()}
 }
 
+// ofSigned returns m for keys that end with a signature that was verified: its last bytes tell two keys apart as well as all do.
+func (m *memory[V]) ofSigned() *memory[V] {
+	m.tail = 64
+	return m
+}
+
+func (m *memory[V]) hash(key []byte) uint64 {
+	if m.tail > 0 && len(key) > m.tail {
+		key = key[len(key)-m.tail:]
+	}
+	return maphash.Bytes(m.seed, key)
+}
+
 // get returns what is known of a key. It allocates nothing.
 func (m *memory[V]) get(key []byte, now time.Time) (v V, ok bool) {
 	sets := m.sets.Load()
 	if sets == nil {
 		return v, false
 	}
-	hash := maphash.Bytes(m.seed, key)
+	hash := m.hash(key)
 	set := &(*sets)[hash&uint64(len(*sets)-1)]
 	for i := range set {
 		e := set[i].Load()
@@ -77,6 +94,11 @@ func (m *memory[V]) get(key []byte, now time.Time) (v V, ok bool) {
 	return v, false
 }
 
+// getString is get for a text.
+func (m *memory[V]) getString(key string, now time.Time) (v V, ok bool) {
+	return m.get(unsafe.Slice(unsafe.StringData(key), len(key)), now) // which does not write to it
+}
+
 // put remembers the value of a key, of so many bytes, until it expires.
 func (m *memory[V]) put(key string, value V, size int, now, expires time.Time) {
 	size += len(key) + entryOverhead
@@ -91,13 +113,21 @@ func (m *memory[V]) put(key string, value V, size int, now, expires time.Time) {
 		sets = &fresh
 		m.sets.Store(sets)
 	}
-	hash := maphash.String(m.seed, key)
+	hash := m.hash([]byte(key))
 	set := &(*sets)[hash&uint64(len(*sets)-1)]
-	e := &remembered[V]{hash: hash, key: key, value: value, expires: expires.UnixNano(), size: size}
+	e := &remembered[V]{hash: hash, key: key, value: value, expires: nanoseconds(expires), size: size}
 	m.replace(m.place(set, e, now), e)
 	for step := 0; m.entries.Load() > int64(m.most) || m.size.Load() > int64(m.bytes); step++ {
 		m.evict(*sets, e, now, step > len(*sets))
 	}
+}
+
+// nanoseconds returns a time as Unix nanoseconds, or the last one that can be written so: there are tokens that expire in the year 9999.
+func nanoseconds(t time.Time) int64 {
+	if t.Unix() >= math.MaxInt64/int64(time.Second) {
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // place chooses where in a set an entry goes.

@@ -102,6 +102,34 @@ func TestMemoryBounds(t *testing.T) {
 	}
 }
 
+// TestMemoryFarEnd: tokens that expire after the last time that 64 bits of nanoseconds hold are remembered.
+func TestMemoryFarEnd(t *testing.T) {
+	for _, end := range []int64{9_999_999_999, 253_402_300_799, 1 << 40} {
+		m := newMemory[int](16, 1<<20)
+		m.put("a", 1, 0, begin, time.Unix(end, 0))
+		if _, ok := m.get([]byte("a"), begin); !ok {
+			t.Errorf("what expires at %d is not remembered", end)
+		}
+	}
+}
+
+// TestMemoryTail: keys that end alike are told apart where their ends are hashed.
+func TestMemoryTail(t *testing.T) {
+	m := newMemory[int](64, 1<<20).ofSigned()
+	tail := strings.Repeat("t", 64)
+	for i := range ways {
+		m.put(fmt.Sprint(i, tail), i, 0, begin, begin.Add(time.Hour))
+	}
+	for i := range ways {
+		if v, ok := m.get(fmt.Appendf(nil, "%d%s", i, tail), begin); !ok || v != i {
+			t.Errorf("%d, %v, want %d", v, ok, i)
+		}
+	}
+	if _, ok := m.get([]byte(tail), begin); ok {
+		t.Error("a tail alone is found")
+	}
+}
+
 // TestMemorySideBySide is for the race detector.
 func TestMemorySideBySide(t *testing.T) {
 	m := newMemory[int](50, 1<<20)

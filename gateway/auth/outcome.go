@@ -132,6 +132,22 @@ func (o *outcome) text() string {
 	return texts[o.reason]
 }
 
+// describe says to a developer what came of a rehearsal.
+func (t *Table) describe(q *Subject, o *outcome) string {
+	switch {
+	case o.failure != nil:
+		text, _ := t.place.find(q.Request)
+		if more := t.rules.Describe(string(text), o.failure, t.keySet(), q.Now); more != "" {
+			return strings.TrimSuffix(o.text(), ".") + ": " + more + "."
+		}
+	case o.reason == Missing && (t.tokens != nil || t.keys != nil):
+		return o.text() + " They are looked for in " + t.place.where() + "."
+	case o.reason == Unknown && t.source != nil:
+		return "All but the signature is good. Only the gateway that serves has the keys: they come from " + t.source.From() + "."
+	}
+	return o.text()
+}
+
 // challenge appends what the table asks for. See RFC 9110, section 11.6.1, and RFC 6750, section 3.
 func (t *Table) challenge(dst []byte, o *outcome) []byte {
 	switch t.Config.Kind() {
@@ -174,7 +190,11 @@ func (t *Table) challenge(dst []byte, o *outcome) []byte {
 
 // count counts an outcome. What a rehearsal cannot know is none.
 func (t *Table) count(r Reason) {
-	if c := t.counts.By[string(r)]; c != nil {
+	c := t.counts.Verified // of each request with a key
+	if r != Verified {
+		c = t.counts.By[string(r)]
+	}
+	if c != nil {
 		c.Inc()
 	}
 }

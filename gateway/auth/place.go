@@ -44,6 +44,21 @@ func parsePlace(s string) place {
 	return place{}
 }
 
+// where says it to a person.
+func (p *place) where() string {
+	switch p.kind {
+	case inHeader:
+		return p.name
+	case inCookie:
+		return "the cookie " + p.name
+	case inQuery:
+		return "the parameter " + p.name + " of the query"
+	case inProtocol:
+		return "Sec-WebSocket-Protocol, behind bearer"
+	}
+	return "Authorization: Bearer"
+}
+
 // find returns the value that is there, and how many there are: of several the first. It allocates nothing, unless a query
 // has escapes.
 func (p *place) find(r *wire.Request) (value []byte, n int) {
@@ -124,14 +139,18 @@ func pairs(query []byte) iter.Seq[[]byte] {
 	}
 }
 
+// ofPair returns the value of a pair, if its name is that of the place. A name with escapes is what they stand for: an upstream
+// would take "%6bey=…" for a second key, which the gateway has not seen.
 func (p *place) ofPair(pair []byte) (value []byte, ok bool) {
-	if len(pair) < len(p.name) || string(pair[:len(p.name)]) != p.name {
+	name, value, _ := bytes.Cut(pair, []byte("="))
+	if string(name) == p.name {
+		return value, true
+	}
+	if !bytes.ContainsAny(name, "%+") {
 		return nil, false
 	}
-	if pair = pair[len(p.name):]; len(pair) == 0 || pair[0] != '=' {
-		return nil, len(pair) == 0
-	}
-	return pair[1:], true
+	plain, err := url.QueryUnescape(string(name))
+	return value, err == nil && plain == p.name
 }
 
 // appendQuery appends a query without what is in this place.

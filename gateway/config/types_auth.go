@@ -42,8 +42,7 @@ type Auth struct {
 	// Leeway is how far the clocks of issuers may differ, for exp and nbf, up to 10 minutes. Default "30s".
 	Leeway time.Duration
 	// Cache is the number of verified tokens that are remembered until they expire or their key is withdrawn; 0: none. They
-	// take at most 1 KiB each on average, and a token of more than 8 KiB is not remembered. Refusals are never remembered.
-	// Default 65536.
+	// take at most 1 KiB each on average, and a token of more than 8 KiB is not remembered. Default 65536.
 	Cache int
 	// ResourceMetadata is the URL of the protected resource's metadata (RFC 9728), named in WWW-Authenticate. Default "": none.
 	ResourceMetadata string

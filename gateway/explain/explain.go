@@ -153,6 +153,7 @@ type Change struct {
 // An inquiry is a question that is explained.
 type inquiry struct {
 	*fetch.Request
+	line     string           // a further one of the actual request, or ""
 	listener string           // the one that is asked; "": the one that the URL leads to
 	bare     bool             // the listener asks for a certificate, and the client shows none
 	readyOf  string           // the listener whose ready_path the URL is; "": of none
@@ -176,7 +177,10 @@ func Config(cfg *config.Config, q fetch.Question) (Explanation, error) {
 
 // Of answers q for a compiled configuration, which may be in force: nothing is counted and
 // nothing remembered. An error says what is wrong with the question.
-func Of(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) {
+func Of(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) { return of(s, q, "") }
+
+// of is Of for an actual request that has a further line, unless it is "": one that browsers write, and no page can.
+func of(s *snapshot.Snapshot, q fetch.Question, line string) (Explanation, error) {
 	r, err := fetch.NewRequest(q)
 	if err != nil {
 		return Explanation{}, err
@@ -184,7 +188,7 @@ func Of(s *snapshot.Snapshot, q fetch.Question) (Explanation, error) {
 	if err := hasListener(s, q.Listener); err != nil {
 		return Explanation{}, err
 	}
-	a := &inquiry{Request: r, listener: q.Listener, metrics: metrics.New()}
+	a := &inquiry{Request: r, line: line, listener: q.Listener, metrics: metrics.New()}
 	if l := listenerOf(s.Config, a); l != nil && l.ReadyPath != "" && l.ReadyPath == a.Path {
 		a.readyOf = l.Name
 	}
@@ -215,6 +219,9 @@ func examine(s *snapshot.Snapshot, a *inquiry) (e *Explanation, miss route.Miss)
 		e.Preflight, preflight = explained(lines, r), r.Answer()
 	}
 	lines := a.Actual(0)
+	if a.line != "" {
+		lines = append(lines, a.line)
+	}
 	actual := ask(s, a, lines)
 	answer := actual.Answer()
 	e.Actual = explained(lines, actual)

@@ -92,8 +92,8 @@ func (m *Metrics) Shadow(policy, shadow, change string) prometheus.Counter {
 
 // An Auth has the counters of one table [auth.NAME].
 type Auth struct {
-	Remembered prometheus.Counter
-	By         map[string]prometheus.Counter // by reason
+	Remembered, Verified prometheus.Counter
+	By                   map[string]prometheus.Counter // by reason
 }
 
 // Auth returns the counters of a table, whose outcomes have these reasons.
@@ -110,7 +110,7 @@ func (m *Metrics) Auth(name string, reasons []string) Auth {
 		}
 		a.By[reason] = m.auth.WithLabelValues(name, verdict, reason)
 	}
-	a.Remembered = a.By["remembered"]
+	a.Remembered, a.Verified = a.By["remembered"], a.By["verified"]
 	return a
 }
 

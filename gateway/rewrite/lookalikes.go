@@ -34,6 +34,11 @@ func CompileLookalikes(cfg *config.Config, c *config.Route) Lookalikes {
 		}
 	}
 	key(c.SplitKey)
+	for _, name := range c.Auth {
+		if a := cfg.Auth(name); a != nil {
+			key(a.From) // what is read as a key, and what could be taken for it, are not two
+		}
+	}
 	for i := range cfg.RateLimits {
 		if r := &cfg.RateLimits[i]; slices.Contains(c.Limits, r.Name) {
 			key(r.Key)

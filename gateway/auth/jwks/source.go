@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,12 @@ func (s *Source) Keys() *token.Keys { return s.keys.Load() }
 func (s *Source) Age(now time.Time) (time.Duration, bool) {
 	at := s.updated.Load()
 	return now.Sub(time.Unix(at, 0)), at > 0
+}
+
+// From returns where keys come from, without a query, which may be secret.
+func (s *Source) From() string {
+	from, _, _ := strings.Cut(s.URL, "?")
+	return from
 }
 
 // Run fetches keys until ctx is done.

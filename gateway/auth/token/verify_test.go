@@ -381,6 +381,19 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// TestOneText: a token has one text. Bits that decoders ignore would give it several, each of which is verified and remembered.
+func TestOneText(t *testing.T) {
+	good := base64.RawURLEncoding.EncodeToString([]byte{1, 2, 3, 4})
+	if _, ok := decode(good); !ok {
+		t.Fatalf("%s is refused", good)
+	}
+	for _, other := range []string{good[:len(good)-1] + "B", good + "==", good + "\n", good + "=", strings.ReplaceAll(good, "_", "/") + " "} {
+		if _, ok := decode(other); ok {
+			t.Errorf("%q is another text of the same bytes, and is accepted", other)
+		}
+	}
+}
+
 func BenchmarkCheck(b *testing.B) {
 	key := newES256(b)
 	keys := setOf(b, jose.JSONWebKey{Key: &key.PublicKey})

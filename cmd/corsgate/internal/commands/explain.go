@@ -2,11 +2,17 @@ package commands
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/cli"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/source"
 	"github.com/corsgate/corsgate/cmd/corsgate/internal/terminal"
+	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/explain"
 	"github.com/corsgate/corsgate/gateway/fetch"
 	"github.com/spf13/cobra"
@@ -17,7 +23,7 @@ const denied = 1
 
 // NewExplain returns the command explain.
 func NewExplain() *cobra.Command {
-	var path, shared, format string
+	var path, shared, format, token string
 	var q fetch.Question
 	c := &cobra.Command{
 		Use:   "explain [flags] URL",
@@ -34,12 +40,16 @@ all others do not; this includes Content-Type, because APIs usually need applica
 
 It exits with status 0 if the page can read the response and each --response-header (in modes where no
 page can read it: if the request takes effect), 1 if not, or if that depends on the upstream or on the
-target of a redirect, and 2 if the file or the question is invalid.`,
+target of a redirect, or if the token is refused, and 2 if the file or the question is invalid.`,
 		Example: "  corsgate explain --origin https://app.example.com --method PUT --header Content-Type https://api.example.com/items/1",
 		Args:    cli.OneURL,
 		RunE: func(c *cobra.Command, args []string) error {
 			q.URL = args[0]
-			return runExplain(path, shared, q, format, c.OutOrStdout(), c.ErrOrStderr())
+			token, err := tokenOf(token, c.InOrStdin())
+			if err != nil {
+				return cli.Misuse(err)
+			}
+			return runExplain(path, shared, q, token, format, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	cli.ConfigFlag(c, &path)
@@ -48,6 +58,7 @@ target of a redirect, and 2 if the file or the question is invalid.`,
 	c.Flags().StringVar(&q.Method, "method", "GET", "`METHOD` of the request")
 	c.Flags().StringArrayVar(&q.Headers, "header", nil, "request header that the page sets, `NAME` or \"NAME: VALUE\"; repeatable")
 	c.Flags().StringArrayVar(&q.ResponseHeaders, "response-header", nil, "`NAME` of a response header that the page wants to read; repeatable")
+	c.Flags().StringVar(&token, "token", "", "`FILE` with a token or API key, or - for standard input: the request has it where the route's [auth.NAME] looks for it, and it is not shown")
 	c.Flags().BoolVar(&q.Credentials, "credentials", false, `the page uses credentials: "include"`)
 	c.Flags().StringVar(&q.Mode, "mode", "", "`MODE` of the request: cors, no-cors, same-origin, or navigate for a form or link (default cors; a URL of ws or wss is a WebSocket)")
 	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` of the listener that receives the request (default: the one of the URL's port and scheme)")
@@ -57,7 +68,7 @@ target of a redirect, and 2 if the file or the question is invalid.`,
 	return c
 }
 
-func runExplain(path, shared string, q fetch.Question, format string, stdout, stderr io.Writer) error {
+func runExplain(path, shared string, q fetch.Question, token, format string, stdout, stderr io.Writer) error {
 	if err := cli.CheckFormat(format); err != nil {
 		return cli.Misuse(err)
 	}
@@ -67,7 +78,13 @@ func runExplain(path, shared string, q fetch.Question, format string, stdout, st
 	if err != nil {
 		return cli.Misuse(err)
 	}
-	e, err := explain.Config(cfg, q)
+	answer := explain.Config
+	if token != "" {
+		answer = func(cfg *config.Config, q fetch.Question) (explain.Explanation, error) {
+			return explain.Token(cfg, q, token)
+		}
+	}
+	e, err := answer(cfg, q)
 	stop()
 	if err != nil {
 		return cli.Misuse(err)
@@ -80,8 +97,41 @@ func runExplain(path, shared string, q fetch.Question, format string, stdout, st
 	if err != nil {
 		return cli.Misuse(err)
 	}
-	if !e.Allowed || !e.Readable() {
+	if !e.Allowed || !e.Readable() || token != "" && !e.Admitted() {
 		return cli.Exit(denied)
 	}
 	return nil
+}
+
+// maxToken bounds a file with a token, in bytes: there is no longer request head.
+const maxToken = 64 << 10
+
+// tokenOf reads a token from a file or from standard input, so that it is in no history of commands and in no list of processes.
+func tokenOf(file string, stdin io.Reader) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	in := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			if at := new(fs.PathError); errors.As(err, &at) {
+				err = at.Err // the name may be the token
+			}
+			return "", fmt.Errorf("--token is not the token, but a file that holds it, or - for standard input: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxToken+1))
+	switch token := strings.TrimSpace(string(text)); {
+	case err != nil:
+		return "", fmt.Errorf("--token: %w", err)
+	case len(text) > maxToken:
+		return "", fmt.Errorf("--token: more than %d KiB: give the token alone", maxToken>>10)
+	case token == "":
+		return "", errors.New("--token: there is no token")
+	default:
+		return token, nil
+	}
 }

@@ -11,7 +11,9 @@ type document struct {
 	policies  []*policy
 	upstreams []*upstream
 	limits    []*limit
+	auths     []*auth
 	routes    []*route
+	closed    []string // what protects all routes, and was not carried over
 	left      []string // what was not carried over: "line 7: listen 443 ssl: …"
 }
 
@@ -42,6 +44,8 @@ type route struct {
 	policy      *policy
 	upstream    *upstream
 	limit       *limit
+	auths       []*auth  // one at most
+	closed      []string // what protects it, and was not carried over
 	settings    []setting
 	notes       []string
 }
@@ -79,6 +83,10 @@ func (d *document) complete() {
 	}
 	var unknown *upstream
 	for _, r := range d.routes {
+		r.closed = append(slices.Clone(d.closed), r.closed...)
+		if len(r.auths) > 0 && !slices.Contains(d.auths, r.auths[0]) {
+			d.auths, d.upstreams = append(d.auths, r.auths[0]), append(d.upstreams, r.auths[0].upstream)
+		}
 		if r.upstream != nil {
 			continue
 		}
@@ -99,12 +107,15 @@ func (d *document) name() {
 		taken := map[string]bool{}
 		return func(name *string) { *name = unique(*name, taken) }
 	}
-	upstreams, limits, policies, routes := names(), names(), names(), names()
+	upstreams, limits, auths, policies, routes := names(), names(), names(), names(), names()
 	for _, u := range d.upstreams {
 		upstreams(&u.name)
 	}
 	for _, l := range d.limits {
 		limits(&l.name)
+	}
+	for _, a := range d.auths {
+		auths(&a.name)
 	}
 	for _, p := range d.policies {
 		policies(&p.name)

@@ -34,6 +34,7 @@ func readEnvoy(text string) (*document, error) {
 				doc.policies = append(doc.policies, fromEnvoy(f, path, around))
 			}
 			doc.leaveEnvoy(f)
+			doc.guardEnvoy(f)
 		})
 	}
 	return doc, nil

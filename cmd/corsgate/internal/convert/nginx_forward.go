@@ -16,7 +16,7 @@ import (
 var quiet = []string{"http", "server", "location", "if", "set", "map", "events", "add_header", "more_set_headers", "add_header_inherit", "server_name", "upstream",
 	"limit_req_zone", "proxy_pass", "break", "default_type", "worker_processes", "worker_connections", "user", "pid", "sendfile", "tcp_nopush", "tcp_nodelay",
 	"keepalive_timeout", "types_hash_max_size", "server_tokens", "error_log", "proxy_http_version", "proxy_buffering", "client_max_body_size", "limit_req",
-	"proxy_read_timeout", "proxy_connect_timeout"}
+	"proxy_read_timeout", "proxy_connect_timeout", "allow", "deny"}
 
 // forwardedByItself are fields of requests that corsgate sets without being told.
 var forwardedByItself = []string{"host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix", "forwarded", "connection", "upgrade", "x-request-id"}

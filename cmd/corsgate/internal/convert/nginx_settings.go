@@ -33,6 +33,7 @@ func (s *scope) settings(r *route) {
 		}
 	}
 	s.times(r)
+	s.guards(r)
 	if d := s.nearest("limit_req"); d != nil {
 		r.limit = f.limit(d)
 	}

@@ -22,6 +22,7 @@ func (d *document) render(from, file string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Converted from %s (%s) by corsgate convert. Check it: corsgate check --config corsgate.toml\n", comment(file), from)
 	d.writeHoles(&b)
+	writeList(&b, "Routes that are closed here, because what protects them was not carried over: see deny there", d.closedRoutes())
 	writeList(&b, "Not carried over", d.left)
 	for _, u := range d.upstreams {
 		u.write(&b)
@@ -29,6 +30,9 @@ func (d *document) render(from, file string) string {
 	for _, l := range d.limits {
 		writeNotes(&b, "", l.notes)
 		fmt.Fprintf(&b, "[limit.%s]\nrate  = %q\nburst = %d\nkey   = %q\n", l.name, l.rate, l.burst, l.key)
+	}
+	for _, a := range d.auths {
+		a.write(&b)
 	}
 	paths := map[string]bool{}
 	for _, p := range append(slices.Clone(d.policies), nil) {
@@ -196,8 +200,11 @@ func (r *route) write(b *strings.Builder, paths map[string]bool) {
 	if r.limit != nil {
 		fmt.Fprintf(b, "limit    = %q\n", r.limit.name)
 	}
+	r.writeGuards(b)
 	for _, s := range settings {
-		fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
+		if len(r.closed) == 0 || s.key != "deny" && s.key != "allow" {
+			fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func readTraefik(text string) (*document, error) {
 			return nil, err
 		}
 	}
-	f := &traefikFile{byName: map[string]*policy{}, strips: map[string][]string{}, services: map[string]*upstream{}}
+	f := &traefikFile{byName: map[string]*policy{}, strips: map[string][]string{}, chains: map[string][]string{}, guards: map[string]*guard{}, services: map[string]*upstream{}}
 	for _, d := range documents {
 		walk(d, nil, nil, func(m map[string]any, path []string, around []map[string]any) {
 			f.add(middleware(m, path, around))

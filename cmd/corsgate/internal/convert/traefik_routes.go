@@ -16,6 +16,8 @@ type traefikFile struct {
 	document
 	byName    map[string]*policy // by the names of middlewares
 	strips    map[string][]string
+	chains    map[string][]string
+	guards    map[string]*guard
 	services  map[string]*upstream
 	unwritten []func() // routers: what they refer to may stand behind them
 }
@@ -94,10 +96,12 @@ func (f *traefikFile) leaveMiddleware(name string, v any) {
 					f.leave("middleware %s: %s: %s", name, key, shown(options[key]))
 				}
 			}
-		case "basicauth", "digestauth": // whose options are passwords
-			f.leave("middleware %s: %s", name, kind)
+		case "chain":
+			f.chains[strings.ToLower(name)] = names(folded(options)["middlewares"])
 		default:
-			f.leave("middleware %s: %s: %s", name, kind, shown(m[kind]))
+			if f.guard(name, kind, options); f.guards[strings.ToLower(name)] == nil {
+				f.leave("middleware %s: %s: %s", name, kind, shown(m[kind]))
+			}
 		}
 	}
 }
@@ -164,6 +168,17 @@ func (f *traefikFile) ingressRoute(name string, spec map[string]any) {
 	}
 }
 
+// names returns the names of middlewares, which Kubernetes has in objects.
+func names(v any) (all []string) {
+	objects, _ := v.([]any)
+	for _, o := range objects {
+		if m, ok := o.(map[string]any); ok {
+			all = append(all, text(m["name"]))
+		}
+	}
+	return append(all, texts(v)...)
+}
+
 // router makes a route, when all documents were read.
 func (f *traefikFile) router(name, where, rule string, middlewares []string, target string) {
 	f.unwritten = append(f.unwritten, func() {
@@ -171,16 +186,19 @@ func (f *traefikFile) router(name, where, rule string, middlewares []string, tar
 		if !r.rule(rule) {
 			r.notes = append(r.notes, "the rule "+rule+" was not carried over as a whole: write hosts and path")
 		}
-		for _, m := range middlewares {
-			m, _, _ := strings.Cut(strings.ToLower(m), "@")
+		for _, m := range f.expand(middlewares, 0) {
 			strips := f.strips[m]
 			switch {
 			case f.byName[m] != nil:
 				r.policy = f.byName[m]
 			case len(strips) == 1 && plainPrefix(strips[0]) != "" && (r.path == plainPrefix(strips[0]) || strings.HasPrefix(r.path, plainPrefix(strips[0])+"/")):
 				set(&r.settings, "strip_prefix", strconv.Quote(plainPrefix(strips[0])))
+			case f.guards[m] != nil:
+				r.protect(f.guards[m])
 			default:
-				f.leave("router %s: middleware %s", name, m)
+				if f.leave("router %s: middleware %s", name, m); protecting.MatchString(m) {
+					r.close("middleware " + m)
+				}
 			}
 		}
 		target, _, _ := strings.Cut(strings.ToLower(target), "@")

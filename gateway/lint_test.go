@@ -67,6 +67,11 @@ func TestLint(t *testing.T) {
 	f("[cors.app]\norigins = [\"*\"]\n"+api+keys+"from = \"cookie:key\"\n"+uses+"auth = [\"keys\"]\n", "11: route.api.auth: auth.keys looks for a cookie")
 	f(app+api+"[auth.mesh]\ncertificate = { san = [\"a.example\"] }\n"+uses+"auth = [\"mesh\"]\n", "6: auth.mesh.certificate: no listener asks")
 	f(app + api + "[upstream.sso]\nendpoints = [\"http://127.0.0.1:9091\"]\n[auth.sso]\nforward = \"sso\"\n" + uses + "auth = [\"sso\"]\n")
+	sso := app + api + "[upstream.sso]\nendpoints = [\"http://127.0.0.1:9091\"]\n[auth.sso]\nforward = \"sso\"\nremember = \"9s\"\n"
+	f(sso + "key = [\"cookie:session\", \"header:authorization\"]\n" + uses + "auth = [\"sso\"]\n")
+	f(sso + "key = [\"cookie:session\"]\nsend = [\"Cookie\", \"Accept\"]\n" + uses + "auth = [\"sso\"]\n")
+	f(sso+"key = [\"cookie:session\"]\n"+uses+"auth = [\"sso\"]\n", "10: auth.sso.key: upstream sso is sent Authorization")
+	f(sso+"key = [\"client_ip\"]\nsend = [\"Cookie\"]\n"+uses+"auth = [\"sso\"]\n", "10: auth.sso.key: upstream sso is sent Cookie")
 	f(app+api+"[limit.l]\nrate = \"1/s\"\nkey = \"auth\"\n"+uses+"limit = \"l\"\n", "8: route.api: limit.l counts by")
 	// Repeated elements.
 	f("[route.r]\nhosts = [\n\"a.com\",\n\"b.com\",\n\"a.com\"]\nmethods = [\"GET\", \"GET\"]\nrespond = {}\n",

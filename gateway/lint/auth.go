@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ func (l *linter) auth() {
 		if a.Kind() == "certificate" && !certificates && l.cfg.Fleet == nil {
 			l.warn(key+".certificate", -1, "write client_ca in [tls] or in a listener", "no listener asks for client certificates, so no client can be identified")
 		}
+		if a.Kind() == "forward" {
+			l.remembered(a)
+		}
 		if a.Kind() == "keys" && strings.HasPrefix(a.From, "query:") {
 			l.warn(key+".from", -1, `write from = "header:X-Api-Key"`, "keys in URLs end up in histories, logs of proxies and Referer")
 		}
@@ -42,6 +46,28 @@ func (l *linter) auth() {
 			if key, ok := byIdentity[name]; ok {
 				l.warn("route."+r.Name, -1, `write auth = ["NAME"] in the route`, "limit.%s counts by %q, and this route has no auth: all of its requests count together", name, key)
 			}
+		}
+	}
+}
+
+// remembered warns of credentials that decide, and by which decisions are not remembered.
+func (l *linter) remembered(a *config.Auth) {
+	if a.Remember == 0 && a.RememberDenied == 0 || len(a.Key) == 0 {
+		return
+	}
+	has := func(part string) bool {
+		return slices.ContainsFunc(a.Key, func(k string) bool { return strings.EqualFold(k, part) || strings.HasSuffix(part, ":") && strings.HasPrefix(k, part) })
+	}
+	for _, name := range a.Send {
+		part, example := "header:"+name, "header:"+name
+		if strings.EqualFold(name, "Cookie") {
+			part, example = "cookie:", "cookie:session"
+		} else if !config.Secret(name) {
+			continue
+		}
+		if !has(part) && !has("header:"+name) {
+			l.warn("auth."+a.Name+".key", -1, fmt.Sprintf("add %q, or leave %s out of send", example, name),
+				"upstream %s is sent %s, and its decisions are remembered without that: what one client may do, another with the same key does, whatever it sends", a.Forward, name)
 		}
 	}
 }

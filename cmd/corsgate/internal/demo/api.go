@@ -44,6 +44,8 @@ func newAPI() http.Handler {
 	mux.HandleFunc("GET /api/legacy", legacy)
 	mux.HandleFunc("POST /account/login", login)
 	mux.HandleFunc("GET /account/profile", profile)
+	mux.HandleFunc("GET /orders", orders)
+	mux.HandleFunc("GET /jwks.json", keySet)
 	return mux
 }
 

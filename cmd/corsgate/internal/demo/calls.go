@@ -62,6 +62,14 @@ func calls() []Call {
 			ID: "legacy", Shows: "The API names an origin of its own; the gateway owns these fields and drops that",
 			Method: "GET", Path: "/api/legacy", Status: 200,
 		}, {
+			ID: "token", Shows: "The gateway verifies a token, after a preflight without one, and tells the API whose it is",
+			Method: "GET", Path: "/orders", Status: 200,
+			Headers: []Header{{"Authorization", "Bearer " + tokens().good}},
+		}, {
+			ID: "expired", Shows: "An allowed page can read why its token is refused",
+			Method: "GET", Path: "/orders", Status: 401,
+			Headers: []Header{{"Authorization", "Bearer " + tokens().expired}},
+		}, {
 			ID: "down", Shows: "The upstream is down, which an allowed page can still read",
 			Method: "GET", Path: "/down", Status: 502,
 		},

@@ -43,7 +43,7 @@ func BenchmarkAuth(b *testing.B) {
 				if x.decide() {
 					b.Fatalf("answered: %q", x.out)
 				}
-				x.frameLength(0)
+				x.head = appendFraming(x.head, x.req, 0)
 				x.finish(res)
 				x.left()
 			}

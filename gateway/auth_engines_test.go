@@ -80,6 +80,62 @@ func TestTokenOnTheLoop(t *testing.T) {
 	}
 }
 
+// TestAuthVersions: by every version of HTTP, on each engine, preflights pass, a refusal can be read by the page with its challenge, a
+// token is found again, and what a client writes of an identity, in its head or behind its content, is not forwarded.
+func TestAuthVersions(t *testing.T) {
+	trailerClients(t, func(t *testing.T, engine string, dial func() http.RoundTripper) {
+		up := newUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // the trailers come behind it
+			var more []string
+			for name, values := range r.Trailer { // with those that were announced, and did not come
+				if len(values) > 0 {
+					more = append(more, name)
+				}
+			}
+			fmt.Fprintf(w, "%s, %q", r.Header.Values("X-User"), more) // the test will see
+		}))
+		_, address := serveOn(t, engine, "[cors.app]\norigins = [\"https://app.example\"]\nrequest_headers = [\"Authorization\"]\n[upstream.api]\nendpoints = [\""+up+"\"]\n"+
+			"[auth.users]\nsecret_file = \"testdata/auth/secret\"\nalgorithms = [\"HS256\"]\naudience = [\"api\"]\nset = { X-User = \"$claim.sub\" }\n"+
+			"[route.api]\ncors = \"app\"\nupstream = \"api\"\nauth = [\"users\"]\n")
+		client, url, origin := dial(), "https://"+address+"/", "https://app.example"
+		bearer := "Bearer " + signed(t, "bob")
+		f := func(want int, content string, res fetched) {
+			t.Helper()
+			if res.StatusCode != want || res.content != content || res.Header.Get("Access-Control-Allow-Origin") != origin {
+				t.Errorf("%d, %q, shared with %q, want %d, %q, %q", res.StatusCode, res.content, res.Header.Get("Access-Control-Allow-Origin"), want, content, origin)
+			}
+			exposed, challenge := res.Header.Get("Access-Control-Expose-Headers"), res.Header.Get("WWW-Authenticate")
+			if refused := want >= 400; strings.HasPrefix(challenge, "Bearer") != refused || strings.Contains(exposed, "WWW-Authenticate") != refused {
+				t.Errorf("%d: WWW-Authenticate: %s, exposed: %s", want, challenge, exposed)
+			}
+		}
+		f(204, "", do(t, client, "OPTIONS", url, nil, "Origin", origin, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "authorization"))
+		f(401, "This request needs credentials.\n", do(t, client, "GET", url, nil, "Origin", origin))
+		f(401, "It is not a signed JSON Web Token.\n", do(t, client, "GET", url, nil, "Origin", origin, "Authorization", "Bearer x"))
+		f(400, "The request has credentials twice where it can have them once.\n",
+			do(t, client, "GET", url, nil, "Origin", origin, "Authorization", bearer, "Authorization", bearer))
+		for range 3 {
+			f(200, "[bob], []", do(t, client, "GET", url, nil, "Origin", origin, "Authorization", bearer, "X-User", "root", "x_user", "root", "X-USER", "root"))
+		}
+		r, err := http.NewRequest("POST", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trailers := http.Header{"X-User": {"root"}, "X_user": {"root"}, "X-Sum": {"7"}}
+		r.Header, r.Trailer, r.ContentLength = http.Header{"Origin": {origin}, "Authorization": {bearer}}, http.Header{"X-User": nil, "X_user": nil, "X-Sum": nil}, -1
+		r.Body = io.NopCloser(&trailed{strings.NewReader("content"), r.Trailer, trailers})
+		res, err := client.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		got, err := io.ReadAll(res.Body)
+		if want := `[bob], ["X-Sum"]`; err != nil || string(got) != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	})
+}
+
 // TestKeysFileAgain: a reload takes over what a file of keys holds now; what makes no sense changes nothing.
 func TestKeysFileAgain(t *testing.T) {
 	dir := t.TempDir()

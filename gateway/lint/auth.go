@@ -56,7 +56,9 @@ func (l *linter) remembered(a *config.Auth) {
 		return
 	}
 	has := func(part string) bool {
-		return slices.ContainsFunc(a.Key, func(k string) bool { return strings.EqualFold(k, part) || strings.HasSuffix(part, ":") && strings.HasPrefix(k, part) })
+		return slices.ContainsFunc(a.Key, func(k string) bool {
+			return strings.EqualFold(k, part) || strings.HasSuffix(part, ":") && strings.HasPrefix(k, part)
+		})
 	}
 	for _, name := range a.Send {
 		part, example := "header:"+name, "header:"+name

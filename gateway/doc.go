@@ -29,8 +29,7 @@
 //	│                     tables of a configuration, ready to serve:
 //	├─ backend              an [upstream.NAME] at work; splits and mirrors
 //	├─ auth                 an [auth.NAME] at work: tokens, keys, certificates, other servers that are asked
-//	│  ├─ …/jwks              the keys of an issuer, fetched in the background
-//	│  └─ …/token             is this JSON Web Token good? by go-jose
+//	│  └─ …/jwks, token       the keys of issuers, fetched in the background; are tokens good? by go-jose
 //	├─ ratelimit            a [limit.NAME] at work, here or in Redis
 //	├─ policy               a [cors.NAME] at work, with its file of origins and its shadow
 //	├─ certs                certificates for clients and upstreams, and rules for theirs

@@ -90,8 +90,8 @@ func (g *Gateway) warnDaily(ctx context.Context) {
 	}
 }
 
-// refresh compiles the configuration in force again because of what has changed, and logs what comes of it. secrets says that certificates are to be
-// read again, too, and values that what its values refer to is.
+// refresh compiles the configuration in force again because of what has changed, and logs the result. secrets says that
+// certificates are to be read again, too, and values that what its values refer to is.
 func (g *Gateway) refresh(what string, secrets, values bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

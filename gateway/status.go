@@ -16,30 +16,15 @@ func (g *Gateway) registerScraped() {
 	m.Read(metrics.Streams, g.listen.Streams)
 	m.Read(metrics.LoopConnections, g.listen.LoopConnections)
 	m.ReadOne(metrics.InFlight, func() float64 { return float64(g.proxy.Overload().InFlight()) })
-	m.ReadOne(metrics.PreflightCacheEntries, func() float64 {
-		if c := g.proxy.Current().Preflights; c != nil {
-			return float64(c.Len())
-		}
-		return 0
-	})
-	m.ReadOne(metrics.PreflightCacheBytes, func() float64 {
-		if c := g.proxy.Current().Preflights; c != nil {
-			return float64(c.Bytes())
-		}
-		return 0
-	})
+	m.ReadOne(metrics.PreflightCacheEntries, func() float64 { return float64(g.proxy.Current().PreflightEntries()) })
+	m.ReadOne(metrics.PreflightCacheBytes, func() float64 { return float64(g.proxy.Current().PreflightBytes()) })
 	m.Read(metrics.LimitTableBytes, func(emit metrics.Emit) { g.proxy.Current().Limits.Bytes(emit) })
 	m.Read(metrics.AuthKeys, func(emit metrics.Emit) { g.proxy.Current().Auth.Keys(emit) })
 	m.Read(metrics.AuthKeysAge, func(emit metrics.Emit) { g.proxy.Current().Auth.Ages(emit) })
 	m.Read(metrics.AuthFetches, func(emit metrics.Emit) { g.proxy.Current().Auth.Fetches(emit) })
 	m.Read(metrics.AuthRemembered, func(emit metrics.Emit) { g.proxy.Current().Auth.Remembered(emit) })
 	m.Read(metrics.CertificateExpiry, func(emit metrics.Emit) { g.proxy.Current().Certs.Expiries(emit) })
-	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) {
-		for _, d := range g.proxy.Current().Certs.ACME.Domains() {
-			n, _ := d.Failures()
-			emit(float64(n), d.Name)
-		}
-	})
+	m.Read(metrics.ACMEFailures, func(emit metrics.Emit) { g.proxy.Current().Certs.Failures(emit) })
 	g.registerHTTP2()
 	g.registerEndpoints()
 }

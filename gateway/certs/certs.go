@@ -145,6 +145,14 @@ func (s *Set) Expiries(emit metrics.Emit) {
 	}
 }
 
+// Failures tells how many orders of certificates in a row have failed, by domain.
+func (s *Set) Failures(emit metrics.Emit) {
+	for _, d := range s.ACME.Domains() {
+		n, _ := d.Failures()
+		emit(float64(n), d.Name)
+	}
+}
+
 // Warn logs which certificates have expired or will soon, and which should have been renewed long ago.
 func (s *Set) Warn(log *slog.Logger, now time.Time) {
 	for _, c := range s.shown {

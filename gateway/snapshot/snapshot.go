@@ -48,6 +48,22 @@ type Snapshot struct {
 	addressFiles map[string]files.Digest
 }
 
+// PreflightEntries returns how many answers to preflights are remembered.
+func (s *Snapshot) PreflightEntries() int {
+	if s.Preflights == nil {
+		return 0
+	}
+	return s.Preflights.Len()
+}
+
+// PreflightBytes returns how much memory they take.
+func (s *Snapshot) PreflightBytes() int {
+	if s.Preflights == nil {
+		return 0
+	}
+	return s.Preflights.Bytes()
+}
+
 // Trusts reports whether a peer's word about clients is believed.
 func (s *Snapshot) Trusts(peer netip.Addr) bool {
 	for _, p := range s.Proxies {

@@ -107,6 +107,23 @@ func (l *Limiter) Has(key []byte, now time.Time) bool {
 	return c == nil || l.rate.Has(&c.tat, int64(now.Sub(l.start)))
 }
 
+// Return takes back an event of key that Allow has just allowed, because something else did not. If the key has lost its cell
+// since then, nothing is taken back.
+func (l *Limiter) Return(key []byte) {
+	hash := maphash.Bytes(l.seed, key) | 1<<63
+	c := l.find(hash)
+	if c == nil {
+		return
+	}
+	for {
+		// A cell that goes to another key gets another time after it loses this one: then the swap fails.
+		tat := c.tat.Load()
+		if c.key.Load() != hash || c.tat.CompareAndSwap(tat, tat-l.rate.Period) {
+			return
+		}
+	}
+}
+
 // Bytes returns how much memory the table has, at most. Of its first level, 2 MiB, the system
 // provides memory only as keys come.
 func (l *Limiter) Bytes() int {

@@ -7,7 +7,9 @@ import (
 )
 
 // A List has the limits of a route: a request passes if all of them admit it. What one refuses costs the others nothing, or one
-// client could use up what all share.
+// client could use up what all share: no limit is counted in unless all would admit the request then, and if another request is
+// faster, what was counted is given back. So none admits more than its rate, however many requests come at once. Between the two
+// steps a third request may be refused that would have been the last to pass.
 type List []*Limit
 
 // A Result is what becomes of a request.
@@ -28,20 +30,26 @@ func (list List) Admit(q *Subject) (r Result) {
 			if r = l.admit(q); !r.Allowed {
 				return r
 			}
+			l.giveBack(q) // it has just become possible
 		}
 	}
-	return list.all(q, (*Limit).admit)
+	return list.all(q, (*Limit).admit, (*Limit).giveBack)
 }
 
 // AdmitPreflight is Admit for a preflight.
-func (list List) AdmitPreflight(q *Subject) Result { return list.all(q, (*Limit).admitPreflight) }
+func (list List) AdmitPreflight(q *Subject) Result {
+	return list.all(q, (*Limit).admitPreflight, (*Limit).giveBackPreflight)
+}
 
-// all counts a request in each limit, until one refuses it.
-func (list List) all(q *Subject, admit func(*Limit, *Subject) Result) (tightest Result) {
+// all counts a request in each limit, or in none if one refuses it.
+func (list List) all(q *Subject, admit func(*Limit, *Subject) Result, giveBack func(*Limit, *Subject)) (tightest Result) {
 	tightest.Allowed = true
-	for _, l := range list {
+	for i, l := range list {
 		r := admit(l, q)
 		if !r.Allowed {
+			for _, earlier := range list[:i] {
+				giveBack(earlier, q)
+			}
 			return r
 		}
 		if l.Personal() && (tightest.Limit == nil || r.Remaining < tightest.Remaining) {

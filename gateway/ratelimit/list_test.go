@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,6 +86,51 @@ func TestKeys(t *testing.T) {
 	f("cookie:s", false, subject(t, here, nil, "Cookie: s=1"), subject(t, here, nil, "Cookie: s=2"))
 	f("cookie:s", true, subject(t, here, nil), subject(t, there, nil, "Cookie: s=1; s=2")) // twice is not at all
 	f("header:X-A", false, subject(t, here, nil, "X-A: 1"), subject(t, here, nil, "X-A: 2"))
+}
+
+// TestListAtOnce: of requests that come at once, two limits admit no more than the lower one, and both have counted just these.
+func TestListAtOnce(t *testing.T) {
+	const low, high = 25, 40
+	f := func(store string) {
+		both := list(t, "[redis]\naddress = \"127.0.0.1:1\"\n"+ // which nothing connects to: each gateway counts alone
+			"[limit.high]\nrate = \"40/h\"\nkey = \"route\"\nstore = \""+store+"\"\n[limit.low]\nrate = \"25/h\"\nkey = \"route\"\nstore = \""+store+"\"", "high", "low")
+		now := time.Now()
+		ask := func(l List) bool {
+			q := subject(t, "192.0.2.1", nil)
+			q.Now = now
+			return l.Admit(q).Allowed
+		}
+		count := func(l List) (n int) {
+			for ask(l) {
+				n++
+			}
+			return n
+		}
+		var admitted atomic.Int64
+		var all sync.WaitGroup
+		begin := make(chan struct{})
+		for range 64 {
+			all.Go(func() {
+				<-begin
+				if ask(both) {
+					admitted.Add(1)
+				}
+			})
+		}
+		close(begin)
+		all.Wait()
+		if n := int(admitted.Load()); n > low {
+			t.Errorf("%s: 64 requests at once: %d admitted, want at most %d", store, n, low)
+		}
+		if n := int(admitted.Load()) + count(both); n != low {
+			t.Errorf("%s: %d admitted in the end, want %d", store, n, low)
+		}
+		if n := count(both[:1]); n != high-low {
+			t.Errorf("%s: the other limit has %d left, want %d", store, n, high-low)
+		}
+	}
+	f("local")
+	f("redis")
 }
 
 // TestListAllocations: counting in several limits allocates nothing.

@@ -167,6 +167,9 @@ func (l *Limit) admit(q *Subject) Result {
 // has reports whether admit would let a request pass.
 func (l *Limit) has(q *Subject) bool { return l.rateOf(q).requests.has(l, q, l.by) }
 
+// giveBack takes back what admit has counted.
+func (l *Limit) giveBack(q *Subject) { l.rateOf(q).requests.giveBack(l, q, l.by) }
+
 // rateOf returns what a request is counted by: the rate of its plan, if it has one.
 func (l *Limit) rateOf(q *Subject) *rated {
 	if l.plans != nil {
@@ -177,13 +180,20 @@ func (l *Limit) rateOf(q *Subject) *rated {
 	return &l.usual
 }
 
-// admitPreflight is admit for a preflight. It has none of the fields that pages set, and no identity.
+// admitPreflight is admit for a preflight.
 func (l *Limit) admitPreflight(q *Subject) Result {
-	by := l.by
-	if by == byHeader || by >= byCookie {
-		by = byClient
+	return Result{l.preflights.admit(l, q, l.preflightsBy()), l, &l.usual}
+}
+
+// giveBackPreflight takes back what admitPreflight has counted.
+func (l *Limit) giveBackPreflight(q *Subject) { l.preflights.giveBack(l, q, l.preflightsBy()) }
+
+// preflightsBy returns what preflights are counted by: they have none of the fields that pages set, and no identity.
+func (l *Limit) preflightsBy() key {
+	if l.by == byHeader || l.by >= byCookie {
+		return byClient
 	}
-	return Result{l.preflights.admit(l, q, by), l, &l.usual}
+	return l.by
 }
 
 // Personal reports whether clients have separate buckets: then the rest of one says nothing about

@@ -86,6 +86,17 @@ func (t *counter) has(l *Limit, q *Subject, by key) bool {
 	return t.local.Has(k, q.Now)
 }
 
+// giveBack takes back what admit has counted.
+func (t *counter) giveBack(l *Limit, q *Subject, by key) {
+	var key [16]byte
+	k := l.keyOf(&key, q, by)
+	if t.shared != nil {
+		t.shared.Return(k)
+		return
+	}
+	t.local.Return(k)
+}
+
 func (t *counter) bytes() int {
 	if t.shared != nil {
 		return t.shared.Bytes()

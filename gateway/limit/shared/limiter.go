@@ -82,6 +82,19 @@ func (l *Limiter) Has(key []byte, at time.Time) bool {
 	return c.balance.Load() > -l.debt && l.rate.Has(&c.tat, now)
 }
 
+// Return takes back an event of key that Allow has just allowed, because something else did not. If the key has lost its cell
+// since then, nothing is taken back.
+func (l *Limiter) Return(key []byte) {
+	c := l.known(maphash.Bytes(l.seed, key))
+	if c == nil {
+		return
+	}
+	// What Redis has counted by now is a lease again; what it has not is in the estimate alone.
+	if l.store.down.Load() || c.balance.Add(1) <= 0 {
+		c.tat.Add(-l.rate.Period)
+	}
+}
+
 // Bytes returns how much memory the table has, at most; the system provides it as keys come.
 func (l *Limiter) Bytes() int { return int(unsafe.Sizeof(*l.table)) + l.memory.Bytes() }
 

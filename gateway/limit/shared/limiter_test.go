@@ -55,6 +55,43 @@ func TestNoAllocs(t *testing.T) {
 	f("new keys", true, supposed(time.Second, 1000, true), none)
 }
 
+// TestReturn: what is given back can be used again, and no more, while it is a debt, a lease, and without Redis.
+func TestReturn(t *testing.T) {
+	const burst, workers = 60, 64
+	f := func(what string, up bool, lease, want int64) {
+		t.Helper()
+		l, key, now := supposed(time.Hour, burst, up), []byte("k"), time.Now()
+		if lease > 0 {
+			l.Lease(key, lease, now)
+		}
+		var kept atomic.Int64
+		var all sync.WaitGroup
+		for n := range workers {
+			all.Go(func() {
+				if l.Allow(key, now).Allowed {
+					if n%2 == 0 {
+						l.Return(key)
+						return
+					}
+					kept.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		got := kept.Load()
+		for l.Allow(key, now).Allowed {
+			got++
+		}
+		if got != want {
+			t.Errorf("%s: %d events, want %d", what, got, want)
+		}
+		l.Return([]byte("unknown"))
+	}
+	f("a debt", true, 0, burst)
+	f("a lease", true, 40, 40+burst)
+	f("alone", false, 0, burst)
+}
+
 // TestConcurrent: cores that spend one lease at once spend it once, and a debt stays within its bound, but for one event of each core.
 func TestConcurrent(t *testing.T) {
 	const workers, each = 8, 20_000

@@ -64,25 +64,29 @@ func TestOldNow(t *testing.T) {
 
 // TestCut: a response that breaks off is an error after what there was of it, never an end.
 func TestCut(t *testing.T) {
-	f := func(response, want string, end func(*peer)) {
-		t.Helper()
-		s := serve(t, func(p *peer) {
-			p.request()
-			p.say(response)
-			end(p)
+	f := func(response, want string, silent bool) {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, func(p *peer) {
+				p.request()
+				p.say(response)
+				if silent {
+					p.r.ReadByte()
+				}
+			})
+			opts := options()
+			if silent {
+				opts.IdleTimeout = 500 * time.Millisecond // in which the request must be sent, too
+			}
+			_, content, err := run(pool(t, opts, s), request("GET", ""))
+			var failed *upstream.Error
+			if content != want || err == nil || errors.As(err, &failed) {
+				t.Errorf("%q, silent: %t: %q, %v, want %q and an error", response, silent, content, err, want)
+			}
 		})
-		opts := options()
-		opts.IdleTimeout = 50 * time.Millisecond
-		_, content, err := run(pool(t, opts, s), request("GET", ""))
-		var failed *upstream.Error
-		if content != want || err == nil || errors.As(err, &failed) {
-			t.Errorf("%q: %q, %v, want %q and an error", response, content, err, want)
-		}
 	}
-	fin := func(*peer) {}
-	silence := func(p *peer) { p.r.ReadByte() }
 	const head = "HTTP/1.1 200 OK\r\n"
-	for _, end := range []func(*peer){fin, silence} {
+	for _, end := range []bool{false, true} {
 		f(head+"Content-Length: 9\r\n\r\nhello", "hello", end)
 		f(head+"Content-Length: 9\r\n\r\n", "", end)
 		f(head+"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", "hel", end)
@@ -91,7 +95,7 @@ func TestCut(t *testing.T) {
 		f(head+"Transfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\n", "", end)
 		f(head+"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz", "hello", end)
 	}
-	f(head+"\r\nhello", "hello", silence) // until close: an end is an end, silence is not
+	f(head+"\r\nhello", "hello", true) // until close: an end is an end, silence is not
 }
 
 // TestPending: framing that has come in is no content that has.
@@ -196,27 +200,32 @@ func TestGone(t *testing.T) {
 
 // TestPatience: a watch does not change what is waited for.
 func TestPatience(t *testing.T) {
+	watched := make(chan bool)
 	s := serve(t, func(p *peer) {
 		for {
 			if req, _ := p.request(); req == nil {
 				return
 			}
-			time.Sleep(100 * time.Millisecond)
+			<-watched
 			p.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(2 * conn.Glance) // a second watch would begin
 			p.say("k")
 		}
 	})
 	u := pool(t, options(), s)
 	for range 2 {
-		l := &leaver{watched: make(chan func(), 1)}
+		l := &leaver{watched: make(chan func(), 2)}
 		x := request("GET", "")
 		x.Waiter = l
+		go func() {
+			<-l.watched
+			watched <- true
+		}()
 		if status, content, err := run(u, x); status != 200 || content != "ok" || err != nil {
 			t.Errorf("%d %q, %v", status, content, err)
 		}
-		if len(l.watched) != 1 || l.stopped.Load() != 1 {
-			t.Error("the client was not watched, or still is")
+		if len(l.watched) != 0 || l.stopped.Load() != 1 {
+			t.Error("the client was watched twice, or still is")
 		}
 	}
 	if n := s.opened.Load(); n != 1 {

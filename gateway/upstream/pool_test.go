@@ -45,6 +45,19 @@ func TestLIFO(t *testing.T) {
 	}
 }
 
+// hears has the peer of the idle connection act, and returns when what it did has arrived. The connection is idle again then.
+func hears(t *testing.T, u *upstream.Upstream, act func()) {
+	t.Helper()
+	conns := u.Endpoints()[0].Conns()
+	c := conns.Take(time.Now())
+	act()
+	if c == nil {
+		return // it was not fit to be idle
+	}
+	until(t, "the connection shows what its peer did", func() bool { return !c.Quiet(time.Now()) })
+	conns.Give(c, time.Now(), 0)
+}
+
 // TestDeadIdleConnections: what happens to an idle connection is noticed before it is used, so
 // that even a POST gets through.
 func TestDeadIdleConnections(t *testing.T) {
@@ -65,8 +78,10 @@ func TestDeadIdleConnections(t *testing.T) {
 		})
 		u := pool(t, options(), s)
 		get(t, u)
-		ended <- struct{}{}
-		<-ended
+		hears(t, u, func() {
+			ended <- struct{}{}
+			<-ended
+		})
 		if status, _, err := run(u, request("POST", "x")); status != 200 || err != nil {
 			t.Errorf("POST after %s: %d, %v", name, status, err)
 		}

@@ -1,13 +1,13 @@
 package upstream_test
 
 import (
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/balance"
 )
@@ -170,10 +170,9 @@ func TestSlowConnectionIsNotReplayed(t *testing.T) {
 		p.request()
 		p.r.ReadByte() // until it is closed
 	})
-	opts := options()
-	opts.FirstByteTimeout = 20 * time.Millisecond
-	u := pool(t, opts, s)
+	u := pool(t, options(), s)
 	get(t, u)
+	u.Endpoints()[0].Options().FirstByteTimeout = 20 * time.Millisecond // only now: the first response has the time that it needs
 	_, _, err := run(u, request("GET", ""))
 	wantError(t, err, 504, upstream.ClassFirstByte)
 	if n := s.opened.Load(); n != 1 {
@@ -181,15 +180,10 @@ func TestSlowConnectionIsNotReplayed(t *testing.T) {
 	}
 }
 
-// dead returns an address at which nobody listens.
+// dead returns an address at which connections are refused.
 func dead(t *testing.T) upstream.Address {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return upstream.Address{Label: "dead", Network: "tcp", Dial: ln.Addr().String()}
+	return upstream.Address{Label: "dead", Network: "tcp", Dial: tooltest.Refusing(t)}
 }
 
 func TestConnectRefused(t *testing.T) {
@@ -197,7 +191,7 @@ func TestConnectRefused(t *testing.T) {
 	f := func(retries int, list ...upstream.Address) (failed int) {
 		t.Helper()
 		opts := options()
-		opts.Retries = retries
+		opts.Retries, opts.Balance = retries, balance.RoundRobin
 		u := upstream.New("test", list, opts)
 		defer u.Stop()
 		for range 25 { // fewer than the retries that are always allowed

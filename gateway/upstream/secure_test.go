@@ -129,7 +129,7 @@ func TestTLSSilence(t *testing.T) {
 func TestTLSNotReused(t *testing.T) {
 	f := func(name string, after func(*tls.Conn), first string) {
 		t.Helper()
-		ended := make(chan struct{}, 1)
+		ended := make(chan struct{})
 		turn := 0
 		u, s := secured(t, &tls.Config{}, "example.com", options(), func(c *tls.Conn, r *bufio.Reader) {
 			if turn++; turn > 1 {
@@ -138,6 +138,7 @@ func TestTLSNotReused(t *testing.T) {
 			}
 			http.ReadRequest(r)
 			io.WriteString(c, first) // in one record
+			<-ended
 			after(c)
 			ended <- struct{}{}
 			r.ReadByte()
@@ -145,7 +146,10 @@ func TestTLSNotReused(t *testing.T) {
 		if status, _, err := run(u, request("GET", "")); status != 200 || err != nil {
 			t.Fatalf("%s: %d, %v", name, status, err)
 		}
-		<-ended
+		hears(t, u, func() {
+			ended <- struct{}{}
+			<-ended
+		})
 		if status, content, err := run(u, request("POST", "x")); status != 200 || content != "ok" || err != nil {
 			t.Errorf("%s: the next exchange is %d %q, %v", name, status, content, err)
 		}

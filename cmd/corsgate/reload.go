@@ -73,8 +73,8 @@ func (p *process) replace(cfg *config.Config) error {
 func (p *process) Take(r fleet.Revision) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopping {
-		return node.Ending{Err: errors.New("this gateway is stopping")}
+	if err := p.ending(); err != nil {
+		return err
 	}
 	shared := source.Revision(r.Number, r.Text)
 	cfg, err := source.Compose(p.own, shared)
@@ -95,6 +95,21 @@ func (p *process) Take(r fleet.Revision) error {
 	}
 	p.tellReady(nil)
 	return nil
+}
+
+// Ending returns why no revision is put in force any more, or nil. See [node.Process].
+func (p *process) Ending() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ending()
+}
+
+// ending is Ending. Precondition: p.mu is held.
+func (p *process) ending() error {
+	if !p.stopping {
+		return nil
+	}
+	return node.Ending{Err: errors.New("this gateway is stopping")}
 }
 
 // reopen opens the file of the access log again, after another program has renamed the old one.

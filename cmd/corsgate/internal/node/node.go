@@ -35,6 +35,8 @@ type Process interface {
 	// Take puts r in force, together with the gateway's own file. An error other than [Ending] says why r is refused; then
 	// nothing has changed.
 	Take(r fleet.Revision) error
+	// Ending returns an [Ending] if the process puts no revision in force any more, and else nil.
+	Ending() error
 	// Ready reports whether clients are served.
 	Ready() bool
 	Status() admin.Status
@@ -152,6 +154,9 @@ func (n *Node) refuse(r fleet.Revision, err error) error {
 // take puts r in force. Precondition: n.mu is held.
 func (n *Node) take(r fleet.Revision) error {
 	if n.revision.Number == r.Number && n.revision.Sum == r.Sum && n.failure == nil {
+		if err := n.process.Ending(); err != nil {
+			return err // it would count as a gateway on which the revision has proved itself
+		}
 		n.revision = r
 		return nil
 	}

@@ -100,7 +100,7 @@ func (p *process) abandon() {
 	p.gate.Shutdown(now) // there are no requests
 }
 
-// sockets returns duplicates of all listening sockets.
+// sockets returns duplicates of all listening sockets. The files are the caller's, also those that come with an error.
 func (p *process) sockets() ([]listen.Socket, error) {
 	list, err := p.gate.Sockets()
 	if err != nil {

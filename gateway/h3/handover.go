@@ -191,17 +191,20 @@ func (c *packetConn) newPairs() ([]*os.File, error) {
 			}
 		}
 	}
+	if c.after != nil {
+		c.after.Close() // of a successor that did not come to serve
+		c.after = nil
+	}
 	if err == nil {
-		_, err = conn.Write(prefixes)
+		if _, err = conn.Write(prefixes); err != nil {
+			conn.Close() // nothing was passed on by it
+		}
 	}
 	if err != nil {
 		for _, f := range theirs {
 			f.Close() // it is not handed on
 		}
 		return nil, err
-	}
-	if c.after != nil {
-		c.after.Close() // of a successor that did not come to serve
 	}
 	c.after = conn.(*net.UnixConn)
 	return theirs, nil

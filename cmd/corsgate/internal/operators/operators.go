@@ -134,13 +134,13 @@ func (l *Listeners) Serve(pages *admin.Admin, mayScrape func(netip.Addr) bool, h
 	}
 }
 
-// Sockets returns duplicates of the listening sockets, for a successor.
-func (l *Listeners) Sockets() ([]listen.Socket, error) {
-	var list []listen.Socket
+// Sockets returns duplicates of the listening sockets, for a successor. The files are the caller's, also those that come with an
+// error.
+func (l *Listeners) Sockets() (list []listen.Socket, err error) {
 	for _, o := range l.list {
 		file, err := o.sockets.File(0)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		list = append(list, listen.Socket{Key: o.key, Address: string(o.address), File: file})
 	}

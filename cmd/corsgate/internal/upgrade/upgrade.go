@@ -61,7 +61,7 @@ type Upgrader struct {
 	log     *slog.Logger
 }
 
-// New returns an Upgrader that hands over duplicates of sockets, which it closes.
+// New returns an Upgrader that hands over duplicates of sockets, which it closes, also those that come with an error.
 func New(sockets func() ([]listen.Socket, error), log *slog.Logger) (u Upgrader, err error) {
 	u.sockets, u.log = sockets, log
 	u.program, err = program()
@@ -87,14 +87,14 @@ func (r Upgrader) succeed(ctx context.Context) (pid int, err error) {
 		return 0, errors.New("this is process 1, and its container ends with it: start a new container instead")
 	}
 	sockets, err := r.sockets()
-	if err != nil {
-		return 0, err
-	}
 	defer func() {
 		for _, s := range sockets {
 			s.File.Close() // a duplicate
 		}
 	}()
+	if err != nil {
+		return 0, err
+	}
 	ready, said, err := os.Pipe()
 	if err != nil {
 		return 0, err

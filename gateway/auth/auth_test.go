@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/corsgate/corsgate/gateway/auth/token"
 	"github.com/corsgate/corsgate/gateway/config"
 	"github.com/corsgate/corsgate/gateway/metrics"
 	"github.com/corsgate/corsgate/gateway/wire"
@@ -154,66 +153,6 @@ func TestTokenIsRemembered(t *testing.T) {
 	}
 }
 
-// TestRefusedAgain: a bad token that comes again costs neither a goroutine nor a signature, unless it may be good by then.
-func TestRefusedAgain(t *testing.T) {
-	s, gates := compileText(t, tables, nil)
-	g, table := gates["users"], s.tables["users"]
-	good := tokenOf(nil)
-	for text, want := range map[string]string{
-		good[:len(good)-4] + "AAAA":                       "auth-signature",
-		tokenOf(map[string]any{"exp": 1}):                 "auth-exp",
-		tokenOf(map[string]any{"aud": "x"}):               "auth-aud",
-		"a.b.c":                                           "auth-form",
-		tokenOf(map[string]any{"nbf": begin.Unix() + 60}): "",
-	} {
-		q := subject(parse(t, "/", "Authorization: Bearer "+text))
-		if !g.Recall(q).Waits {
-			t.Errorf("%s: it is known before it was looked at", want)
-		}
-		first := g.Settle(q, nil)
-		again := g.Recall(q)
-		if first.Admitted || again.Admitted || again.Waits != (want == "") {
-			t.Fatalf("%s: %+v, then %+v", want, first, again)
-		}
-		if want == "" {
-			continue
-		}
-		if first.Refusal.Code != want || again.Refusal.Code != want || string(first.Refusal.Challenges) != string(again.Refusal.Challenges) {
-			t.Errorf("%+v, then %+v, want %s", first.Refusal, again.Refusal, want)
-		}
-		if q.Now = begin.Add(refusedFor); !g.Recall(q).Waits {
-			t.Errorf("%s: it is remembered for longer than %v", want, refusedFor)
-		}
-		q.Now = begin
-		before := table.static
-		table.static = token.SecretKeys([]byte("other keys, as a fetch brings them"))
-		if !g.Recall(q).Waits {
-			t.Errorf("%s: it is remembered although the keys have changed", want)
-		}
-		table.static = before
-	}
-	if n := table.tokens.entries.Load(); n != 0 {
-		t.Errorf("%d refusals are among the tokens that are good", n)
-	}
-}
-
-// TestRefusedFlood: however many bad tokens come, they displace none that is good, and take no more room than they may.
-func TestRefusedFlood(t *testing.T) {
-	s, gates := compileText(t, tables, nil)
-	g, table := gates["users"], s.tables["users"]
-	good := subject(parse(t, "/", "Authorization: Bearer "+tokenOf(nil)))
-	g.Settle(good, nil)
-	for i := range 3 * maxRefused {
-		g.Settle(subject(parse(t, "/", fmt.Sprintf("Authorization: Bearer %d.%s", i, strings.Repeat("x", 2000)))), nil)
-		if n, size := table.refused.entries.Load(), table.refused.size.Load(); n > maxRefused || size > refusedBytes {
-			t.Fatalf("%d refusals of %d bytes are remembered, want %d of %d at most", n, size, maxRefused, refusedBytes)
-		}
-	}
-	if !g.Recall(good).Admitted {
-		t.Error("a good token was displaced by bad ones")
-	}
-}
-
 // TestTakenOver: what did not change keeps what it remembers, over a reload, and what changed does not.
 func TestTakenOver(t *testing.T) {
 	s, gates := compileText(t, tables, nil)
@@ -283,111 +222,6 @@ func TestSeveral(t *testing.T) {
 	f("mesh", 0, q)
 	q.Names = "DNS:svc.example.com"
 	f("", 403, q)
-}
-
-func TestNames(t *testing.T) {
-	s, _ := compileText(t, tables, nil)
-	for names, want := range map[string]string{
-		"URI:spiffe://example.com/a":            "spiffe://example.com/a",
-		"DNS:x, URI:spiffe://example.com/a/b":   "spiffe://example.com/a/b",
-		"DNS:a.b.SVC.example.com":               "a.b.SVC.example.com",
-		"URI:spiffe://example.com/":             "",
-		"URI:spiffe://example.com/../evil":      "",
-		"URI:spiffe://example.com/%2e%2e":       "",
-		"URI:spiffe://example.com.evil/a":       "",
-		"DNS:spiffe://example.com/a":            "",
-		"DNS:svc.example.com":                   "",
-		"DNS:.svc.example.com":                  "",
-		"DNS:*.svc.example.com":                 "",
-		"DNS:a.svc.example.com.evil":            "",
-		"URI:a.svc.example.com":                 "",
-		"email:a@x.svc.example.com":             "",
-		`DNS:x\2C\20URI:spiffe://example.com/a`: "",
-		"":                                      "",
-	} {
-		if got := s.tables["mesh"].named(names); got != want {
-			t.Errorf("%q: %q, want %q", names, got, want)
-		}
-	}
-}
-
-func TestKeyLines(t *testing.T) {
-	s, _ := compileText(t, tables, nil)
-	table := s.tables["partners"]
-	sum := strings.Fields(lineOf("x", "x", ""))[1]
-	for text, want := range map[string]string{
-		"":                              "",
-		"# x\n\n \t\r\n":                "",
-		"a " + sum:                      "",
-		"\ufeffa " + sum + " b=c # d\r": "",
-		"a " + strings.ToUpper(sum):     "",
-		"a":                             "f:1: the hash of the key is missing",
-		"\na 1234":                      "f:2: the second word",
-		"a " + sum + "0":                "f:1: the second word",
-		"a " + sum[:63] + "g":           "f:1: the second word",
-		"a/b " + sum:                    "f:1: the name",
-		"a " + sum + " plan":            "f:1: what follows",
-		"a " + sum + " =x":              "f:1: what follows",
-		"a " + sum + "\nb " + sum:       "f:2: the key is in line 1 already",
-		"\xff\xfea":                     "f is UTF-16",
-		"a " + sum + " b=\x01":          "f:1: a value holds",
-		strings.Repeat("x", 5000):       "f:1: the line is longer",
-	} {
-		_, err := table.parseKeys("f", text)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
-			t.Errorf("%.40q: %v, want %q", text, err, want)
-		}
-		if err != nil && strings.Contains(err.Error(), sum[:8]) {
-			t.Errorf("%q shows what the file holds", err)
-		}
-	}
-}
-
-// TestAllocations: what is known at once costs nothing that the garbage collector sees.
-func TestAllocations(t *testing.T) {
-	_, gates := compileText(t, tables, nil)
-	for route, q := range recalled(t, gates) {
-		if n := testing.AllocsPerRun(100, func() {
-			if !gates[route].Recall(q).Admitted {
-				t.Error("it is not admitted")
-			}
-		}); n > 0 {
-			t.Errorf("%s: %v allocations, want 0", route, n)
-		}
-	}
-	missing := subject(parse(t, "/"))
-	if n := testing.AllocsPerRun(100, func() { gates["users"].Recall(missing) }); n > 0 {
-		t.Errorf("without a token: %v allocations, want 0", n)
-	}
-}
-
-// recalled returns requests, by route, that are admitted at once.
-func recalled(t testing.TB, gates map[string]*Gate) map[string]*Subject {
-	token := subject(parse(t, "/", "Cookie: a=b", "Authorization: Bearer "+tokenOf(map[string]any{"pad": strings.Repeat("x", 600)})))
-	gates["users"].Settle(token, nil)
-	certified := subject(parse(t, "/"))
-	certified.Certified, certified.Names = true, "DNS:a, URI:spiffe://example.com/a"
-	gates["mesh"].Settle(certified, nil)
-	session := subject(parse(t, "/", "Cookie: a=b; session=0123456789abcdef0123456789abcdef"))
-	gates["sso"].Settle(session, says{"HTTP/1.1 200 OK\r\nRemote-User: bob\r\nContent-Length: 0\r\n\r\n"})
-	session.Now = time.Now()
-	return map[string]*Subject{"users": token, "partners": subject(parse(t, "/", "X-Api-Key: key-of-acme")), "mesh": certified, "sso": session}
-}
-
-func BenchmarkRecall(b *testing.B) {
-	_, gates := compileText(b, tables, nil)
-	all := recalled(b, gates)
-	for _, route := range []string{"users", "partners", "mesh", "sso"} {
-		q := all[route]
-		b.Run(route, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if !gates[route].Recall(q).Admitted {
-					b.Fatal("it is not admitted")
-				}
-			}
-		})
-	}
 }
 
 // says is an authoriser that answers this.

@@ -17,16 +17,18 @@ const (
 	keysWait = 5 * time.Second
 )
 
-// How many tokens that were refused are remembered, how many bytes they take, and for how long. What is found out about a
-// token by its text and by the keys is the same the next time, so that one which is sent again and again, as pages do that do not
-// notice its expiry, costs no goroutine and no signature. They displace no token that is good.
+// Refusals are not remembered, but for the one that costs: that no key has made the signature of a token, or that a token with a
+// good one does not have the claims that are required. This depends on the bytes of the token, the keys and the table alone, not on
+// the time, so it stays true until the keys are others. All else is judged again each time, which costs the parse of the token: one
+// that is not valid yet, or whose key arrives later, works at once when it may. These have a memory of their own, so they displace no
+// token that is good.
 const (
 	maxRefused   = 4096
 	refusedBytes = 4 << 20
-	refusedFor   = time.Minute // clocks are set
+	refusedFor   = time.Hour // so that what does not come again goes
 )
 
-// A refusedToken is why a token was refused, by these keys.
+// A refusedToken is what [token.Rules.Verify] said of a token, with these keys.
 type refusedToken struct {
 	failure *token.Failure
 	keys    *token.Keys
@@ -60,22 +62,7 @@ func (t *Table) recallToken(q *Subject) outcome {
 	if g, ok := t.tokens.get(text, q.Now); ok && !g.key.Retired() {
 		return outcome{reason: Remembered, identity: g.Identity}
 	}
-	if r, ok := t.refused.get(text, q.Now); ok && r.keys == t.keySet() {
-		return outcome{reason: Reason(r.failure.Step), failure: r.failure}
-	}
 	return outcome{reason: undecided}
-}
-
-// refuseToken returns the outcome for a token that is refused, and remembers it, unless the same token may be good later.
-func (t *Table) refuseToken(q *Subject, text string, keys *token.Keys, f *token.Failure) outcome {
-	switch f.Step {
-	case token.Kid, token.Nbf, token.NoKeys:
-	default:
-		if len(text) <= maxKept && !q.rehearsed() {
-			t.refused.put(text, refusedToken{f, keys}, 0, q.Now, q.Now.Add(refusedFor))
-		}
-	}
-	return outcome{reason: Reason(f.Step), failure: f}
 }
 
 // settleToken verifies a token that is not remembered. It waits: for keys, if there are none or if the token's is unknown, and
@@ -87,36 +74,56 @@ func (t *Table) settleToken(q *Subject) outcome {
 	}
 	text, _ := t.place.find(q.Request)
 	kept := string(bytes.Clone(text))
-	keys := t.keySet()
-	c, failed := t.rules.Check(kept, keys, q.Now)
-	if failed != nil && failed.Step == token.NoKeys && t.source != nil && !q.rehearsed() {
-		t.source.Await(keysWait)
-		keys = t.keySet()
-		c, failed = t.rules.Check(kept, keys, q.Now)
-	}
-	if failed != nil && failed.Step == token.Kid && t.source != nil && !q.rehearsed() && t.source.Renew(keysWait, q.Now) {
-		keys = t.keySet()
-		c, failed = t.rules.Check(kept, keys, q.Now)
-	}
+	c, keys, failed := t.checkToken(q, kept)
 	if failed != nil && failed.Step == token.NoKeys && q.rehearsed() {
 		return outcome{reason: Unknown}
 	}
 	if failed != nil {
-		return t.refuseToken(q, kept, keys, failed)
+		return outcome{reason: Reason(failed.Step), failure: failed}
+	}
+	if r, ok := t.refused.get(text, q.Now); ok && r.keys == keys {
+		return outcome{reason: Reason(r.failure.Step), failure: r.failure}
 	}
 	if !t.pool.enter(q.Client) {
 		return outcome{reason: Busy}
 	}
 	v, failed := t.rules.Verify(c)
 	t.pool.leave()
+	keep := len(kept) <= maxKept && !q.rehearsed()
 	if failed != nil {
-		return t.refuseToken(q, kept, keys, failed)
+		if keep {
+			t.refused.put(kept, refusedToken{failed, keys}, 0, q.Now, q.Now.Add(refusedFor))
+		}
+		return outcome{reason: Reason(failed.Step), failure: failed}
 	}
 	i := t.identify(v.Claims)
-	if len(kept) <= maxKept && !q.rehearsed() {
+	if keep {
 		t.tokens.put(kept, grant{i, v.Key}, i.size(), q.Now, v.Expires)
 	}
 	return outcome{reason: Verified, identity: i}
+}
+
+// checkToken judges all of a token but its signature, by the keys that it returns. It waits for keys that may be on their way.
+func (t *Table) checkToken(q *Subject, text string) (c *token.Candidate, keys *token.Keys, failed *token.Failure) {
+	keys = t.keySet()
+	c, failed = t.rules.Check(text, keys, q.Now)
+	if failed == nil || t.source == nil || q.rehearsed() {
+		return c, keys, failed
+	}
+	if failed.Step == token.NoKeys {
+		t.source.Await(keysWait)
+		keys = t.keySet()
+		c, failed = t.rules.Check(text, keys, q.Now)
+	}
+	// A fetch that was under way may have begun before the key was published: then another one is worth it.
+	for range 2 {
+		if failed == nil || failed.Step != token.Kid || !t.source.Renew(keysWait, q.Now) {
+			break
+		}
+		keys = t.keySet()
+		c, failed = t.rules.Check(text, keys, q.Now)
+	}
+	return c, keys, failed
 }
 
 // identify returns who a token is about: its subject, or the client that it was given.

@@ -55,8 +55,10 @@ func TestPoolShares(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPool(1)
 			p.enter(netip.Addr{})
+			taken := map[*atomic.Int64]bool{}
 			for i := range clients {
 				flooding := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+				taken[p.share(flooding)] = true
 				for range maxVerifyQueue {
 					go p.enter(flooding)
 				}
@@ -67,7 +69,11 @@ func TestPoolShares(t *testing.T) {
 				t.Errorf("%d clients: %d wait, want more than %d and an eighth less than %d", clients, waiting, least, maxVerifyQueue)
 			}
 			entered := make(chan bool, 1)
-			go func() { entered <- p.enter(netip.MustParseAddr("2001:db8::1")) }()
+			honest := netip.MustParseAddr("192.0.3.1")
+			for taken[p.share(honest)] { // one in a thousand has the hash of another
+				honest = honest.Next()
+			}
+			go func() { entered <- p.enter(honest) }()
 			synctest.Wait()
 			if got := p.waiting.Load(); got != waiting+1 {
 				t.Errorf("%d clients: %d wait beside the honest one, want %d", clients, got-1, waiting)

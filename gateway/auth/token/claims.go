@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/json"
 )
@@ -16,8 +17,11 @@ type Claims map[string]any
 
 // parseClaims reads a JSON object. Numbers keep their digits.
 func parseClaims(text []byte) (Claims, bool) {
+	if !utf8.Valid(text) { // it would be read as other text than it is; see RFC 8725, section 3.7
+		return nil, false
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
+	d.SetNumberType(json.UnmarshalJSONNumber)
 	var v any
 	if d.Decode(&v) != nil {
 		return nil, false

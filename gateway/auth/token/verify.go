@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
@@ -112,7 +113,7 @@ func (r *Rules) Check(text string, keys *Keys, now time.Time) (*Candidate, *Fail
 	}
 	var h header
 	head, ok := decode(parts[0])
-	if !ok || json.Unmarshal(head, &h) != nil {
+	if !ok || !utf8.Valid(head) || json.Unmarshal(head, &h) != nil {
 		return nil, failed(Form)
 	}
 	if f := r.checkHeader(&h); f != nil {

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +117,10 @@ func TestRFC8725(t *testing.T) {
 		return c
 	}
 	sign, none := signES256(key), func([]byte) []byte { return nil }
-	public := elliptic.Marshal(key.Curve, key.X, key.Y)
+	public, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	mac := func(input []byte) []byte {
 		m := hmac.New(sha256.New, public)
 		m.Write(input)
@@ -145,6 +147,9 @@ func TestRFC8725(t *testing.T) {
 		{"3.3: no kid, and another key", compact(with(claims{"kid": nil}), good(nil), signES256(other)), Signature},
 		{"3.3: no signature", parts[0] + "." + parts[1] + ".", Signature},
 		{"3.3: a key in the header", compact(with(claims{"kid": nil, "jwk": jose.JSONWebKey{Key: &other.PublicKey}}), good(nil), signES256(other)), Signature},
+		{"3.4: a signature of zeros", parts[0] + "." + parts[1] + "." + b64(make([]byte, 64)), Signature},
+		{"3.7: a claim that is not UTF-8", compact(head, "{\"iss\":\"https://id.example.com\",\"aud\":\"api\",\"sub\":\"b\xff\",\"exp\":1800000060}", sign), Form},
+		{"3.7: a header that is not UTF-8", compact("{\"alg\":\"ES256\",\"kid\":\"one\",\"x\":\"\xff\"}", good(nil), sign), Form},
 		{"3.8: another issuer", compact(head, good(claims{"iss": "https://id.example.org"}), sign), Iss},
 		{"3.8: no issuer", compact(head, good(claims{"iss": nil}), sign), Iss},
 		{"3.8: a list of issuers", compact(head, good(claims{"iss": []string{"https://id.example.com"}}), sign), Iss},
@@ -279,108 +284,6 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-func TestParseKeys(t *testing.T) {
-	key := newES256(t)
-	small := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
-	text := func(keys ...jose.JSONWebKey) string {
-		b, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	f := func(text string, want int) {
-		t.Helper()
-		s, err := ParseKeys([]byte(text))
-		if s.Len() != want || (err != nil) != (want == 0) {
-			t.Errorf("%.60s: %d keys, %v, want %d", text, s.Len(), err, want)
-		}
-	}
-	one := jose.JSONWebKey{Key: &key.PublicKey, KeyID: "a"}
-	f(text(one), 1)
-	f(text(one, jose.JSONWebKey{Key: small}), 1)                                 // too short
-	f(text(one, jose.JSONWebKey{Key: []byte("a secret that was published")}), 1) // no secret
-	f(text(one, jose.JSONWebKey{Key: &key.PublicKey, Use: "enc"}), 1)
-	f(strings.Replace(text(one), `[`, `[{"kty":"new"},`, 1), 1)
-	f(text(jose.JSONWebKey{Key: key}), 1) // a private key, of which the public half counts
-	f(text(jose.JSONWebKey{Key: small}), 0)
-	f(`{"keys":[]}`, 0)
-	f(`{"keys":1}`, 0)
-	f(`{}`, 0)
-	f(`[]`, 0)
-	f(`<html>`, 0)
-	f(``, 0)
-	f(`{"keys":[`+strings.Repeat(`{},`, 300)+`{}]}`, 0)
-}
-
-// TestReplace: what is there before and after a change stays, and what is not is retired.
-func TestReplace(t *testing.T) {
-	a, b := newES256(t), newES256(t)
-	before := setOf(t, jose.JSONWebKey{Key: &a.PublicKey, KeyID: "a"}, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "b"})
-	after := setOf(t, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "b"}, jose.JSONWebKey{Key: &b.PublicKey, KeyID: "a"}).Replace(before)
-	if after.list[0] != before.list[1] || after.list[0].Retired() {
-		t.Error("a key that stays is another one")
-	}
-	if after.list[1] == before.list[0] || !before.list[0].Retired() {
-		t.Error("a kid with another key is not another key")
-	}
-	if s := SecretKeys([]byte("x")).Replace(SecretKeys([]byte("y"))); s.list[0].Retired() || s.Len() != 1 {
-		t.Error("a new secret is retired")
-	}
-}
-
-// slowVerify is Check and Verify for ES256, written again with as little as can be: it only says yes to what is good beyond doubt.
-func slowVerify(text string, key *ecdsa.PublicKey) bool {
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 || len(text) > 16<<10 {
-		return false
-	}
-	var decoded [3][]byte
-	for i, p := range parts {
-		b, err := base64.RawURLEncoding.DecodeString(p)
-		if err != nil {
-			return false
-		}
-		decoded[i] = b
-	}
-	var head, payload claims
-	if json.Unmarshal(decoded[0], &head) != nil || json.Unmarshal(decoded[1], &payload) != nil || len(decoded[2]) != 64 {
-		return false
-	}
-	exp, _ := payload["exp"].(float64)
-	if head["alg"] != "ES256" || payload["iss"] != "https://id.example.com" || payload["aud"] != "api" || exp <= float64(now.Unix()) {
-		return false
-	}
-	// What is signed are the bytes that these decode to, encoded in the one way that has no spare bits.
-	sum := sha256.Sum256([]byte(b64(decoded[0]) + "." + b64(decoded[1])))
-	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(decoded[2][:32]), new(big.Int).SetBytes(decoded[2][32:]))
-}
-
-// FuzzVerify: whatever comes, nothing is admitted that a twin refuses, and nothing panics.
-func FuzzVerify(f *testing.F) {
-	key := newES256(f)
-	keys := setOf(f, jose.JSONWebKey{Key: &key.PublicKey})
-	rules := Rules{Algorithms: []string{"ES256"}, Issuer: "https://id.example.com", Audience: []string{"api"}}
-	text := compact(claims{"alg": "ES256"}, good(nil), signES256(key))
-	if judge(&rules, text, keys) != "" || !slowVerify(text, &key.PublicKey) {
-		f.Fatal("a good token is refused")
-	}
-	parts := strings.Split(text, ".")
-	for i := range 3 {
-		f.Add(uint16(i), "", "")
-		f.Add(uint16(len(parts[0])+i), "A", "")
-		f.Add(uint16(len(text)-1-i), "B", parts[i])
-	}
-	f.Fuzz(func(t *testing.T, at uint16, put, suffix string) {
-		i := int(at) % len(text)
-		changed := text[:i] + put + text[min(len(text), i+len(put)):] + suffix
-		if judge(&rules, changed, keys) == "" && !slowVerify(changed, &key.PublicKey) {
-			t.Errorf("%q is admitted", changed)
-		}
-		judge(&rules, suffix, keys)
-	})
-}
-
 // TestOneText: a token has one text. Bits that decoders ignore would give it several, each of which is verified and remembered.
 func TestOneText(t *testing.T) {
 	good := base64.RawURLEncoding.EncodeToString([]byte{1, 2, 3, 4})
@@ -392,22 +295,4 @@ func TestOneText(t *testing.T) {
 			t.Errorf("%q is another text of the same bytes, and is accepted", other)
 		}
 	}
-}
-
-func BenchmarkCheck(b *testing.B) {
-	key := newES256(b)
-	keys := setOf(b, jose.JSONWebKey{Key: &key.PublicKey})
-	rules := Rules{Algorithms: []string{"ES256"}, Audience: []string{"api"}}
-	text := compact(claims{"alg": "ES256"}, good(nil), signES256(key))
-	b.Run("refused", func(b *testing.B) {
-		for b.Loop() {
-			rules.Check(text, keys, now.Add(time.Hour))
-		}
-	})
-	b.Run("verified", func(b *testing.B) {
-		for b.Loop() {
-			c, _ := rules.Check(text, keys, now)
-			rules.Verify(c)
-		}
-	})
 }

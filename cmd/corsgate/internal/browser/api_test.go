@@ -43,6 +43,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "login":
 		// For /app/me only, so that no other case depends on it.
 		h.Set("Set-Cookie", "session=1; Path=/app/me; Secure; HttpOnly; SameSite=None")
+	case "enter":
+		h.Set("Set-Cookie", "session=1; Path=/sso; Secure; HttpOnly; SameSite=None")
 	case "status":
 		status, _ = strconv.Atoi(r.FormValue("status"))
 	case "redirect":

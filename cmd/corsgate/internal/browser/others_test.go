@@ -18,7 +18,7 @@ const (
 func others() []*testCase {
 	var all []*testCase
 	for _, some := range [][]*testCase{
-		methods(), safelisted(), origins(), statuses(), redirects(), exposed(), caches(), fieldsOfUpstreams(), beyond(), sockets(), forgeries(),
+		methods(), safelisted(), origins(), statuses(), redirects(), exposed(), caches(), fieldsOfUpstreams(), beyond(), sockets(), forgeries(), asked(),
 	} {
 		all = append(all, some...)
 	}

@@ -65,6 +65,8 @@ func newStage(t *testing.T, engine string, multiplexed bool, cases []*testCase) 
 		"UPSTREAM", s.serve(t, s.api, false).URL,
 		"DOWN", "unix:"+filepath.Join(t.TempDir(), "nothing"),
 		"PAGES", plain.URL,
+		"SECRET", secretFile(t),
+		"AUTHORISER", s.serve(t, http.HandlerFunc(authorise), false).URL,
 		"CERT", cert,
 		"KEY", key,
 	).Replace(configuration))

@@ -71,7 +71,7 @@
 //
 // A package may import only packages to its left in this order, and those on the ground; a test verifies it:
 //
-//	files frequent logging printable | metrics fetch rewrite | auth lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
+//	files frequent logging printable descriptors | metrics fetch rewrite | auth lint certs policy | backend ratelimit | snapshot | overload report | proxy, listen | explain | gateway
 //
 // Only matcher, cache, cors and fetch are meant for other programs; the rest is internal. Only gateway/edge imports fasthttp,
 // only gateway/h3 quic-go, and only gateway/fleet etcd's client, which treats a configuration as text. For tests there are pkitest,

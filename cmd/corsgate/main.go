@@ -1,5 +1,3 @@
-// Command corsgate is an edge gateway for APIs that browsers call: it answers CORS preflights
-// itself, enforces one CORS policy per route, and forwards the rest.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/corsgate/corsgate/gateway/edge"
@@ -11,6 +12,12 @@ func (g *Gateway) noteShort(on *edge.Listener, err error) {
 	g.metrics.Exhausted.Inc()
 	g.short.Warn(g.log, "connections cannot be accepted", "listener", on.Name, "error", err.Error(),
 		"advice", "raise the limit of open files (LimitNOFILE), or bound limits.connections")
+}
+
+// noteFlood says that a client's connection was ended, and for what. One address may have many of them: those that follow within a
+// second are counted in the next line.
+func (g *Gateway) noteFlood(on *edge.Listener, peer netip.Addr, protocol, kind string) {
+	g.floods.Warn(g.log, "a connection was ended because of a flood", "listener", on.Name, "peer", peer.String(), "protocol", protocol, "kind", kind)
 }
 
 // relieve ends requests that are not all there, until they give back so many bytes and hold no more than their share of the limit on

@@ -40,6 +40,7 @@ type Gateway struct {
 	loading loading
 	short   logging.Sampler // of the log's lines on what the machine is short of
 	relief  logging.Sampler // likewise on memory
+	floods  logging.Sampler // likewise on floods
 	spared  atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
 	exports exports
 	stores  ratelimit.Stores
@@ -70,6 +71,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		g.log.Debug("connection lost", "listener", on.Name, "peer", peer.String(), "layer", l.Layer, "reason", l.Reason, "error", err.Error())
 	})
 	g.server.OnExhausted(g.noteShort)
+	g.server.OnFlood(g.noteFlood)
 	g.listen = listen.NewSet(g.server, g.proxy.Exchanges, log)
 	g.swap(s)
 	g.registerScraped()

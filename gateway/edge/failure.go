@@ -54,6 +54,17 @@ func (s *Server) OnFailure(f func(failure *Failure, on *Listener, peer netip.Add
 // descriptors or memory. It must be called before Serve.
 func (s *Server) OnExhausted(f func(on *Listener, err error)) { s.onExhausted = f }
 
+// OnFlood has f called for each connection that was ended because of a flood: protocol is "http2" or "http3", and kind what there was
+// too much of. It must be called before Serve.
+func (s *Server) OnFlood(f func(on *Listener, peer netip.Addr, protocol, kind string)) { s.onFlood = f }
+
+// ReportFlood reports that to the f of OnFlood.
+func (s *Server) ReportFlood(on *Listener, peer netip.Addr, protocol, kind string) {
+	if s.onFlood != nil {
+		s.onFlood(on, peer, protocol, kind)
+	}
+}
+
 // ReportExhausted reports that to the f of OnExhausted.
 func (s *Server) ReportExhausted(on *Listener, err error) {
 	if s.onExhausted != nil {

@@ -190,11 +190,7 @@ func (m *h2Conn) event(ev h2.Event) {
 			ev.Stream.Owner.(*h2Stream).Fail(pipe.ErrGone)
 		}
 	case h2.Fatal:
-		f := FaultFrames
-		if ev.Cause == h2.CauseResets {
-			f = FaultResets
-		}
-		m.c.server.onFault(f, m.c.peer)
+		m.c.server.FatalFrames(ev.Cause, m.c.on, m.c.peer)
 		m.finish()
 	}
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/corsgate/corsgate/gateway/h2"
@@ -33,4 +34,16 @@ func (s *Server) HTTP2(l *Listener) *h2.Options {
 		l.http2.Store(o)
 	}
 	return o
+}
+
+// FatalFrames reports that a client's frames have ended its connection: by a flood, if there is a cause.
+func (s *Server) FatalFrames(cause h2.Cause, on *Listener, peer netip.Addr) {
+	f := FaultFrames
+	if cause == h2.CauseResets {
+		f = FaultResets
+	}
+	s.onFault(f, peer)
+	if cause != h2.CauseNone {
+		s.ReportFlood(on, peer, "http2", cause.String())
+	}
 }

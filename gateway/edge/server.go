@@ -46,6 +46,7 @@ type Server struct {
 	refuse      func(*Conn, *wire.Fault)
 	onFailure   func(*Failure, *Listener, netip.Addr, error)
 	onExhausted func(*Listener, error)
+	onFlood     func(on *Listener, peer netip.Addr, protocol, kind string)
 	sessions    *tls.Config // of all TLS connections
 	shaking     *handshakes // of TLS over TCP, under way
 

@@ -27,6 +27,7 @@ type conn struct {
 	c       edge.Carried
 	by      *Datagrams
 	settled atomic.Bool // the handshake is made, or has failed
+	flooded atomic.Bool // see floods
 	from    netip.Addr  // whose it was
 
 	identity *tlsconf.Identity

@@ -261,5 +261,15 @@ func (q *conn) spend() bool {
 // fault ends the connection for what the client has said on it, before anything else is sent.
 func (q *conn) fault(code quic.ApplicationErrorCode) {
 	q.s.edge.Fault(edge.FaultHTTP3, q.c.Peer())
+	if code == excessiveLoad {
+		q.floods("control")
+	}
 	q.closeFirst(code)
+}
+
+// floods reports that the connection ends because of a flood, once: several streams may notice.
+func (q *conn) floods(kind string) {
+	if q.flooded.CompareAndSwap(false, true) {
+		q.s.edge.ReportFlood(q.c.Listener(), q.c.Peer(), "http3", kind)
+	}
 }

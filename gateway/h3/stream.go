@@ -131,6 +131,7 @@ func (q *conn) settle(reset bool) {
 	q.mu.Unlock()
 	if most {
 		q.s.edge.Fault(edge.FaultResets, q.c.Peer())
+		q.floods("resets")
 		q.close(excessiveLoad)
 	}
 }

@@ -176,11 +176,7 @@ func (l *Loop) frame(c *client, ev h2.Event) {
 	case h2.Sendable:
 		c.h2.grown = true // at the end of the turn: there may be more such frames, and the loop's buffers are in use
 	case h2.Fatal:
-		f := edge.FaultFrames
-		if ev.Cause == h2.CauseResets {
-			f = edge.FaultResets
-		}
-		l.server.Fault(f, c.peer)
+		l.server.FatalFrames(ev.Cause, c.on, c.peer)
 		l.lastFrames(c)
 	}
 }

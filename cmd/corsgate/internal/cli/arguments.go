@@ -85,7 +85,7 @@ func UsageText(c *cobra.Command, err error) string {
 		}
 		return text
 	}
-	if value, reason, ok := strings.Cut(text, " flag: "); ok && (errors.As(err, &number) || strings.Contains(reason, ": invalid duration")) {
+	if value, reason, ok := strings.Cut(text, " flag: "); ok && (errors.As(err, &number) || strings.HasPrefix(reason, "time: ")) {
 		if strings.HasPrefix(reason, "strconv.ParseBool") {
 			return value + ": write true or false"
 		}

@@ -74,7 +74,7 @@ func TestFleetProblems(t *testing.T) {
 	}
 	f("both wrong", "[limits]\nconnections = -1\n"+ownText, strings.Replace(minimal, "upstream = \"api\"", "upstream = \"apj\"", 1),
 		"own.toml:2: limits.connections: -1 is out of range: 0 to 10000000",
-		"revision 12:7: route.api.upstream: there is no upstream \"apj\": the upstreams are \"api\" (did you mean \"api\"?)")
+		"revision 12:7: route.api.upstream: there is no upstream \"apj\": the only one is \"api\"")
 	f("in the wrong text", ownText+minimal, "[listener.b]\n[log]\n[rout.a]\n"+minimal,
 		"own.toml:5: cors: with [fleet] this belongs in the shared configuration, not in the file of a gateway (move it there: corsgate fleet edit)",
 		"own.toml:7: upstream: with [fleet] this belongs in the shared configuration, not in the file of a gateway (move it there: corsgate fleet edit)",
@@ -88,7 +88,7 @@ func TestFleetProblems(t *testing.T) {
 		"revision 12:8: the text is not UTF-8 (save the file as UTF-8)")
 	f("the own one is not", "]", minimal+"x = 1", `own.toml:1: column 1: the name of a key is followed by "=" (write key = "value")`)
 	f("twice, and unlike", ownText, minimal+"[route.b]\nupstream = \"api\"\ncors = \"ap\"\n",
-		"revision 12:10: route.b.cors: there is no policy \"ap\": the policies are \"app\" (did you mean \"app\"?)")
+		"revision 12:10: route.b.cors: there is no policy \"ap\": the only one is \"app\"")
 }
 
 // What any two texts say is what their sections say in one text, and no problem is lost between them.

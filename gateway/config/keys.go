@@ -87,7 +87,11 @@ func (t *table) positive(key string, def time.Duration) time.Duration {
 func (t *table) optionalDuration(key string, def time.Duration) (time.Duration, bool) {
 	if n, ok := t.values[key].(int64); ok {
 		t.known = append(t.known, key)
-		t.problem(key, fault{fmt.Sprintf("%d has no unit", n), fmt.Sprintf(`write "%ds" for seconds, "%dms" for milliseconds`, n, n)})
+		f := fault{fmt.Sprintf("%d has no unit", n), fmt.Sprintf(`write "%ds" for seconds, "%dms" for milliseconds`, n, n)}
+		if n < 0 {
+			f = faultf("%d is negative", n)
+		}
+		t.problem(key, f)
 		return def, false
 	}
 	s, ok := lookup[string](t, key, `a string such as "250ms"`)

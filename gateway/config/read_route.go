@@ -240,6 +240,8 @@ func (r *reader) checkName(key string, index int, name, table, one, many string,
 	switch {
 	case len(names) == 0:
 		r.problem(key, index, fault{fmt.Sprintf("there is no %s %q, and no other %[1]s either", one, name), fmt.Sprintf("add [%s.NAME]", table)})
+	case len(names) == 1:
+		r.problem(key, index, faultf("there is no %s %q: the only one is %q", one, name, names[0]))
 	default:
 		f := faultf("there is no %s %q: the %s are %s", one, name, many, quoted(names))
 		f.hint = didYouMean("%q", name, names)

@@ -79,7 +79,7 @@ func (u *Upstream) checkEndpoints(t *table) {
 func (u *Upstream) checkBalance(t *table) {
 	written := func(key string) int { array, _ := t.values[key].([]any); return len(array) }
 	if n, m := written("weights"), written("endpoints"); n > 0 && n != m {
-		f := faultf("there are %d weights for %d endpoints, at %s", n, m, t.r.at(t.key("endpoints"), -1))
+		f := faultf("weights has %d elements, and endpoints, at %[3]s, has %[2]d", n, m, t.r.at(t.key("endpoints"), -1))
 		f.hint = "write one for each endpoint, in their order"
 		t.problem("weights", f)
 		u.Weights = nil

@@ -45,10 +45,10 @@ func Suggest(got string, known []string) string {
 	if best != "" {
 		return best
 	}
-	// "allowed_origins" for origins, "connect" for connect_timeout.
+	// "allowed_origins" for origins, "body" for body_bytes.
 	for _, k := range known {
 		p := plain(k)
-		if len(p) >= 5 && strings.Contains(got, p) || len(got) >= 5 && strings.Contains(p, got) {
+		if strings.HasPrefix(p, got+"_") || len(p) >= 5 && strings.Contains(got, p) || len(got) >= 5 && strings.Contains(p, got) {
 			return k
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestSuggest(t *testing.T) {
-	known := []string{"origins", "methods", "request_headers", "expose_headers", "credentials", "max_age", "to", "path", "upstream"}
+	known := []string{"origins", "methods", "request_headers", "expose_headers", "credentials", "max_age", "to", "path", "upstream", "body_bytes"}
 	f := func(got, want string) {
 		t.Helper()
 		if s := config.Suggest(got, known); s != want {
@@ -29,6 +29,10 @@ func TestSuggest(t *testing.T) {
 	f("allow_credentials", "credentials")
 	f("exposed_headers", "expose_headers")
 	f("backend", "upstream")
+
+	// Without the unit, or one of its words.
+	f("max", "max_age")
+	f("body", "body_bytes")
 
 	// Nothing alike.
 	f("zzz", "")

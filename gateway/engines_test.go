@@ -12,6 +12,7 @@ import (
 
 	"github.com/corsgate/corsgate/gateway"
 	"github.com/corsgate/corsgate/gateway/config"
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -137,7 +138,7 @@ func (e *scripted) double(t *testing.T, config string) (d *double, text string) 
 	d = newDouble(t, e.says...)
 	url := d.url()
 	if e.down {
-		d.stop()
+		url = "http://" + tooltest.Refusing(t)
 	}
 	if !strings.Contains(config, "[upstream.") {
 		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -51,7 +52,7 @@ func playThrice(t *testing.T, config string, e *scripted) {
 	d := newDouble(t, e.says...)
 	url := d.url()
 	if e.down {
-		d.stop()
+		url = "http://" + tooltest.Refusing(t)
 	}
 	if !strings.Contains(config, "[upstream.") {
 		config += "\n[upstream.api]\nendpoints = [\"http://UPSTREAM\"]\n"
@@ -123,7 +124,7 @@ func play(t *testing.T, d *double, pseudonym, address string, e *scripted, want 
 	var err error
 	for mask(string(client)) != want.client && err == nil {
 		var n int
-		wait := patience / 10 // which passes in a test that fails
+		wait := patience // which passes in a test that fails
 		if *update {
 			wait = 300 * time.Millisecond // which passes in each that is another now
 		}

@@ -72,11 +72,11 @@ func TestHTTP2Share(t *testing.T) {
 	}
 }
 
-// again calls try up to five times, until what it says is wrong is nothing.
+// again calls try up to thirty times, until what it says is wrong is nothing.
 func again(t *testing.T, try func() (wrong string)) {
 	t.Helper()
 	var wrong string
-	for range 5 {
+	for range 30 {
 		if wrong = try(); wrong == "" {
 			return
 		}

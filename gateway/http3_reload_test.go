@@ -125,7 +125,11 @@ func TestHTTP3PortInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Listen(); err == nil || !strings.Contains(err.Error(), "cannot listen on "+taken.LocalAddr().String()+": UDP, for http3: the address is in use by another process") {
+	err = g.Listen()
+	for err != nil && !strings.Contains(err.Error(), "UDP") { // another socket has the port for TCP, for now
+		err = g.Listen()
+	}
+	if err == nil || !strings.Contains(err.Error(), "cannot listen on "+taken.LocalAddr().String()+": UDP, for http3: the address is in use by another process") {
 		t.Error(err)
 	}
 	refused(t, taken.LocalAddr().String())

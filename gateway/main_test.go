@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what should happen at once. It is never waited for in a test that passes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func parse(t testing.TB, text string) *config.Config {
 	t.Helper()

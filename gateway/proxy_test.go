@@ -111,7 +111,7 @@ func TestProxyProtocol(t *testing.T) {
 func TestProxyProtocolRefused(t *testing.T) {
 	const request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 	for _, engine := range []string{looped, blocking, secure, secureBlocking} {
-		g, address := serveProxied(t, engine, "[timeouts]\nheader = \"100ms\"\n[limits]\nconnections_per_ip = 1\n"+respond)
+		g, address := serveProxied(t, engine, "[timeouts]\nheader = \"1m\"\n[limits]\nconnections_per_ip = 1\n"+respond)
 		f := func(octets string) {
 			t.Helper()
 			c := dialPlain(t, address)
@@ -128,6 +128,7 @@ func TestProxyProtocolRefused(t *testing.T) {
 		f("\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04abcd" + request)
 		f("\r\n\r\n\x00\r\nQUIT\n\x21\x12\x00\x0cabcdefghijkl" + request) // UDP
 		counted(t, g, `corsgate_proxy_protocol_errors_total{reason="header"}`, 6)
+		g, address = serveProxied(t, engine, "[timeouts]\nheader = \"100ms\"\n[limits]\nconnections_per_ip = 1\n"+respond)
 		f("")
 		f("\r\n\r\n\x00\r\nQUIT\n\x21\x11")
 		counted(t, g, `corsgate_proxy_protocol_errors_total{reason="timeout"}`, 2)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/corsgate/corsgate/gateway/tooltest"
 )
 
 // Each request reaches the upstream with one X-Request-Id: what a trusted peer sent, if it can be an id, or a new one.
@@ -53,9 +55,7 @@ func TestRequestID(t *testing.T) {
 
 // The id of a request that failed is in its response, once, and in both logs.
 func TestRequestIDOfAFailure(t *testing.T) {
-	d := newDouble(t)
-	config := "[log]\naccess = \"errors\"\n[trust]\nproxies = [\"127.0.0.0/8\"]\n[upstream.api]\nendpoints = [\"" + d.url() + "\"]\n[route.r]\nupstream = \"api\"\n"
-	d.stop()
+	config := "[log]\naccess = \"errors\"\n[trust]\nproxies = [\"127.0.0.0/8\"]\n[upstream.api]\nendpoints = [\"http://" + tooltest.Refusing(t) + "\"]\n[route.r]\nupstream = \"api\"\n"
 	for _, engine := range []string{looped, blocking} {
 		for _, edits := range []string{"", "response_set_headers = { x-request-id = \"$request_id\" }\n"} {
 			lines := logged(t, engine, config+edits, func(address string) {

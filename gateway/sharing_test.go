@@ -57,7 +57,7 @@ func TestSharedLimit(t *testing.T) {
 		f := func(address string, want int, rate string) {
 			t.Helper()
 			res, _ := ask(t, address, "GET", "/fixed", "X-Forwarded-For: 192.0.2.1")
-			if got := res.Header.Get("RateLimit"); res.StatusCode != want || got != rate {
+			if got := untimed(res.Header.Get("RateLimit")); res.StatusCode != want || got != rate {
 				t.Errorf("%d, %q, want %d, %q", res.StatusCode, got, want, rate)
 			}
 		}

@@ -263,7 +263,12 @@ func TestRotateUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for i := range rotations {
+	both := func() bool {
+		n := 0
+		seen.Range(func(any, any) bool { n++; return true })
+		return n == 2
+	}
+	for i, end := 0, time.Now().Add(patience); i < rotations || !both() && !t.Failed() && time.Now().Before(end); i++ {
 		pair := []pkitest.Pair{first, second}[i%2]
 		pair.Write(t, dir, "c")
 		if err := g.Reload(tlsConfigAt(t, dir, cfg)); err != nil {

@@ -260,18 +260,18 @@ func TestTunnelEndsWithEitherSide(t *testing.T) {
 // one side speaks does not.
 func TestTunnelTimesOut(t *testing.T) {
 	everyTunnel(t, func(c net.Conn, r io.Reader) {
-		for i := range 5 {
-			time.Sleep(300 * time.Millisecond) // the pace of the test's upstream, not a wait for anything
+		for i := range 10 {
+			time.Sleep(400 * time.Millisecond) // the pace of the test's upstream, not a wait for anything
 			fmt.Fprint(c, i)
 		}
 		io.Copy(io.Discard, r)
 	}, func(t *testing.T, engine string, up socketServer) {
 		t.Parallel()
-		_, address := serveOn(t, engine, tunnelConfig(up, "[timeouts]\nidle = \"1s\"\n"))
+		_, address := serveOn(t, engine, tunnelConfig(up, "[timeouts]\nidle = \"3s\"\n"))
 		_, br := open(t, address, "")
 		got, err := io.ReadAll(br)
-		if string(got) != "01234" || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
-			t.Errorf("the client got %q, %v, want 01234 and the end", got, err)
+		if string(got) != "0123456789" || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("the client got %q, %v, want 0123456789 and the end", got, err)
 		}
 	})
 }

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what should happen soon. It is never waited for in a test that passes.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // until waits for something that nobody tells of.
 func until(t testing.TB, what string, is func() bool) {

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what should happen soon. It is never waited for in a test that passes.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // open opens a store that ends with the test.
 func open(t testing.TB, endpoints ...string) *fleet.Store {

@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds what should happen at once. It is never waited for in a test that passes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // load loads certificates, in this order.
 func load(t testing.TB, pairs ...pkitest.Pair) (list []*tlsconf.Certificate) {

@@ -16,20 +16,29 @@ import (
 func Nginx(t testing.TB, lines func(address string) string) (port string) {
 	t.Helper()
 	path := Find(t, "nginx")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		address := FreePort(t)
+		said, ok := startNginx(t, path, address, lines(address))
+		if ok {
+			_, port, _ = net.SplitHostPort(address)
+			return port
+		}
+		if !strings.Contains(said, "Address already in use") { // by a socket that was quicker
+			t.Fatalf("nginx has ended:\n%s\n%s", said, lines(address))
+		}
 	}
-	address := ln.Addr().String()
-	_, port, _ = net.SplitHostPort(address)
-	ln.Close() // nothing was accepted
+}
+
+// startNginx reports whether nginx answers at address, or else what it said before it ended.
+func startNginx(t testing.TB, path, address, lines string) (said string, ok bool) {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // nginx gives up root's rights
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log stderr warn;\nevents {}\nhttp {\naccess_log off;\n"+
 		"client_body_temp_path %[1]s/a;\nproxy_temp_path %[1]s/b;\nfastcgi_temp_path %[1]s/c;\nuwsgi_temp_path %[1]s/d;\nscgi_temp_path %[1]s/e;\n%[2]s\n}\n",
-		dir, lines(address))
+		dir, lines)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -55,12 +64,12 @@ func Nginx(t testing.TB, lines func(address string) string) (port string) {
 	for {
 		select {
 		case <-ended:
-			t.Fatalf("nginx has ended:\n%s\n%s", log.String(), text)
+			return log.String(), false
 		case <-time.After(10 * time.Millisecond):
 		}
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close() // it has answered
-			return port
+			return "", true
 		}
 	}
 }

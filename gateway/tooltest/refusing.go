@@ -2,6 +2,7 @@ package tooltest
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"syscall"
 	"testing"
@@ -25,4 +26,16 @@ func Refusing(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprint("127.0.0.1:", a.(*syscall.SockaddrInet4).Port)
+}
+
+// FreePort returns an address of loopback with a port that is free now, for a process that is to listen on it. Another process may
+// be quicker.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

@@ -8,7 +8,7 @@ type Status struct {
 	Address      string // where it is, as net.Dial takes it
 	Index        int    // the number of URL among the upstream's endpoints
 	Weight       int
-	Usable       bool      // it is healthy and not ejected
+	Usable       bool      // it was healthy and not ejected when the set that takes exchanges was made
 	Failing      bool      // exchanges with it have failed in a row, whether or not it was taken out of use for that
 	Checked      bool      // by active checks
 	Used         bool      // there were exchanges with it
@@ -26,7 +26,7 @@ func (u *Upstream) Status() []Status {
 	for i, e := range u.Endpoints() {
 		list = append(list, Status{
 			URL: e.Address.Label, Address: e.Address.Dial, Index: e.Address.Index, Weight: u.addresses[i].Weight,
-			Usable: !e.out(), Failing: e.failing(), Checked: e.opts.Health != nil, Used: e.entered.Load() > 0, Unhealthy: e.unhealthy, EjectedUntil: e.until,
+			Usable: !e.wasOut, Failing: e.failing(), Checked: e.opts.Health != nil, Used: e.entered.Load() > 0, Unhealthy: e.unhealthy, EjectedUntil: e.until,
 			InFlight: int64(e.InFlight()), Waiting: e.waiting.Load(),
 		})
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds what should happen at once. It is never waited for in a test that passes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()

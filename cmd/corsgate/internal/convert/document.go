@@ -14,7 +14,9 @@ type document struct {
 	auths     []*auth
 	routes    []*route
 	closed    []string // what protects all routes, and was not carried over
-	left      []string // what was not carried over: "line 7: listen 443 ssl: …"
+	// everywhere is what protects all routes, and was carried over: one at most.
+	everywhere []*auth
+	left       []string // what was not carried over: "line 7: listen 443 ssl: …"
 }
 
 // An upstream is where requests are forwarded to.
@@ -84,8 +86,14 @@ func (d *document) complete() {
 	var unknown *upstream
 	for _, r := range d.routes {
 		r.closed = append(slices.Clone(d.closed), r.closed...)
+		if len(d.everywhere) > 0 {
+			r.auths = d.everywhere
+		}
 		if len(r.auths) > 0 && !slices.Contains(d.auths, r.auths[0]) {
-			d.auths, d.upstreams = append(d.auths, r.auths[0]), append(d.upstreams, r.auths[0].upstream)
+			d.auths = append(d.auths, r.auths[0])
+			if u := r.auths[0].upstream; u != nil && !slices.Contains(d.upstreams, u) {
+				d.upstreams = append(d.upstreams, u)
+			}
 		}
 		if r.upstream != nil {
 			continue

@@ -18,8 +18,8 @@ import (
 
 // An auth is a table [auth.NAME].
 type auth struct {
-	name     string // wanted; made unique and valid later
-	upstream *upstream
+	name     string    // wanted; made unique and valid later
+	upstream *upstream // that is asked; nil: none
 	settings []setting
 	notes    []string
 }
@@ -78,7 +78,10 @@ func (r *route) writeGuards(b *strings.Builder) {
 
 func (a *auth) write(b *strings.Builder) {
 	writeNotes(b, "", a.notes)
-	fmt.Fprintf(b, "[auth.%s]\nforward = %q\n", a.name, a.upstream.name)
+	fmt.Fprintf(b, "[auth.%s]\n", a.name)
+	if a.upstream != nil {
+		fmt.Fprintf(b, "forward = %q\n", a.upstream.name)
+	}
 	for _, s := range a.settings {
 		fmt.Fprintf(b, "%s = %s\n", s.key, s.value)
 	}
@@ -107,61 +110,6 @@ func networks(list []string) (all []string) {
 		}
 	}
 	return all
-}
-
-// nginxGuards are directives by which nginx asks who sends a request.
-var nginxGuards = []string{"auth_basic", "auth_request", "auth_jwt", "auth_digest", "auth_pam", "auth_ldap", "auth_gss", "auth_oidc", "secure_link",
-	"access_by_lua_block", "access_by_lua_file", "js_access", "ssl_verify_client"}
-
-// guards takes over who may ask for what a block has.
-func (s *scope) guards(r *route) {
-	for _, name := range nginxGuards {
-		d := s.nearest(name)
-		if d == nil || d.arg(1) == "off" || name == "ssl_verify_client" && d.arg(1) != "on" {
-			continue
-		}
-		r.close(fmt.Sprintf("line %d: %s", d.line, oneLine(strings.Join(d.words[:min(2, len(d.words))], " "))))
-	}
-	var list []*directive
-	for at := s; at != nil && len(list) == 0; at = at.outer {
-		for _, d := range at.list {
-			if d.name() == "allow" || d.name() == "deny" {
-				list = append(list, d)
-			}
-		}
-	}
-	if len(list) == 0 {
-		return
-	}
-	if key, addresses := ofRules(list); key == "" {
-		r.close(fmt.Sprintf("line %d: %s %s, with other rules around it", list[0].line, list[0].name(), list[0].arg(1)))
-	} else if len(addresses) > 0 {
-		set(&r.settings, key, "["+quotedList(addresses)+"]")
-	}
-}
-
-// ofRules returns what rules of addresses say, of which the first that fits decides: "allow", for these alone, or "deny", for all
-// but these. The key is "" where they say more than that.
-func ofRules(list []*directive) (key string, addresses []string) {
-	last := list[len(list)-1]
-	key, rest := "deny", list
-	switch {
-	case last.name() == "deny" && last.arg(1) == "all":
-		key, rest = "allow", list[:len(list)-1]
-	case last.name() == "allow" && last.arg(1) == "all":
-		rest = list[:len(list)-1]
-	}
-	var texts []string
-	for _, d := range rest {
-		if d.name() != key {
-			return "", nil
-		}
-		texts = append(texts, d.arg(1))
-	}
-	if addresses = networks(texts); addresses == nil && (len(texts) > 0 || key == "allow") {
-		return "", nil
-	}
-	return key, addresses
 }
 
 // protecting are words in the name of a middleware that asks who sends a request.
@@ -252,29 +200,4 @@ func (f *traefikFile) expand(names []string, depth int) (all []string) {
 		}
 	}
 	return all
-}
-
-// envoyGuards are filters by which Envoy asks who sends a request.
-var envoyGuards = []string{"envoy.filters.http.jwt_authn", "envoy.filters.http.ext_authz", "envoy.filters.http.rbac", "envoy.filters.http.oauth2",
-	"envoy.filters.http.basic_auth", "envoy.filters.http.api_key_auth"}
-
-// guardEnvoy notes a filter that protects all routes.
-func (d *document) guardEnvoy(f map[string]any) {
-	name := text(f["name"])
-	if !slices.Contains(envoyGuards, name) || truth(f["disabled"]) {
-		return
-	}
-	if !slices.Contains(d.closed, name) {
-		d.closed = append(d.closed, name)
-	}
-	typed, _ := f["typedconfig"].(map[string]any)
-	providers, _ := folded(typed)["providers"].(map[string]any)
-	for _, provider := range sortedKeys(providers) {
-		p, _ := providers[provider].(map[string]any)
-		o := folded(p)
-		remote, _ := o["remotejwks"].(map[string]any)
-		uri, _ := folded(remote)["httpuri"].(map[string]any)
-		d.leave("%s: provider %s: issuer = %q, audience = [%s], jwks = %q in [auth.NAME], with the algorithms of its keys, which Envoy does not say",
-			name, provider, text(o["issuer"]), quotedList(texts(o["audiences"])), text(folded(uri)["uri"]))
-	}
 }

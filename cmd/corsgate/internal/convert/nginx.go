@@ -29,6 +29,8 @@ type nginxFile struct {
 	servers   map[string]*directive // upstream by name
 	upstreams map[string]*upstream  // that were made, by what proxy_pass says
 	limits    map[string]*limit     // likewise, by zone and burst
+	asked     map[string]*auth      // likewise, by whom and what of the answer goes on
+	carried   map[*directive]bool   // directives that are not to be listed
 }
 
 func readNginx(text string) (*document, error) {
@@ -43,7 +45,7 @@ func readNginx(text string) (*document, error) {
 
 func newNginxFile(directives []*directive) *nginxFile {
 	f := &nginxFile{maps: map[string]*directive{}, regexps: map[string]*regexp.Regexp{}, isSet: map[string]bool{}, zones: map[string]*directive{},
-		servers: map[string]*directive{}, upstreams: map[string]*upstream{}, limits: map[string]*limit{}}
+		servers: map[string]*directive{}, upstreams: map[string]*upstream{}, limits: map[string]*limit{}, asked: map[string]*auth{}, carried: map[*directive]bool{}}
 	f.collect(directives)
 	return f
 }

@@ -23,7 +23,11 @@ var forwardedByItself = []string{"host", "x-forwarded-for", "x-forwarded-proto",
 
 // forward makes a route of a block that forwards, and lists what it says that was not carried over.
 func (f *nginxFile) forward(s *scope, p *policy) {
+	f.carryAuth(s)
 	f.list(s)
+	if slices.ContainsFunc(s.list, func(d *directive) bool { return d.name() == "internal" }) {
+		return // no client reaches it, and none is to reach it here
+	}
 	var pass *directive
 	for _, d := range s.list {
 		if d.name() == "proxy_pass" {
@@ -160,6 +164,7 @@ func (f *nginxFile) list(s *scope) {
 		name := d.name()
 		field := strings.ToLower(d.arg(1))
 		switch {
+		case f.carried[d]:
 		case name == "proxy_set_header" && (slices.Contains(forwardedByItself, field) || constant(d.arg(2)) != ""):
 		case name == "return" && s.d != nil && s.d.name() != "location" || !slices.Contains(quiet, name):
 			f.leave("line %d: %s", d.line, oneLine(strings.Join(d.words, " ")))

@@ -32,6 +32,10 @@ func (d *Decoder) Decode(b []byte, h *Head) Code {
 		case o >= 0x80:
 			// The usual case: no bytes to parse, and no validation, which the entry went
 			// through when it was added.
+			if n := d.run(b, h); n > 0 {
+				b, first = b[n:], false
+				break
+			}
 			i, n := integer(b, 7)
 			if n == 0 {
 				return CompressionError
@@ -69,6 +73,47 @@ func (d *Decoder) Decode(b []byte, h *Head) Code {
 		}
 	}
 	return NoError
+}
+
+// run adds the fields at the front of b that are entries of the dynamic table, one after the other, by a single copy. It returns how
+// many bytes they take, or 0 if they are for Head.add: because they are not plain, or there is no room. Clients that repeat a field
+// repeat its neighbours, too, in the same order, and then the lines are adjacent.
+//
+//	b      0xc5           0xc4                       0xc3                             0x0f …
+//	mem    accept: */*\r\n│sec-fetch-mode: cors\r\n│sec-fetch-site: cross-site\r\n│ …
+func (d *Decoder) run(b []byte, h *Head) (n int) {
+	t, most := &d.table, h.limits.Fields-h.lines
+	i := int(b[0]) - (0x80 | staticSize + 1)
+	if i < 0 || i >= t.n || b[0] == 0xff || h.Malformed {
+		return 0
+	}
+	e := t.entry(i)
+	if !h.lined && e.kind == plain && !e.bad {
+		h.startLine() // it may take room, or find that the head is malformed
+	}
+	from, size, room := int(e.at), 0, h.room()-len(h.Text)
+	for n < len(b) && n <= i && n < most && b[n] == b[0]-byte(n) {
+		e = t.entry(i - n)
+		if size += e.size(); e.kind != plain || e.bad || size > room {
+			size -= e.size()
+			break
+		}
+		n++
+	}
+	if n == 0 || h.Malformed {
+		return 0
+	}
+	at := len(h.Text)
+	h.Text = append(h.Text, t.mem[from:from+size]...)
+	h.size += size + n*(overhead-len(": \r\n"))
+	h.lines += n
+	for k := range n {
+		e := t.entry(i - k)
+		l := h.Text[at:]
+		at += e.size()
+		h.fields = append(h.fields, wire.Field{Name: l[:e.name], Value: l[e.name+2:][:e.value:e.value], ID: e.id})
+	}
+	return n
 }
 
 // literal reads a literal at the front of b and adds it to h, and to the table if it says so.

@@ -37,10 +37,16 @@ type entry struct {
 	bad             bool
 }
 
+// entry returns an entry; 0 is the newest.
+func (t *table) entry(i int) *entry { return &t.ring[(t.first+t.n-1-i)&(len(t.ring)-1)] }
+
+// size returns how long the line of an entry is.
+func (e *entry) size() int { return int(e.name) + int(e.value) + len(": \r\n") }
+
 // line returns an entry as a line, which is valid until the table changes; 0 is the newest.
 func (t *table) line(i int) line {
-	e := &t.ring[(t.first+t.n-1-i)&(len(t.ring)-1)]
-	return line{text: t.mem[e.at:][:int(e.name)+int(e.value)+4], name: int(e.name), kind: e.kind, id: e.id, bad: e.bad}
+	e := t.entry(i)
+	return line{text: t.mem[e.at:][:e.size()], name: int(e.name), kind: e.kind, id: e.id, bad: e.bad}
 }
 
 // resize changes how large the table may be. See RFC 7541, section 4.3.

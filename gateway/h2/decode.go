@@ -107,12 +107,13 @@ func (d *Decoder) run(b []byte, h *Head) (n int) {
 	h.Text = append(h.Text, t.mem[from:from+size]...)
 	h.size += size + n*(overhead-len(": \r\n"))
 	h.lines += n
+	fields := h.fields
 	for k := range n {
-		e := t.entry(i - k)
-		l := h.Text[at:]
+		e, l := t.entry(i-k), h.Text[at:]
 		at += e.size()
-		h.fields = append(h.fields, wire.Field{Name: l[:e.name], Value: l[e.name+2:][:e.value:e.value], ID: e.id})
+		fields = appendField(fields, l[:e.name], l[e.name+2:][:e.value:e.value], e.id)
 	}
+	h.fields = fields
 	return n
 }
 

@@ -200,7 +200,7 @@ type RateLimit struct {
 	// Burst is how many are allowed at once, 1 to 1000000. Default: the number in [RateLimit.Rate].
 	Burst int
 	// Key selects the requests that are counted together: "client_ip" (default; IPv6 by /64),
-	// "origin", "header:NAME", "cookie:NAME", "route", "auth" (who was found by [auth.NAME]) or
+	// "origin", "header:NAME", "cookie:NAME", "route", "auth" (the identity that [auth.NAME] found) or
 	// "claim:NAME" (of the token). Each value of a field, and each origin that a pattern
 	// allows, has the whole rate. That bounds how often one value is used, such as how often a
 	// password is tried for one name; it does not bound one client, which may invent any number

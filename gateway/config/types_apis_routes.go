@@ -32,7 +32,7 @@ type Route struct {
 	// Respond answers with a fixed response. Default: not set.
 	Respond *Respond
 	// Auth names the tables [auth.NAME] one of which must admit a request. Preflights that the policy answers never need it.
-	// Default none: anybody may ask.
+	// Default none: no authentication is needed.
 	Auth []string
 	// AuthOptional: requests without credentials are forwarded without an identity; those with bad credentials are still
 	// refused. Default false.

@@ -10,7 +10,7 @@ import "time"
 type Auth struct {
 	// Name is the table's name.
 	Name string
-	// Issuer is what the claim iss has to be. Without [Auth.JWKS], [Auth.JWKSFile] and [Auth.SecretFile] its metadata (OpenID
+	// Issuer is the required value of the claim iss. Without [Auth.JWKS], [Auth.JWKSFile] and [Auth.SecretFile] its metadata (OpenID
 	// Connect Discovery, RFC 8414) say where its keys are. Default "": tokens of any issuer, if the keys are its own.
 	Issuer string
 	// JWKS is the https URL of a JSON Web Key Set (RFC 7517), verified by the system's authorities. Keys are fetched in the
@@ -25,12 +25,12 @@ type Auth struct {
 	// Interval is the time between two fetches of the keys, and the least time between two fetches because of a token with an
 	// unknown kid; > 0. Default "1m".
 	Interval time.Duration
-	// Audience are the values of the claim aud that are accepted: one of them has to be in it. Required for tokens.
+	// Audience are the values of the claim aud that are accepted: it must contain one of them. Required for tokens.
 	Audience []string
 	// Algorithms are the signature algorithms that are accepted, whatever a token says: ES256, ES384, ES512, RS256, RS384, RS512,
 	// PS256, PS384, PS512, EdDSA; HS256, HS384, HS512 with [Auth.SecretFile]. Required for tokens.
 	Algorithms []string
-	// Type is what the header parameter typ of tokens has to be, such as "at+jwt" (RFC 9068). Default "": anything.
+	// Type is the required value of the header parameter typ of tokens, such as "at+jwt" (RFC 9068). Default "": anything.
 	Type string
 	// From is where the token or key is: "bearer" (Authorization: Bearer), "header:NAME", "cookie:NAME", "query:NAME" (removed
 	// before the request is forwarded) or "websocket-protocol", for tokens: a page writes new WebSocket(url, ["bearer", TOKEN,
@@ -57,7 +57,7 @@ type Auth struct {
 	// Forward names an upstream that is asked about each request by GET, without content: a status of 2xx admits it, and any
 	// other response is the answer. It is told X-Forwarded-Method, -Proto, -Host, -Uri and -For. Default "".
 	Forward string
-	// Path is the path that is asked for, with [Auth.Forward]. Default "/".
+	// Path is the path of these requests, with [Auth.Forward]. Default "/".
 	Path string
 	// Send are the request fields that are sent along. Default Cookie and Authorization.
 	Send []string
@@ -76,7 +76,7 @@ type Auth struct {
 	RememberDenied time.Duration
 	// Timeout bounds the wait for the answer; > 0. Default "2s".
 	Timeout time.Duration
-	// OnFailure says what becomes of requests when there is no answer: "deny" (default: 503) or "allow" (they are forwarded
+	// OnFailure says how to treat requests when there is no answer: "deny" (default: 503) or "allow" (they are forwarded
 	// without an identity).
 	OnFailure string
 	// Login says how to treat redirects in answers: "auto" (default: they pass to navigations, and to clients that send no

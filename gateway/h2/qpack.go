@@ -9,16 +9,16 @@ import (
 // This file is QPACK, the header compression of HTTP/3, without a dynamic table: SETTINGS_QPACK_MAX_TABLE_CAPACITY is 0, so that no
 // header block depends on another stream. It makes the same heads as HPACK. See RFC 9204, section 4.5.
 
-// DecodeQPACK reads a header block to h, which Begin has made ready, and ends h. It reports false if b is not a block: that ends the
-// connection. Of a head that is larger than any that can have been meant it reads only as much as shows that. With cut, b is only the
-// beginning of a block that is larger than any within the limits, and h has a Fault.
+// DecodeQPACK decodes the field section b into h, which Begin has prepared, and completes h. It reports false if b is not a valid
+// field section, which is a connection error of type QPACK_DECOMPRESSION_FAILED (RFC 9204, section 6). Decoding stops as soon as
+// the head exceeds its limits. With cut, b is only the beginning of a section that exceeds them, and h has a Fault.
 func DecodeQPACK(b []byte, h *Head, cut bool) bool {
 	required, n := 0, 0
 	if len(b) > 0 {
 		required, n = integer(b, 8)
 	}
 	if n == 0 || required != 0 || len(b) == n || b[n]&0x80 != 0 {
-		return false // it refers to a dynamic table, or its base is below the first entry
+		return false // a Required Insert Count that is not 0 needs a dynamic table, and a Sign bit then makes Base negative: section 4.5.1
 	}
 	_, k := integer(b[n:], 7)
 	for b = b[n+k:]; k > 0 && len(b) > 0; b = b[k:] {
@@ -37,7 +37,8 @@ func DecodeQPACK(b []byte, h *Head, cut bool) bool {
 	return true
 }
 
-// cutShort makes a head of the beginning of one that is too large. If a long target is what it was cut in, it has another one.
+// cutShort completes a head of which only the beginning was read, because it is too large. If it was cut within a long target, it
+// gets another target, so that it can be answered like any request.
 func (h *Head) cutShort() {
 	if !h.lined && h.has(method) && !h.has(path) {
 		h.addPseudo(&line{text: []byte(":path: /\r\n"), name: len(":path"), kind: path})
@@ -49,18 +50,25 @@ func (h *Head) cutShort() {
 	h.tooLarge(wire.FaultHeadSize)
 }
 
-// The field lines of QPACK, by what their first byte has. See RFC 9204, section 4.5.
+// The representations of field lines, by their first byte. In each, the last item is an integer whose prefix has that many bits. T is
+// 1 for the static table; N says that no intermediary may add the line to a dynamic table; H says that a string is Huffman-coded.
+//
+//	1 T index:6               indexed, section 4.5.2
+//	0 1 N T index:4           a literal value with an indexed name, section 4.5.4
+//	0 0 1 N H length:3        a literal name and value, section 4.5.6
+//	0 0 0 1 index:4           indexed above Base, section 4.5.3: dynamic table only, so refused
+//	0 0 0 0 N index:3         likewise with a literal value, section 4.5.5: refused
 const (
 	qpackIndexed     = 0x80
-	qpackNamed       = 0x40 // a literal with the name of an entry
-	qpackLiteral     = 0x20 // a literal with a literal name
-	qpackStatic      = 0x40 // of qpackIndexed: the table is the static one
-	qpackNamedStatic = 0x10 // likewise
-	qpackNamedNever  = 0x20 // no table on the way may keep it
-	qpackNever       = 0x10 // of qpackLiteral
+	qpackNamed       = 0x40
+	qpackLiteral     = 0x20
+	qpackStatic      = 0x40 // T of qpackIndexed
+	qpackNamedStatic = 0x10 // T of qpackNamed
+	qpackNamedNever  = 0x20 // N of qpackNamed
+	qpackNever       = 0x10 // N of qpackLiteral
 )
 
-// qpackLine reads the field line at the front of b, which is not empty. It returns how many bytes it takes, or 0 if it is not one.
+// qpackLine decodes the field line at the front of b, which is not empty, into h. It returns its length in bytes, or 0 if it is not valid.
 func (h *Head) qpackLine(b []byte) (n int) {
 	var l line
 	text, c, i := h.line[:0], b[0], 0
@@ -83,7 +91,7 @@ func (h *Head) qpackLine(b []byte) (n int) {
 		}
 		l.kind, l.id = kindOf(text), wire.IdentifyRequest(text)
 	default:
-		return 0 // it refers to a dynamic table
+		return 0 // sections 4.5.3 and 4.5.5: an entry of the dynamic table
 	}
 	k := h.literal(&l, text, b[n:])
 	if k == 0 {
@@ -92,14 +100,14 @@ func (h *Head) qpackLine(b []byte) (n int) {
 	return n + k
 }
 
-// AppendQPACK appends the block of the response head in text, which is that of HTTP/1.1. Fields that belong to a connection are left
-// out.
+// AppendQPACK appends the field section for the response head in text, which is an HTTP/1.1 head. Connection-specific fields are
+// left out; see RFC 9114, section 4.2.
 func AppendQPACK(dst, text []byte) []byte {
 	dst = appendQPACK(append(dst, 0, 0), []byte(":status"), text[len("HTTP/1.1 "):][:3], false)
 	return appendQPACKLines(dst, text[bytes.IndexByte(text, '\n')+1:])
 }
 
-// AppendQPACKLines appends the block of a trailer section.
+// AppendQPACKLines appends the field section for a trailer section.
 func AppendQPACKLines(dst, lines []byte) []byte { return appendQPACKLines(append(dst, 0, 0), lines) }
 
 // appendQPACKLines appends the lines of text up to an empty one.

@@ -12,7 +12,7 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 )
 
-// This file speaks on the unidirectional streams of a connection. See RFC 9114, section 6.2.
+// This file reads and writes the unidirectional streams of a connection. See RFC 9114, section 6.2.
 
 // The types of unidirectional streams. See RFC 9114, section 6.2, and RFC 9204, section 4.2.
 const (
@@ -29,7 +29,7 @@ const (
 	settingDatagram     = 0x33
 )
 
-// Bounds of what clients say on a control stream.
+// Bounds on what clients send on a control stream.
 const (
 	maxSettings = 64      // in a SETTINGS frame
 	maxControl  = 1 << 10 // bytes of a frame that has to be understood
@@ -57,7 +57,7 @@ func appendGoAway(dst []byte, id quic.StreamID) []byte {
 	return quicvarint.Append(append(dst, frameGoAway, byte(quicvarint.Len(uint64(id)))), uint64(id))
 }
 
-// acceptUni takes in the unidirectional streams that the client opens.
+// acceptUni accepts the unidirectional streams that the client opens.
 func (q *conn) acceptUni(conn *quic.Conn, serving *sync.WaitGroup) {
 	for {
 		str, err := conn.AcceptUniStream(context.Background())
@@ -68,7 +68,7 @@ func (q *conn) acceptUni(conn *quic.Conn, serving *sync.WaitGroup) {
 	}
 }
 
-// readUni reads what comes on a unidirectional stream.
+// readUni reads a unidirectional stream.
 func (q *conn) readUni(str *quic.ReceiveStream) {
 	f := frameReader{src: str, buf: make([]byte, 64)}
 	var kind uint64
@@ -122,7 +122,7 @@ func readInstructions(f *frameReader, wrong quic.ApplicationErrorCode, may byte)
 	}
 }
 
-// readControl reads the client's control stream until it ends, or is wrong.
+// readControl reads the client's control stream until it ends or breaks a rule.
 func (q *conn) readControl(f *frameReader) quic.ApplicationErrorCode {
 	var said control
 	for first := true; ; first = false {
@@ -151,13 +151,13 @@ func (q *conn) readControl(f *frameReader) quic.ApplicationErrorCode {
 	}
 }
 
-// control is what a client has said on its control stream.
+// control is the state of a client's control stream.
 type control struct {
 	left           bool // GOAWAY
 	goAway, pushID uint64
 }
 
-// controlFrame acts on a frame. It returns 0 if there is nothing wrong with it.
+// controlFrame processes a frame of the control stream. It returns 0 if the frame is valid.
 func (q *conn) controlFrame(said *control, kind uint64, p []byte) quic.ApplicationErrorCode {
 	switch kind {
 	case frameSettings:
@@ -240,7 +240,7 @@ func (q *conn) priorityUpdate(p []byte) quic.ApplicationErrorCode {
 	return 0
 }
 
-// prioritise has the response sent as the client wishes. To one that knows no priorities all responses are sent at once.
+// prioritise applies the priority that the client has asked for. Responses to a client that sends no priorities share the connection.
 func (q *conn) prioritise(str *quic.Stream, p h2.Priority) {
 	if p.Told {
 		q.aware.Store(true)
@@ -258,7 +258,7 @@ func (q *conn) spend() bool {
 	return q.frames < maxResets+framesPerRequest*q.requests
 }
 
-// fault ends the connection for what the client has said on it, before anything else is sent.
+// fault closes the connection with an error of the client's, before anything else is sent.
 func (q *conn) fault(code quic.ApplicationErrorCode) {
 	q.s.edge.Fault(edge.FaultHTTP3, q.c.Peer())
 	if code == excessiveLoad {

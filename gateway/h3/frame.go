@@ -8,7 +8,7 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 )
 
-// Errors by which HTTP/3 ends a connection. See RFC 9114, section 8.1, and RFC 9204, section 6.
+// Connection errors of HTTP/3. See RFC 9114, section 8.1, and RFC 9204, section 6.
 const (
 	noError              quic.ApplicationErrorCode = 0x100
 	streamCreationError  quic.ApplicationErrorCode = 0x103
@@ -24,7 +24,7 @@ const (
 	decoderError         quic.ApplicationErrorCode = 0x202
 )
 
-// Errors by which it ends a stream alone.
+// Stream errors of HTTP/3.
 const (
 	streamDone        quic.StreamErrorCode = 0x100 // H3_NO_ERROR
 	internalError     quic.StreamErrorCode = 0x102
@@ -47,10 +47,10 @@ const (
 	framePriorityUpdatePush = 0xf0701
 )
 
-// reserved reports whether a type is that of an HTTP/2 frame without a counterpart. See RFC 9114, section 7.2.8.
+// reserved reports whether a type is reserved because HTTP/2 used it for a frame that HTTP/3 does not have. See RFC 9114, section 7.2.8.
 func reserved(kind uint64) bool { return kind == 0x02 || kind == 0x06 || kind == 0x08 || kind == 0x09 }
 
-// ignored reports whether frames of a type are skipped, wherever they stand.
+// ignored reports whether frames of a type are skipped on any stream.
 func ignored(kind uint64) bool {
 	switch kind {
 	case frameData, frameHeaders, frameCancelPush, frameSettings, framePushPromise, frameGoAway, frameMaxPushID,
@@ -60,10 +60,10 @@ func ignored(kind uint64) bool {
 	return !reserved(kind)
 }
 
-// errCut is that of a stream that ends within a frame. See RFC 9114, section 7.1.
+// errCut is the error of a stream that ends within a frame. See RFC 9114, section 7.1.
 var errCut = errors.New("the stream ended within a frame")
 
-// firstRead is the size of the buffer that a reader begins with.
+// firstRead is the initial size of a reader's buffer.
 const firstRead = 2 << 10
 
 // A frameReader reads the frames of a stream. It is used by one goroutine at a time.
@@ -75,7 +75,7 @@ type frameReader struct {
 	err  error  // what src has ended with
 }
 
-// reset makes f ready for another stream. It keeps its memory.
+// reset prepares f for another stream. It keeps the buffer.
 func (f *frameReader) reset(src io.Reader) { *f = frameReader{src: src, buf: f.buf} }
 
 // ended reports whether the stream is known to have ended where the reader stands, after a whole frame.
@@ -108,14 +108,14 @@ func (f *frameReader) fill() error {
 	return err
 }
 
-// end notes the end of the stream, if err is one. A deadline is not.
+// end records err as the end of the stream, unless it is an expired deadline.
 func (f *frameReader) end(err error) {
 	if t, ok := err.(interface{ Timeout() bool }); err != nil && !(ok && t.Timeout()) {
 		f.err = err
 	}
 }
 
-// varint returns the variable-length integer at the front of b and its size, which is 0 if it is not all there. See RFC 9000, section 16.
+// varint returns the variable-length integer at the front of b and its size, or 0 if b has only a part of it. See RFC 9000, section 16.
 func varint(b []byte) (v uint64, n int) {
 	if len(b) == 0 || len(b) < 1<<(b[0]>>6) {
 		return 0, 0
@@ -160,7 +160,7 @@ func (f *frameReader) skip() error {
 	return nil
 }
 
-// read reads what has come of the payload of the current frame, of which something is left.
+// read reads the part of the current frame's payload that has arrived. Precondition: some of the payload is left.
 func (f *frameReader) read(p []byte) (int, error) {
 	if f.r < f.w {
 		n := copy(p[:min(uint64(len(p)), f.left)], f.buf[f.r:f.w])
@@ -179,7 +179,7 @@ func (f *frameReader) read(p []byte) (int, error) {
 	return 0, whole(err)
 }
 
-// payload returns the first bytes of the payload of the current frame, at most so many, when they have come. They are valid until f is
+// payload returns the first bytes of the payload of the current frame, at most so many, once they have arrived. They are valid until f is
 // used again.
 func (f *frameReader) payload(most int) ([]byte, error) {
 	n := int(min(f.left, uint64(most)))
@@ -194,7 +194,7 @@ func (f *frameReader) payload(most int) ([]byte, error) {
 	return p, nil
 }
 
-// whole is the error of a stream that has ended where it must not.
+// whole returns err, or errCut in place of io.EOF: the stream has ended where it must not.
 func whole(err error) error {
 	if err == io.EOF {
 		return errCut

@@ -14,7 +14,7 @@ import (
 
 // This file reads the request of a stream.
 
-// A streamFault is a fault of a request that ends its stream alone.
+// A streamFault is a stream error: it ends one request, not the connection.
 type streamFault struct {
 	code   quic.StreamErrorCode
 	reason string
@@ -114,7 +114,7 @@ func (st *stream) look(isSized bool) error {
 	return nil
 }
 
-// more waits until there is content to read. It returns io.EOF at the end of the stream.
+// more waits for content. It returns io.EOF at the end of the stream.
 func (st *stream) more() error {
 	for !st.data || st.in.left == 0 {
 		kind, err := st.in.next()
@@ -152,7 +152,7 @@ func (st *stream) trailers() error {
 	return nil
 }
 
-// end waits for the end of the stream, after which no content is to come.
+// end waits for the end of the stream. Content before it is an error.
 func (st *stream) end() error {
 	switch err := st.more(); err {
 	case nil:
@@ -229,7 +229,7 @@ func (st *stream) read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readChunk reads what content there is as one chunk, and its end as the last one.
+// readChunk returns the content that has arrived as one chunk, and the end of the content as the last chunk.
 func (st *stream) readChunk(p []byte) (int, error) {
 	const size, end = len("00000000\r\n"), len("\r\n")
 	if len(p) < size+1+end {

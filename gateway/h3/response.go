@@ -9,7 +9,7 @@ import (
 
 // This file sends the response, which is written to a stream as HTTP/1.1.
 
-// sendBytes bounds the content that is sent at once.
+// sendBytes is the largest content of one write.
 const sendBytes = 32 << 10
 
 // Write sends a piece of the response.
@@ -64,7 +64,7 @@ func (st *stream) pour(p []byte, closed bool) error {
 	}
 }
 
-// flush sends the frames that were not.
+// flush sends the frames that wait.
 func (st *stream) flush() error {
 	if len(st.out) == 0 {
 		return nil // the stream may have ended: CloseWrite

@@ -215,10 +215,13 @@ func (r *Response) classify() *Fault {
 	case codings > 0 && lengths > 0:
 		return FaultBothFramings
 	}
+	// RFC 9112, section 9.3: "close" wins; without it HTTP/1.1 persists, and HTTP/1.0 only with "keep-alive".
 	r.Close = closes || r.Minor == 0 && !keepAlive
+	// RFC 9110, section 7.8: a sender of Upgrade also names it in Connection. Of two lines it is open which one is meant.
 	if upgrades != 1 || !upgrade || r.Minor == 0 {
 		r.Upgrade = nil
 	}
+	// RFC 6455, section 11.3.3: it must not appear more than once. Without a value the handshake is not complete.
 	if accepts != 1 {
 		r.Accept = nil
 	}
@@ -242,16 +245,16 @@ func flowOf(mediaType []byte) Flow {
 // was HEAD, whose response describes content that does not follow. See [Framing] for the rules.
 func (r *Response) Framing(head bool) Framing {
 	switch {
-	case head || r.Status < 200 || r.Status == 204 || r.Status == 304:
+	case head || r.Status < 200 || r.Status == 204 || r.Status == 304: // rule 1, before any field is believed
 		return NoContent
-	case r.Chunked:
+	case r.Chunked: // rule 4; classify has refused what rule 3 is about
 		return ByChunks
-	case r.Length > 0:
+	case r.Length > 0: // rule 6
 		return ByLength
-	case r.Length == 0:
+	case r.Length == 0: // rule 6: there is nothing to wait for
 		return NoContent
 	}
-	return UntilClose
+	return UntilClose // rule 8: a cut cannot be told from the end
 }
 
 // Forwardable reports whether f, one of the response's own fields, is forwarded to the client: it

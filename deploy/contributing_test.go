@@ -36,21 +36,7 @@ func TestContributing(t *testing.T) {
 // only packages further down, or those that an arrow on its line points to.
 func TestDrawing(t *testing.T) {
 	const module, internal = "github.com/corsgate/corsgate/", "cmd/corsgate/internal/"
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	packages := make(map[string][]string) // and what they import of this module
-	for line := range strings.Lines(string(out)) {
-		paths := strings.Fields(line)
-		name := strings.TrimPrefix(paths[0], module)
-		packages[name] = nil
-		for _, path := range paths[1:] {
-			if below, ours := strings.CutPrefix(path, module); ours {
-				packages[name] = append(packages[name], below)
-			}
-		}
-	}
+	packages := packageImports(t, module)
 	// The lines of packages; those for tests are not drawn.
 	drawn := make(map[string]int)
 	place := func(line int, short string) string {
@@ -98,6 +84,27 @@ func TestDrawing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// packageImports returns the packages of a module, and for each those of the module that it imports.
+func packageImports(t *testing.T, module string) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := make(map[string][]string)
+	for line := range strings.Lines(string(out)) {
+		paths := strings.Fields(line)
+		name := strings.TrimPrefix(paths[0], module)
+		packages[name] = nil
+		for _, path := range paths[1:] {
+			if below, ours := strings.CutPrefix(path, module); ours {
+				packages[name] = append(packages[name], below)
+			}
+		}
+	}
+	return packages
 }
 
 // after returns the part of text that follows heading, up to the next heading.

@@ -65,7 +65,7 @@ func (g *Gateway) LogAccess(d access.Destination) {
 // Precondition: LogAccess was called.
 func (g *Gateway) RedirectAccess(d access.Destination) { g.access.Redirect(d) }
 
-// closeAccessLog writes what is left, unless nobody reads it.
+// closeAccessLog writes the lines that wait, unless their reader has stopped.
 func (g *Gateway) closeAccessLog() {
 	if g.access == nil {
 		return

@@ -11,9 +11,9 @@ import (
 	"github.com/corsgate/corsgate/gateway/files"
 )
 
-// This file takes over what has changed in a file that the configuration names, of origins, of a certificate or a key, or, if
-// that is asked for, in the configuration's own. What changed is compiled again from the configuration in force, not from its
-// file: that somebody edits the one is no reason to serve the other.
+// This file applies changes of files that the configuration names (origins, certificates, keys) and, on request, of the
+// configuration file itself. What changed is compiled again from the configuration in force, not from its
+// file: an edit of the one must not put an unfinished edit of the other in force.
 
 // Watch takes over changes of the files that the configuration in force names until ctx is done: it compiles that again. If
 // the new files will not do, all of them, it logs why, and what was read before stays. Each day it logs which certificates

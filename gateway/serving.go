@@ -51,8 +51,8 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return g.stop(ctx, false)
 }
 
-// HandOver is Shutdown for a gateway whose sockets another process accepts on: nobody has to be told that
-// this one will soon be gone, and addresses remain.
+// HandOver is Shutdown for a gateway whose sockets another process accepts on: load balancers need not learn that this one
+// is about to stop, and Unix sockets keep their paths.
 func (g *Gateway) HandOver(ctx context.Context) error {
 	g.proxy.Drain(true)
 	g.mu.Lock()

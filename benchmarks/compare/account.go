@@ -68,7 +68,7 @@ func busyTime() (time.Duration, error) {
 }
 
 // parseMachineStat returns the busy time of the first line of /proc/stat, but for that of interrupts: on loopback they
-// are what is measured, but no process is charged for them, so that they would pass for somebody else's.
+// are what is measured, but no process is charged for them, so they would be taken for those of other programs.
 func parseMachineStat(text []byte) (time.Duration, error) {
 	first, _, _ := bytes.Cut(text, []byte("\n"))
 	fields := strings.Fields(string(first)) // cpu user nice system idle iowait irq softirq steal …

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// This file says in words what the figures say, losses first: nobody reads thirty tables.
+// This file summarizes the figures in words, losses first, because thirty tables are too many to read.
 
 // margin is how far figures must be apart to be called different: about the noise of a good machine.
 const margin = 0.05

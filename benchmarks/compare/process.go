@@ -127,7 +127,7 @@ func (p *Process) lastWords() string {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// freePort returns a port on which nobody listens. Between now and its use somebody else might: then the server
+// freePort returns a port without a listener. Another program may bind it before it is used: then the server
 // does not start, and says so.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -123,7 +123,7 @@ func (g *gateway) cpu() (time.Duration, int, error) {
 	return time.Duration(user+system) * 10 * time.Millisecond, pages * os.Getpagesize(), nil
 }
 
-// gauges are what must be zero when nobody is there.
+// gauges are the metrics that must be zero when no client is connected.
 var gauges = []string{"corsgate_connections", "corsgate_streams", "corsgate_in_flight", "corsgate_tunnels", "corsgate_loop_connections", "corsgate_upstream_in_flight"}
 
 // metrics returns the sums of the gateway's metrics by name, and of those with labels by both.
@@ -171,7 +171,7 @@ func (g *gateway) quiet(within time.Duration) (left []string, err error) {
 	}
 }
 
-// certificate writes a certificate that nobody vouches for, and its key.
+// certificate writes a self-signed certificate and its key.
 func certificate(dir string) (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -85,7 +85,7 @@ func (a *Authority) Looks(http01, tlsALPN01 string) {
 func port(t testing.TB, address string) int {
 	t.Helper()
 	if address == "" {
-		return 1 // nobody is there
+		return 1 // no server answers
 	}
 	_, text, err := net.SplitHostPort(address)
 	if err != nil {

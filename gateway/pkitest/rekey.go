@@ -29,7 +29,7 @@ type Rekeyer struct {
 	sent   uint64 // records, with this key
 }
 
-// NewRekeyer makes a handshake on nc, which whoever calls then writes records to.
+// NewRekeyer makes a handshake on nc, to which the caller then writes records.
 func NewRekeyer(t testing.TB, nc net.Conn, client *tls.Config) *Rekeyer {
 	t.Helper()
 	var keys bytes.Buffer

@@ -8,7 +8,7 @@ import (
 //
 //   - every response of a listener with http3 says so, our own too, but those that come by HTTP/3 already;
 //   - what a route sets of Alt-Svc is sent in the place of it, and a route that removes it sends none;
-//   - what an upstream says is dropped there: the alternatives for an origin are those of whoever clients speak with.
+//   - what an upstream says is dropped there: the alternatives for an origin are those of the server that clients connect to.
 
 // appendAltSvc appends the announcement. Precondition: the listener has one.
 func (x *response) appendAltSvc(dst []byte) []byte {

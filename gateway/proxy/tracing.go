@@ -12,7 +12,7 @@ import (
 
 // This file makes requests part of traces, where the configuration has [trace]. The rules are:
 //
-//   - a traceparent that is valid passes unchanged, from anybody, unless the gateway records a span
+//   - a traceparent that is valid passes unchanged, from any client, unless the gateway records a span
 //     of its own: then it names that one;
 //   - without one a trace is started here, sampled or not; the tracestate of a trace that was not
 //     understood goes. See W3C, "Trace Context", section 4;

@@ -116,7 +116,7 @@ func (n *node) entry(method []byte) (int, Miss) {
 }
 
 // canonicalHost appends host in lower case, without its port and trailing dot. A host that does
-// not fit the capacity of dst cannot be one of a rule: it is nobody's, "".
+// not fit the capacity of dst cannot be one of a rule, and becomes "".
 func canonicalHost(dst, host []byte) []byte {
 	for _, b := range host {
 		if b == ':' && host[0] != '[' {

@@ -27,7 +27,7 @@ func Find(t testing.TB, names ...string) string {
 }
 
 // Missing skips t because of what is not there. With CORSGATE_NO_SKIP=1 in the environment it fails t: .ci/run, which
-// sets that, installs all that is needed, and a test that nobody runs shows nothing.
+// sets that, installs all that is needed, and a test that is always skipped shows nothing.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	why := fmt.Sprintf(format, args...)

@@ -98,7 +98,7 @@ func (s *Server) Kill() {
 	s.running = nil
 }
 
-// Pause stops the server: connections stay, and nobody answers.
+// Pause stops the server: connections stay open, and no command is answered.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
 // Resume lets it go on.

@@ -25,17 +25,15 @@ func (r *Rules) Describe(text string, f *Failure, keys *Keys, now time.Time) str
 	c, ok := parseClaims(payload)
 	switch f.Step {
 	case Alg:
-		if slices.Contains(r.Algorithms, h.Alg) {
-			kid, _ := stringOf(h.Kid)
-			return fmt.Sprintf("alg is %s, and the key with the kid %s is not for that", shown(h.Alg), shown(kid))
+		alg := h.text("alg")
+		if slices.Contains(r.Algorithms, alg) {
+			return fmt.Sprintf("alg is %s, and the key with the kid %s is not for that", shown(alg), shown(h.text("kid")))
 		}
-		return fmt.Sprintf("alg is %s; algorithms has %s", shown(h.Alg), shown(r.Algorithms))
+		return fmt.Sprintf("alg is %s; algorithms has %s", shown(alg), shown(r.Algorithms))
 	case Typ:
-		typ, _ := stringOf(h.Typ)
-		return fmt.Sprintf("typ is %s; it has to be %s", shown(typ), shown(r.Type))
+		return fmt.Sprintf("typ is %s; it has to be %s", shown(h.text("typ")), shown(r.Type))
 	case Kid:
-		kid, _ := stringOf(h.Kid)
-		return fmt.Sprintf("kid is %s; none of the %d keys has it", shown(kid), keys.Len())
+		return fmt.Sprintf("kid is %s; none of the %d keys has it", shown(h.text("kid")), keys.Len())
 	case Signature:
 		return "it was signed with another key, or changed since"
 	}

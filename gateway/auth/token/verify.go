@@ -85,13 +85,22 @@ var failures = map[Step]string{
 
 func failed(s Step) *Failure { return &Failure{Step: s, Text: failures[s]} }
 
-// A header is that of a token, as far as it is looked at.
-type header struct {
-	Alg  string           `json:"alg"`
-	Kid  *json.RawMessage `json:"kid"`
-	Typ  *json.RawMessage `json:"typ"`
-	Crit *json.RawMessage `json:"crit"`
-	B64  *json.RawMessage `json:"b64"`
+// A header is that of a token: its parameters as they are written. One that is null is there.
+type header map[string]json.RawMessage
+
+// string returns a parameter, "" if there is none. It reports false if it is something else than a text.
+func (h header) string(name string) (s string, ok bool) {
+	raw, there := h[name]
+	if !there {
+		return "", true
+	}
+	return s, json.Unmarshal(raw, &s) == nil && string(raw) != "null"
+}
+
+// text returns a parameter, "" if there is none, or something else than a text.
+func (h header) text(name string) string {
+	s, _ := h.string(name)
+	return s
 }
 
 // A Candidate is a token that has passed all checks but that of its signature.
@@ -116,17 +125,17 @@ func (r *Rules) Check(text string, keys *Keys, now time.Time) (*Candidate, *Fail
 	if !ok || !utf8.Valid(head) || json.Unmarshal(head, &h) != nil {
 		return nil, failed(Form)
 	}
-	if f := r.checkHeader(&h); f != nil {
+	if f := r.checkHeader(h); f != nil {
 		return nil, f
 	}
-	kid, ok := stringOf(h.Kid)
+	kid, ok := h.string("kid")
 	if !ok {
 		return nil, failed(Kid)
 	}
-	c := &Candidate{text: text, alg: h.Alg}
+	c := &Candidate{text: text, alg: h.text("alg")}
 	if keys.Len() > 0 {
 		known := false
-		if c.keys, known = keys.find(kid, h.Alg); len(c.keys) == 0 {
+		if c.keys, known = keys.find(kid, c.alg); len(c.keys) == 0 {
 			if known && kid != "" {
 				return nil, failed(Alg) // the key is of another one
 			}
@@ -152,17 +161,19 @@ func (r *Rules) Check(text string, keys *Keys, now time.Time) (*Candidate, *Fail
 	return c, nil
 }
 
-func (r *Rules) checkHeader(h *header) *Failure {
+func (r *Rules) checkHeader(h header) *Failure {
+	_, crit := h["crit"]
+	_, b64 := h["b64"]
 	switch {
-	case !slices.Contains(r.Algorithms, h.Alg):
+	case !slices.Contains(r.Algorithms, h.text("alg")):
 		return failed(Alg)
-	case h.Crit != nil || h.B64 != nil: // RFC 7515, section 4.1.11; RFC 7797, section 7
+	case crit || b64: // RFC 7515, section 4.1.11; RFC 7797, section 7
 		return failed(Crit)
 	}
 	if r.Type == "" {
 		return nil
 	}
-	typ, ok := stringOf(h.Typ)
+	typ, ok := h.string("typ")
 	bare := func(s string) string { return strings.TrimPrefix(strings.ToLower(s), "application/") }
 	if !ok || bare(typ) != bare(r.Type) { // RFC 7515, section 4.1.9
 		return failed(Typ)
@@ -219,14 +230,6 @@ func decode(s string) ([]byte, bool) {
 	}
 	b, err := strict.DecodeString(s)
 	return b, err == nil
-}
-
-// stringOf returns the text of a header parameter, "" if there is none. It reports false if it is something else.
-func stringOf(raw *json.RawMessage) (s string, ok bool) {
-	if raw == nil {
-		return "", true
-	}
-	return s, json.Unmarshal(*raw, &s) == nil && string(*raw) != "null"
 }
 
 // printable returns a name that can stand in a quoted string of a field.

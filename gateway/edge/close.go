@@ -161,9 +161,7 @@ func (c *Conn) linger() {
 	if !ok || t.CloseWrite() != nil {
 		return
 	}
-	if c.in == nil {
-		c.in = make([]byte, firstBuffer)
-	}
+	c.needBuffer()
 	// What comes in is of no interest, so TLS need not look at it.
 	c.socket.SetReadDeadline(time.Now().Add(LingerTime)) // a dead socket shows at the read
 	for left := MaxLinger; left > 0; {

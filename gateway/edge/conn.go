@@ -14,7 +14,7 @@ import (
 
 // Sizes of a connection's buffer and of the content that is read and dropped.
 const (
-	firstBuffer  = 4 << 10   // the buffer that every connection starts with
+	firstBuffer  = 4 << 10   // the buffer that a connection starts with
 	chunkSpace   = 4 << 10   // least room for reading chunked content
 	maxDrain     = 256 << 10 // unread content that is drained to keep a connection
 	rearmDivisor = 16        // a deadline is moved when it is off by this part of the timeout

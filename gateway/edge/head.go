@@ -77,6 +77,7 @@ func (c *Conn) open() bool {
 		case c.on.TLS:
 			c.under.read = read
 		default:
+			c.needBuffer()
 			c.w = copy(c.in, read)
 		}
 	}
@@ -133,12 +134,17 @@ func (c *Conn) headFailed(err error) {
 
 // compact moves the bytes of the next request that were read to the front of the buffer.
 func (c *Conn) compact() {
-	if c.in == nil {
-		c.in = make([]byte, firstBuffer)
-	}
 	c.w = copy(c.in, c.in[c.r:c.w])
 	c.r, c.head = 0, 0
 	c.chunked = wire.Chunked{}
+}
+
+// needBuffer makes a buffer if there is none. A connection has none before something other than a handshake is read from it: most
+// of TLS go to an event loop then, and never need one.
+func (c *Conn) needBuffer() {
+	if c.in == nil {
+		c.in = make([]byte, firstBuffer)
+	}
 }
 
 // await waits for the first byte of a request. It reports whether one came, and, if not, whether the
@@ -158,6 +164,7 @@ func (c *Conn) await(timeout time.Duration) (came, late bool) {
 	if c.goingAway() && c.idle.CompareAndSwap(true, false) {
 		c.setReadDeadline(time.Now().Add(min(timeout, time.Duration(c.server.grace.Load()))))
 	}
+	c.needBuffer()
 	n, err := c.receive(c.in)
 	c.spoke()
 	if c.on.Revoked() {

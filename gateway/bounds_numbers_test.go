@@ -50,10 +50,26 @@ func TestBoundsAreTrue(t *testing.T) {
 	f("work without a request on one HTTP/2 connection: resets, pings, settings, empty frames", "budget of 1000", "h2/calm.go", "calmFull", "1000")
 	f("work without a request on one HTTP/2 connection: resets, pings, settings, empty frames", "by 33 a second", "h2/calm.go", "calmRate", "33")
 	f("requests of one HTTP/3 connection that were reset", "1000 beyond", "h3/stream.go", "maxResets", "1000")
+	f("requests at once of one HTTP/3 connection", "| 100 |", "h3/server.go", "maxStreams", "100")
+	const control = "frames on the control stream of an HTTP/3 connection, and streams that carry no request"
+	f(control, "and 4 for each request", "h3/control.go", "framesPerRequest", "4")
+	f(control, "1 KiB and", "h3/control.go", "maxControl", "1024")
+	f(control, "64 settings", "h3/control.go", "maxSettings", "64")
+	f(control, "8 such streams", "h3/server.go", "maxUniStreams", "8")
 	f("cells of a rate limit", "a sixteenth", "limit/limit.go", "perOwner", "114688")
+	f("bad tokens that are remembered", "4096 entries", "auth/jwt.go", "maxRefused", "4096")
+	f("bad tokens that are remembered", "4 MiB", "auth/jwt.go", "refusedBytes", "4194304")
+	f("bad tokens that are remembered", "for an hour", "auth/jwt.go", "refusedFor", "3600000000000")
+	f("signatures that are verified at once", "4096 wait", "auth/pool.go", "maxVerifyQueue", "4096")
+	f("signatures that are verified at once", "for 1 s", "auth/pool.go", "maxVerifyWait", "1000000000")
+	f("requests that wait for keys", "1024 for each", "auth/jwks/source.go", "maxWaiting", "1024")
+	f("requests that wait for keys", "for 5 s", "auth/jwt.go", "keysWait", "5000000000")
+	f("decisions of another server that are remembered", "65536 entries", "auth/forward.go", "maxDecisions", "65536")
+	f("decisions of another server that are remembered", "16 MiB", "auth/forward.go", "deniedBytes", "16777216")
 	f("names in the lists of refused origins, shadows and allowed preflights", "256 entries", "frequent/frequent.go", "Max", "256")
 	f("records of the access log that are not written", "1024 records", "access/access.go", "shardRecords", "1024")
 	f("records of the access log that are not written", "128 KiB", "access/access.go", "shardText", "131072")
+	f("lines of the log that are not written", "1024 lines", "../cmd/corsgate/internal/logs/backlog.go", "linesKept", "1024")
 	f("spans that are not exported", "2048 spans", "trace/export.go", "queued", "2048")
 	f("spans that are not exported", "one second", "trace/export.go", "farewell", "1000000000")
 	f("copies for a mirror", "64 under way", "backend/mirror.go", "maxMirrored", "64")
@@ -95,7 +111,7 @@ func constantOf(t *testing.T, file, name string) string {
 	if value == "" {
 		t.Fatalf("there is no constant %s in %s", name, file)
 	}
-	for unit, ns := range map[string]string{"time.Millisecond": "1000000", "time.Second": "1000000000", "h2.MaxStreams": "100", "Keys": "7*(1<<14)<<4"} {
+	for unit, ns := range map[string]string{"time.Millisecond": "1000000", "time.Second": "1000000000", "time.Hour": "3600000000000", "h2.MaxStreams": "100", "Keys": "7*(1<<14)<<4"} {
 		value = strings.ReplaceAll(value, unit, ns)
 	}
 	got, err := types.Eval(token.NewFileSet(), nil, token.NoPos, value)

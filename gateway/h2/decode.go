@@ -1,6 +1,10 @@
 package h2
 
-import "github.com/corsgate/corsgate/gateway/wire"
+import (
+	"math"
+
+	"github.com/corsgate/corsgate/gateway/wire"
+)
 
 // A Decoder reads the header blocks of one direction of a connection. Init comes first.
 //
@@ -179,9 +183,10 @@ func (h *Head) literal(l *line, text, b []byte) (n int) {
 }
 
 // integer reads an integer with a prefix of some bits at the front of b, which is not empty. It
-// returns how many bytes it takes, or 0 for one that is cut off, or has more than four bytes
-// after the prefix. Nothing here is that large, and RFC 7541, section 5.1, asks implementations
-// to refuse what exceeds their limits: an endless run of 0x80 is a valid zero.
+// returns how many bytes it takes, or 0 for one that is cut off, or has more than nine bytes
+// after the prefix: that is room for 62 bits, which RFC 9204, section 4.1.1, asks for, and RFC
+// 7541, section 5.1, asks implementations to refuse what exceeds their limits: an endless run of
+// 0x80 is a valid zero. What is larger than any size here is [math.MaxInt32].
 //
 //	prefix of 5 bits, 1337:  001 11111   1 0011010   0 0001010
 //	                             31    +    26     +   10·128
@@ -190,10 +195,11 @@ func integer(b []byte, bits uint) (v, n int) {
 	if v = int(b[0]) & most; v < most {
 		return v, 1
 	}
-	for i := 1; i < min(len(b), 5); i++ {
-		v += int(b[i]&0x7f) << (7 * (i - 1))
+	long := uint64(v)
+	for i := 1; i < min(len(b), 10); i++ {
+		long += uint64(b[i]&0x7f) << (7 * (i - 1))
 		if b[i] < 0x80 {
-			return v, i + 1
+			return int(min(long, math.MaxInt32)), i + 1
 		}
 	}
 	return 0, 0

@@ -3,6 +3,7 @@ package h2
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -116,24 +117,32 @@ func (w *twins) decode(t *testing.T, block []byte, o *Options, trailers bool) bo
 	return true
 }
 
-// differs reports whether a block has what x/net takes and we do not: an integer of more than four bytes beside its prefix.
-// And x/net takes a table size anywhere while the table is empty.
+// differs reports whether a block may have what x/net takes and we do not: a table size anywhere while the table is empty.
 func differs(block []byte) bool {
-	run := 0
-	for _, b := range block {
-		if run++; b < 0x80 {
-			run = 0
-		}
-		if run > 3 {
-			return true
-		}
-	}
 	for i, b := range block {
 		if i > 0 && b >= 0x20 && b < 0x40 {
 			return true
 		}
 	}
 	return false
+}
+
+// TestInteger: integers of up to 62 bits are read, however many bytes stand for them up to nine.
+func TestInteger(t *testing.T) {
+	for _, c := range []struct {
+		bytes string
+		bits  uint
+		v, n  int
+	}{
+		{"\x0a", 5, 10, 1}, {"\x1f\x9a\x0a", 5, 1337, 3}, {"\x2a", 8, 42, 1}, {"\x3f\x00rest", 6, 63, 2}, {"\xff\x80\x80\x80\x80\x00", 6, 63, 6},
+		{"\xff\xe1\xff\xff\xff\x07", 5, math.MaxInt32, 6}, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x3f", 7, math.MaxInt32, 10},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 8, math.MaxInt32, 10}, {"\x7f\x80\x80\x80\x80\x80\x80\x80\x80\x00", 7, 127, 10},
+		{"\x7f\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 7, 0, 0}, {"\x1f", 5, 0, 0}, {"\x1f\x80\x80", 5, 0, 0},
+	} {
+		if v, n := integer([]byte(c.bytes), c.bits); v != c.v || n != c.n {
+			t.Errorf("%x with a prefix of %d bits: %d in %d bytes, want %d in %d", c.bytes, c.bits, v, n, c.v, c.n)
+		}
+	}
 }
 
 // TestDecodeTwin has random lists written by x/net's encoder.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -24,6 +23,7 @@ import (
 	"github.com/corsgate/corsgate/gateway/ratelimit"
 	"github.com/corsgate/corsgate/gateway/report"
 	"github.com/corsgate/corsgate/gateway/snapshot"
+	"github.com/corsgate/corsgate/gateway/trace"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -42,7 +42,7 @@ type Gateway struct {
 	relief  logging.Sampler // likewise on memory
 	floods  logging.Sampler // likewise on floods
 	spared  atomic.Int64    // when descriptors were spared last, in Unix nanoseconds
-	exports exports
+	exports trace.Running
 	stores  ratelimit.Stores
 	sources auth.Sources
 	swapped chan struct{}   // has an element after a swap; see Watch
@@ -62,7 +62,6 @@ func New(cfg *config.Config, log *slog.Logger) (*Gateway, error) {
 		return nil, problems
 	}
 	g.stores.Log, g.stores.Metrics, g.sources.Log = log, g.metrics, log
-	g.exports.ctx, g.exports.abandon = context.WithCancel(context.Background())
 	g.warn(warnings)
 	g.server = edge.NewServer(s.Edge, g.proxy.Serve, g.proxy.Refuse)
 	g.server.OnRefusal(g.proxy.ServeFault)
@@ -103,7 +102,7 @@ func (g *Gateway) swap(s *snapshot.Snapshot) {
 		before = new(snapshot.Snapshot)
 	}
 	s.Upstreams.Start(before.Upstreams, g.spareDescriptors, g.log)
-	g.swapExporter(prev, s)
+	g.exports.Swap(prev.Exporter(), s.Exporter(), g.log)
 	g.stores.Swap(before.Limits, s.Limits)
 	g.sources.Swap(s.Auth)
 	if g.listen.Serving() {

@@ -77,7 +77,7 @@ func (g *Gateway) stop(ctx context.Context, left bool) error {
 	err := g.listen.Stop(ctx, left)
 	g.work.Wait()
 	g.proxy.Copies().Stop(edge.GraceBefore(ctx), ctx.Done())
-	g.exports.stop(g.proxy.Current().Exporter(), ctx.Done())
+	g.exports.Stop(g.proxy.Current().Exporter(), ctx.Done())
 	g.sources.Stop()
 	g.stores.Stop(g.proxy.Current().Limits, edge.GraceBefore(ctx))
 	g.proxy.Current().Upstreams.Stop(nil)

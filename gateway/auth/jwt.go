@@ -115,9 +115,10 @@ func (t *Table) checkToken(q *Subject, text string) (c *token.Candidate, keys *t
 		keys = t.keySet()
 		c, failed = t.rules.Check(text, keys, q.Now)
 	}
-	// A fetch that was under way may have begun before the key was published: then another one is worth it.
+	// A fetch that was under way may have begun before the key was published: then another one is worth it. One may also have ended
+	// since the keys were looked at.
 	for range 2 {
-		if failed == nil || failed.Step != token.Kid || !t.source.Renew(keysWait, q.Now) {
+		if failed == nil || failed.Step != token.Kid || !t.source.Renew(keysWait, q.Now) && t.keySet() == keys {
 			break
 		}
 		keys = t.keySet()

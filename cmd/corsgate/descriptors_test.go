@@ -83,10 +83,10 @@ func runShort(t *testing.T, engine string) {
 		t.Fatalf("the first of the rush: %+v", a) // the answer to what it has asked before
 	}
 	// By now it has asked for /there, which needs a descriptor more than there are.
-	before := cpuTime(t, c.cmd.Process.Pid)
+	before, rested := cpuTime(t, c.cmd.Process.Pid), time.Now()
 	time.Sleep(time.Second)
-	if busy := cpuTime(t, c.cmd.Process.Pid) - before; busy > time.Second/2 {
-		t.Errorf("it was busy for %v of a second in which there was nothing to do", busy)
+	if busy, rest := cpuTime(t, c.cmd.Process.Pid)-before, time.Since(rested); busy > rest/2 {
+		t.Errorf("it was busy for %v of %v in which there was nothing to do", busy, rest)
 	}
 	close(up.release)
 	if a := <-late; a.status != 200 || a.content != "late" {
@@ -97,7 +97,11 @@ func runShort(t *testing.T, engine string) {
 	}
 	over := time.Now()
 	for _, target := range []string{"/here", "/there"} {
-		if a := ask(open(), target); a.status != 200 {
+		a := ask(open(), target)
+		for a.status != 200 && time.Since(over) < time.Minute { // it sees that they have gone one by one
+			a = ask(open(), target)
+		}
+		if a.status != 200 {
 			t.Errorf("%s after the rush: %+v", target, a)
 		}
 	}

@@ -16,12 +16,14 @@ func TestUnread(t *testing.T) {
 	opts := options()
 	opts.BodyIdle = 50 * time.Millisecond
 	ln := loopback(t)
+	accepted := make(chan bool)
 	s := serve(t, opts, ln, func(c *edge.Conn) {
+		close(accepted)
 		c.Send(append([]byte("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"), make([]byte, 64<<20)...)) // it is cut
 	})
 	c := dial(t, ln)
 	io.WriteString(c, next)
-	until(t, "it has been accepted", func() bool { return s.on.Open() == 1 })
+	<-accepted
 	until(t, "its time is over", func() bool { return s.on.Open() == 0 })
 	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the end: %v, want a reset", err)

@@ -9,20 +9,36 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
-// TestDeadlines: each wait on a client ends.
+// never is so long that no test waits for it, however much time a loop skips.
+const never = 10_000 * patience
+
+// endless has no wait end but those that a test shortens.
+func (r *trial) endless() {
+	r.options.Header, r.options.Idle, r.options.BodyIdle = never, never, never
+	r.to.FirstByteTimeout, r.to.IdleTimeout, r.to.ConnectTimeout, r.to.QueueTimeout = never, never, never, never
+}
+
+// TestDeadlines: each wait on a client ends. What the client has sent is there before the loop skips the time.
 func TestDeadlines(t *testing.T) {
-	const short = 20 * time.Millisecond
 	type change = func(*trial)
-	header, idle := func(r *trial) { r.options.Header = short }, func(r *trial) { r.options.Idle = short }
-	bodyIdle := func(r *trial) { r.options.BodyIdle = short }
+	header, idle := func(r *trial) { r.endless(); r.options.Header = patience }, func(r *trial) { r.endless(); r.options.Idle = patience }
+	bodyIdle := func(r *trial) { r.endless(); r.options.BodyIdle = patience }
 	f := func(change change, text string, want ...string) {
 		t.Helper()
 		r := begin(t, change)
 		c, read := r.dial(t)
 		write(t, c, text)
+		until(t, "it is accepted", func() bool { return r.on.Open() == 1 })
+		for len(want) > 1 {
+			expect(t, read, want[0])
+			want = want[1:]
+		}
+		until(t, "the connection ends", func() bool {
+			r.loop.Inside(func() { r.loop.Skip(2 * patience) })
+			return r.on.Open() == 0
+		})
 		for _, want := range want {
 			expect(t, read, want)
 		}
@@ -40,18 +56,16 @@ func TestDeadlines(t *testing.T) {
 func TestDrops(t *testing.T) {
 	f := func(text, drop, other string) {
 		t.Helper()
-		r := begin(t, func(r *trial) { r.options.Header, r.options.BodyIdle = 200*time.Millisecond, 200*time.Millisecond })
+		r := begin(t, func(r *trial) { r.endless(); r.options.Header, r.options.BodyIdle = patience, patience })
 		c, read := r.dial(t)
 		write(t, c, text)
-		go func() {
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			for range tick.C {
-				if _, err := io.WriteString(c, drop); err != nil {
-					return
-				}
+		until(t, "it is accepted", func() bool { return r.on.Open() == 1 })
+		for range 60 { // three times as long as may be
+			if _, err := io.WriteString(c, drop); err != nil {
+				break // it has been answered
 			}
-		}()
+			r.loop.Inside(func() { r.loop.Skip(patience / 20) })
+		}
 		if got := answer(t, read, "GET"); !strings.HasPrefix(got, "408") && !strings.HasPrefix(got, other) {
 			t.Errorf("%.30q: %q, want 408", text, got)
 		}

@@ -24,7 +24,7 @@ func TestUnread(t *testing.T) {
 	r := begin(t, func(r *trial) { r.options.BodyIdle = 50 * time.Millisecond }, p.at())
 	c, read := r.dial(t)
 	write(t, c, "GET /up HTTP/1.1\r\nHost: h\r\n\r\n")
-	until(t, "it has been accepted", func() bool { return r.on.Open() == 1 })
+	until(t, "it has been accepted", func() bool { return p.conns.Load() == 1 })
 	until(t, "its time is over", func() bool { return r.on.Open() == 0 })
 	if _, err := io.Copy(io.Discard, read); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the end: %v, want a reset", err)

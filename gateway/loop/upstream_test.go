@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corsgate/corsgate/gateway/tooltest"
 	"github.com/corsgate/corsgate/gateway/upstream"
 	"github.com/corsgate/corsgate/gateway/upstream/conn"
 )
@@ -202,9 +203,11 @@ func TestClosedBeforePost(t *testing.T) {
 
 // TestUpstreamDeadlines: each wait on an upstream ends, and says how.
 func TestUpstreamDeadlines(t *testing.T) {
-	const short = 20 * time.Millisecond
+	asked := make(chan bool, 1)
 	up := newPeer(t, func(c net.Conn, r *bufio.Reader) {
-		http.ReadRequest(r)
+		if _, err := http.ReadRequest(r); err == nil {
+			asked <- true
+		}
 		io.Copy(io.Discard, r)
 	})
 	f := func(change func(*trial), want string) {
@@ -212,11 +215,14 @@ func TestUpstreamDeadlines(t *testing.T) {
 		r := begin(t, change, up.at())
 		c, read := r.dial(t)
 		write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /local HTTP/1.1\r\nHost: h\r\n\r\n")
+		if <-asked; r.timeout == 0 {
+			r.loop.Inside(func() { r.loop.Skip(2 * patience) })
+		}
 		expect(t, read, want)
 		expect(t, read, "200 /local")
 	}
-	f(func(r *trial) { r.to.FirstByteTimeout = short }, "504 first-byte")
-	f(func(r *trial) { r.timeout = short }, "504 timeout")
+	f(func(r *trial) { r.endless(); r.to.FirstByteTimeout = patience }, "504 first-byte")
+	f(func(r *trial) { r.endless(); r.timeout = 2 * time.Second }, "504 timeout")
 }
 
 // TestKeepAlive: idle connections are closed in time.
@@ -257,10 +263,12 @@ func TestQueue(t *testing.T) {
 	for i := range 3 {
 		c, read := r.dial(t)
 		write(t, c, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: h\r\n\r\n", i))
+		if i == 0 {
+			<-arrived
+		}
 		until(t, "it is there", func() bool { return r.counts().Queued == i })
 		reads = append(reads, read)
 	}
-	<-arrived
 	c, read := r.dial(t)
 	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /local HTTP/1.1\r\nHost: h\r\n\r\n")
 	expect(t, read, "503 queue")
@@ -299,11 +307,6 @@ func TestEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	servePeer(t, ln, mirror)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	f := func(want string, endpoints ...upstream.Address) {
 		t.Helper()
 		r := begin(t, func(r *trial) { r.endpoints = endpoints })
@@ -313,7 +316,7 @@ func TestEndpoints(t *testing.T) {
 			expect(t, read, want)
 		}
 	}
-	dead := upstream.Address{Network: "tcp", Dial: closed.Addr().String()}
+	dead := upstream.Address{Network: "tcp", Dial: tooltest.Refusing(t)}
 	if _, err := net.LookupHost("localhost"); err == nil { // a root without /etc/hosts knows no name
 		f("200 /x", upstream.Address{Network: "tcp", Dial: "localhost:" + port})
 	}

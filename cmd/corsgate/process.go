@@ -63,17 +63,18 @@ func (p *process) listen(cfg *config.Config) error {
 	if cfg, _ := p.gate.Config(); len(cfg.Routes) == 0 {
 		p.waiting = true
 		p.log.Warn("waiting for a first revision: until then this gateway is not ready and serves only the admin listener")
+		p.operators.Introduce()
 		p.tellReady(nil)
-	} else if err := p.open(); err != nil {
+	} else if err := p.open(p.operators.Introduce); err != nil {
 		p.operators.Unbind()
 		return err
 	}
-	p.operators.Introduce()
 	return nil
 }
 
-// open begins to serve clients. Precondition: p.mu is held.
-func (p *process) open() error {
+// open begins to serve clients. Before the first of them can be answered, introduce logs what else is served. Precondition: p.mu is
+// held.
+func (p *process) open(introduce func()) error {
 	err := p.gate.Inherit(p.given.Sockets())
 	if err == nil {
 		err = p.gate.Listen()
@@ -85,6 +86,7 @@ func (p *process) open() error {
 	for _, l := range cfg.Listeners {
 		p.log.Info("listening", "listener", l.Name, "address", p.gate.Addr(l.Name))
 	}
+	introduce()
 	p.log.Info("serving", "version", version(), "config", p.path, "routes", len(cfg.Routes))
 	p.opened.Store(true)
 	go func() { p.served <- p.gate.Serve() }()

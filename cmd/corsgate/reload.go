@@ -88,7 +88,7 @@ func (p *process) Take(r fleet.Revision) error {
 	p.log.Info("revision in force", "revision", r.Number, "author", r.Author, "message", r.Message, "trial", r.Trial)
 	if p.waiting {
 		p.waiting = false
-		if err := p.open(); err != nil {
+		if err := p.open(func() {}); err != nil {
 			p.served <- err
 			return node.Ending{Err: err}
 		}

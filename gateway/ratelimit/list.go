@@ -33,23 +33,25 @@ func (list List) Admit(q *Subject) (r Result) {
 			l.giveBack(q) // it has just become possible
 		}
 	}
-	return list.all(q, (*Limit).admit, (*Limit).giveBack)
+	return list.all(q, false)
 }
 
 // AdmitPreflight is Admit for a preflight.
-func (list List) AdmitPreflight(q *Subject) Result {
-	return list.all(q, (*Limit).admitPreflight, (*Limit).giveBackPreflight)
-}
+func (list List) AdmitPreflight(q *Subject) Result { return list.all(q, true) }
 
-// all counts a request in each limit, or in none if one refuses it.
-func (list List) all(q *Subject, admit func(*Limit, *Subject) Result, giveBack func(*Limit, *Subject)) (tightest Result) {
+// all counts a request in each limit, or in none if one refuses it. It has no functions as parameters: with them q would escape, and
+// cost an allocation a request.
+func (list List) all(q *Subject, preflight bool) (tightest Result) {
 	tightest.Allowed = true
 	for i, l := range list {
-		r := admit(l, q)
+		var r Result
+		if preflight {
+			r = l.admitPreflight(q)
+		} else {
+			r = l.admit(q)
+		}
 		if !r.Allowed {
-			for _, earlier := range list[:i] {
-				giveBack(earlier, q)
-			}
+			list[:i].giveBack(q, preflight)
 			return r
 		}
 		if l.Personal() && (tightest.Limit == nil || r.Remaining < tightest.Remaining) {
@@ -57,6 +59,17 @@ func (list List) all(q *Subject, admit func(*Limit, *Subject) Result, giveBack f
 		}
 	}
 	return tightest
+}
+
+// giveBack takes a request out of the counts of all.
+func (list List) giveBack(q *Subject, preflight bool) {
+	for _, l := range list {
+		if preflight {
+			l.giveBackPreflight(q)
+		} else {
+			l.giveBack(q)
+		}
+	}
 }
 
 // AppendPolicy appends the line RateLimit-Policy.

@@ -21,8 +21,8 @@ func TestUnusable(t *testing.T) {
 	const sum = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed" // of "one"
 	f := func(what, value, pointer, want string) {
 		t.Helper()
-		for key, value := range map[string]string{revisions + "2": value, live: pointer} {
-			if _, err := e.Put(t.Context(), key, value); err != nil {
+		for _, put := range [][2]string{{revisions + "2", value}, {live, pointer}} { // in this order: nodes watch the second
+			if _, err := e.Put(t.Context(), put[0], put[1]); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -220,39 +220,12 @@ func requestField(name string) fault {
 
 // identityFields returns the table of fields that say who somebody is, with values as [IdentityParts] reads them.
 func (t *table) identityFields(key string, a *Auth) map[string]string {
-	sub := t.sub(key)
-	var fields map[string]string
-	seen := map[string]string{}
-	for _, name := range t.r.byPosition(sub.path, sub.values) {
-		value, ok := lookup[string](sub, name, "a string")
-		if !ok {
-			continue
+	return t.fieldsBy(key, identityOwned, func(_, value string) fault {
+		if _, f := identityParts(value); f.message != "" {
+			return f
 		}
-		_, f := parseFieldName(name)
-		if f.message == "" {
-			f = ofField(name, identityOwned(name))
-		}
-		lower := strings.ToLower(name)
-		if other, twice := seen[lower]; f.message == "" && twice {
-			f = faultf("%s is %s, which is set at %s: case does not matter", name, other, t.r.at(sub.key(other), -1))
-		}
-		value = sub.template(name, value)
-		if f.message == "" {
-			_, f = identityParts(value)
-		}
-		if f.message == "" {
-			f = variablesOf(a, value)
-		}
-		if f.message != "" {
-			sub.problem(name, f)
-			continue
-		}
-		if fields == nil {
-			fields = map[string]string{}
-		}
-		fields[name], seen[lower] = value, name
-	}
-	return fields
+		return variablesOf(a, value)
+	})
 }
 
 // variablesOf is the fault of a value with a variable that an auth of this kind does not have.

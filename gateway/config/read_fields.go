@@ -182,7 +182,6 @@ func ofField(name string, f fault) fault {
 // fields returns a table of header names and values, or nil. removed is the key of the names
 // that are removed after it.
 func (t *table) fields(key, removed string, owned func(name string) fault) map[string]string {
-	sub := t.sub(key)
 	gone := map[string]int{} // by name, in lower case
 	if list, ok := t.values[removed].([]any); ok {
 		for i, e := range slices.Backward(list) {
@@ -191,8 +190,20 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 			}
 		}
 	}
+	return t.fieldsBy(key, owned, func(name, value string) fault {
+		lower := strings.ToLower(name)
+		if i, ok := gone[lower]; ok {
+			return faultf("%s would be removed again: it is in %s, at %s", name, removed, t.r.at(t.key(removed), i))
+		}
+		return checkValue(lower, value)
+	})
+}
+
+// fieldsBy returns a table of header names and values, or nil. owned is the fault of a name, judge that of a name and its value.
+func (t *table) fieldsBy(key string, owned func(name string) fault, judge func(name, value string) fault) map[string]string {
+	sub := t.sub(key)
 	var fields map[string]string
-	seen := map[string]string{}
+	seen := map[string]string{} // by name, in lower case
 	for _, name := range t.r.byPosition(sub.path, sub.values) {
 		value, ok := lookup[string](sub, name, "a string")
 		if !ok {
@@ -207,21 +218,17 @@ func (t *table) fields(key, removed string, owned func(name string) fault) map[s
 			f = faultf("%s is %s, which is set at %s: case does not matter", name, other, t.r.at(sub.key(other), -1))
 		}
 		if f.message == "" {
-			if i, ok := gone[lower]; ok {
-				f = faultf("%s would be removed again: it is in %s, at %s", name, removed, t.r.at(t.key(removed), i))
-			}
-		}
-		if f.message == "" {
 			value = sub.template(name, value)
-			if f = checkValue(lower, value); f.message == "" {
-				if fields == nil {
-					fields = map[string]string{}
-				}
-				fields[name], seen[lower] = value, name
-				continue
-			}
+			f = judge(name, value)
 		}
-		sub.problem(name, f)
+		if f.message != "" {
+			sub.problem(name, f)
+			continue
+		}
+		if fields == nil {
+			fields = map[string]string{}
+		}
+		fields[name], seen[lower] = value, name
 	}
 	return fields
 }

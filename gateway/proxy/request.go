@@ -16,8 +16,8 @@ import (
 )
 
 // A request is what is known of a request, whatever is made of it: what it says, who sends it, and by which configuration and
-// route it is handled. After start and find it is only read, but that begin chooses one of the routes of a split and may wait to know who sends it, and that an
-// answer which belongs to no route forgets it.
+// route it is handled. After start and find it is only read, with three exceptions: begin chooses one of the routes of a split, and may
+// wait to find out who sends it; and an answer that belongs to no route clears the route.
 type request struct {
 	client
 	p       *Proxy
